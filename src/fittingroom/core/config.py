@@ -1,0 +1,111 @@
+"""Frozen dataclasses to plain dictionaries and back, strictly: an unknown key or a wrong type is an error."""
+
+import dataclasses
+import hashlib
+import json
+import types
+import typing
+from typing import Any, TypeVar
+
+from fittingroom.core.errors import FittingRoomError, did_you_mean
+
+T = TypeVar("T")
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """A dataclass as nested plain values, ready for JSON."""
+    return json.loads(json.dumps(dataclasses.asdict(config)))
+
+
+def from_dict(cls: type[T], values: dict[str, Any], where: str = "config") -> T:
+    """Build dataclass `cls` from plain values. `where` names the file or option in error messages."""
+    hints = typing.get_type_hints(cls)
+    fields = {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    for key in values:
+        if key not in fields:
+            raise FittingRoomError(f"{where}: unknown key '{key}': {did_you_mean(key, sorted(fields))}")
+    return cls(**{key: _convert(hints[key], value, f"{where}.{key}") for key, value in values.items()})
+
+
+def replace(config: T, changes: dict[str, str], where: str = "--set") -> T:
+    """A copy of `config` with `changes` such as `{'optim.lr': '0.01'}`, each value parsed as its field's type."""
+    values = to_dict(config)
+    for path, text in changes.items():
+        _set(type(config), values, path, text, where)
+    return from_dict(type(config), values, where)
+
+
+def config_hash(config: Any) -> str:
+    """Twelve hex digits that name this configuration: the run's id."""
+    text = json.dumps(to_dict(config), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _set(cls: Any, values: dict[str, Any], path: str, text: str, where: str) -> None:
+    head, _, rest = path.partition(".")
+    hints = typing.get_type_hints(cls)
+    if head not in hints:
+        raise FittingRoomError(f"{where}: unknown key '{path}': {did_you_mean(head, sorted(hints))}")
+    if rest:
+        if not isinstance(values[head], dict):
+            raise FittingRoomError(f"{where}: '{head}' has no key '{rest}': it is a single value")
+        inner = hints[head] if dataclasses.is_dataclass(hints[head]) else None
+        if inner is None:
+            values[head] = {**values[head], rest: _parse_json(text)}
+        else:
+            _set(inner, values[head], rest, text, where)
+        return
+    if dataclasses.is_dataclass(hints[head]) or hints[head] is dict or typing.get_origin(hints[head]) is dict:
+        inside = ", ".join(f"{head}.{key}" for key in values[head])
+        raise FittingRoomError(f"{where}: '{head}' is a group of settings; set one of: {inside}")
+    values[head] = _parse_json(text)
+
+
+def _parse_json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return {"True": True, "False": False, "None": None}.get(text, text)
+
+
+def _convert(hint: Any, value: Any, where: str) -> Any:
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if dataclasses.is_dataclass(hint):
+        if dataclasses.is_dataclass(value):
+            return value
+        if not isinstance(value, dict):
+            raise FittingRoomError(f"{where}: expected a group of keys, got {value!r}")
+        return from_dict(hint, value, where)  # type: ignore[arg-type]
+    if origin in (types.UnionType, typing.Union):
+        return _convert_union(args, value, where)
+    if origin is typing.Literal:
+        if value not in args:
+            raise FittingRoomError(f"{where}: {value!r} is not one of {', '.join(map(str, args))}")
+        return value
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            raise FittingRoomError(f"{where}: expected a list such as [1, 2], got {value!r}")
+        inner = [args[0]] * len(value) if args[-1] is Ellipsis else list(args)
+        if len(inner) != len(value):
+            raise FittingRoomError(f"{where}: expected {len(inner)} values, got {len(value)}")
+        return tuple(_convert(kind, item, where) for kind, item in zip(inner, value, strict=True))
+    if origin is dict or hint is dict:
+        if not isinstance(value, dict):
+            raise FittingRoomError(f"{where}: expected a group of keys, got {value!r}")
+        return value
+    return _convert_plain(hint, value, where)
+
+
+def _convert_union(args: tuple[Any, ...], value: Any, where: str) -> Any:
+    if value is None and type(None) in args:
+        return None
+    return _convert(next(kind for kind in args if kind is not type(None)), value, where)
+
+
+def _convert_plain(hint: Any, value: Any, where: str) -> Any:
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
+        wanted = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a word"}
+        raise FittingRoomError(f"{where}: expected {wanted.get(hint.__name__, hint.__name__)}, got {value!r}")
+    return value

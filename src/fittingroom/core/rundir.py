@@ -1,0 +1,81 @@
+"""The run folder, and files that are complete or absent (temporary name, fsync, `os.replace`). Imports no torch.
+
+config.json          the resolved RunConfig; its hash is the run's id
+environment.json     machine, versions, precision, commit
+metrics.csv          one row an evaluation: step, epoch, seconds, lr, losses, accuracy
+model.safetensors    the final weights (EMA when the recipe uses it)
+predictions.npz      {val,test}_probs (float16, images x classes), {val,test}_labels, {val,test}_index
+state.json           status, steps, timings, final scores, every read of the test split
+checkpoints/         Lightning checkpoints with a checksum each; deleted when the run has finished
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+from fittingroom.core.errors import FittingRoomError
+
+RUN_FILES = ("config.json", "environment.json", "metrics.csv", "model.safetensors", "predictions.npz", "state.json")
+
+
+def write_atomic(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
+    """Call `write(file)` on a temporary neighbour of `path`, then move it into place. On any failure nothing is left."""
+    make_folder(path.parent)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except OSError as error:
+        Path(name).unlink(missing_ok=True)
+        raise FittingRoomError(
+            f"cannot write {path}: {error.strerror}: free some space or choose another folder"
+        ) from error
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """UTF-8 text, atomically."""
+    write_atomic(path, lambda file: file.write(text.encode()))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Indented JSON, atomically. Not-a-number is refused: it is no JSON."""
+    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """The file's value. Raises FittingRoomError that names the file."""
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise FittingRoomError(f"{path} is missing: is {path.parent} a finished run or comparison?") from error
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise FittingRoomError(f"{path} cannot be read ({error}): delete it and run the command again") from error
+
+
+def make_folder(folder: Path) -> Path:
+    """Make `folder` and its parents. Raises FittingRoomError where that is not allowed."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FittingRoomError(
+            f"cannot make the folder {folder}: {error.strerror}: choose another with --out"
+        ) from error
+    if not os.access(folder, os.W_OK):
+        raise FittingRoomError(f"cannot write into {folder}: permission denied: choose another with --out")
+    return folder
+
+
+def read_state(folder: Path) -> dict[str, Any]:
+    """`state.json` of a run folder, or `{'status': 'absent'}` where there is none yet."""
+    path = folder / "state.json"
+    return read_json(path) if path.exists() else {"status": "absent"}
