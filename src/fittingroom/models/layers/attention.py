@@ -1,0 +1,149 @@
+"""Attention: "Attention Is All You Need" (Vaswani et al. 2017, arXiv 1706.03762), section 3.2. Functions first, classes after.
+
+Shape suffixes: B batch | H heads | N query tokens | M key tokens | K head_dim | D embed_dim
+A mask is boolean and True means "may attend"; it broadcasts to (B, H, N, M).
+
+Two paths give the same output: `explicit` computes the weights and then the sum (equation 1 as it stands; on a CPU with few
+tokens its backward pass is no slower), `fused` is torch's one kernel (less memory, faster on a GPU, shows no weights).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from fittingroom.core.errors import FittingRoomError
+from fittingroom.models.registry import check_divides
+
+AttentionPath = Literal["auto", "explicit", "fused"]
+
+
+def attention_weights(
+    q_BHNK: Float[Tensor, "batch heads queries head_dim"],
+    k_BHMK: Float[Tensor, "batch heads keys head_dim"],
+    mask: Bool[Tensor, "..."] | None = None,
+) -> Float[Tensor, "batch heads queries keys"]:
+    """`softmax(q k^T / sqrt(head_dim))`, the weights of equation 1. Rows sum to 1; a query that may attend to nothing gets zeros."""
+    scale = q_BHNK.shape[-1] ** -0.5
+    scores_BHNM = (q_BHNK * scale) @ k_BHMK.transpose(-2, -1)
+    if mask is None:
+        return scores_BHNM.softmax(dim=-1)
+    lowest = torch.finfo(scores_BHNM.dtype).min
+    return scores_BHNM.masked_fill(~mask, lowest).softmax(dim=-1).masked_fill(~mask, 0.0)
+
+
+def scaled_dot_product_attention(
+    q_BHNK: Float[Tensor, "batch heads queries head_dim"],
+    k_BHMK: Float[Tensor, "batch heads keys head_dim"],
+    v_BHMK: Float[Tensor, "batch heads keys head_dim"],
+    mask: Bool[Tensor, "..."] | None = None,
+    path: AttentionPath = "auto",
+) -> Float[Tensor, "batch heads queries head_dim"]:
+    """Equation 1: `softmax(q k^T / sqrt(head_dim)) v`. `auto` is explicit on a CPU and fused elsewhere."""
+    if path == "fused" or (path == "auto" and q_BHNK.device.type != "cpu"):
+        return F.scaled_dot_product_attention(q_BHNK, k_BHMK, v_BHMK, attn_mask=mask)
+    return attention_weights(q_BHNK, k_BHMK, mask) @ v_BHMK
+
+
+def causal_mask(num_tokens: int) -> Bool[Tensor, "queries keys"]:
+    """Token i may attend to tokens 0..i (section 3.2.3)."""
+    return torch.ones(num_tokens, num_tokens, dtype=torch.bool).tril()
+
+
+def split_heads(x_BND: Float[Tensor, "batch tokens dim"], num_heads: int) -> Float[Tensor, "batch heads tokens head_dim"]:
+    """Cut the last dimension into heads and bring them forward."""
+    batch, tokens, dim = x_BND.shape
+    return x_BND.view(batch, tokens, num_heads, dim // num_heads).transpose(1, 2)
+
+
+def merge_heads(x_BHNK: Float[Tensor, "batch heads tokens head_dim"]) -> Float[Tensor, "batch tokens dim"]:
+    """Undo `split_heads`: the Concat of section 3.2.2."""
+    return x_BHNK.transpose(1, 2).flatten(2)
+
+
+class AttentionCore(nn.Module):
+    """What self- and cross-attention share: the choice of path, and the explicit capture of weights."""
+
+    def __init__(self, dim: int, num_heads: int, path: AttentionPath = "auto") -> None:
+        super().__init__()
+        check_divides("embed_dim", dim, "num_heads", num_heads)
+        self.num_heads = num_heads
+        self.path: AttentionPath = path
+        self.captured: list[Tensor] | None = None
+
+    def attend(self, q_BHNK: Tensor, k_BHMK: Tensor, v_BHMK: Tensor, mask: Tensor | None) -> Tensor:
+        """Equation 1 for every head, heads merged. While capturing, the weights are kept as well."""
+        if self.captured is None:
+            return merge_heads(scaled_dot_product_attention(q_BHNK, k_BHMK, v_BHMK, mask, self.path))
+        weights_BHNM = attention_weights(q_BHNK, k_BHMK, mask)
+        self.captured.append(weights_BHNM.detach())
+        return merge_heads(weights_BHNM @ v_BHMK)
+
+
+class SelfAttention(AttentionCore):
+    """Multi-head self-attention (section 3.2.2). One matrix `qkv` makes queries, keys and values, as in timm."""
+
+    def __init__(
+        self, dim: int, num_heads: int, *, qkv_bias: bool = True, drop_rate: float = 0.0, path: AttentionPath = "auto"
+    ) -> None:
+        super().__init__(dim, num_heads, path)
+        self.qkv = nn.Linear(dim, 3 * dim, bias=qkv_bias)
+        self.proj = nn.Linear(dim, dim)
+        self.proj_drop = nn.Dropout(drop_rate)
+
+    def forward(
+        self, x_BND: Float[Tensor, "batch tokens dim"], mask: Bool[Tensor, "..."] | None = None
+    ) -> Float[Tensor, "batch tokens dim"]:
+        """Every token looks at every token that `mask` lets it see."""
+        q_BHNK, k_BHNK, v_BHNK = (split_heads(part, self.num_heads) for part in self.qkv(x_BND).chunk(3, dim=-1))
+        return self.proj_drop(self.proj(self.attend(q_BHNK, k_BHNK, v_BHNK, mask)))
+
+
+class CrossAttention(AttentionCore):
+    """Multi-head attention from one sequence to another: queries from `x`, keys and values from `memory` (section 3.2.3)."""
+
+    def __init__(
+        self, dim: int, num_heads: int, *, qkv_bias: bool = True, drop_rate: float = 0.0, path: AttentionPath = "auto"
+    ) -> None:
+        super().__init__(dim, num_heads, path)
+        self.q = nn.Linear(dim, dim, bias=qkv_bias)
+        self.kv = nn.Linear(dim, 2 * dim, bias=qkv_bias)
+        self.proj = nn.Linear(dim, dim)
+        self.proj_drop = nn.Dropout(drop_rate)
+
+    def forward(
+        self,
+        x_BND: Float[Tensor, "batch queries dim"],
+        memory_BMD: Float[Tensor, "batch keys dim"],
+        mask: Bool[Tensor, "..."] | None = None,
+    ) -> Float[Tensor, "batch queries dim"]:
+        """Every token of `x` looks at every token of `memory` that `mask` lets it see."""
+        q_BHNK = split_heads(self.q(x_BND), self.num_heads)
+        k_BHMK, v_BHMK = (split_heads(part, self.num_heads) for part in self.kv(memory_BMD).chunk(2, dim=-1))
+        return self.proj_drop(self.proj(self.attend(q_BHNK, k_BHMK, v_BHMK, mask)))
+
+
+@contextmanager
+def capture_attention(model: nn.Module) -> Iterator[dict[str, list[Tensor]]]:
+    """Within this block every forward pass of `model` keeps its weights: module name -> one (B, H, N, M) tensor a call.
+
+    The dictionary is filled when the block ends. Raises FittingRoomError if nothing was caught.
+    """
+    modules = {name: module for name, module in model.named_modules() if isinstance(module, AttentionCore)}
+    if not modules:
+        raise FittingRoomError(f"{type(model).__name__} has no attention to capture: choose a vit or a hybrid")
+    weights: dict[str, list[Tensor]] = {}
+    for module in modules.values():
+        module.captured = []
+    try:
+        yield weights
+        weights.update({name: module.captured for name, module in modules.items() if module.captured})
+    finally:
+        for module in modules.values():
+            module.captured = None
+    if not weights:
+        raise FittingRoomError("no attention was captured: run the model inside the `with capture_attention(...)` block")

@@ -1,0 +1,39 @@
+"""Images to tokens: the linear patch projection of ViT, and the convolutional tokenizers of the hybrids."""
+
+from collections.abc import Sequence
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+def to_tokens(maps: Float[Tensor, "batch dim height width"]) -> Float[Tensor, "batch tokens dim"]:
+    """Feature maps as a row-major sequence of tokens."""
+    return maps.flatten(2).transpose(1, 2)
+
+
+class PatchEmbed(nn.Module):
+    """ViT (arXiv 2010.11929), equation 1: cut into patches, project each. A convolution of stride = kernel = patch does both."""
+
+    def __init__(self, patch_size: int, in_chans: int, dim: int) -> None:
+        super().__init__()
+        self.proj = nn.Conv2d(in_chans, dim, kernel_size=patch_size, stride=patch_size)
+
+    def forward(self, images: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch tokens dim"]:
+        """One token a patch, row by row."""
+        return to_tokens(self.proj(images))
+
+
+class ConvTokenizer(nn.Sequential):
+    """3x3 convolutions with batch norm and ReLU, one a width; those in `strides` with 2 halve the map. Output: feature maps.
+
+    "Early convolutions help Transformers see better" (arXiv 2106.14881) for the ViT with a convolutional stem; the tokenizer
+    of CCT (arXiv 2104.05704) with strides in place of max-pooling.
+    """
+
+    def __init__(self, in_chans: int, widths: Sequence[int], strides: Sequence[int]) -> None:
+        layers: list[nn.Module] = []
+        for width, stride in zip(widths, strides, strict=True):
+            conv = nn.Conv2d(in_chans, width, kernel_size=3, stride=stride, padding=1, bias=False)
+            layers += [conv, nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
+            in_chans = width
+        super().__init__(*layers)

@@ -1,0 +1,76 @@
+"""Variants by name: a name, a family, a function that returns the config, and the class that is built from it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from torch import nn
+
+from fittingroom.core.config import from_dict, to_dict
+from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.registry import Registry
+
+Family = Literal["vit", "cnn", "hybrid"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """One architecture that can be chosen by name."""
+
+    name: str
+    family: Family
+    title: str
+    """How tables and sentences call it."""
+    source: str
+    """The paper, in a few words."""
+    make_config: Callable[[], Any]
+    build: Callable[[Any], nn.Module]
+
+
+MODELS: Registry[Variant] = Registry("model")
+
+
+def variant(
+    name: str, *, family: Family, title: str, source: str, build: Callable[[Any], nn.Module]
+) -> Callable[[Callable[[], Any]], Callable[[], Any]]:
+    """Decorator for a function that returns a model config: file it under `name`."""
+
+    def file(make_config: Callable[[], Any]) -> Callable[[], Any]:
+        entry = Variant(
+            name=name, family=family, title=title, source=source, make_config=make_config, build=build
+        )
+        MODELS.register(name)(entry)
+        return make_config
+
+    return file
+
+
+def resolve_config(name: str, values: dict[str, Any] | None = None) -> Any:
+    """The variant's config with `values` over its defaults. Unknown keys and bad values raise FittingRoomError."""
+    default = MODELS.get(name).make_config()
+    return from_dict(type(default), {**to_dict(default), **(values or {})}, where=f"model {name}")
+
+
+def build_model(name: str, values: dict[str, Any] | None = None) -> nn.Module:
+    """A freshly initialised network of variant `name`, drawn from torch's global generator."""
+    return MODELS.get(name).build(resolve_config(name, values))
+
+
+def check_divides(what: str, whole: int, part_name: str, part: int) -> None:
+    """Raise FittingRoomError unless `part` is positive and divides `whole`; the message lists what would."""
+    if part < 1 or whole % part:
+        fits = [size for size in range(1, whole + 1) if whole % size == 0]
+        raise FittingRoomError(f"{part_name} {part} does not divide {what} {whole}: choose one of {fits}")
+
+
+def check_rate(name: str, rate: float) -> None:
+    """Raise FittingRoomError unless `0 <= rate < 1`."""
+    if not 0 <= rate < 1:
+        raise FittingRoomError(f"{name} {rate} is no rate: choose a number from 0 up to, not with, 1")
+
+
+def check_positive(**values: int) -> None:
+    """Raise FittingRoomError naming the first value below 1."""
+    for name, value in values.items():
+        if value < 1:
+            raise FittingRoomError(f"{name} {value} is too small: it must be at least 1")
