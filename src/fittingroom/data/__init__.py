@@ -1,0 +1,1 @@
+"""Data sets: found, verified, split, augmented. Knows no model."""
