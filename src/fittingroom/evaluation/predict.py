@@ -1,0 +1,17 @@
+"""Score anything that maps a batch of images to logits: our models, another library's, an ONNX session, a plain function."""
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+PredictFn = Callable[[Tensor], Tensor]
+
+
+def predict(predict_fn: PredictFn, batches: Iterable[Tensor]) -> Float[np.ndarray, "images classes"]:
+    """Class probabilities (softmax of `predict_fn`'s logits, float32) of all batches, in order."""
+    with torch.inference_mode():
+        probs = [predict_fn(images).float().softmax(dim=-1).cpu() for images in batches]
+    return torch.cat(probs).numpy()
