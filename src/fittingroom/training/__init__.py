@@ -1,0 +1,1 @@
+"""From a RunConfig to a run folder. The only room that imports Lightning."""

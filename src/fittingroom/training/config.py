@@ -1,0 +1,86 @@
+"""RunConfig: all that decides a run's result, resolved, hashed (the run's id) and written to the run folder."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.randomness import check_seed
+from fittingroom.data.augment import AugmentConfig
+from fittingroom.models import MODELS, resolve_config
+from fittingroom.training.optim import OptimConfig
+from fittingroom.training.schedule import ScheduleConfig
+
+Precision = Literal["auto", "fp32", "bf16"]
+Accelerator = Literal["auto", "cpu", "gpu", "mps"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """One training run."""
+
+    model: str
+    """Name of the variant, see `fittingroom models`."""
+    model_config: dict[str, Any] = field(default_factory=dict)
+    """Settings of that variant that differ from its defaults."""
+    data: Literal["fashion-mnist"] = "fashion-mnist"
+    """The images."""
+    train_images: int | None = None
+    """Train on this many images, drawn by seed; all when absent."""
+    seed: int = 0
+    """Decides the split, the initial weights, the order, the augmentation and dropout."""
+    epochs: float | None = None
+    """Passes over the training images; or give budget_seconds."""
+    budget_seconds: float | None = None
+    """Wall-clock seconds to train for, the schedule fitted to them; or give epochs."""
+    batch_size: int = 128
+    """Images a step."""
+    label_smoothing: float = 0.1
+    """Share of the target spread over all classes."""
+    clip_norm: float = 1.0
+    """Largest norm of the whole gradient; 0 is off."""
+    ema_decay: float = 0.0
+    """Decay of the exponential moving average of the weights, which is then evaluated and saved; 0 is off."""
+    early_stopping: int | None = None
+    """Stop after this many validations without a better validation loss; absent is off."""
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    """What is done to training batches."""
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    """What moves the weights."""
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    """Learning rate over the run."""
+    precision: Precision = "auto"
+    """auto is bf16 where the processor is fast at it, else fp32."""
+    accelerator: Accelerator = "auto"
+    """auto takes a GPU or MPS where there is one, else the CPU."""
+
+    def __post_init__(self) -> None:
+        check_seed(self.seed)
+        resolve_config(self.model, self.model_config)
+        if (self.epochs is None) == (self.budget_seconds is None):
+            raise FittingRoomError("give either epochs or budget_seconds, not both and not neither")
+        for name in ("epochs", "budget_seconds"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < float("inf"):
+                raise FittingRoomError(f"{name} {value:g} is not a length: choose a number above 0")
+        if self.batch_size < 1:
+            raise FittingRoomError(f"batch_size {self.batch_size} is too small: choose 1 or more")
+        if not 0 <= self.label_smoothing < 1 or not 0 <= self.ema_decay < 1:
+            raise FittingRoomError(
+                f"label_smoothing {self.label_smoothing} and ema_decay {self.ema_decay} must be from 0 up to, not with, 1"
+            )
+        if self.clip_norm < 0:
+            raise FittingRoomError(f"clip_norm {self.clip_norm} is negative: choose 0 (off) or more")
+        if self.train_images is not None and self.train_images < 1:
+            raise FittingRoomError(f"train_images {self.train_images} is too small: choose 1 or more")
+        if self.early_stopping is not None and self.early_stopping < 1:
+            raise FittingRoomError(f"early_stopping {self.early_stopping} is too small: choose 1 or more")
+
+    @property
+    def run(self) -> str:
+        """The run's short name, such as `vit-seed0`."""
+        return f"{self.model}-seed{self.seed}"
+
+    @property
+    def family(self) -> str:
+        """vit, cnn or hybrid."""
+        return MODELS.get(self.model).family

@@ -1,0 +1,75 @@
+"""`metrics.csv`: one row a measured step, written whole each time, cut back to the checkpoint on resuming."""
+
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.loggers.logger import Logger
+
+from fittingroom.core.rundir import write_text
+
+COLUMNS = ("step", "epoch", "seconds", "lr", "train_loss", "val_loss", "val_accuracy")
+# LearningRateMonitor names each parameter group; the first, AdamW's, stands for the schedule.
+FIRST_GROUP = ("lr-MuonAdamW", "lr-MuonAdamW/pg1")
+
+
+class MetricsFile(Logger):
+    """A Lightning logger that keeps the columns of the run-folder contract and ignores all else."""
+
+    def __init__(self, path: Path, steps_per_epoch: int, clock: Callable[[], float]) -> None:
+        super().__init__()
+        self.path, self.steps_per_epoch, self.clock = path, steps_per_epoch, clock
+        self.rows: dict[int, dict[str, Any]] = {}
+
+    @property
+    def name(self) -> str:
+        """Lightning asks."""
+        return "metrics"
+
+    @property
+    def version(self) -> str:
+        """Lightning asks."""
+        return ""
+
+    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
+        """They stand in config.json."""
+
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        """Merge into the row of this step. Lightning counts steps from 0; we count the steps that are done."""
+        done = (step or 0) + 1
+        row = self.rows.setdefault(done, {"step": done, "epoch": round(done / self.steps_per_epoch, 4)})
+        row["seconds"] = self.clock()
+        row |= {key: value for key, value in metrics.items() if key in ("train_loss", "val_loss", "val_accuracy")}
+        row |= {"lr": value for key, value in metrics.items() if key in FIRST_GROUP}
+
+    def add(self, step: int, seconds: float, **values: float) -> None:
+        """A row from outside of Lightning's loop, such as the final evaluation."""
+        self.log_metrics(values, step - 1)
+        self.rows[step]["seconds"] = seconds
+        self.save()
+
+    def save(self) -> None:
+        """Write all rows, atomically."""
+        text = io.StringIO()
+        writer = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
+        writer.writeheader()
+        for step in sorted(self.rows):
+            writer.writerow({key: _short(value) for key, value in self.rows[step].items()})
+        write_text(self.path, text.getvalue())
+
+    def read(self, last_step: int) -> None:
+        """Take up the file's rows up to `last_step`: what came after it will be measured again."""
+        self.rows.clear()
+        if not self.path.exists():
+            return
+        for row in csv.DictReader(self.path.read_text().splitlines()):
+            step = int(row["step"])
+            if step <= last_step:
+                values = {key: float(value) for key, value in row.items() if value and key != "step"}
+                self.rows[step] = {"step": step, **values}
+
+
+def _short(value: float) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

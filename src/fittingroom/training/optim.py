@@ -1,0 +1,149 @@
+"""AdamW, and Muon for the matrices with AdamW for the rest, as one optimizer (so that Lightning steps and saves it as one).
+
+Muon: "Muon: An optimizer for hidden layers in neural networks" (Jordan et al. 2024). The momentum of each weight matrix is
+replaced by the nearest (semi-)orthogonal matrix, by five Newton-Schulz steps. Why not `torch.optim.Muon`: it takes 2-D
+parameters only (a convolution's filters are a matrix too: outputs x inputs*height*width), it rounds to bfloat16, which is
+slow on a CPU that has none, and it would treat the fused `qkv` as one matrix where the paper means three.
+On a plain matrix and in float32 ours is torch's (tested).
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from fittingroom.core.errors import FittingRoomError
+
+NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimConfig:
+    """What moves the weights."""
+
+    name: Literal["adamw", "muon"] = "muon"
+    """adamw for everything, or muon for hidden matrices and adamw for the rest."""
+    lr: float = 0.003
+    """Peak learning rate of AdamW."""
+    muon_lr: float = 0.02
+    """Peak learning rate of Muon, for an update of root-mean-square about 0.2 (it is scaled to the size of AdamW's)."""
+    weight_decay: float = 0.05
+    """Decoupled weight decay of matrices and filters; vectors have none."""
+    momentum: float = 0.95
+    """Muon's Nesterov momentum."""
+    betas: tuple[float, float] = (0.9, 0.99)
+    """AdamW's decay rates."""
+
+    def __post_init__(self) -> None:
+        for name in ("lr", "muon_lr"):
+            if getattr(self, name) <= 0:
+                raise FittingRoomError(f"{name} {getattr(self, name)} is no learning rate: choose a number above 0")
+        if self.weight_decay < 0:
+            raise FittingRoomError(f"weight_decay {self.weight_decay} is negative: choose 0 or more")
+        if not all(0 <= rate < 1 for rate in (self.momentum, *self.betas)):
+            raise FittingRoomError(f"momentum {self.momentum} and betas {self.betas} must be from 0 up to, not with, 1")
+
+
+def orthogonalise(
+    matrices: Float[Tensor, "batch rows columns"], num_steps: int = 5
+) -> Float[Tensor, "batch rows columns"]:
+    """Move every singular value to about 1 by the quintic Newton-Schulz iteration; all matrices of the batch at once."""
+    a, b, c = NEWTON_SCHULZ
+    tall = matrices.shape[-2] > matrices.shape[-1]
+    x = matrices.transpose(-2, -1) if tall else matrices
+    x = x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)
+    for _ in range(num_steps):
+        gram = x @ x.transpose(-2, -1)
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return x.transpose(-2, -1) if tall else x
+
+
+class MuonAdamW(Optimizer):
+    """Parameter groups marked `method: muon` are orthogonalised; those marked `adamw` follow Adam with decoupled decay."""
+
+    def __init__(self, groups: Iterable[dict[str, Any]], config: OptimConfig) -> None:
+        super().__init__(groups, {"lr": config.lr, "weight_decay": 0.0, "method": "adamw", "num_blocks": 1})
+        self.config = config
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+        """One update of every parameter that has a gradient."""
+        with torch.enable_grad():
+            loss = closure() if closure is not None else None
+        for group in self.param_groups:
+            params = [param for param in group["params"] if param.grad is not None]
+            if params:
+                (self._muon if group["method"] == "muon" else self._adamw)(params, group)
+        return loss
+
+    def _muon(self, params: list[Tensor], group: dict[str, Any]) -> None:
+        """All parameters of a group have one shape, so one batched iteration serves them."""
+        updates = [self._nesterov(param) for param in params]
+        rows = params[0].shape[0] // group["num_blocks"]
+        stacked = torch.stack(updates).reshape(len(params) * group["num_blocks"], rows, -1)
+        scale = 0.2 * max(stacked.shape[-2:]) ** 0.5  # update of root-mean-square 0.2, AdamW's (arXiv 2502.16982)
+        steps = orthogonalise(stacked).reshape(len(params), *params[0].shape)
+        for param, step in zip(params, steps, strict=True):
+            param.mul_(1 - group["lr"] * group["weight_decay"]).add_(step, alpha=-group["lr"] * scale)
+
+    def _nesterov(self, param: Tensor) -> Tensor:
+        assert param.grad is not None
+        state = self.state[param]
+        if not state:
+            state["momentum_buffer"] = torch.zeros_like(param)
+        momentum = state["momentum_buffer"].lerp_(param.grad, 1 - self.config.momentum)
+        return param.grad.lerp(momentum, self.config.momentum)
+
+    def _adamw(self, params: list[Tensor], group: dict[str, Any]) -> None:
+        beta1, beta2 = self.config.betas
+        for param in params:
+            assert param.grad is not None
+            state = self.state[param]
+            if not state:
+                state.update(step=0, exp_avg=torch.zeros_like(param), exp_avg_sq=torch.zeros_like(param))
+            state["step"] += 1
+            mean = state["exp_avg"].lerp_(param.grad, 1 - beta1)
+            square = state["exp_avg_sq"].mul_(beta2).addcmul_(param.grad, param.grad, value=1 - beta2)
+            denominator = (square / (1 - beta2 ** state["step"])).sqrt_().add_(1e-8)
+            param.mul_(1 - group["lr"] * group["weight_decay"])
+            param.addcdiv_(mean, denominator, value=-group["lr"] / (1 - beta1 ** state["step"]))
+
+
+def build_optimizer(model: nn.Module, config: OptimConfig) -> MuonAdamW:
+    """Hidden matrices and filters to Muon (grouped by shape), all else to AdamW; vectors and embeddings do not decay."""
+    muon: dict[tuple[Any, ...], list[nn.Parameter]] = {}
+    decayed, free = [], []
+    for name, param in model.named_parameters():
+        if not param.requires_grad:
+            continue
+        if config.name == "muon" and is_hidden_matrix(name, param):
+            muon.setdefault((tuple(param.shape), 3 if name.endswith("qkv.weight") else 1), []).append(param)
+        elif param.ndim > 1 and "pos_embed" not in name and "cls_token" not in name:
+            decayed.append(param)
+        else:
+            free.append(param)
+    groups: list[dict[str, Any]] = [
+        {"params": decayed, "weight_decay": config.weight_decay, "lr": config.lr},
+        {"params": free, "lr": config.lr},
+    ]
+    for (_, num_blocks), params in muon.items():
+        groups.append(
+            {
+                "params": params,
+                "method": "muon",
+                "num_blocks": num_blocks,
+                "lr": config.muon_lr,
+                "weight_decay": config.weight_decay,
+            }
+        )
+    return MuonAdamW([group for group in groups if group["params"]], config)
+
+
+def is_hidden_matrix(name: str, param: Tensor) -> bool:
+    """Muon is for hidden layers: not for the first projection, the head, the pooling vector or embeddings."""
+    is_first_or_last = name.startswith(("patch_embed", "head", "stem.0", "tokenizer.0", "pool")) or "embed" in name
+    return param.ndim >= 2 and not is_first_or_last and "token" not in name.split(".")[-1]

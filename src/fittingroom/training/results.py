@@ -1,0 +1,88 @@
+"""The end of a run: final scores, predictions, weights, and the one read of the test split, written to the run folder."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save
+
+from fittingroom.core.rundir import read_state, write_atomic, write_json
+from fittingroom.data.batches import TrainBatches, eval_batches
+from fittingroom.data.load import Splits
+from fittingroom.data.spec import ImageSet
+from fittingroom.evaluation.metrics import accuracy, negative_log_likelihood
+from fittingroom.evaluation.predict import predict
+from fittingroom.evaluation.score import log_test_read
+from fittingroom.training.engine import peak_memory_bytes
+from fittingroom.training.metrics_file import MetricsFile
+from fittingroom.training.task import ClassificationTask
+
+LEDGER_KEYS = (
+    "run", "model", "seed", "status", "error", "epochs", "steps", "val_accuracy", "test_accuracy", "train_seconds",
+    "images_per_second", "peak_memory_bytes", "config_hash", "num_params", "num_macs",
+)  # fmt: skip
+
+
+def ledger_row(state: dict[str, Any]) -> dict[str, Any]:
+    """The keys of a run's state that the ledger keeps; None where a failed run has none."""
+    return {key: state.get(key) for key in LEDGER_KEYS}
+
+
+def write_results(
+    task: ClassificationTask,
+    batches: TrainBatches,
+    splits: Splits,
+    folder: Path,
+    state: dict[str, Any],
+    metrics: MetricsFile,
+) -> dict[str, Any]:
+    """Evaluate the final weights on validation and, once, on test; write everything; the state that says `finished`."""
+    steps = task.global_step
+    state |= {
+        "step": steps,
+        "steps": steps,
+        "epochs": round(steps / batches.steps_per_epoch, 4),
+        "train_seconds": round(task.seconds, 3),
+        "images_per_second": round(steps * batches.batch_size / task.step_seconds, 1),
+    }
+    task.eval()
+    val_probs = _probabilities(task, splits.val, splits)
+    write_json(folder / "state.json", state)
+    test = splits.open_test(lambda why: log_test_read(folder, why), "final epoch")
+    test_probs = _probabilities(task, test, splits)
+    _write_predictions(folder, splits.val, val_probs, test, test_probs)
+    weights = {name: tensor.contiguous().cpu() for name, tensor in task.final_model.state_dict().items()}
+    write_atomic(folder / "model.safetensors", lambda file: file.write(save(weights)))
+    val_labels = splits.val.labels.numpy()
+    state = read_state(folder) | {
+        "val_accuracy": accuracy(val_probs, val_labels),
+        "test_accuracy": accuracy(test_probs, test.labels.numpy()),
+        "peak_memory_bytes": peak_memory_bytes(task.plan),
+        "status": "finished",
+    }
+    val_loss = negative_log_likelihood(val_probs, val_labels)
+    metrics.add(steps, state["train_seconds"], val_accuracy=state["val_accuracy"], val_loss=val_loss)
+    write_json(folder / "state.json", state)
+    return state
+
+
+def _probabilities(task: ClassificationTask, images: ImageSet, splits: Splits) -> np.ndarray:
+    device = task.plan.device
+    task.to(device)
+    with torch.autocast(device, torch.bfloat16, enabled=task.plan.precision == "bf16"):
+        return predict(lambda batch: task(batch.to(device)), eval_batches(images, splits.spec))
+
+
+def _write_predictions(
+    folder: Path, val: ImageSet, val_probs: np.ndarray, test: ImageSet, test_probs: np.ndarray
+) -> None:
+    arrays = {
+        "val_probs": val_probs.astype(np.float16),
+        "val_labels": val.labels.numpy().astype(np.uint8),
+        "val_index": val.index.numpy().astype(np.int32),
+        "test_probs": test_probs.astype(np.float16),
+        "test_labels": test.labels.numpy().astype(np.uint8),
+        "test_index": test.index.numpy().astype(np.int32),
+    }
+    write_atomic(folder / "predictions.npz", lambda file: np.savez_compressed(file, **arrays))

@@ -1,0 +1,115 @@
+"""The LightningModule: what a training step is. The forward pass is the model's, the batches are the data's."""
+
+import math
+import time
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+import torch.nn.functional as F
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.randomness import seed_global
+from fittingroom.training.config import RunConfig
+from fittingroom.training.engine import Plan
+from fittingroom.training.optim import build_optimizer
+from fittingroom.training.schedule import lr_factor
+
+
+class ClassificationTask(pl.LightningModule):
+    """Cross-entropy on soft targets, a schedule over `total_steps`, and the moving average of the weights if asked for."""
+
+    def __init__(
+        self, model: nn.Module, config: RunConfig, plan: Plan, *, total_steps: int = 0, began: float | None = None
+    ) -> None:
+        super().__init__()
+        self.model = model.to(memory_format=torch.channels_last) if plan.channels_last else model
+        self.run_config, self.plan, self.total_steps = config, plan, total_steps
+        self.average = (
+            AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay), use_buffers=True)
+            if config.ema_decay
+            else None
+        )
+        self.seconds_before = 0.0  # training time of the parts before an interruption
+        self.step_seconds = 0.0  # time inside training steps, validation left out
+        self.started = time.perf_counter() if began is None else began
+
+    @property
+    def final_model(self) -> nn.Module:
+        """The weights that are evaluated and saved: the average where there is one."""
+        return self.average.module if self.average is not None else self.model
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock seconds of training so far, interruptions left out."""
+        return self.seconds_before + time.perf_counter() - self.started
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits of the final model for normalised images."""
+        layout = torch.channels_last if self.plan.channels_last else torch.contiguous_format
+        return self.final_model(images.contiguous(memory_format=layout))
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Dropout and stochastic depth of this step are a function of (seed, step)."""
+        self._step_started = time.perf_counter()
+        seed_global(self.run_config.seed, "dropout", step=self.global_step)
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        """Loss of one batch. A loss that is not finite ends the run."""
+        images, targets = batch
+        if self.plan.channels_last:
+            images = images.contiguous(memory_format=torch.channels_last)
+        loss = F.cross_entropy(self.model(images).float(), targets)
+        if not torch.isfinite(loss):
+            raise FittingRoomError(self._divergence(loss.item()))
+        self.log("train_loss", loss)
+        return loss
+
+    def _divergence(self, loss: float) -> str:
+        optim = self.run_config.optim
+        name = "optim.muon_lr" if optim.name == "muon" else "optim.lr"
+        peak = optim.muon_lr if optim.name == "muon" else optim.lr
+        rate = peak * lr_factor(self.global_step, self.total_steps, self.run_config.schedule)
+        return (
+            f"loss became {'nan' if math.isnan(loss) else loss} at step {self.global_step} of {self.total_steps}, "
+            f"{name} {rate:.3g}: lower it, such as --set {name}={peak / 3:.2g}"
+        )
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Count the time of the step."""
+        self.step_seconds += time.perf_counter() - self._step_started
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """Step, then move the average, so that a checkpoint after the step holds both."""
+        super().optimizer_step(*args, **kwargs)
+        if self.average is not None:
+            self.average.update_parameters(self.model)
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """Loss and accuracy of the final model on validation images."""
+        images, labels = batch
+        logits = self(images).float()
+        self.log("val_loss", F.cross_entropy(logits, labels), batch_size=len(labels))
+        self.log(
+            "val_accuracy", (logits.argmax(dim=-1) == labels).float().mean(), prog_bar=True, batch_size=len(labels)
+        )
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """One optimizer, one schedule, a step at a time."""
+        optimizer = build_optimizer(self.model, self.run_config.optim)
+        schedule = LambdaLR(optimizer, lambda step: lr_factor(step, self.total_steps, self.run_config.schedule))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Clocks travel with the weights."""
+        checkpoint["fittingroom"] = {"seconds": self.seconds, "step_seconds": self.step_seconds}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Set the clocks to where they stood."""
+        clocks = checkpoint["fittingroom"]
+        self.seconds_before, self.step_seconds = clocks["seconds"], clocks["step_seconds"]
+        self.started = time.perf_counter()
