@@ -1,0 +1,129 @@
+"""The table of commands: words for `--help`, options, and the function that is called."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fittingroom.cli import run
+from fittingroom.cli.options import add_checkpoint_seconds, add_data_dir, add_length, add_set
+
+AddOption = Callable[[argparse.ArgumentParser], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """One subcommand."""
+
+    call: Callable[[argparse.Namespace], int]
+    help: str
+    description: str
+    epilog: str = ""
+    options: Sequence[AddOption] = ()
+
+
+def _model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "model", metavar="MODEL", help="vit, cnn, hybrid or another name that `fittingroom models` lists"
+    )
+
+
+def _train_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="S", help="decides all that is drawn by chance (default: 0)"
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="run folder (default: runs/MODEL-LENGTH-seedS)")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with a run that was stopped; bit for bit what it would have become"
+    )
+    parser.add_argument(
+        "--logger", action="append", default=[], metavar="NAME", dest="loggers",
+        help="tensorboard or wandb (offline, no account) beside metrics.csv; may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "--early-stopping", type=int, metavar="N", help="stop after N validations without a lower validation loss"
+    )
+
+
+def _compare_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--models", default="vit,cnn,hybrid", metavar="A,B", help="names, separated by commas (default: vit,cnn,hybrid)"
+    )
+    parser.add_argument("--preset", default="quick", metavar="NAME", help="quick, standard or full (default: quick)")
+    parser.add_argument(
+        "--seeds", type=int, metavar="N", help="runs of each model, seeds 0 to N-1 (default: the preset's)"
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder of runs and report (default: runs/compare-LENGTH)"
+    )
+
+
+def _evaluate_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a finished run")
+    parser.add_argument(
+        "--split",
+        default="val",
+        metavar="SPLIT",
+        help="val or test; a read of test is logged in the run (default: val)",
+    )
+
+
+def _report_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, metavar="DIR", help="folder of a comparison")
+
+
+def _data_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "action", metavar="ACTION", help="check: verify files, count classes and duplicates; fetch: obtain them"
+    )
+
+
+COMMANDS = {
+    "compare": Command(
+        call=run.compare,
+        help="train several models under one protocol; table, verdict and report.html",
+        description="Train models x seeds with one budget for all, then compare them: table, verdict, report.html.\n"
+        "Stop it with Ctrl-C at any moment; the same command goes on where it stood and skips what is done.",
+        epilog="presets:\n  quick     2 seeds x 58 s each: under 6 minutes of training, a first look\n"
+        "  standard  3 seeds x 5 epochs\n  full      5 seeds x 20 epochs\n\n"
+        "examples:\n  fittingroom compare --preset quick\n"
+        "  fittingroom compare --models resnet20,hybrid --seeds 3 --budget 10m --out runs/mine",
+        options=(_compare_options, add_length, add_set, add_data_dir, add_checkpoint_seconds),
+    ),
+    "train": Command(
+        call=run.train,
+        help="train one model; weights, metrics and predictions in a run folder",
+        description="Train one model with the recipe of its family and evaluate its last epoch.\n"
+        "Kill it at any moment: the same command with --resume ends with the very same weights.",
+        epilog="examples:\n  fittingroom train cnn --epochs 5\n  fittingroom train vit --budget 10m --seed 1\n"
+        "  fittingroom train vit --epochs 5 --set depth=6 --set optim.muon_lr=0.01",
+        options=(_model, add_length, _train_options, add_set, add_data_dir, add_checkpoint_seconds),
+    ),
+    "evaluate": Command(
+        call=run.evaluate,
+        help="score a finished run on validation or test images",
+        description="Load a run's weights and score them. Reading the test split is logged in the run's state.json.",
+        epilog="example:\n  fittingroom evaluate runs/cnn-5-epochs-seed0 --split val",
+        options=(_evaluate_options, add_data_dir),
+    ),
+    "report": Command(
+        call=run.report,
+        help="make a comparison's report.html again, from its files alone",
+        description="Make summary.json and report.html of a comparison again. Needs its files only: no images, no torch.",
+        epilog="example:\n  fittingroom report runs/compare-58s",
+        options=(_report_options,),
+    ),
+    "models": Command(
+        call=run.models,
+        help="list the models: family, parameters, multiply-adds, source",
+        description="List every model that `train` and `compare` know. Sizes are for Fashion-MNIST: 28x28, one channel.",
+    ),
+    "data": Command(
+        call=run.data,
+        help="check or fetch the images",
+        description="check: verify checksums and shapes, count classes and exact duplicates.\n"
+        "fetch: find Fashion-MNIST, or download it into the cache.",
+        epilog="example:\n  fittingroom data check",
+        options=(_data_options, add_data_dir),
+    ),
+}

@@ -1,0 +1,64 @@
+"""`fittingroom COMMAND ...`: the parser, and the one place where errors become a line and an exit code."""
+
+import argparse
+import sys
+from typing import NoReturn
+
+from fittingroom import __version__
+from fittingroom.cli import commands, options
+from fittingroom.core.errors import FittingRoomError
+
+EXIT_FAILED_RUNS, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, but an error is one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Name the mistake and where help is."""
+        raise FittingRoomError(f"{message} (see: {self.prog} --help)")
+
+
+def build_parser() -> Parser:
+    """All commands with their options."""
+    parser = Parser(
+        prog="fittingroom",
+        description="Try architectures on your images, see which one fits.",
+        epilog="Start with: fittingroom compare --preset quick",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"fittingroom {__version__}")
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, command in commands.COMMANDS.items():
+        subparser = subparsers.add_parser(
+            name,
+            help=command.help,
+            description=command.description,
+            epilog=command.epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        for add in command.options:
+            add(subparser)
+        options.add_json(subparser)
+        subparser.set_defaults(call=command.call)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; its exit code: 0 well, 1 some runs failed, 2 bad input, 130 interrupted."""
+    try:
+        args = build_parser().parse_args(argv)
+        return args.call(args)
+    except FittingRoomError as error:
+        print(f"fittingroom: {' '.join(str(error).split())}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        print(
+            "\nfittingroom: interrupted; nothing is lost: the same command (train: with --resume) goes on",
+            file=sys.stderr,
+        )
+        return EXIT_INTERRUPTED

@@ -1,0 +1,87 @@
+"""Options that several commands share: one function adds each, so its words are the same everywhere."""
+
+import argparse
+import os
+import re
+from pathlib import Path
+
+from fittingroom.core.errors import FittingRoomError
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """--json"""
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object on standard output, and nothing else there"
+    )
+
+
+def add_data_dir(parser: argparse.ArgumentParser) -> None:
+    """--data-dir"""
+    parser.add_argument(
+        "--data-dir", type=Path, metavar="DIR",
+        help="folder of the four Fashion-MNIST files (default: $FITTINGROOM_DATA, the cache, Debian's package, download)",
+    )  # fmt: skip
+
+
+def add_length(parser: argparse.ArgumentParser) -> None:
+    """--epochs or --budget"""
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument(
+        "--epochs", type=float, metavar="N", help="passes over the training images; part of one is fine: 0.5"
+    )
+    group.add_argument(
+        "--budget",
+        metavar="TIME",
+        help="wall-clock to train for, such as 90s, 10m or 1.5h; the schedule is fitted to it",
+    )
+
+
+def add_set(parser: argparse.ArgumentParser) -> None:
+    """--set"""
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", dest="settings",
+        help="change a setting of the recipe or the model, such as optim.lr=0.001 or depth=6; may be repeated",
+    )  # fmt: skip
+
+
+def add_checkpoint_seconds(parser: argparse.ArgumentParser) -> None:
+    """--checkpoint-seconds"""
+    parser.add_argument(
+        "--checkpoint-seconds", type=float, default=30.0, metavar="S", help="time between checkpoints (default: 30)"
+    )
+
+
+UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def parse_budget(text: str | None) -> float | None:
+    """Seconds of `90s`, `10m`, `1.5h` (a plain number is seconds)."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip().lower())
+    if match is None or float(match[1]) == 0:
+        raise FittingRoomError(f"--budget {text!r} is no time: write 90s, 10m or 1.5h")
+    return float(match[1]) * UNITS[match[2] or "s"]
+
+
+def check_epochs(epochs: float | None) -> float | None:
+    """The number itself if it is above 0."""
+    if epochs is not None and not 0 < epochs < float("inf"):
+        raise FittingRoomError(f"--epochs {epochs:g} is no length: give a number above 0, such as 5 or 0.5")
+    return epochs
+
+
+def parse_settings(settings: list[str]) -> dict[str, str]:
+    """KEY=VALUE words as a dictionary."""
+    changes = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals or not key:
+            raise FittingRoomError(f"--set {setting!r}: write KEY=VALUE, such as optim.lr=0.001")
+        changes[key.strip()] = value.strip()
+    return changes
+
+
+def set_quiet_threads() -> None:
+    """Keep torch's messages about its own settings off the user's screen."""
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")

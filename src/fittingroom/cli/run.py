@@ -1,0 +1,173 @@
+"""What each command does: read the arguments, make one call, print. Everything heavy is imported when it is needed."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from fittingroom.cli import options
+from fittingroom.core.errors import FittingRoomError, did_you_mean
+
+
+def train(args: argparse.Namespace) -> int:
+    """`fittingroom train`"""
+    epochs, seconds = options.check_epochs(args.epochs), options.parse_budget(args.budget)
+    from fittingroom.cli.settings import apply_settings
+    from fittingroom.recipes import recipe
+    from fittingroom.training.fit import FitOptions, fit
+
+    if epochs is None and seconds is None:
+        epochs = 5.0
+    config = recipe(args.model, seed=args.seed, epochs=epochs, budget_seconds=seconds)
+    changes = options.parse_settings(args.settings)
+    if args.early_stopping is not None:
+        changes["early_stopping"] = str(args.early_stopping)
+    config = apply_settings(config, changes)
+    length = f"{epochs:g}-epochs" if epochs is not None else f"{seconds:g}s"
+    folder = args.out or Path("runs") / f"{args.model}-{length}-seed{args.seed}"
+    row = fit(
+        config,
+        FitOptions(
+            folder=folder, data_dir=args.data_dir, resume=args.resume, loggers=tuple(args.loggers),
+            progress_bar=not args.json and sys.stderr.isatty(), checkpoint_seconds=args.checkpoint_seconds,
+        ),
+    )  # fmt: skip
+    _print(args, {**row, "folder": str(folder)}, _run_words(row, folder))
+    return 0
+
+
+def _run_words(row: dict[str, Any], folder: Path) -> str:
+    return (
+        f"{row['run']}: test accuracy {row['test_accuracy']:.2%}, validation {row['val_accuracy']:.2%} after "
+        f"{row['epochs']:g} epochs and {row['train_seconds']:.0f} s ({row['images_per_second']:.0f} images/s, "
+        f"{row['peak_memory_bytes'] / 1e9:.1f} GB)\n{folder}"
+    )
+
+
+def compare(args: argparse.Namespace) -> int:
+    """`fittingroom compare`"""
+    from fittingroom.cli.progress import watch
+    from fittingroom.comparison.grid import run_comparison
+    from fittingroom.report.page import write_report
+
+    comparison = _comparison(args)
+    with watch(comparison.configs, quiet=args.json) as watcher:
+        summary = run_comparison(comparison, watcher)
+    page = write_report(comparison.folder)
+    if args.json:
+        record = json.loads((comparison.folder / "comparison.json").read_text())
+        print(json.dumps({**summary, "runs": record["runs"], "report": str(page)}))
+    else:
+        _print_summary(summary, page)
+    return 1 if any(model["num_failed"] for model in summary["models"]) else 0
+
+
+def _comparison(args: argparse.Namespace) -> Any:
+    epochs, seconds = options.check_epochs(args.epochs), options.parse_budget(args.budget)
+    changes = options.parse_settings(args.settings)
+    names = [name.strip() for name in args.models.split(",") if name.strip()]
+    from fittingroom.cli.settings import apply_settings
+    from fittingroom.comparison.grid import Comparison
+    from fittingroom.comparison.protocol import PRESETS, Budget, check_seeds, fair_order
+    from fittingroom.recipes import recipe
+
+    if not names or len(set(names)) != len(names):
+        raise FittingRoomError(f"--models {args.models!r}: name one or more different models, separated by commas")
+    preset = PRESETS.get(args.preset)
+    budget = Budget(epochs=epochs, seconds=seconds) if epochs or seconds else preset.budget
+    seeds = check_seeds(preset.seeds if args.seeds is None else args.seeds)
+    configs = [
+        apply_settings(recipe(name, seed=seed, epochs=budget.epochs, budget_seconds=budget.seconds), changes)
+        for name, seed in fair_order(names, seeds)
+    ]
+    return Comparison(
+        folder=args.out or Path("runs") / f"compare-{budget.slug}",
+        configs=configs,
+        budget=budget,
+        command=_command_line(args),
+        data_dir=args.data_dir,
+        checkpoint_seconds=args.checkpoint_seconds,
+    )
+
+
+def _command_line(args: argparse.Namespace) -> list[str]:
+    """The command that makes this comparison again, in one normal form."""
+    words = ["fittingroom", "compare", "--preset", args.preset]
+    for name in ("epochs", "budget", "seeds", "out"):
+        value = getattr(args, name)
+        words += [] if value is None else [f"--{name}", f"{value:g}" if isinstance(value, float) else str(value)]
+    words += [] if args.models == "vit,cnn,hybrid" else ["--models", args.models]
+    return words + [word for setting in args.settings for word in ("--set", setting)]
+
+
+def _print_summary(summary: dict[str, Any], page: Path) -> None:
+    from rich.console import Console
+
+    from fittingroom.report.tables import terminal_table
+
+    console = Console()
+    console.print(terminal_table(summary))
+    console.print(summary["verdict"], highlight=False)
+    for note in summary["notes"]:
+        console.print(f"note: {note}", highlight=False)
+    print(f"report: {page}")
+
+
+def evaluate(args: argparse.Namespace) -> int:
+    """`fittingroom evaluate`"""
+    if args.split not in ("val", "test"):
+        raise FittingRoomError(f"unknown split '{args.split}': choose val or test")
+    from fittingroom.evaluation.score import score_run
+
+    scores = score_run(args.run, args.split, data_dir=args.data_dir)
+    words = f"{scores['run']}: {args.split} accuracy {scores[f'{args.split}_accuracy']:.2%} on {scores['num_images']:,} images"
+    _print(args, scores, words)
+    return 0
+
+
+def report(args: argparse.Namespace) -> int:
+    """`fittingroom report`"""
+    from fittingroom.report.page import write_report
+
+    page = write_report(args.folder)
+    _print(args, {"report": str(page)}, str(page))
+    return 0
+
+
+def models(args: argparse.Namespace) -> int:
+    """`fittingroom models`"""
+    from rich.console import Console
+    from rich.table import Table
+
+    from fittingroom.models.listing import list_models
+
+    rows = list_models()
+    if args.json:
+        print(json.dumps({"models": rows}))
+        return 0
+    table = Table("model", "family", "parameters", "multiply-adds", "source", box=None)
+    for row in rows:
+        size = (f"{row['num_params'] / 1e6:.2f} M", f"{row['num_macs'] / 1e6:.1f} M")
+        table.add_row(row["name"], row["family"], *size, row["source"])
+    Console().print(table)
+    return 0
+
+
+def data(args: argparse.Namespace) -> int:
+    """`fittingroom data check|fetch`"""
+    if args.action not in ("check", "fetch"):
+        raise FittingRoomError(f"unknown action '{args.action}': {did_you_mean(args.action, ('check', 'fetch'))}")
+    from fittingroom.data import fashion_mnist, integrity
+
+    folder = fashion_mnist.find(args.data_dir)
+    if args.action == "fetch":
+        _print(args, {"folder": str(folder)}, f"Fashion-MNIST is in {folder}")
+        return 0
+    found = integrity.check(folder)
+    _print(args, found, integrity.in_words(found))
+    return 0
+
+
+def _print(args: argparse.Namespace, values: dict[str, Any], words: str) -> None:
+    print(json.dumps(values) if args.json else words)

@@ -1,0 +1,39 @@
+"""`--set KEY=VALUE` on a RunConfig: keys of the recipe (`batch_size`, `optim.lr`) and, without prefix, of the model (`depth`)."""
+
+import dataclasses
+
+from fittingroom.core.config import replace
+from fittingroom.core.errors import FittingRoomError, did_you_mean
+from fittingroom.models import resolve_config
+from fittingroom.training.config import RunConfig
+
+FIXED = ("model", "seed", "epochs", "budget_seconds", "model_config")
+
+
+def apply_settings(config: RunConfig, changes: dict[str, str]) -> RunConfig:
+    """A copy with the changes made. Raises FittingRoomError naming the nearest key there is."""
+    recipe_keys = _recipe_keys(config)
+    model_keys = {field.name for field in dataclasses.fields(resolve_config(config.model))}
+    paths = {}
+    for key, value in changes.items():
+        if key in model_keys:
+            paths[f"model_config.{key}"] = value
+        elif key in recipe_keys:
+            paths[key] = value
+        else:
+            hint = did_you_mean(key, sorted(recipe_keys | model_keys))
+            raise FittingRoomError(f"--set: unknown key '{key}' for {config.model}: {hint}")
+    return replace(config, paths)
+
+
+def _recipe_keys(config: RunConfig) -> set[str]:
+    keys = set()
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if field.name in FIXED:
+            continue
+        if dataclasses.is_dataclass(value):
+            keys |= {f"{field.name}.{inner.name}" for inner in dataclasses.fields(value)}
+        else:
+            keys.add(field.name)
+    return keys

@@ -1,0 +1,169 @@
+"""The grid of a comparison, models x seeds: run what is missing, skip what is finished, resume what is broken."""
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fittingroom import __version__
+from fittingroom.comparison.executors import RunFailedError, run_in_process
+from fittingroom.comparison.protocol import Budget, sentences
+from fittingroom.comparison.summary import disagreements, summarise
+from fittingroom.core.config import config_hash
+from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.rundir import make_folder, read_json, read_state, write_atomic, write_json
+from fittingroom.data.load import Splits, load_splits
+from fittingroom.models import MODELS, build_model
+from fittingroom.models.cost import num_macs, num_params
+from fittingroom.training.config import RunConfig
+from fittingroom.training.fit import resolve
+
+GALLERY_SIZE = 36
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """What is compared; `configs` stand in the order in which they run."""
+
+    folder: Path
+    configs: list[RunConfig]
+    budget: Budget
+    command: list[str]
+    data_dir: Path | None = None
+    checkpoint_seconds: float = 30.0
+
+
+@dataclass(kw_only=True)
+class Watcher:
+    """Who is told what happens; each does nothing unless given."""
+
+    starts: Callable[[int, RunConfig], None] = field(default=lambda number, config: None)
+    steps: Callable[[int, int, int, float | None], None] = field(default=lambda number, step, total, accuracy: None)
+    ends: Callable[[int, dict[str, Any]], None] = field(default=lambda number, row: None)
+
+
+def run_comparison(comparison: Comparison, watcher: Watcher) -> dict[str, Any]:
+    """Make every run, then gallery and summary; returns the summary. Can be stopped at any moment and called again."""
+    make_folder(comparison.folder)
+    configs = [resolve(config) for config in comparison.configs]
+    _check_folder(comparison.folder, configs)
+    splits = load_splits(configs[0].seed, train_images=configs[0].train_images, data_dir=comparison.data_dir)
+    record = _record(comparison, configs, splits)
+    for number, config in enumerate(configs):
+        watcher.starts(number, config)
+        row = _run(comparison, config, lambda *told, number=number: watcher.steps(number, *told))
+        record["runs"].append(row | {"folder": _run_folder(config)})
+        write_json(comparison.folder / "comparison.json", record)
+        watcher.ends(number, row)
+    record["environment"] = _environment(comparison.folder, record["runs"])
+    write_json(comparison.folder / "comparison.json", record)
+    _write_gallery(comparison.folder, record["runs"], splits)
+    summary = summarise(comparison.folder)
+    write_json(comparison.folder / "summary.json", summary)
+    return summary
+
+
+def _run_folder(config: RunConfig) -> str:
+    return f"runs/{config.run}"
+
+
+def _check_folder(folder: Path, configs: list[RunConfig]) -> None:
+    """Nothing is begun where a run of other settings is in the way."""
+    for config in configs:
+        place = folder / _run_folder(config)
+        found = read_state(place).get("config_hash")
+        if found is not None and found != config_hash(config):
+            raise FittingRoomError(
+                f"{place} holds a run with other settings: choose another folder with --out, or delete it"
+            )
+
+
+def _run(comparison: Comparison, config: RunConfig, progress: Callable[..., None]) -> dict[str, Any]:
+    folder = comparison.folder / _run_folder(config)
+    try:
+        return run_in_process(
+            config,
+            folder,
+            data_dir=comparison.data_dir,
+            progress=progress,
+            checkpoint_seconds=comparison.checkpoint_seconds,
+        )
+    except RunFailedError as error:
+        identity = {"run": config.run, "model": config.model, "seed": config.seed, "config_hash": config_hash(config)}
+        return identity | {"status": "failed", "error": str(error)}
+
+
+def _record(comparison: Comparison, configs: list[RunConfig], splits: Splits) -> dict[str, Any]:
+    """comparison.json before the first run."""
+    seeds = sorted({config.seed for config in configs})
+    spec = splits.spec
+    sizes = {"num_train": len(splits.train), "num_val": len(splits.val), "num_test": spec.num_test}
+    by_model = {config.model: config for config in configs if config.seed == seeds[0]}
+    return {
+        "title": spec.title,
+        "command": shlex.join(comparison.command),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "version": __version__,
+        "budget": comparison.budget.to_dict(),
+        "data": {"name": spec.name, "class_names": list(spec.class_names), **sizes},
+        "seeds": seeds,
+        "models": [_describe(by_model[name], splits) for name in MODELS if name in by_model],
+        "runs": [],
+        "protocol": sentences(comparison.budget, seeds, **sizes),
+        "environment": {},
+    }
+
+
+def _describe(config: RunConfig, splits: Splits) -> dict[str, Any]:
+    variant, spec = MODELS.get(config.model), splits.spec
+    model = build_model(config.model, config.model_config)
+    return {
+        "name": variant.name,
+        "family": variant.family,
+        "title": variant.title,
+        "num_params": num_params(model),
+        "num_macs": num_macs(model, (spec.channels, spec.height, spec.width)),
+        "source": variant.source,
+    }
+
+
+def _environment(folder: Path, runs: list[dict[str, Any]]) -> dict[str, str]:
+    """The machine of the first finished run, as plain words."""
+    finished = [row for row in runs if row["status"] == "finished"]
+    if not finished:
+        return {}
+    found = read_json(folder / finished[0]["folder"] / "environment.json")
+    plan = found.pop("plan")
+    return {key: str(value) for key, value in {**found, **plan}.items() if value is not None}
+
+
+def _write_gallery(folder: Path, runs: list[dict[str, Any]], splits: Splits) -> None:
+    """The test images on which the models disagree most, so that the report needs no data set."""
+    probs: dict[str, list[np.ndarray]] = {}
+    labels = np.empty(0)
+    for row in runs:
+        if row["status"] == "finished":
+            with np.load(folder / row["folder"] / "predictions.npz") as file:
+                probs.setdefault(row["model"], []).append(file["test_probs"].astype(np.float32))
+                labels = file["test_labels"]
+    if len(probs) < 2:
+        return
+    chosen = disagreements({model: np.stack(each) for model, each in probs.items()}, labels, limit=GALLERY_SIZE)
+    reads = folder / "test_reads.jsonl"
+    test = splits.open_test(lambda why: _note_read(reads, why), "pictures for the report's gallery")
+    arrays = {
+        "images": test.images[chosen, 0].numpy(),
+        "labels": labels[chosen].astype(np.uint8),
+        "test_index": np.asarray(chosen, dtype=np.int32),
+    }
+    write_atomic(folder / "gallery.npz", lambda file: np.savez_compressed(file, **arrays))
+
+
+def _note_read(path: Path, why: str) -> None:
+    when = datetime.now(UTC).isoformat(timespec="seconds")
+    with path.open("a") as file:
+        file.write(f'{{"when": "{when}", "why": "{why}"}}\n')

@@ -1,0 +1,82 @@
+"""What is compared and how: presets, matched budgets, the fair order of runs, and the sentences that say so in the report."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.registry import Registry
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """The same for every model: passes over the images, or seconds of wall-clock."""
+
+    epochs: float | None = None
+    seconds: float | None = None
+
+    @property
+    def text(self) -> str:
+        """As it stands in a sentence, such as `60 s of training each`."""
+        return f"{self.seconds:g} s of training each" if self.epochs is None else f"{self.epochs:g} epochs each"
+
+    @property
+    def slug(self) -> str:
+        """As it stands in a folder's name."""
+        return f"{self.seconds:g}s" if self.epochs is None else f"{self.epochs:g}-epochs"
+
+    def to_dict(self) -> dict[str, Any]:
+        """For comparison.json."""
+        kind, value = ("seconds", self.seconds) if self.epochs is None else ("epochs", self.epochs)
+        return {"kind": kind, "value": value, "text": self.text}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """A size of comparison."""
+
+    seeds: int
+    budget: Budget
+    purpose: str
+
+
+PRESETS: Registry[Preset] = Registry("preset")
+PRESETS.register("quick")(
+    Preset(seeds=2, budget=Budget(seconds=58), purpose="2 seeds, under 6 minutes of training in all: a first look")
+)
+PRESETS.register("standard")(Preset(seeds=3, budget=Budget(epochs=5), purpose="3 seeds x 5 epochs: an evening"))
+PRESETS.register("full")(Preset(seeds=5, budget=Budget(epochs=20), purpose="5 seeds x 20 epochs: a weekend"))
+
+
+def fair_order(models: list[str], seeds: list[int]) -> list[tuple[str, int]]:
+    """Seed by seed, the models taking turns at being first, so that a machine that slows down harms all alike."""
+    turns = []
+    for turn, seed in enumerate(seeds):
+        start = turn % len(models)
+        turns += [(model, seed) for model in models[start:] + models[:start]]
+    return turns
+
+
+def check_seeds(count: int) -> list[int]:
+    """Seeds 0 to `count - 1`. Raises FittingRoomError unless there is at least one."""
+    if count < 1:
+        raise FittingRoomError(
+            f"--seeds {count}: a comparison needs at least 1 seed, and 2 to say anything about others"
+        )
+    return list(range(count))
+
+
+def sentences(budget: Budget, seeds: list[int], num_train: int, num_val: int, num_test: int) -> list[str]:
+    """The protocol in plain words, for the report."""
+    return [
+        f"Every model is trained from scratch with {budget.text}: the whole learning-rate schedule is fitted to that length.",
+        f"{len(seeds)} seed(s), paired: a seed decides split, initial weights, order, augmentation and dropout, for all models alike.",
+        f"{num_train:,} training and {num_val:,} validation images, stratified, carved from the training file by seed; training "
+        "images that stand in the test or validation part as well are left out.",
+        "Recipes were chosen on validation images with the same number of trials for each family; none was chosen on test images.",
+        f"The {num_test:,} test images are read once by each run, after its last epoch; no earlier epoch is picked, no early "
+        "stopping, no test-time augmentation.",
+        "Runs are made one after another in a fair order: the models take turns at being first.",
+        "Intervals are 95 %, over seeds and test images together; those of differences hold for all pairs at once "
+        "(Bonferroni), and p-values are Holm's.",
+        "Training seconds count from the start of a run to its last step, validation on the way included, final evaluation not.",
+    ]
