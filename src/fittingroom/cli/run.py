@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fittingroom.cli import options
+from fittingroom.cli.words import data_words, run_words
 from fittingroom.core.errors import FittingRoomError, did_you_mean
 
 
@@ -33,16 +34,8 @@ def train(args: argparse.Namespace) -> int:
             progress_bar=not args.json and sys.stderr.isatty(), checkpoint_seconds=args.checkpoint_seconds,
         ),
     )  # fmt: skip
-    _print(args, {**row, "folder": str(folder)}, _run_words(row, folder))
+    _print(args, {**row, "folder": str(folder)}, run_words(row, folder))
     return 0
-
-
-def _run_words(row: dict[str, Any], folder: Path) -> str:
-    return (
-        f"{row['run']}: test accuracy {row['test_accuracy']:.2%}, validation {row['val_accuracy']:.2%} after "
-        f"{row['epochs']:g} epochs and {row['train_seconds']:.0f} s ({row['images_per_second']:.0f} images/s, "
-        f"{row['peak_memory_bytes'] / 1e9:.1f} GB)\n{folder}"
-    )
 
 
 def compare(args: argparse.Namespace) -> int:
@@ -165,8 +158,8 @@ def data(args: argparse.Namespace) -> int:
         _print(args, {"folder": str(folder)}, f"Fashion-MNIST is in {folder}")
         return 0
     found = integrity.check(folder)
-    _print(args, found, integrity.in_words(found))
-    return 0
+    _print(args, found, data_words(found))
+    return 0 if found["ok"] else 2
 
 
 def _print(args: argparse.Namespace, values: dict[str, Any], words: str) -> None:

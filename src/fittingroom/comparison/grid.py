@@ -11,6 +11,7 @@ import numpy as np
 
 from fittingroom import __version__
 from fittingroom.comparison.executors import RunFailedError, run_in_process
+from fittingroom.comparison.predictions import read_predictions
 from fittingroom.comparison.protocol import Budget, sentences
 from fittingroom.comparison.summary import disagreements, summarise
 from fittingroom.core.config import config_hash
@@ -21,6 +22,7 @@ from fittingroom.models import MODELS, build_model
 from fittingroom.models.cost import num_macs, num_params
 from fittingroom.training.config import RunConfig
 from fittingroom.training.fit import resolve
+from fittingroom.training.results import ledger_row
 
 GALLERY_SIZE = 36
 
@@ -61,8 +63,8 @@ def run_comparison(comparison: Comparison, watcher: Watcher) -> dict[str, Any]:
         watcher.ends(number, row)
     record["environment"] = _environment(comparison.folder, record["runs"])
     write_json(comparison.folder / "comparison.json", record)
-    _write_gallery(comparison.folder, record["runs"], splits)
     summary = summarise(comparison.folder)
+    _write_gallery(comparison.folder, record["runs"], splits)
     write_json(comparison.folder / "summary.json", summary)
     return summary
 
@@ -84,6 +86,9 @@ def _check_folder(folder: Path, configs: list[RunConfig]) -> None:
 
 def _run(comparison: Comparison, config: RunConfig, progress: Callable[..., None]) -> dict[str, Any]:
     folder = comparison.folder / _run_folder(config)
+    state = read_state(folder)
+    if state["status"] == "finished":
+        return ledger_row(state)
     try:
         return run_in_process(
             config,
@@ -147,16 +152,16 @@ def _write_gallery(folder: Path, runs: list[dict[str, Any]], splits: Splits) -> 
     labels = np.empty(0)
     for row in runs:
         if row["status"] == "finished":
-            with np.load(folder / row["folder"] / "predictions.npz") as file:
-                probs.setdefault(row["model"], []).append(file["test_probs"].astype(np.float32))
-                labels = file["test_labels"]
+            test = read_predictions(folder / row["folder"], splits.spec.num_classes)["test"]
+            probs.setdefault(row["model"], []).append(test.probs)
+            labels = test.labels
     if len(probs) < 2:
         return
     chosen = disagreements({model: np.stack(each) for model, each in probs.items()}, labels, limit=GALLERY_SIZE)
     reads = folder / "test_reads.jsonl"
-    test = splits.open_test(lambda why: _note_read(reads, why), "pictures for the report's gallery")
+    images = splits.open_test(lambda why: _note_read(reads, why), "pictures for the report's gallery").images
     arrays = {
-        "images": test.images[chosen, 0].numpy(),
+        "images": images[chosen, 0].numpy(),
         "labels": labels[chosen].astype(np.uint8),
         "test_index": np.asarray(chosen, dtype=np.int32),
     }

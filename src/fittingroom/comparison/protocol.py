@@ -72,7 +72,7 @@ def sentences(budget: Budget, seeds: list[int], num_train: int, num_val: int, nu
         f"{len(seeds)} seed(s), paired: a seed decides split, initial weights, order, augmentation and dropout, for all models alike.",
         f"{num_train:,} training and {num_val:,} validation images, stratified, carved from the training file by seed; training "
         "images that stand in the test or validation part as well are left out.",
-        "Recipes were chosen on validation images with the same number of trials for each family; none was chosen on test images.",
+        "Recipes were chosen on validation images, none on test images; docs/results.md lists every trial of each family.",
         f"The {num_test:,} test images are read once by each run, after its last epoch; no earlier epoch is picked, no early "
         "stopping, no test-time augmentation.",
         "Runs are made one after another in a fair order: the models take turns at being first.",

@@ -104,7 +104,7 @@ RELEASE = Release(
 def find(data_dir: Path | None = None, release: Release = RELEASE) -> Path:
     """The folder with all four files, verified.
 
-    Looked for in this order: `data_dir` or FITTINGROOM_DATA, the user's cache, Debian's package, download into the cache.
+    The order: `data_dir` or FITTINGROOM_DATA, the user's cache, Debian's package, a download into the cache.
     A folder named by hand is the only one looked at. A damaged file in the cache is deleted, with a notice on standard
     error, and fetched anew. Raises FittingRoomError that names the file, or all the ways where none works.
     """
