@@ -28,7 +28,7 @@ def vit() -> dict[str, Any]:
     """Muon on the matrices (arXiv 2605.24770), linear decay, shift by one pixel and alternating flip."""
     return {
         "augment": AugmentConfig(shift_pixels=1),
-        "optim": OptimConfig(muon_lr=0.02, lr=0.003),
+        "optim": OptimConfig(muon_lr=0.01, lr=0.003),
         "schedule": ScheduleConfig(shape="linear", warmup_rate=0.1),
     }
 
