@@ -31,7 +31,7 @@ class AugmentConfig:
     mixup_alpha: float = 0.0
     """Mix pairs of images with a weight from Beta(alpha, alpha) (mixup, arXiv 1710.09412); 0 is off."""
     rand_augment_ops: int = 0
-    """Random operations an image, from rotation, shears, brightness, contrast, posterize and solarize (after arXiv 1909.13719)."""
+    """Random operations an image: rotation, shears, brightness, contrast, posterize, solarize (after arXiv 1909.13719)."""
     rand_augment_magnitude: float = 0.3
     """Strength of those operations, 0 to 1."""
 
@@ -46,9 +46,7 @@ class AugmentConfig:
             raise FittingRoomError("rand_augment_ops must be 0 or more and rand_augment_magnitude from 0 to 1")
 
 
-def shift_and_flip(
-    images: Images, shift_pixels: int, flipped: Bool[Tensor, " batch"], draw: Generator
-) -> Images:
+def shift_and_flip(images: Images, shift_pixels: int, flipped: Bool[Tensor, " batch"], draw: Generator) -> Images:
     """Shift each image by its own whole number of pixels, reflecting at the border, and mirror those that are `flipped`."""
     batch, _, height, width = images.shape
     offset = torch.randint(-shift_pixels, shift_pixels + 1, (2, batch, 1), generator=draw)
@@ -108,7 +106,7 @@ def _beta(alpha: float, draw: Generator) -> float:
 
 
 def rand_augment(images: Images, num_ops: int, magnitude: float, draw: Generator) -> Images:
-    """Give each image `num_ops` random operations. All geometry is joined in one affine map, sampled once (bilinear, border kept)."""
+    """Give each image `num_ops` random operations. All geometry is joined in one affine map and sampled once, bilinearly."""
     batch = len(images)
     affine = torch.eye(2).repeat(batch, 1, 1)
     tones = images.float()

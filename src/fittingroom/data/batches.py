@@ -92,7 +92,9 @@ class TrainBatches:
             epoch, step = epoch + 1, 0
 
 
-def eval_batches(images: ImageSet, spec: DataSpec, batch_size: int = 500) -> Iterator[Float[Tensor, "batch channels height width"]]:
+def eval_batches(
+    images: ImageSet, spec: DataSpec, batch_size: int = 500
+) -> Iterator[Float[Tensor, "batch channels height width"]]:
     """Normalised images in order, nothing augmented, the last batch shorter where need be."""
     for start in range(0, len(images), batch_size):
         yield normalise(images.images[start : start + batch_size], spec)

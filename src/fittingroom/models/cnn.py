@@ -39,11 +39,15 @@ class CNNConfig:
         check_positive(img_size=self.img_size, in_chans=self.in_chans, num_classes=self.num_classes)
         check_rate("drop_rate", self.drop_rate)
         if len(self.widths) != len(self.blocks) or not self.widths:
-            raise FittingRoomError(f"widths {self.widths} and blocks {self.blocks} must name the same stages, at least one")
+            raise FittingRoomError(
+                f"widths {self.widths} and blocks {self.blocks} must name the same stages, at least one"
+            )
         check_positive(**{f"widths[{stage}]": width for stage, width in enumerate(self.widths)})
         smallest = 2 ** (len(self.widths) - 1)
         if self.img_size < smallest:
-            raise FittingRoomError(f"img_size {self.img_size} is too small for {len(self.widths)} stages: take {smallest} or more")
+            raise FittingRoomError(
+                f"img_size {self.img_size} is too small for {len(self.widths)} stages: take {smallest} or more"
+            )
 
 
 def conv3x3(in_width: int, width: int, stride: int = 1) -> nn.Conv2d:

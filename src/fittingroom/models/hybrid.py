@@ -59,7 +59,10 @@ class HybridConfig:
 
     def __post_init__(self) -> None:
         check_positive(
-            img_size=self.img_size, in_chans=self.in_chans, num_classes=self.num_classes, depth=self.depth,
+            img_size=self.img_size,
+            in_chans=self.in_chans,
+            num_classes=self.num_classes,
+            depth=self.depth,
             embed_dim=self.embed_dim,
         )
         if len(self.stem_widths) != len(self.stem_strides) or not self.stem_widths:
@@ -111,8 +114,13 @@ class HybridTransformer(nn.Module):
         self.blocks = nn.Sequential(
             *(
                 Block(
-                    dim, config.num_heads, mlp_ratio=config.mlp_ratio, qkv_bias=config.qkv_bias,
-                    drop_rate=config.drop_rate, drop_path_rate=rate, path=config.attention_path,
+                    dim,
+                    config.num_heads,
+                    mlp_ratio=config.mlp_ratio,
+                    qkv_bias=config.qkv_bias,
+                    drop_rate=config.drop_rate,
+                    drop_path_rate=rate,
+                    path=config.attention_path,
                 )
                 for rate in drop_path_rates(config.drop_path_rate, config.depth)
             )
@@ -125,7 +133,9 @@ class HybridTransformer(nn.Module):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
-    def forward_features(self, images: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch tokens dim"]:
+    def forward_features(
+        self, images: Float[Tensor, "batch channels height width"]
+    ) -> Float[Tensor, "batch tokens dim"]:
         """Normalised tokens of the last block."""
         tokens = to_tokens(self.join(self.tokenizer(images)))
         if self.pos_embed is not None:
@@ -147,4 +157,4 @@ def hybrid() -> HybridConfig:
 @variant("vit_conv_stem", family="hybrid", title="ViT (conv stem)", source="Xiao 2021", build=HybridTransformer)
 def vit_conv_stem() -> HybridConfig:
     """Our ViT of 3 blocks behind four 3x3 convolutions and a 1x1, as "Early Convolutions" builds its stems."""
-    return HybridConfig(stem_widths=(16, 32, 64, 128), stem_strides=(1, 2, 2, 1), pool="mean")
+    return HybridConfig(stem_widths=(24, 48, 96, 96), stem_strides=(1, 2, 2, 1), pool="mean")

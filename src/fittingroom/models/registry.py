@@ -36,9 +36,7 @@ def variant(
     """Decorator for a function that returns a model config: file it under `name`."""
 
     def file(make_config: Callable[[], Any]) -> Callable[[], Any]:
-        entry = Variant(
-            name=name, family=family, title=title, source=source, make_config=make_config, build=build
-        )
+        entry = Variant(name=name, family=family, title=title, source=source, make_config=make_config, build=build)
         MODELS.register(name)(entry)
         return make_config
 

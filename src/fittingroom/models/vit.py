@@ -60,7 +60,10 @@ class ViTConfig:
 
     def __post_init__(self) -> None:
         check_positive(
-            img_size=self.img_size, in_chans=self.in_chans, num_classes=self.num_classes, depth=self.depth,
+            img_size=self.img_size,
+            in_chans=self.in_chans,
+            num_classes=self.num_classes,
+            depth=self.depth,
             embed_dim=self.embed_dim,
         )
         check_divides("img_size", self.img_size, "patch_size", self.patch_size)
@@ -89,8 +92,13 @@ class VisionTransformer(nn.Module):
         self.blocks = nn.Sequential(
             *(
                 Block(
-                    dim, config.num_heads, mlp_ratio=config.mlp_ratio, qkv_bias=config.qkv_bias,
-                    drop_rate=config.drop_rate, drop_path_rate=rate, path=config.attention_path,
+                    dim,
+                    config.num_heads,
+                    mlp_ratio=config.mlp_ratio,
+                    qkv_bias=config.qkv_bias,
+                    drop_rate=config.drop_rate,
+                    drop_path_rate=rate,
+                    path=config.attention_path,
                 )
                 for rate in drop_path_rates(config.drop_path_rate, config.depth)
             )
@@ -99,7 +107,9 @@ class VisionTransformer(nn.Module):
         self.head = nn.Linear(dim, config.num_classes)
         self.apply(init_transformer)
 
-    def forward_features(self, images: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch tokens dim"]:
+    def forward_features(
+        self, images: Float[Tensor, "batch channels height width"]
+    ) -> Float[Tensor, "batch tokens dim"]:
         """Equations 1 to 3: normalised tokens of the last block, class token first where there is one."""
         tokens = self.patch_embed(images)
         if self.cls_token is not None:

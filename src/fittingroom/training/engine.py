@@ -44,11 +44,11 @@ def make_plan(config: RunConfig) -> Plan:
 
 def _device(accelerator: str) -> Literal["cpu", "cuda", "mps"]:
     has_gpu, has_mps = torch.cuda.is_available(), torch.backends.mps.is_available()
-    if accelerator == "gpu" and not has_gpu or accelerator == "mps" and not has_mps:
+    if (accelerator == "gpu" and not has_gpu) or (accelerator == "mps" and not has_mps):
         raise FittingRoomError(f"accelerator '{accelerator}' is not on this machine: choose auto or cpu")
-    if accelerator == "gpu" or accelerator == "auto" and has_gpu:
+    if accelerator == "gpu" or (accelerator == "auto" and has_gpu):
         return "cuda"
-    return "mps" if accelerator == "mps" or accelerator == "auto" and has_mps else "cpu"
+    return "mps" if accelerator == "mps" or (accelerator == "auto" and has_mps) else "cpu"
 
 
 def _cpu_has_fast_bf16() -> bool:

@@ -42,7 +42,9 @@ class MetricsFile(Logger):
         row = self.rows.setdefault(done, {"step": done, "epoch": round(done / self.steps_per_epoch, 4)})
         row["seconds"] = self.clock()
         row |= {key: value for key, value in metrics.items() if key in ("train_loss", "val_loss", "val_accuracy")}
-        row |= {"lr": value for key, value in metrics.items() if key in FIRST_GROUP}
+        for key in FIRST_GROUP:
+            if key in metrics:
+                row["lr"] = metrics[key]
 
     def add(self, step: int, seconds: float, **values: float) -> None:
         """A row from outside of Lightning's loop, such as the final evaluation."""

@@ -27,7 +27,7 @@ def attention_weights(
     k_BHMK: Float[Tensor, "batch heads keys head_dim"],
     mask: Bool[Tensor, "..."] | None = None,
 ) -> Float[Tensor, "batch heads queries keys"]:
-    """`softmax(q k^T / sqrt(head_dim))`, the weights of equation 1. Rows sum to 1; a query that may attend to nothing gets zeros."""
+    """`softmax(q k^T / sqrt(head_dim))`, the weights of equation 1. Rows sum to 1, or are 0 where nothing may be seen."""
     scale = q_BHNK.shape[-1] ** -0.5
     scores_BHNM = (q_BHNK * scale) @ k_BHMK.transpose(-2, -1)
     if mask is None:
@@ -54,7 +54,9 @@ def causal_mask(num_tokens: int) -> Bool[Tensor, "queries keys"]:
     return torch.ones(num_tokens, num_tokens, dtype=torch.bool).tril()
 
 
-def split_heads(x_BND: Float[Tensor, "batch tokens dim"], num_heads: int) -> Float[Tensor, "batch heads tokens head_dim"]:
+def split_heads(
+    x_BND: Float[Tensor, "batch tokens dim"], num_heads: int
+) -> Float[Tensor, "batch heads tokens head_dim"]:
     """Cut the last dimension into heads and bring them forward."""
     batch, tokens, dim = x_BND.shape
     return x_BND.view(batch, tokens, num_heads, dim // num_heads).transpose(1, 2)
@@ -146,4 +148,6 @@ def capture_attention(model: nn.Module) -> Iterator[dict[str, list[Tensor]]]:
         for module in modules.values():
             module.captured = None
     if not weights:
-        raise FittingRoomError("no attention was captured: run the model inside the `with capture_attention(...)` block")
+        raise FittingRoomError(
+            "no attention was captured: run the model inside the `with capture_attention(...)` block"
+        )

@@ -16,7 +16,7 @@ BASE = 10_000.0
 
 
 def sinusoidal_1d(num_positions: int, dim: int) -> Float[Tensor, "positions dim"]:
-    """"Attention Is All You Need", section 3.5: `PE[pos, 2i] = sin(pos / 10000^(2i/dim))`, `PE[pos, 2i+1] = cos(same)`."""
+    """ "Attention Is All You Need", section 3.5: `PE[pos, 2i] = sin(pos / 10000^(2i/dim))`, `PE[pos, 2i+1] = cos(same)`."""
     if dim % 2:
         raise FittingRoomError(f"embed_dim {dim} is odd: sinusoidal positions need pairs of sine and cosine")
     position = torch.arange(num_positions, dtype=torch.float64)[:, None]
@@ -30,7 +30,9 @@ def sinusoidal_2d(height: int, width: int, dim: int) -> Float[Tensor, "positions
     Fixed two-dimensional positions as "Better plain ViT baselines" (arXiv 2205.01580) uses them.
     """
     if dim % 4:
-        raise FittingRoomError(f"embed_dim {dim} is no multiple of 4: 2-D sinusoidal positions need two halves of pairs")
+        raise FittingRoomError(
+            f"embed_dim {dim} is no multiple of 4: 2-D sinusoidal positions need two halves of pairs"
+        )
     rows = sinusoidal_1d(height, dim // 2)[:, None].expand(height, width, dim // 2)
     columns = sinusoidal_1d(width, dim // 2)[None, :].expand(height, width, dim // 2)
     return torch.cat([rows, columns], dim=-1).flatten(0, 1)

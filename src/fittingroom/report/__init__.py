@@ -1,0 +1,1 @@
+"""What a comparison found, for people: terminal table, Markdown table, one page of HTML. Imports no torch."""

@@ -1,0 +1,159 @@
+"""Read a comparison's folder into what the page shows; files are checked here, so that drawing can trust them."""
+
+import csv
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fittingroom.comparison.predictions import read_predictions
+from fittingroom.comparison.summary import summarise
+from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.rundir import read_json
+
+COLUMNS = ("seconds", "lr", "train_loss", "val_accuracy")
+SHOWN = {"command": str, "created": str, "version": str, "protocol": list, "environment": dict}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """One run over its training, arrays [rows] of metrics.csv; not-a-number where a row does not hold the value."""
+
+    seed: int
+    seconds: NDArray[np.float64]
+    lr: NDArray[np.float64]
+    train_loss: NDArray[np.float64]
+    val_accuracy: NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gallery:
+    """Images on which models disagree: `images` uint8 [n, height, width] or [n, height, width, 3], `labels` [n].
+
+    `probs` maps a model's name to its probabilities, mean over its seeds, [n, classes].
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    probs: dict[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """All that the page shows. `gallery` is None where there is nothing to disagree on, or not yet."""
+
+    facts: dict[str, Any]
+    summary: dict[str, Any]
+    curves: dict[str, list[Curve]]
+    gallery: Gallery | None
+    failed: list[dict[str, Any]]
+    missing: list[str]
+
+
+def load(folder: Path) -> Comparison:
+    """Read the comparison in `folder`, finished or not. Raises FittingRoomError that names the file and the fix."""
+    summary = summarise(folder)
+    facts = read_json(folder / "comparison.json")
+    _check_shown(facts, folder / "comparison.json")
+    finished = [row for row in facts["runs"] if row["status"] == "finished"]
+    missing = _missing_runs(facts)
+    curves: dict[str, list[Curve]] = {}
+    for row in finished:
+        curves.setdefault(row["model"], []).append(read_curve(folder / row["folder"] / "metrics.csv", row["seed"]))
+    return Comparison(
+        facts=facts,
+        summary=summary,
+        curves=curves,
+        gallery=_read_gallery(folder, facts, finished, complete=not missing),
+        failed=[row for row in facts["runs"] if row["status"] == "failed"],
+        missing=missing,
+    )
+
+
+def read_curve(path: Path, seed: int) -> Curve:
+    """The rows of a run's metrics.csv. Raises FittingRoomError where it is missing or not what `fit` writes."""
+    try:
+        rows = _read_rows(path)
+        columns = {name: np.array([float(row[name] or "nan") for row in rows]) for name in COLUMNS}
+    except FileNotFoundError as error:
+        raise FittingRoomError(f"{path} is missing: delete {path.parent} and run the comparison again") from error
+    except (OSError, ValueError, TypeError, csv.Error) as error:
+        raise FittingRoomError(
+            f"{path} is damaged ({error}): delete {path.parent} and run the comparison again"
+        ) from error
+    return Curve(seed=seed, **columns)
+
+
+def _read_rows(path: Path) -> list[dict[str, str]]:
+    reader = csv.DictReader(path.read_text(encoding="utf-8").splitlines(), strict=True)
+    absent = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+    if absent:
+        raise ValueError(f"no column '{absent[0]}'")
+    return list(reader)
+
+
+def _check_shown(facts: dict[str, Any], path: Path) -> None:
+    """What the page shows beyond the summary's needs, which `summarise` has checked."""
+    for key, kind in SHOWN.items():
+        if not isinstance(facts.get(key), kind):
+            raise FittingRoomError(f"{path} lacks a proper '{key}': run the comparison again to write it anew")
+
+
+def _missing_runs(facts: dict[str, Any]) -> list[str]:
+    done = {(row["model"], row["seed"]) for row in facts["runs"] if row["status"] in ("finished", "failed")}
+    planned = [(model["name"], seed) for model in facts["models"] for seed in facts["seeds"]]
+    return [f"{name}-seed{seed}" for name, seed in planned if (name, seed) not in done]
+
+
+def _read_gallery(
+    folder: Path, facts: dict[str, Any], finished: list[dict[str, Any]], complete: bool
+) -> Gallery | None:
+    path = folder / "gallery.npz"
+    models = list(dict.fromkeys(row["model"] for row in finished))
+    if len(models) < 2 or not (complete or path.exists()):
+        return None
+    num_classes = len(facts["data"]["class_names"])
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            images, labels, index = (archive[name] for name in ("images", "labels", "test_index"))
+        _check_images(images, labels, index, num_classes)
+        if not len(images):
+            return None
+        folders = {name: [folder / row["folder"] for row in finished if row["model"] == name] for name in models}
+        probs = {name: _mean_probs(found, num_classes, index) for name, found in folders.items()}
+    except FileNotFoundError as error:
+        raise FittingRoomError(f"{path} is missing: run the comparison again, finished runs are kept") from error
+    except FittingRoomError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise FittingRoomError(
+            f"{path} is damaged ({error}): delete it and run the comparison again, runs are kept"
+        ) from error
+    return Gallery(images=images, labels=labels.astype(np.int64), probs=probs)
+
+
+def _check_images(images: NDArray[Any], labels: NDArray[Any], index: NDArray[Any], num_classes: int) -> None:
+    num_images = len(labels)
+    if images.dtype != np.uint8 or images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] != 3):
+        raise ValueError(f"images are {images.dtype} {images.shape}")
+    if labels.shape != (num_images,) or len(images) != num_images or index.shape != (num_images,):
+        raise ValueError(f"{len(images)} images, {num_images} labels, {len(index)} positions")
+    if num_images and int(labels.max()) >= num_classes:
+        raise ValueError(f"labels lie outside 0 to {num_classes - 1}")
+
+
+def _mean_probs(folders: list[Path], num_classes: int, index: NDArray[Any]) -> NDArray[np.float64]:
+    """Probabilities at the test images `index`, [n, classes], mean over the runs in `folders`."""
+    found = []
+    for folder in folders:
+        test = read_predictions(folder, num_classes)["test"]
+        rows = {int(position): row for row, position in enumerate(test.index)}
+        absent = [int(position) for position in index if int(position) not in rows]
+        if absent:
+            raise ValueError(f"test image {absent[0]} is not among the predictions of {folder.name}")
+        found.append(test.probs[[rows[int(position)] for position in index]])
+    return np.asarray(np.mean(found, axis=0, dtype=np.float64))

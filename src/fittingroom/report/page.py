@@ -1,0 +1,144 @@
+"""`report.html`: a comparison as one page that needs nothing else: no network, no fonts, no framework, no torch.
+
+Names come from files and are escaped by Jinja; only drawings made here go in as they are. A content security policy
+forbids every request, and every script but the page's own, which it knows by its hash.
+"""
+
+import base64
+import hashlib
+from datetime import datetime
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from fittingroom.core.rundir import write_json, write_text
+from fittingroom.report import curves, figures, gallery, matrices, numbers, tables
+from fittingroom.report.load import Comparison, load
+from fittingroom.report.palette import DARK, LIGHT, MARKER_PATHS, NUM_SERIES, css_variables
+
+
+def write_report(folder: Path) -> Path:
+    """Write `report.html` and `summary.json` into the comparison's folder; return the page's path.
+
+    Works on an unfinished comparison too and says what is missing. The same files give the same bytes. Raises
+    FittingRoomError, before anything is written, where a file is missing or damaged.
+    """
+    comparison = load(folder)
+    page = render_page(comparison)
+    write_json(folder / "summary.json", comparison.summary)
+    write_text(folder / "report.html", page)
+    return folder / "report.html"
+
+
+def render_page(comparison: Comparison) -> str:
+    """The page as text."""
+    script = _asset("script.js")
+    return (
+        _environment()
+        .get_template("page.html.jinja")
+        .render(
+            **_texts(comparison),
+            **_drawings(comparison),
+            **_pictures(comparison),
+            light=css_variables(LIGHT),
+            dark=css_variables(DARK),
+            style=Markup(_asset("style.css")),
+            script=Markup(script),
+            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        )
+    )
+
+
+def _texts(comparison: Comparison) -> dict[str, Any]:
+    facts, summary = comparison.facts, comparison.summary
+    num_seeds = len(facts["seeds"])
+    return {
+        "facts": facts,
+        "summary": summary,
+        "titles": [model["title"] for model in facts["models"]],
+        "seeds": "1 seed" if num_seeds == 1 else f"{num_seeds} seeds",
+        "headings": tables.HEADINGS,
+        "under": tables.UNDER,
+        "rows": tables.summary_rows(summary),
+        "tags": _tags(summary),
+        "missing": comparison.missing,
+        "num_planned": len(facts["models"]) * num_seeds,
+        "failed": comparison.failed,
+        "notes": _notes(comparison),
+        "created": _moment(facts["created"]),
+    }
+
+
+def _moment(text: str) -> str:
+    """'2026-01-01 12:00 UTC' for an ISO time; any other text as it is."""
+    try:
+        return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M %Z}".strip()
+    except ValueError:
+        return text
+
+
+def _notes(comparison: Comparison) -> list[str]:
+    """The summary's notes without those on failed runs, which have a section of their own."""
+    openings = tuple(f"{row['run']} failed" for row in comparison.failed)
+    return [note for note in comparison.summary["notes"] if not note.startswith(openings)]
+
+
+def _tags(summary: dict[str, Any]) -> list[dict[str, Any]]:
+    """A price tag for each model with a score: its place, title, accuracy and interval in percent."""
+    return [
+        {
+            "place": place,
+            "title": model["title"],
+            "accuracy": f"{100 * model['test']['mean']:.1f}",
+            "interval": numbers.interval(model["test"]),
+        }
+        for place, model in enumerate(summary["models"])
+        if model["test"]["mean"] is not None
+    ]
+
+
+def _drawings(comparison: Comparison) -> dict[str, Any]:
+    summary, class_names = comparison.summary, comparison.facts["data"]["class_names"]
+    models, scored = summary["models"], [model for model in summary["models"] if model["confusion"]]
+    return {
+        "marker_paths": MARKER_PATHS,
+        "num_series": NUM_SERIES,
+        "costs": [Markup(drawn) for drawn in figures.cost_figures(summary)] if scored else [],
+        "equal_times": "images_per_second" in figures.cost_keys(summary),
+        "pairs": Markup(figures.pair_figure(summary)) if summary["pairs"] else "",
+        "learning": [Markup(drawn) for drawn in curves.learning_figures(models, comparison.curves)] if scored else [],
+        "learners": [place for place, model in enumerate(models) if model["name"] in comparison.curves],
+        "rates": curves.rate_note(models, comparison.curves),
+        "matrices": [
+            {
+                "title": model["title"],
+                "drawing": Markup(matrices.confusion_figure(model, class_names, f"confusion-{number}")),
+                "mistakes": matrices.most_confused(model, class_names),
+            }
+            for number, model in enumerate(scored)
+        ],
+    }
+
+
+def _pictures(comparison: Comparison) -> dict[str, Any]:
+    if comparison.gallery is None:
+        return {"cards": [], "filters": []}
+    models = comparison.summary["models"]
+    found = gallery.cards(comparison.gallery, models, comparison.facts["data"]["class_names"])
+    return {"cards": found, "filters": gallery.filters(found, models)}
+
+
+@cache
+def _environment() -> Environment:
+    loader = PackageLoader("fittingroom.report")
+    found = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    found.filters["together"] = lambda text: text.replace(" %", "\N{NO-BREAK SPACE}%")
+    return found
+
+
+def _asset(name: str) -> str:
+    return resources.files("fittingroom.report").joinpath("templates", name).read_text(encoding="utf-8")
