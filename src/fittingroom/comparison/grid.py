@@ -149,7 +149,7 @@ def _environment(folder: Path, runs: list[dict[str, Any]]) -> dict[str, str]:
 def _write_gallery(folder: Path, runs: list[dict[str, Any]], splits: Splits) -> None:
     """The test images on which the models disagree most, so that the report needs no data set."""
     probs: dict[str, list[np.ndarray]] = {}
-    labels = np.empty(0)
+    labels = np.empty(0, dtype=np.int64)
     for row in runs:
         if row["status"] == "finished":
             test = read_predictions(folder / row["folder"], splits.spec.num_classes)["test"]

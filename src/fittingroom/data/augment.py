@@ -101,7 +101,8 @@ def mixup(
 def _beta(alpha: float, draw: Generator) -> float:
     """Beta(alpha, alpha) from two Gamma draws."""
     # torch.distributions takes no generator; the Gamma sampler beneath it does.
-    first, second = torch._standard_gamma(torch.full((2,), alpha, dtype=torch.float64), generator=draw).tolist()
+    shape = torch.full((2,), alpha, dtype=torch.float64)
+    first, second = torch._standard_gamma(shape, generator=draw).tolist()  # pyright: ignore[reportPrivateImportUsage]
     return first / (first + second) if first + second > 0 else 0.5
 
 

@@ -33,5 +33,5 @@ def logits_fn(model: nn.Module) -> PredictFn:
     """`model` as a predict function in the memory layout that suits it."""
     convolutional = any(isinstance(module, nn.Conv2d) and module.kernel_size == (3, 3) for module in model.modules())
     layout = torch.channels_last if convolutional else torch.contiguous_format
-    model = model.to(memory_format=layout)
+    model = model.to(memory_format=layout)  # pyright: ignore[reportCallIssue]
     return lambda images: model(images.contiguous(memory_format=layout))

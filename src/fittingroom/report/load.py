@@ -118,7 +118,8 @@ def _read_gallery(
         return None
     num_classes = len(facts["data"]["class_names"])
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # Opened here, for numpy leaves a file open that turns out to be no archive.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             images, labels, index = (archive[name] for name in ("images", "labels", "test_index"))
         _check_images(images, labels, index, num_classes)
         if not len(images):

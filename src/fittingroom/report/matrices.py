@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.patches import PathPatch, Rectangle
+from matplotlib.path import Path
 from numpy.typing import NDArray
 
 from fittingroom.report.palette import INK_CHANGES_AT
@@ -12,6 +14,7 @@ from fittingroom.report.svg import canvas, drawing, level, panel, render, variab
 MOST_NUMBERED = 16
 MOST_NAMED = 60
 LONGEST_NAME = 14
+CELL = np.array([(0.03, 0.03), (0.97, 0.03), (0.97, 0.97), (0.03, 0.97)])
 LEGEND = (0.0, 0.01, 0.05, 0.2, 0.5, 1.0)
 
 
@@ -65,12 +68,14 @@ def _draw_cells(axes: Axes, counts: NDArray[Any], shares: NDArray[np.float64]) -
     axes.set_xlim(0, num_classes)
     axes.set_ylim(num_classes, 0)
     levels = np.round(100 * np.sqrt(shares)).astype(int)
-    for row, in_row in enumerate(levels):
-        # Cells of one colour are one path: a matrix of 100 classes stays small.
-        for value in np.unique(in_row):
-            spans = [(int(column) + 0.03, 0.94) for column in np.flatnonzero(in_row == value)]
-            axes.broken_barh(spans, (row + 0.03, 0.94), facecolor=level(value / 100), linewidth=0)
-    if num_classes <= MOST_NUMBERED:
+    is_small = num_classes <= MOST_NUMBERED
+    if not is_small:
+        axes.add_patch(Rectangle((0, 0), num_classes, num_classes, facecolor=level(0), linewidth=0))
+    for value in np.unique(levels if is_small else levels[levels > 0]):
+        # Cells of one colour are one path: a matrix of many classes stays small.
+        cells = [Path(CELL + (column, row)) for row, column in np.argwhere(levels == value)]
+        axes.add_patch(PathPatch(Path.make_compound_path(*cells), facecolor=level(value / 100), linewidth=0))
+    if is_small:
         _write_counts(axes, counts, shares)
 
 

@@ -21,6 +21,8 @@ from fittingroom.report.palette import NAMES
 NAMESPACE = "http://www.w3.org/2000/svg"
 LINK = "{http://www.w3.org/1999/xlink}href"
 STAND_IN = re.compile(r"#(f[de])00([0-9a-f]{2})")
+SHORT_FONT = re.compile(r"font: (?:(\d+) )?([\d.]+px)[^;]*")
+FONT = re.compile(r"font-family: [^;]*(; )?")
 FONT_SIZE = 12
 ElementTree.register_namespace("", NAMESPACE)
 
@@ -117,7 +119,7 @@ def _adopt(element: ElementTree.Element, key: str, linked: set[str]) -> None:
     if "clip-path" in element.attrib:
         element.set("clip-path", element.attrib["clip-path"].replace("#", f"#{key}-"))
     if "style" in element.attrib:
-        style = re.sub(r"font: (?:(\d+) )?([\d.]+px)[^;]*", _font, element.attrib["style"])
+        style = FONT.sub("", SHORT_FONT.sub(_font, element.attrib["style"]))
         element.set("style", STAND_IN.sub(_page_colour, style))
 
 

@@ -48,10 +48,10 @@ class ResumableCheckpoint(ModelCheckpoint):
         )
         self.validate_every = validate_every
 
-    def on_train_batch_end(self, trainer: pl.Trainer, *args: Any) -> None:
+    def on_train_batch_end(self, trainer: pl.Trainer, *args: Any, **kwargs: Any) -> None:
         """Save where it is due, but never between a step and its validation, which Lightning would then leave out."""
         if trainer.global_step % self.validate_every:
-            super().on_train_batch_end(trainer, *args)
+            super().on_train_batch_end(trainer, *args, **kwargs)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Validation is not a reason to save: the clock is."""

@@ -38,7 +38,7 @@ class ProgressReport(Callback):
     def __init__(self, tell: Progress) -> None:
         self.tell = tell
 
-    def on_train_batch_end(self, trainer: pl.Trainer, *args: Any) -> None:
+    def on_train_batch_end(self, trainer: pl.Trainer, *args: Any, **kwargs: Any) -> None:
         """After each step."""
         accuracy = trainer.callback_metrics.get("val_accuracy")
         self.tell(trainer.global_step, trainer.max_steps, None if accuracy is None else float(accuracy))

@@ -10,7 +10,7 @@ from lightning.pytorch.loggers.logger import Logger
 
 from fittingroom.core.rundir import write_text
 
-COLUMNS = ("step", "epoch", "seconds", "lr", "train_loss", "val_loss", "val_accuracy")
+COLUMNS: tuple[str, ...] = ("step", "epoch", "seconds", "lr", "train_loss", "val_loss", "val_accuracy")
 # LearningRateMonitor names each parameter group; the first, AdamW's, stands for the schedule.
 FIRST_GROUP = ("lr-MuonAdamW", "lr-MuonAdamW/pg1")
 

@@ -27,7 +27,9 @@ class ClassificationTask(pl.LightningModule):
         self, model: nn.Module, config: RunConfig, plan: Plan, *, total_steps: int = 0, began: float | None = None
     ) -> None:
         super().__init__()
-        self.model = model.to(memory_format=torch.channels_last) if plan.channels_last else model
+        if plan.channels_last:
+            model = model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        self.model = model
         self.run_config, self.plan, self.total_steps = config, plan, total_steps
         self.average = (
             AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay), use_buffers=True)

@@ -1,0 +1,55 @@
+# The targets and what they do: `make help`.
+
+PYTHON_BIN := .venv/bin
+# The rooms in which arrays have shapes; tests under the folders below run with every annotation there checked,
+# the others run the package as users get it.
+SHAPES := fittingroom.models,fittingroom.data,fittingroom.evaluation
+SHAPE_CHECKED := $(wildcard tests/unit tests/contract tests/numerics)
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help setup data browser compare lint types imports unit integration test test-slow tables clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## make .venv with pinned dependencies; skipped when up to date
+	@scripts/setup.sh
+
+data: setup ## obtain Fashion-MNIST: found, downloaded or from Debian's package
+	@scripts/data.sh
+
+compare: data ## train vit, cnn and hybrid on Fashion-MNIST; table and report (options: ARGS="--seeds 3")
+	@$(PYTHON_BIN)/fittingroom compare --preset quick $(ARGS)
+
+test: lint types imports unit integration ## lint, types, import rules and tests: all that CI checks
+
+lint: setup ## style and formatting, by ruff
+	$(PYTHON_BIN)/ruff check .
+	$(PYTHON_BIN)/ruff format --check .
+
+types: setup ## type hints, by basedpyright
+	$(PYTHON_BIN)/basedpyright
+
+imports: setup ## which room may import which, by import-linter
+	$(PYTHON_BIN)/lint-imports --no-logo
+
+unit: data ## tests of the parts, with array shapes checked at every call
+	$(PYTHON_BIN)/python -m pytest -m "not slow" --jaxtyping-packages=$(SHAPES),beartype.beartype $(SHAPE_CHECKED)
+
+integration: data browser ## tests of the whole, as users get it
+	$(PYTHON_BIN)/python -m pytest -m "not slow" $(SHAPE_CHECKED:%=--ignore=%) tests
+
+test-slow: data browser ## the tests that take minutes each
+	$(PYTHON_BIN)/python -m pytest -m slow tests
+
+tables: setup ## write the published tables into README and docs from the records in results/
+	$(PYTHON_BIN)/python scripts/published_tables.py
+
+clean: ## remove .venv and caches; runs/ stays
+	rm -rf .venv .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find src tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Its recipe lies outside `make help`: `browser` only serves the tests.
+browser: setup
+	@scripts/browser.sh

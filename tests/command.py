@@ -1,0 +1,42 @@
+"""Run the program as a user does: a process of its own, its exit code, what it prints where."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+TINY_VIT = (
+    *("--set", "train_images=640", "--set", "batch_size=32", "--set", "embed_dim=16", "--set", "depth=1"),
+    *("--set", "patch_size=14", "--set", "drop_rate=0.1", "--set", "drop_path_rate=0.1", "--set", "ema_decay=0.9"),
+    *("--set", "augment.mixup_alpha=0.2", "--set", "augment.erase_rate=0.3"),
+)
+"""A ViT that trains in a second and uses everything that is drawn by chance: shuffling, augmentation, dropout, averages."""
+
+
+def environment() -> dict[str, str]:
+    """This process's, with one thread: the same arithmetic on every machine, and no fight over cores."""
+    return {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "100"}
+
+
+def start(*words: str, cwd: Path | None = None) -> subprocess.Popen[str]:
+    """`fittingroom WORDS`, running."""
+    command = [sys.executable, "-W", "ignore", "-m", "fittingroom", *words]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(), cwd=cwd
+    )
+
+
+def run(*words: str, cwd: Path | None = None) -> tuple[int, str, str]:
+    """`fittingroom WORDS` to its end: exit code, standard output, standard error."""
+    process = start(*words, cwd=cwd)
+    out, err = process.communicate(timeout=300)
+    return process.returncode, out, err
+
+
+def run_json(*words: str, cwd: Path | None = None) -> dict[str, Any]:
+    """`fittingroom WORDS --json`, which must end well: the one object on its standard output."""
+    code, out, err = run(*words, "--json", cwd=cwd)
+    assert code == 0, err
+    return json.loads(out)

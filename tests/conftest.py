@@ -1,0 +1,43 @@
+"""What all tests share: one thread, reproducible examples, real images, a browser."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# One thread: the same arithmetic on every machine, and no fight over cores. It must be set before torch is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# The same examples each time, and no deadline: a slow or busy machine is no failure.
+settings.register_profile("fittingroom", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("fittingroom")
+
+ROOT = Path(__file__).parents[1]
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture
+def run_folder(tmp_path: Path) -> Path:
+    """An empty folder for one run."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def fashion_mnist_folder() -> Path:
+    """The folder of the real Fashion-MNIST, found as the program finds it (`make data` has put it there)."""
+    from fittingroom.data import fashion_mnist
+
+    return fashion_mnist.find()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of a Chromium for playwright's `executable_path`; without one the test is skipped."""
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        pytest.skip("needs Chromium: apt-get install chromium")
+    return path

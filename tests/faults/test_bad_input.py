@@ -1,0 +1,96 @@
+"""Whatever a tired person types wrongly: one line that helps, exit code 2, no traceback, nothing written."""
+
+from pathlib import Path
+
+import pytest
+
+from fittingroom.cli.main import main
+
+MISTAKES = [
+    ("", "the following arguments are required: COMMAND"),
+    ("trian vit", "invalid choice: 'trian'"),
+    ("train", "MODEL"),
+    ("train vitt", "unknown model 'vitt': did you mean 'vit'?"),
+    ("train vit --epochs 0", "--epochs 0 is no length"),
+    ("train vit --epochs nan", "--epochs nan is no length"),
+    ("train vit --epochs five", "invalid float value: 'five'"),
+    ("train vit --epochs 1 --budget 10s", "not allowed with argument"),
+    ("train vit --budget soon", "--budget 'soon' is no time: write 90s, 10m or 1.5h"),
+    ("train vit --budget 0s", "is no time"),
+    ("train vit --seed -1", "seed -1 is negative"),
+    ("train vit --early-stopping 0", "early_stopping 0 is too small"),
+    ("train vit --set patch_size=5", "patch_size 5 does not divide img_size 28: choose one of [1, 2, 4, 7, 14, 28]"),
+    ("train vit --set num_heads=3", "num_heads 3 does not divide embed_dim 128"),
+    ("train vit --set patchsize=4", "unknown key 'patchsize' for vit: did you mean 'patch_size'?"),
+    ("train vit --set optim.learning=1", "unknown key 'optim.learning'"),
+    ("train vit --set depth=many", "expected a whole number, got 'many'"),
+    ("train vit --set depth", "write KEY=VALUE"),
+    ("train vit --set optim=fast", "unknown key 'optim'"),
+    ("train vit --set optim.name=sgd", "'sgd' is not one of adamw, muon"),
+    ("train vit --set seed=3", "unknown key 'seed'"),
+    (
+        "train vit --logger tensorbord --set train_images=200",
+        "unknown logger 'tensorbord': did you mean 'tensorboard'?",
+    ),
+    ("train vit --set train_images=100 --set batch_size=101", "batch_size 101 does not suit 100 training images"),
+    ("train vit --set train_images=70000", "train_images 70000 is more than there are"),
+    ("compare --seeds 0", "--seeds 0: a comparison needs at least 1 seed"),
+    ("compare --seeds two", "invalid int value: 'two'"),
+    ("compare --models vit,resnet", "unknown model 'resnet'"),
+    ("compare --models vit,vit", "name one or more different models"),
+    ("compare --models ,", "name one or more different models"),
+    ("compare --preset fast", "unknown preset 'fast'"),
+    ("evaluate nowhere", "nowhere/config.json is missing"),
+    ("evaluate nowhere --split train", "unknown split 'train': choose val or test"),
+    ("report nowhere", "nowhere/comparison.json"),
+    ("data chekc", "unknown action 'chekc': did you mean 'check'?"),
+    ("data check --data-dir nowhere", "nowhere"),
+    ("train vit --data-dir nowhere", "nowhere"),
+    ("models --josn", "unrecognized arguments: --josn"),
+]
+
+
+@pytest.mark.parametrize(("typed", "said"), MISTAKES, ids=[typed or "nothing" for typed, _ in MISTAKES])
+def test_a_mistake_costs_one_line(
+    typed: str, said: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code = main(typed.split())
+    out, err = capsys.readouterr()
+    assert code == 2
+    assert out == ""
+    assert err.count("\n") == 1 and err.startswith("fittingroom: ")
+    assert said in err
+    assert not any(path.suffix in (".safetensors", ".npz", ".html") for path in tmp_path.rglob("*"))
+
+
+def test_a_folder_that_cannot_be_made_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    in_the_way = tmp_path / "file"
+    in_the_way.write_text("I was here first")
+    assert main(["train", "vit", "--out", str(in_the_way / "run")]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.count("\n") == 1
+    assert str(in_the_way) in err and "--out" in err
+    assert in_the_way.read_text() == "I was here first"
+
+
+def test_a_run_folder_of_other_settings_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    words = ["train", "vit", "--epochs", "1", "--set", "train_images=64", "--set", "batch_size=32", "--set", "depth=1"]
+    words += ["--set", "patch_size=14", "--set", "embed_dim=8", "--out", str(tmp_path / "run"), "--json"]
+    assert main(words) == 0
+    before = (tmp_path / "run" / "state.json").read_bytes()
+    assert main([*words, "--seed", "1"]) == 2
+    assert "other settings" in capsys.readouterr().err
+    assert (tmp_path / "run" / "state.json").read_bytes() == before
+
+
+def test_a_loss_that_is_not_finite_names_step_and_learning_rate(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    words = ["train", "vit", "--epochs", "2", "--set", "train_images=640", "--set", "batch_size=32", "--set", "depth=1"]
+    words += ["--set", "patch_size=14", "--set", "embed_dim=8", "--set", "optim.name=adamw", "--set", "optim.lr=1e30"]
+    assert main([*words, "--out", str(tmp_path / "run")]) == 2
+    err = capsys.readouterr().err
+    assert "loss became" in err and "at step" in err and "optim.lr" in err and err.count("\n") == 1
+    state = (tmp_path / "run" / "state.json").read_text()
+    assert '"status": "failed"' in state and "loss became" in state

@@ -1,0 +1,108 @@
+"""A real training process is killed with SIGKILL; resumed, it ends with the very weights of the undisturbed run."""
+
+import hashlib
+import json
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.command import TINY_VIT, run, run_json, start
+
+TRAIN = ("train", "vit", "--epochs", "12", *TINY_VIT, "--checkpoint-seconds", "0.15")  # 240 steps, 12 validations
+
+
+def train(folder: Path, *extra: str) -> dict:
+    return run_json(*TRAIN, "--out", str(folder), *extra)
+
+
+def weights(folder: Path) -> str:
+    return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+
+
+def learning_curve(folder: Path) -> list[list[str]]:
+    """metrics.csv without the clock."""
+    rows = [line.split(",") for line in (folder / "metrics.csv").read_text().splitlines()]
+    return [row[:2] + row[3:] for row in rows]
+
+
+def kill_at_checkpoint(folder: Path, step: int, *extra: str) -> None:
+    """Start the training and kill it as soon as a checkpoint of `step` or later is complete."""
+    process = start(*TRAIN, "--out", str(folder), *extra)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        done = [int(path.name[5:12]) for path in (folder / "checkpoints").glob("step=*.ckpt.sha256")]
+        if done and max(done) >= step:
+            break
+        assert process.poll() is None, f"ended before it could be killed: {process.communicate()[1]}"
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert json.loads((folder / "state.json").read_text())["status"] == "running"
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("undisturbed") / "run"
+    train(folder)
+    return folder
+
+
+def test_killed_three_times_the_weights_are_bit_equal(undisturbed: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    kill_at_checkpoint(folder, 5)
+    kill_at_checkpoint(folder, 70, "--resume")
+    kill_at_checkpoint(folder, 150, "--resume")
+    row = train(folder, "--resume")
+    assert weights(folder) == weights(undisturbed)
+    assert learning_curve(folder) == learning_curve(undisturbed)
+    assert row["steps"] == 240
+    assert not (folder / "checkpoints").exists()
+
+
+def test_a_torn_checkpoint_falls_back_to_the_one_before(undisturbed: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    kill_at_checkpoint(folder, 40)
+    newest, before = sorted((folder / "checkpoints").glob("*.ckpt"))[::-1][:2]
+    newest.write_bytes(newest.read_bytes()[:-1000])
+    code, _, err = run(*TRAIN, "--out", str(folder), "--resume")
+    assert code == 0, err
+    assert newest.name in err and "going back" in err and before.name not in err
+    assert weights(folder) == weights(undisturbed)
+
+
+def test_killed_before_the_first_checkpoint_it_begins_again(undisturbed: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    process = start(*TRAIN, "--out", str(folder), "--checkpoint-seconds", "1000")
+    while not (folder / "metrics.csv").exists():
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.005)
+    process.kill()
+    process.communicate()
+    train(folder, "--resume")
+    assert weights(folder) == weights(undisturbed)
+
+
+def test_without_resume_an_unfinished_run_is_refused_and_untouched(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    kill_at_checkpoint(folder, 5)
+    before = (folder / "state.json").read_bytes()
+    code, out, err = run(*TRAIN, "--out", str(folder))
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1 and "--resume" in err
+    assert (folder / "state.json").read_bytes() == before
+
+
+def test_a_finished_run_is_not_trained_again(undisturbed: Path) -> None:
+    before = weights(undisturbed), (undisturbed / "state.json").read_bytes()
+    train(undisturbed)
+    assert (weights(undisturbed), (undisturbed / "state.json").read_bytes()) == before
+
+
+def test_two_seeds_differ_and_a_logger_changes_nothing(undisturbed: Path, tmp_path: Path) -> None:
+    train(tmp_path / "other", "--seed", "1")
+    train(tmp_path / "logged", "--logger", "tensorboard")
+    assert weights(tmp_path / "other") != weights(undisturbed)
+    assert weights(tmp_path / "logged") == weights(undisturbed)
+    assert list((tmp_path / "logged" / "tensorboard").glob("events.out.tfevents.*"))

@@ -1,0 +1,95 @@
+"""`fittingroom compare` from the first run to the page, on few real images and tiny networks."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.command import run, run_json, start
+
+SMALL = ("--set", "train_images=320", "--set", "batch_size=32")
+COMPARE = ("compare", "--models", "resnet20,vit", "--seeds", "2", "--epochs", "1", *SMALL)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    folder = tmp_path_factory.mktemp("compare") / "out"
+    code, out, err = run(*COMPARE, "--out", str(folder))
+    assert code == 0, err
+    assert "run 4 of 4" in err
+    return folder, out
+
+
+def test_it_prints_table_verdict_and_the_path_of_the_page(finished: tuple[Path, str]) -> None:
+    folder, out = finished
+    assert "ResNet-20" in out and "ViT" in out and "±" in out
+    assert "Fashion-MNIST" in out and "2 seeds" in out
+    assert f"report: {folder}/report.html" in out
+    assert (folder / "report.html").stat().st_size > 50_000
+
+
+def test_the_ledger_has_a_row_a_run_in_fair_order(finished: tuple[Path, str]) -> None:
+    record = json.loads((finished[0] / "comparison.json").read_text())
+    assert [row["run"] for row in record["runs"]] == ["resnet20-seed0", "vit-seed0", "vit-seed1", "resnet20-seed1"]
+    assert {row["status"] for row in record["runs"]} == {"finished"}
+    assert record["command"].startswith("fittingroom compare --preset quick")
+
+
+def test_again_it_trains_nothing_and_says_the_same(finished: tuple[Path, str]) -> None:
+    folder, _ = finished
+    before = [(folder / "runs" / name / "state.json").stat().st_mtime_ns for name in ("vit-seed0", "resnet20-seed1")]
+    summary = run_json(*COMPARE, "--out", str(folder))
+    assert before == [(folder / "runs" / n / "state.json").stat().st_mtime_ns for n in ("vit-seed0", "resnet20-seed1")]
+    assert summary["verdict"] == json.loads((folder / "summary.json").read_text())["verdict"]
+    assert len(summary["runs"]) == 4
+
+
+def test_another_length_in_the_same_folder_is_refused_before_anything_runs(finished: tuple[Path, str]) -> None:
+    folder, _ = finished
+    before = (folder / "comparison.json").read_bytes()
+    code, out, err = run("compare", "--models", "resnet20,vit", "--epochs", "2", *SMALL, "--out", str(folder))
+    assert (code, out) == (2, "")
+    assert "other settings" in err and err.count("\n") == 1
+    assert (folder / "comparison.json").read_bytes() == before
+
+
+def test_the_page_is_made_again_without_torch_and_without_images(finished: tuple[Path, str], tmp_path: Path) -> None:
+    folder, _ = finished
+    page = (folder / "report.html").read_bytes()
+    (folder / "report.html").unlink()
+    code = (
+        "import sys; sys.modules['torch'] = sys.modules['lightning'] = None; "
+        f"from fittingroom.cli.main import main; sys.exit(main(['report', {str(folder)!r}]))"
+    )
+    environment = {"FITTINGROOM_DATA": str(tmp_path), "PATH": "/usr/bin"}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+    assert (folder / "report.html").read_bytes() == page
+
+
+def test_a_run_that_diverges_is_marked_and_the_others_go_on(tmp_path: Path) -> None:
+    # The rate of AdamW breaks the head of any model; resnet20 and vit both fail, each with its own line.
+    words = ("--set", "optim.name=adamw", "--set", "optim.lr=1e30")
+    code, out, _ = run(*COMPARE[:-4], *SMALL, *words, "--out", str(tmp_path / "out"))
+    rows = json.loads((tmp_path / "out" / "comparison.json").read_text())["runs"]
+    assert code == 1
+    assert len(rows) == 4 and all("loss became" in row["error"] for row in rows)
+    assert "report.html" in out
+
+
+def test_ctrl_c_loses_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    process = start(*COMPARE, "--out", str(folder))
+    deadline = time.monotonic() + 120
+    while not (folder / "runs" / "vit-seed0" / "metrics.csv").exists() and time.monotonic() < deadline:
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "nothing is lost" in err and "Traceback" not in err
+    assert out == ""
+    assert run_json(*COMPARE, "--out", str(folder))["models"][0]["num_runs"] == 2

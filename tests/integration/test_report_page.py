@@ -1,0 +1,185 @@
+"""The report in a real browser: desktop and phone, light and dark, by mouse and by keyboard."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+
+from fittingroom.report.page import write_report
+from tests.comparison_fixture import write_comparison
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+SIZES = {"desktop": (1280, 900), "phone": (375, 812)}
+Scheme = Literal["light", "dark"]
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
+GROUND = "getComputedStyle(document.documentElement).backgroundColor"
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = write_comparison(tmp_path_factory.mktemp("comparison"), failed=["vit-seed1"])
+    return write_report(folder).as_uri()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        pytest.fail(f"no browser: install one of {', '.join(BROWSERS)}, for example with `apt-get install chromium`")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS, timeout=120_000)
+        yield browser
+        browser.close()
+
+
+class Visit:
+    """The report open in a window of its own; keeps every request and every complaint."""
+
+    def __init__(self, browser: Browser, address: str, size: str, scheme: Scheme) -> None:
+        width, height = SIZES[size]
+        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+        self.page: Page = context.new_page()
+        self.page.set_default_timeout(60_000)
+        self.requests: list[str] = []
+        self.complaints: list[str] = []
+        self.page.on("request", self._note_request)
+        self.page.on("console", self._note_console)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.goto(address)
+
+    def _note_request(self, request: Request) -> None:
+        if not request.url.startswith("data:"):
+            self.requests.append(request.url)
+
+    def _note_console(self, message: ConsoleMessage) -> None:
+        self.complaints.append(message.text)
+
+    def ground(self) -> str:
+        return self.page.evaluate(GROUND)
+
+    def num_cards(self) -> int:
+        return self.page.locator(".card:visible").count()
+
+
+@pytest.fixture(scope="module", params=list(product(SIZES, SCHEMES)), ids="-".join)
+def visit(request: pytest.FixtureRequest, browser: Browser, report: str) -> Iterator[Visit]:
+    size, scheme = request.param
+    found = Visit(browser, report, size, scheme)
+    yield found
+    found.page.context.close()
+
+
+def test_nothing_is_requested_but_the_file_and_nothing_goes_wrong(visit: Visit, report: str) -> None:
+    assert visit.requests == [report]
+    assert visit.complaints == []
+
+
+def test_the_page_never_scrolls_sideways(visit: Visit) -> None:
+    width = visit.page.evaluate("innerWidth")
+    assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
+    beyond = """[...document.querySelectorAll("body *")].filter(e => !e.closest(".scroll, svg, .skip, .hushed, thead")
+        && e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML.slice(0, 80))"""
+    assert visit.page.evaluate(beyond) == []
+
+
+def test_the_scheme_of_the_system_is_followed(visit: Visit) -> None:
+    is_dark = visit.page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+    channels = [int(number) for number in re.findall(r"\d+", visit.ground())[:3]]
+    assert max(channels) < 60 if is_dark else min(channels) > 200
+
+
+def test_headings_and_figures_are_there_and_seen(visit: Visit) -> None:
+    assert visit.page.get_by_role("heading", level=1).is_visible()
+    names = visit.page.get_by_role("heading", level=2).all_inner_texts()
+    assert names[0] == "The measurements" and "Runs that failed" in names and names[-1] == "Make it again"
+    figures = visit.page.locator("figure svg[role=img]")
+    assert figures.count() == 3 + 1 + 2 + 3
+    widths = [figure.evaluate("e => e.getBoundingClientRect().width") for figure in figures.all()]
+    assert min(widths) > 300
+    assert visit.page.get_by_role("row").count() == 4
+
+
+def test_figures_take_the_colours_of_the_scheme(visit: Visit) -> None:
+    ink = visit.page.evaluate("getComputedStyle(document.body).color")
+    label = visit.page.locator("figure svg text", has_text="parameters").first
+    assert label.evaluate("e => getComputedStyle(e).fill") == ink
+
+
+def test_the_button_turns_the_lights_off_and_on(visit: Visit) -> None:
+    button = visit.page.locator("#theme")
+    before, words = visit.ground(), button.inner_text()
+    button.click()
+    assert visit.ground() != before
+    assert button.inner_text() != words
+    button.press("Enter")
+    assert visit.ground() == before
+    assert visit.page.evaluate("localStorage.length + document.cookie.length") == 0
+
+
+def test_filters_show_the_images_on_which_a_model_is_right(visit: Visit) -> None:
+    total = visit.num_cards()
+    assert total == 36
+    button = visit.page.get_by_role("button", name="CNN is right")
+    button.click()
+    assert button.get_attribute("aria-pressed") == "true"
+    assert 0 < visit.num_cards() < total
+    assert visit.num_cards() == int(button.locator(".number").inner_text())
+    assert visit.page.get_by_role("status").inner_text() == f"{visit.num_cards()} of {total} images shown"
+    shown = visit.page.locator(".card:visible").first
+    assert shown.locator("li", has_text="CNN").get_attribute("class") == "right"
+    visit.page.get_by_role("button", name="All").click()
+    assert visit.num_cards() == total
+
+
+def test_filters_work_with_the_keyboard_alone(visit: Visit) -> None:
+    everything = visit.page.get_by_role("button", name="All")
+    everything.focus()
+    visit.page.keyboard.press("Tab")
+    focused = visit.page.locator(":focus")
+    assert focused.evaluate("e => getComputedStyle(e).outlineStyle") == "solid"
+    wanted = int(focused.locator(".number").inner_text())
+    visit.page.keyboard.press("Space")
+    assert visit.num_cards() == wanted < 36
+    visit.page.keyboard.press("Shift+Tab")
+    visit.page.keyboard.press("Enter")
+    assert visit.num_cards() == 36
+
+
+def test_the_first_tab_offers_to_skip_to_the_content(visit: Visit) -> None:
+    visit.page.reload()
+    visit.page.keyboard.press("Tab")
+    link = visit.page.get_by_role("link", name="Skip to the content")
+    assert link.evaluate("e => e === document.activeElement && e.getBoundingClientRect().left >= 0")
+    visit.page.keyboard.press("Enter")
+    assert visit.page.evaluate("document.activeElement.id") == "content"
+
+
+def test_without_scripts_the_page_is_whole_and_shows_no_dead_button(browser: Browser, report: str) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(report)
+    assert page.locator(".card:visible").count() == 36
+    assert page.locator("button:visible").count() == 0
+    context.close()
+
+
+def test_on_a_phone_each_row_is_a_card_that_names_its_numbers(browser: Browser, report: str) -> None:
+    visit = Visit(browser, report, "phone", "light")
+    row = visit.page.get_by_role("row").nth(2)
+    assert "Multiply-adds" in row.inner_text()
+    assert row.evaluate("e => e.scrollWidth <= innerWidth")
+    visit.page.context.close()
+
+
+def test_printed_it_is_dark_on_light_whatever_the_scheme(browser: Browser, report: str, tmp_path: Path) -> None:
+    visit = Visit(browser, report, "desktop", "dark")
+    visit.page.emulate_media(media="print", color_scheme="dark")
+    assert min(int(number) for number in re.findall(r"\d+", visit.ground())[:3]) > 200
+    assert not visit.page.locator("#theme").is_visible()
+    visit.page.context.close()

@@ -1,0 +1,60 @@
+"""Budgets in words, the fair order, presets."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fittingroom.comparison.protocol import PRESETS, Budget, check_seeds, fair_order, sentences
+from fittingroom.core.errors import FittingRoomError
+
+NAMES = st.lists(st.text("abcdef", min_size=1), min_size=1, max_size=5, unique=True)
+
+
+@given(models=NAMES, num_seeds=st.integers(1, 7))
+def test_every_model_meets_every_seed_once_and_seeds_stay_together(models: list[str], num_seeds: int) -> None:
+    turns = fair_order(models, list(range(num_seeds)))
+    assert sorted(turns) == sorted((model, seed) for model in models for seed in range(num_seeds))
+    assert [seed for _, seed in turns] == sorted(seed for _, seed in turns)
+
+
+@given(models=NAMES)
+def test_over_as_many_seeds_as_models_each_is_first_once(models: list[str]) -> None:
+    turns = fair_order(models, list(range(len(models))))
+    assert sorted(turns[:: len(models)]) == sorted((model, seed) for seed, model in enumerate(models))
+
+
+@pytest.mark.parametrize("count", [0, -1])
+def test_no_seeds_is_no_comparison(count: int) -> None:
+    with pytest.raises(FittingRoomError, match="at least 1 seed"):
+        check_seeds(count)
+
+
+def test_the_quick_preset_trains_for_at_most_six_minutes_in_all() -> None:
+    quick = PRESETS.get("quick")
+    assert quick.budget.seconds is not None
+    assert quick.seeds == 2
+    assert quick.seeds * 3 * quick.budget.seconds <= 360
+
+
+@pytest.mark.parametrize(
+    ("budget", "text", "slug"),
+    [
+        (Budget(seconds=58), "58 s of training each", "58s"),
+        (Budget(epochs=1), "1 epoch each", "1-epochs"),
+        (Budget(epochs=0.5), "0.5 epochs each", "0.5-epochs"),
+    ],
+)
+def test_a_budget_in_words(budget: Budget, text: str, slug: str) -> None:
+    assert (budget.text, budget.slug) == (text, slug)
+
+
+def test_the_protocol_states_sizes_and_seeds() -> None:
+    text = " ".join(sentences(Budget(epochs=5), [0, 1], 55_000, 5_000, 10_000))
+    for words in (
+        "5 epochs each",
+        "2 seeds, paired",
+        "55,000 training",
+        "5,000 validation",
+        "10,000 test images are read once",
+    ):
+        assert words in text

@@ -1,0 +1,95 @@
+"""Configs to dictionaries and back, strictly."""
+
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from typing import Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fittingroom.core.config import config_hash, from_dict, replace, to_dict
+from fittingroom.core.errors import FittingRoomError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inner:
+    rate: float = 0.5
+    pair: tuple[float, float] = (1.0, 2.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outer:
+    name: Literal["a", "b"] = "a"
+    count: int = 3
+    limit: float | None = None
+    on: bool = False
+    widths: tuple[int, ...] = (1, 2)
+    inner: Inner = field(default_factory=Inner)
+    free: dict[str, int] = field(default_factory=dict)
+
+
+CONFIGS = st.builds(
+    Outer,
+    name=st.sampled_from(["a", "b"]),
+    count=st.integers(),
+    limit=st.none() | st.floats(allow_nan=False, allow_infinity=False),
+    on=st.booleans(),
+    widths=st.lists(st.integers(), max_size=4).map(tuple),
+    inner=st.builds(Inner, rate=st.floats(0, 1)),
+)
+
+
+@given(CONFIGS)
+def test_there_and_back_is_the_same(config: Outer) -> None:
+    assert from_dict(Outer, to_dict(config)) == config
+    assert config_hash(from_dict(Outer, to_dict(config))) == config_hash(config)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"cuont": 1}, "unknown key 'cuont': did you mean 'count'?"),
+        ({"inner": {"rat": 1}}, "config.inner: unknown key 'rat': did you mean 'rate'?"),
+        ({"count": "3"}, "config.count: expected a whole number, got '3'"),
+        ({"count": True}, "expected a whole number, got True"),
+        ({"count": 1.5}, "expected a whole number, got 1.5"),
+        ({"on": 1}, "expected true or false, got 1"),
+        ({"name": "c"}, "'c' is not one of a, b"),
+        ({"widths": 3}, "expected a list"),
+        ({"widths": [1, "x"]}, "expected a whole number, got 'x'"),
+        ({"inner": {"pair": [1]}}, "expected 2 values, got 1"),
+        ({"inner": 3}, "expected a group of keys, got 3"),
+    ],
+)
+def test_what_does_not_fit_is_named(values: dict, said: str) -> None:
+    with pytest.raises(FittingRoomError) as caught:
+        from_dict(Outer, values)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_replace_reaches_inside_and_parses_by_type() -> None:
+    changes = {"inner.rate": "1", "widths": "[4]", "limit": "null", "on": "True", "free.x": "2"}
+    changed = replace(Outer(limit=1.0, free={"x": 1}), changes)
+    assert changed == Outer(inner=Inner(rate=1.0), widths=(4,), limit=None, on=True, free={"x": 2})
+
+
+@pytest.mark.parametrize("path", ["nope", "inner.nope", "count.x", "inner"])
+def test_replace_refuses_what_is_not_there(path: str) -> None:
+    with pytest.raises(FittingRoomError, match="--set"):
+        replace(Outer(), {path: "1"})
+
+
+def test_the_hash_is_the_same_in_another_process_and_differs_with_any_value() -> None:
+    code = (
+        "from dataclasses import make_dataclass; from fittingroom.core.config import config_hash; "
+        "print(config_hash(make_dataclass('C', [('a', int), ('b', str)])(1, 'x')))"
+    )
+    found = {
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        for _ in range(2)
+    }
+    assert len(found) == 1
+    assert config_hash(Outer()) != config_hash(Outer(count=4))

@@ -1,0 +1,68 @@
+"""Files are complete or absent."""
+
+import errno
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.registry import Registry
+from fittingroom.core.rundir import make_folder, read_json, read_state, write_atomic, write_json, write_text
+
+
+def test_a_write_that_breaks_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write_text(path, "old")
+
+    def half(file: IO[bytes]) -> None:
+        file.write(b"ne")
+        raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError):
+        write_atomic(path, half)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+    def full(_: IO[bytes]) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(FittingRoomError, match=r"cannot write .*file: No space left on device: free some space"):
+        write_atomic(tmp_path / "file", full)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_not_a_number_is_no_json(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(tmp_path / "file.json", {"loss": float("nan")})
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [b"{", b"", b"\xff\xfe"])
+def test_json_that_cannot_be_read_is_named(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    path.write_bytes(content)
+    with pytest.raises(FittingRoomError, match=r"state\.json cannot be read"):
+        read_json(path)
+    with pytest.raises(FittingRoomError, match=r"other\.json is missing"):
+        read_json(tmp_path / "other.json")
+
+
+def test_a_folder_without_state_is_absent_and_a_file_is_no_folder(tmp_path: Path) -> None:
+    assert read_state(tmp_path) == {"status": "absent"}
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FittingRoomError, match="choose another with --out"):
+        make_folder(tmp_path / "file" / "run")
+
+
+def test_a_registry_names_the_nearest() -> None:
+    things: Registry[int] = Registry("thing")
+    things.register("alpha")(1)
+    assert things.get("alpha") == 1
+    assert things.names() == list(things) == ["alpha"]
+    with pytest.raises(FittingRoomError, match="unknown thing 'alhpa': did you mean 'alpha'"):
+        things.get("alhpa")
+    with pytest.raises(FittingRoomError, match="known: alpha"):
+        things.get("zzz")

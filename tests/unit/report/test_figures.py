@@ -1,0 +1,150 @@
+"""Drawings take the page's colours, say in words what they show, and can stand side by side in one page."""
+
+import copy
+import itertools
+import re
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fittingroom.report.curves import learning_figures, mean_between, mean_in_stretches, rate_note
+from fittingroom.report.figures import cost_figures, cost_keys, pair_figure, short_title, spread
+from fittingroom.report.load import read_curve
+from fittingroom.report.matrices import confusion_figure, most_confused
+from tests.comparison_fixture import CLASS_NAMES
+
+ODD_NAMES = ["<script>alert(1)</script>", "$x^2$", "衬衫", "a & b", *CLASS_NAMES[4:]]
+
+
+def all_figures(summary: dict[str, Any], folder: Path) -> list[str]:
+    names = [model["name"] for model in summary["models"]]
+    curves = {name: [read_curve(folder / f"runs/{name}-seed{k}/metrics.csv", k) for k in (0, 1)] for name in names}
+    matrices = [confusion_figure(model, ODD_NAMES, f"confusion-{n}") for n, model in enumerate(summary["models"])]
+    return [*cost_figures(summary), pair_figure(summary), *learning_figures(summary["models"], curves), *matrices]
+
+
+@pytest.fixture(scope="module")
+def figures(summary: dict[str, Any], comparison_folder: Path) -> list[str]:
+    return all_figures(summary, comparison_folder)
+
+
+def test_figures_are_drawn_in_the_colours_of_the_page_alone(figures: list[str]) -> None:
+    for svg in figures:
+        styles = re.findall(r'style="([^"]*)"', svg)
+        assert any("var(--" in style for style in styles)
+        assert not [style for style in styles if re.search(r"#[0-9a-f]{3}|rgb|font-family|DejaVu", style)]
+
+
+def test_figures_have_no_ground_and_no_size_of_their_own(figures: list[str]) -> None:
+    for svg in figures:
+        root = ElementTree.fromstring(svg)
+        assert "width" not in root.attrib and "viewBox" in root.attrib
+        assert "fill: #ffffff" not in svg and "<style" not in svg and "<metadata" not in svg
+
+
+def test_ids_are_unique_over_all_figures_and_every_reference_is_met(figures: list[str]) -> None:
+    page = "".join(figures)
+    ids = re.findall(r' id="([^"]+)"', page)
+    assert len(ids) == len(set(ids)) > 0
+    assert set(re.findall(r'(?:url\(#|href="#)([^")]+)', page)) == set(ids)
+
+
+def test_the_same_numbers_make_the_same_figures(
+    figures: list[str], summary: dict[str, Any], comparison_folder: Path
+) -> None:
+    assert all_figures(summary, comparison_folder) == figures
+
+
+def test_every_figure_says_what_it_shows(figures: list[str], summary: dict[str, Any]) -> None:
+    labels = [ElementTree.fromstring(svg).attrib["aria-label"] for svg in figures]
+    assert all(len(label) > 40 for label in labels)
+    assert "CNN minus ViT" in labels[3]
+    assert labels[0].startswith("Test accuracy against multiply-adds for one image: ViT ")
+
+
+def test_names_are_text_never_tags_or_mathematics(summary: dict[str, Any]) -> None:
+    svg = confusion_figure(summary["models"][0], ODD_NAMES, "odd")
+    assert "<script" not in svg
+    texts = [element.text for element in ElementTree.fromstring(svg).iter() if element.tag.endswith("}text")]
+    assert {"$x^2$", "衬衫", "a & b"} <= set(texts)
+
+
+def test_the_cost_in_time_is_shown_where_the_times_differ(summary: dict[str, Any]) -> None:
+    assert cost_keys(summary) == ["num_macs", "num_params", "images_per_second"]
+    changed = copy.deepcopy(summary)
+    changed["models"][0]["train_seconds"] *= 2
+    assert cost_keys(changed) == ["num_macs", "num_params", "train_seconds"]
+
+
+def test_costs_far_apart_are_drawn_on_a_logarithmic_axis(summary: dict[str, Any]) -> None:
+    changed = copy.deepcopy(summary)
+    changed["models"][0]["num_macs"] *= 100
+    texts = [element.text for element in ElementTree.fromstring(cost_figures(changed)[0]).iter() if element.text]
+    assert {"100 M", "1 G"} <= set(texts) and "0" not in texts
+
+
+def test_the_better_model_of_a_pair_is_named_first_and_a_tie_is_called_one() -> None:
+    models = [{"name": name, "title": name.upper()} for name in ("a", "b", "c")]
+    pairs = [
+        {"a": "a", "b": "b", "difference": -0.04, "low": -0.06, "high": -0.02},
+        {"a": "a", "b": "c", "difference": 0.01, "low": -0.01, "high": 0.03},
+    ]
+    svg = pair_figure({"models": models, "pairs": pairs})
+    label = ElementTree.fromstring(svg).attrib["aria-label"]
+    assert "B minus A +4.00, 95 % interval +2.00 to +6.00;" in label
+    assert "A minus C +1.00, 95 % interval −1.00 to +3.00, which includes zero" in label
+    assert "B − A" in svg
+
+
+def test_long_titles_give_way_to_names() -> None:
+    assert short_title({"title": "Hybrid", "name": "hybrid"}) == "Hybrid"
+    assert short_title({"title": "ViT with a convolutional stem", "name": "vit-stem"}) == "vit-stem"
+    assert short_title({"title": "x" * 40, "name": "y" * 40}) == "y" * 11 + "…"
+
+
+@given(st.lists(st.floats(0, 100), min_size=1, max_size=8))
+def test_labels_are_moved_apart_and_keep_their_order(heights: list[float]) -> None:
+    moved = spread(heights, 2.0)
+    order = sorted(range(len(heights)), key=lambda place: heights[place])
+    gaps = [moved[above] - moved[below] for below, above in itertools.pairwise(order)]
+    assert all(gap > 1.8 for gap in gaps)
+
+
+def test_the_commonest_mistakes_are_named_by_their_share_of_the_class() -> None:
+    model = {"title": "CNN", "confusion": [[80, 20, 0], [3, 7, 0], [0, 0, 0]]}
+    assert most_confused(model, ["a", "b", "c"]) == ["b taken for a: 3 of 10", "a taken for b: 20 of 100"]
+
+
+def test_cells_carry_their_counts_and_many_classes_carry_none(summary: dict[str, Any]) -> None:
+    model = summary["models"][0]
+    texts = {element.text for element in ElementTree.fromstring(confusion_figure(model, ODD_NAMES, "k")).iter()}
+    assert {str(count) for row in model["confusion"] for count in row if count} <= texts
+    many = {"title": "CNN", "confusion": (np.eye(100, dtype=int) * 50 + np.eye(100, k=3, dtype=int) * 2).tolist()}
+    svg = confusion_figure(many, [f"class {number}" for number in range(100)], "many")
+    assert len(svg) < 100_000
+    assert ">50<" not in svg
+
+
+def test_the_mean_of_curves_is_taken_where_all_were_measured() -> None:
+    first = (np.array([0.0, 10.0, 20.0]), np.array([0.0, 1.0, 2.0]))
+    second = (np.array([5.0, 15.0, 18.0, 30.0]), np.array([1.0, 2.0, 2.3, 3.5]))
+    times, values = mean_between([first, second])
+    np.testing.assert_allclose(times, [5, 10, 20])
+    np.testing.assert_allclose(values, [(0.5 + 1) / 2, (1 + 1.5) / 2, (2 + 2.5) / 2])
+
+
+def test_the_mean_over_stretches_counts_each_row_once() -> None:
+    runs = [(np.array([0.0, 1.0, 9.0]), np.array([4.0, 2.0, 1.0])), (np.array([10.0]), np.array([3.0]))]
+    times, values = mean_in_stretches(runs, 5)
+    np.testing.assert_allclose(times, [0.5, 9.5])
+    np.testing.assert_allclose(values, [3, 2])
+
+
+def test_peaks_of_the_learning_rate_are_listed(summary: dict[str, Any], comparison_folder: Path) -> None:
+    curve = read_curve(comparison_folder / "runs/cnn-seed0/metrics.csv", 0)
+    assert re.fullmatch(r"CNN 0\.0(2|199?)", rate_note(summary["models"], {"cnn": [curve]}))

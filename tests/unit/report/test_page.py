@@ -1,0 +1,146 @@
+"""One file that asks the network for nothing, trusts no name, and comes out the same each time."""
+
+import base64
+import hashlib
+import itertools
+import json
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fittingroom.report.page import write_report
+from tests.comparison_fixture import CLASS_NAMES, write_comparison
+
+EVIL = "<script>alert(1)</script>"
+WITHOUT_TORCH = """
+import sys
+sys.modules["torch"] = sys.modules["lightning"] = None
+from pathlib import Path
+from fittingroom.report.page import write_report
+write_report(Path(sys.argv[1]))
+"""
+
+
+class Tags(HTMLParser):
+    """Collects opening tags with their attributes, and the text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture(scope="module")
+def page(comparison_folder: Path) -> str:
+    return write_report(comparison_folder).read_text(encoding="utf-8")
+
+
+def test_the_page_is_made_without_torch_and_with_the_same_bytes(comparison_folder: Path, page: str) -> None:
+    command = [sys.executable, "-W", "error", "-c", WITHOUT_TORCH, str(comparison_folder)]
+    subprocess.run(command, check=True, timeout=300)
+    assert (comparison_folder / "report.html").read_text(encoding="utf-8") == page
+
+
+def test_the_summary_is_written_beside_the_page(comparison_folder: Path, page: str) -> None:
+    summary = json.loads((comparison_folder / "summary.json").read_text())
+    assert summary["verdict"].replace(" %", "\N{NO-BREAK SPACE}%") in page
+
+
+def test_the_page_refers_to_nothing_outside_itself(page: str) -> None:
+    assert set(re.findall(r"https?://[^\s\"']+", page)) == {"http://www.w3.org/2000/svg"}
+    for tag, attributes in Tags(page).tags:
+        for name in ("src", "href"):
+            assert (attributes.get(name) or "#").startswith(("#", "data:")), (tag, attributes)
+    assert "@import" not in page and "@font-face" not in page
+    assert len(page) < 1_500_000
+
+
+def test_the_policy_allows_the_one_script_by_its_hash(page: str) -> None:
+    scripts = re.findall(r"<script>(.*?)</script>", page, flags=re.DOTALL)
+    assert len(scripts) == 1
+    digest = base64.b64encode(hashlib.sha256(scripts[0].encode()).digest()).decode()
+    policy = next(str(given["content"]) for tag, given in Tags(page).tags if "http-equiv" in given and tag == "meta")
+    assert policy.startswith("default-src 'none'; img-src data:; style-src 'unsafe-inline';")
+    assert f"script-src 'sha256-{digest}'" in policy
+
+
+def test_sections_come_in_order_and_headings_skip_no_level(page: str) -> None:
+    ids = re.findall(r'<h2 id="(\w+)"', page)
+    assert ids == [
+        *("numbers", "cost", "differences", "learning", "confusion"),
+        *("disagreements", "protocol", "environment", "again"),
+    ]
+    levels = [int(level) for level in re.findall(r"<h([1-6])", page)]
+    assert levels[0] == 1 and levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
+
+
+def test_every_picture_has_words(page: str) -> None:
+    for tag, attributes in Tags(page).tags:
+        if tag == "img":
+            assert attributes["alt"]
+        if tag == "svg":
+            assert attributes.get("aria-label") or attributes.get("aria-hidden") == "true"
+
+
+def test_names_from_files_are_text_wherever_they_stand(tmp_path: Path) -> None:
+    folder = write_comparison(tmp_path, class_names=[EVIL, *CLASS_NAMES[1:]], failed=["vit-seed0"])
+    path = folder / "comparison.json"
+    facts = json.loads(path.read_text())
+    facts |= {"title": EVIL, "command": EVIL, "created": EVIL, "version": EVIL, "protocol": [EVIL]}
+    facts |= {"environment": {EVIL: EVIL}, "budget": {"kind": "seconds", "value": 1, "text": EVIL}}
+    facts["models"][0] |= {"title": EVIL, "source": EVIL}
+    facts["runs"][0]["error"] = EVIL
+    path.write_text(json.dumps(facts))
+    page = write_report(folder).read_text(encoding="utf-8")
+    assert page.count("<script") == 1
+    assert Tags(page).text.count(EVIL) > 10
+
+
+def test_failed_runs_are_listed_with_their_error(tmp_path: Path) -> None:
+    page = write_report(write_comparison(tmp_path, failed=["vit-seed1"])).read_text(encoding="utf-8")
+    section = page[page.index('<h2 id="failed"') : page.index('<h2 id="protocol"')]
+    assert "vit-seed1" in section and "loss became NaN at step 140" in section
+
+
+def test_an_unfinished_comparison_gives_a_page_that_says_so(tmp_path: Path) -> None:
+    missing = ["cnn-seed0", "cnn-seed1", "hybrid-seed1"]
+    page = write_report(write_comparison(tmp_path, missing=missing)).read_text(encoding="utf-8")
+    assert "3 of 6 runs are still to come: cnn-seed0, cnn-seed1, hybrid-seed1." in page
+    assert "These images are chosen when the last run has finished." in page
+
+
+def test_a_comparison_in_which_every_run_failed_still_gives_a_page(tmp_path: Path) -> None:
+    failed = [f"{name}-seed{seed}" for name in ("vit", "cnn", "hybrid") for seed in (0, 1)]
+    page = write_report(write_comparison(tmp_path, failed=failed)).read_text(encoding="utf-8")
+    assert "no run finished" in page
+    assert '<h2 id="cost"' not in page and '<h2 id="confusion"' not in page
+
+
+def test_models_that_agree_everywhere_have_nothing_to_show(tmp_path: Path) -> None:
+    folder = write_comparison(tmp_path, num_seeds=1)
+    none = np.zeros(0, dtype=np.int32)
+    np.savez(folder / "gallery.npz", images=np.zeros((0, 28, 28), np.uint8), labels=none, test_index=none)
+    page = write_report(folder).read_text(encoding="utf-8")
+    assert "on every test image the models say the same" in page
+    assert "±" not in page.split("</thead>")[1]
+
+
+def test_colour_images_are_shown_in_colour(tmp_path: Path) -> None:
+    folder = write_comparison(tmp_path, num_seeds=1)
+    with np.load(folder / "gallery.npz") as archive:
+        arrays = {**archive, "images": np.full((len(archive["labels"]), 32, 20, 3), (200, 30, 30), np.uint8)}
+    np.savez(folder / "gallery.npz", **arrays)
+    assert 'width="20" height="32"' in write_report(folder).read_text(encoding="utf-8")

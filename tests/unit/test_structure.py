@@ -1,0 +1,128 @@
+"""The house rules that a machine can check: small files and functions, docstrings, a `--help` that answers at once."""
+
+import ast
+import io
+import re
+import subprocess
+import sys
+import time
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "src" / "fittingroom"
+SOURCES = [
+    path for folder in ("src", "tests", "scripts", "benchmarks") for path in sorted((ROOT / folder).rglob("*.py"))
+]
+OTHER_SOURCES = [*ROOT.glob("scripts/*.sh"), *PACKAGE.glob("*/templates/*"), ROOT / "Makefile", ROOT / "pyproject.toml"]
+
+MAX_FILE_LINES, MAX_MODEL_LINES, MAX_FUNCTION_LINES = 500, 300, 60
+MAX_HELP_SECONDS = 0.5
+HEAVY = ("torch", "lightning", "matplotlib", "numpy", "scipy")
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def num_lines(path: Path) -> int:
+    return len(path.read_text(encoding="utf-8").splitlines())
+
+
+def too_long(paths: list[Path], limit: int) -> list[str]:
+    return [f"{path.relative_to(ROOT)}: {num_lines(path)} lines" for path in paths if num_lines(path) > limit]
+
+
+def functions(path: Path) -> Iterator[Function]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return (node for node in ast.walk(tree) if isinstance(node, Function))
+
+
+def public_functions(body: list[ast.stmt]) -> Iterator[Function]:
+    """A module's functions and its classes' methods whose names are public all the way; not functions in functions."""
+    for node in body:
+        if isinstance(node, Function | ast.ClassDef) and not node.name.startswith("_"):
+            if isinstance(node, ast.ClassDef):
+                yield from public_functions(node.body)
+            else:
+                yield node
+
+
+def comments(path: Path) -> Iterator[tokenize.TokenInfo]:
+    readline = io.StringIO(path.read_text(encoding="utf-8")).readline
+    return (token for token in tokenize.generate_tokens(readline) if token.type == tokenize.COMMENT)
+
+
+def run_python(*words: str) -> str:
+    return subprocess.run([sys.executable, *words], capture_output=True, text=True, check=True, timeout=60).stdout
+
+
+def help_seconds() -> float:
+    began = time.perf_counter()
+    run_python("-m", "fittingroom", "--help")
+    return time.perf_counter() - began
+
+
+def test_there_is_something_to_check() -> None:
+    assert len(SOURCES) > 50
+    assert len(OTHER_SOURCES) > 5
+
+
+def test_no_file_is_over_500_lines() -> None:
+    assert not too_long(SOURCES + OTHER_SOURCES, MAX_FILE_LINES)
+
+
+def test_no_model_file_is_over_300_lines() -> None:
+    assert not too_long(sorted((PACKAGE / "models").rglob("*.py")), MAX_MODEL_LINES)
+
+
+def test_no_function_is_over_60_lines() -> None:
+    long = [
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
+        for path in SOURCES
+        for node in functions(path)
+        if (node.end_lineno or 0) - node.lineno + 1 > MAX_FUNCTION_LINES
+    ]
+    assert not long
+
+
+def test_every_module_and_public_function_has_a_docstring() -> None:
+    silent = []
+    for path in PACKAGE.rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        nodes = [tree, *public_functions(tree.body)]
+        silent += [
+            f"{path.relative_to(ROOT)} {getattr(node, 'name', '')}" for node in nodes if not ast.get_docstring(node)
+        ]
+    assert not silent
+
+
+def test_what_is_left_to_do_names_its_issue() -> None:
+    bare = re.compile(r"\b(TODO|FIXME|XXX)\b(?!\(#\d+\))")
+    found = [
+        f"{path.relative_to(ROOT)}:{token.start[0]}"
+        for path in SOURCES
+        for token in comments(path)
+        if bare.search(token.string)
+    ]
+    assert not found
+
+
+def test_help_of_every_command_imports_nothing_heavy() -> None:
+    script = f"""
+import contextlib, io, sys
+from fittingroom.cli.commands import COMMANDS
+from fittingroom.cli.main import main
+for words in [["--help"], *([name, "--help"] for name in COMMANDS)]:
+    with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):
+        main(words)
+print(*[name for name in {HEAVY} if name in sys.modules])
+"""
+    assert run_python("-c", script).split() == []
+
+
+def test_help_answers_in_half_a_second() -> None:
+    # The best of up to ten: what else the machine does can only make it slower.
+    if not any(help_seconds() < MAX_HELP_SECONDS for _ in range(10)):
+        pytest.fail(f"fittingroom --help never answered within {MAX_HELP_SECONDS} s")
