@@ -36,8 +36,10 @@ def fashion_mnist_folder() -> Path:
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    """The path of a Chromium for playwright's `executable_path`; without one the test is skipped."""
+    """The path of a Chromium for playwright's `executable_path`; without one the test is skipped, but fails in CI."""
     path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None and os.environ.get("CI"):
+        pytest.fail("CI must have Chromium: apt-get install chromium")
     if path is None:
         pytest.skip("needs Chromium: apt-get install chromium")
     return path

@@ -73,7 +73,7 @@ def _draw_cells(axes: Axes, counts: NDArray[Any], shares: NDArray[np.float64]) -
         axes.add_patch(Rectangle((0, 0), num_classes, num_classes, facecolor=level(0), linewidth=0))
     for value in np.unique(levels if is_small else levels[levels > 0]):
         # Cells of one colour are one path: a matrix of many classes stays small.
-        cells = [Path(CELL + (column, row)) for row, column in np.argwhere(levels == value)]
+        cells = [Path(np.add(CELL, (column, row))) for row, column in np.argwhere(levels == value)]
         axes.add_patch(PathPatch(Path.make_compound_path(*cells), facecolor=level(value / 100), linewidth=0))
     if is_small:
         _write_counts(axes, counts, shares)

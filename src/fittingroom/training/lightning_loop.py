@@ -1,6 +1,7 @@
 """The Lightning Trainer, assembled: loggers, callbacks, checkpoints, and what to do when the user presses Ctrl-C."""
 
 import logging
+import os
 import signal
 import warnings
 from collections.abc import Callable
@@ -127,12 +128,11 @@ def make_logger(name: str, folder: Path, run: str) -> Logger:
             return TensorBoardLogger(save_dir=folder, name="tensorboard", version="")
         from lightning.pytorch.loggers import WandbLogger
 
+        os.environ.setdefault("WANDB_SILENT", "true")  # its words at exit would stand beside our JSON
         return WandbLogger(save_dir=folder, name=run, project="fittingroom", offline=_wandb_is_offline())
     except ModuleNotFoundError as error:
         raise FittingRoomError(f"logger '{name}' is not installed: pip install 'fittingroom[{name}]'") from error
 
 
 def _wandb_is_offline() -> bool:
-    import os
-
     return os.environ.get("WANDB_MODE", "offline") != "online"
