@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import sys
 import types
 import typing
 from typing import Any, TypeVar
@@ -19,11 +20,16 @@ def to_dict(config: Any) -> dict[str, Any]:
 
 def from_dict(cls: type[T], values: dict[str, Any], where: str = "config") -> T:
     """Build dataclass `cls` from plain values. `where` names the file or option in error messages."""
+    if not isinstance(values, dict):
+        raise FittingRoomError(f"{where}: expected a group of keys, got {values!r}")
     hints = typing.get_type_hints(cls)
-    fields = {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
     for key in values:
         if key not in fields:
             raise FittingRoomError(f"{where}: unknown key '{key}': {did_you_mean(key, sorted(fields))}")
+    for key, field in fields.items():
+        if key not in values and field.default is field.default_factory is dataclasses.MISSING:
+            raise FittingRoomError(f"{where}: key '{key}' is missing: it has no default, so give it a value")
     return cls(**{key: _convert(hints[key], value, f"{where}.{key}") for key, value in values.items()})
 
 
@@ -73,8 +79,6 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     if dataclasses.is_dataclass(hint):
         if dataclasses.is_dataclass(value):
             return value
-        if not isinstance(value, dict):
-            raise FittingRoomError(f"{where}: expected a group of keys, got {value!r}")
         return from_dict(hint, value, where)  # type: ignore[arg-type]
     if origin in (types.UnionType, typing.Union):
         return _convert_union(args, value, where)
@@ -104,7 +108,9 @@ def _convert_union(args: tuple[Any, ...], value: Any, where: str) -> Any:
 
 def _convert_plain(hint: Any, value: Any, where: str) -> Any:
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        value = float(value) if abs(value) <= sys.float_info.max else float("inf")
+    if isinstance(value, float) and not abs(value) <= sys.float_info.max:
+        raise FittingRoomError(f"{where}: expected a finite number, got {value!r}")
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
         wanted = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a word"}
         raise FittingRoomError(f"{where}: expected {wanted.get(hint.__name__, hint.__name__)}, got {value!r}")

@@ -9,7 +9,7 @@ class FittingRoomError(ValueError):
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """` Did you mean 'vit'?` followed by nothing, or the list of all known names when none is near."""
+    """The end of a message: `did you mean 'vit'?`, or `known: cnn, vit` with all names when none is near."""
     known = list(known)
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     return f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known)}"

@@ -32,7 +32,7 @@ def seed_global(seed: int, purpose: str, epoch: int = 0, step: int = 0) -> None:
 def seeded(seed: int, purpose: str) -> Iterator[None]:
     """Draw from torch's global CPU generator as `(seed, purpose)`, then put its former state back."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed(seed, purpose))
+        torch.default_generator.manual_seed(derive_seed(seed, purpose))
         yield
 
 

@@ -40,10 +40,14 @@ class AugmentConfig:
             raise FittingRoomError(f"shift_pixels {self.shift_pixels} is negative: choose 0 or more")
         if not 0 <= self.erase_rate <= 1:
             raise FittingRoomError(f"erase_rate {self.erase_rate} is no rate: choose a number from 0 to 1")
-        if self.mixup_alpha < 0:
-            raise FittingRoomError(f"mixup_alpha {self.mixup_alpha} is negative: choose 0 (off) or more")
-        if self.rand_augment_ops < 0 or not 0 <= self.rand_augment_magnitude <= 1:
-            raise FittingRoomError("rand_augment_ops must be 0 or more and rand_augment_magnitude from 0 to 1")
+        if not 0 <= self.mixup_alpha < float("inf"):
+            raise FittingRoomError(f"mixup_alpha {self.mixup_alpha} is no strength: choose 0 (off) or more")
+        if self.rand_augment_ops < 0:
+            raise FittingRoomError(f"rand_augment_ops {self.rand_augment_ops} is negative: choose 0 (off) or more")
+        if not 0 <= self.rand_augment_magnitude <= 1:
+            raise FittingRoomError(
+                f"rand_augment_magnitude {self.rand_augment_magnitude} is no strength: choose a number from 0 to 1"
+            )
 
 
 def shift_and_flip(images: Images, shift_pixels: int, flipped: Bool[Tensor, " batch"], draw: Generator) -> Images:

@@ -43,6 +43,8 @@ class CNNConfig:
                 f"widths {self.widths} and blocks {self.blocks} must name the same stages, at least one"
             )
         check_positive(**{f"widths[{stage}]": width for stage, width in enumerate(self.widths)})
+        if min(self.blocks) < 0:
+            raise FittingRoomError(f"blocks {self.blocks} counts below zero: give 0 or more a stage")
         smallest = 2 ** (len(self.widths) - 1)
         if self.img_size < smallest:
             raise FittingRoomError(

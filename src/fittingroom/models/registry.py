@@ -67,6 +67,12 @@ def check_rate(name: str, rate: float) -> None:
         raise FittingRoomError(f"{name} {rate} is no rate: choose a number from 0 up to, not with, 1")
 
 
+def check_mlp_ratio(ratio: float, embed_dim: int) -> None:
+    """Raise FittingRoomError unless an MLP of `ratio * embed_dim` has at least one unit."""
+    if not 1 <= ratio * embed_dim < float("inf"):
+        raise FittingRoomError(f"mlp_ratio {ratio} leaves the MLP no width: choose a number above 0, such as 4")
+
+
 def check_positive(**values: int) -> None:
     """Raise FittingRoomError naming the first value below 1."""
     for name, value in values.items():

@@ -22,7 +22,7 @@ from fittingroom.models.layers.attention import AttentionPath
 from fittingroom.models.layers.blocks import NORM_EPSILON, Block, drop_path_rates, init_transformer
 from fittingroom.models.layers.patches import PatchEmbed
 from fittingroom.models.layers.positions import PositionKind, add_position_embedding
-from fittingroom.models.registry import check_divides, check_positive, check_rate, variant
+from fittingroom.models.registry import check_divides, check_mlp_ratio, check_positive, check_rate, variant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +68,7 @@ class ViTConfig:
         )
         check_divides("img_size", self.img_size, "patch_size", self.patch_size)
         check_divides("embed_dim", self.embed_dim, "num_heads", self.num_heads)
+        check_mlp_ratio(self.mlp_ratio, self.embed_dim)
         check_rate("drop_rate", self.drop_rate)
         check_rate("drop_path_rate", self.drop_path_rate)
 

@@ -40,10 +40,10 @@ class OptimConfig:
 
     def __post_init__(self) -> None:
         for name in ("lr", "muon_lr"):
-            if getattr(self, name) <= 0:
+            if not 0 < getattr(self, name) < float("inf"):
                 raise FittingRoomError(f"{name} {getattr(self, name)} is no learning rate: choose a number above 0")
-        if self.weight_decay < 0:
-            raise FittingRoomError(f"weight_decay {self.weight_decay} is negative: choose 0 or more")
+        if not 0 <= self.weight_decay < float("inf"):
+            raise FittingRoomError(f"weight_decay {self.weight_decay} is no decay: choose 0 or more")
         if not all(0 <= rate < 1 for rate in (self.momentum, *self.betas)):
             raise FittingRoomError(f"momentum {self.momentum} and betas {self.betas} must be from 0 up to, not with, 1")
 
