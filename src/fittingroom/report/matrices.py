@@ -39,7 +39,8 @@ def confusion_figure(model: dict[str, Any], class_names: list[str], key: str) ->
         _draw_cells(axes, counts, shares)
         _name_classes(axes, names, font_size)
         figure.text(0.0, 1.0, "true class ↓", va="top", fontsize=10, color=variable("quiet"))
-        figure.text(1.0, 1.0, "taken for → (names below)", va="top", ha="right", fontsize=10, color=variable("quiet"))
+        across = "taken for → (names below)" if num_classes <= MOST_NAMED else "taken for →"
+        figure.text(1.0, 1.0, across, va="top", ha="right", fontsize=10, color=variable("quiet"))
         _draw_legend(panel(figure, margin, size + margin + 24, size, 10))
         return render(figure, key, f"Confusion matrix of {model['title']}. {described}")
 
