@@ -82,7 +82,8 @@ def test_self_attention_is_torchs_with_its_weights(masked: bool) -> None:
     assert_close(caught[""][0], weights.detach())
 
 
-def test_cross_attention_is_torchs_with_its_weights() -> None:
+@pytest.mark.parametrize("masked", [False, True])
+def test_cross_attention_is_torchs_with_its_weights(masked: bool) -> None:
     ours = CrossAttention(24, 3)
     theirs = nn.MultiheadAttention(24, 3, batch_first=True)
     state = {
@@ -93,7 +94,14 @@ def test_cross_attention_is_torchs_with_its_weights() -> None:
     }
     theirs.load_state_dict(state)
     x, memory = draw(2, 5, 24), draw(2, 8, 24, seed=1)
-    assert_close(ours(x, memory), theirs(x, memory, memory)[0])
+    mask = torch.ones(5, 8, dtype=torch.bool).tril(2) if masked else None
+    hidden = None if mask is None else ~mask
+    expected, weights = theirs(x, memory, memory, attn_mask=hidden, average_attn_weights=False)
+    assert_close(ours(x, memory, mask), expected)
+    with capture_attention(ours) as caught:
+        assert_close(ours(x, memory, mask), expected)
+    assert_close(caught[""][0], weights.detach())
+    assert_close(caught[""][0].sum(-1), torch.ones(2, 3, 5))
 
 
 @given(changed=st.integers(1, 8), path=st.sampled_from(["explicit", "fused"]))
@@ -124,3 +132,19 @@ def test_catching_nothing_raises() -> None:
         pass
     with pytest.raises(FittingRoomError, match="has no attention"), capture_attention(build_model("cnn")):
         pass
+
+
+def test_capture_ends_and_lets_the_error_through_when_its_block_fails() -> None:
+    layer = SelfAttention(8, 2)
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"), capture_attention(layer):
+        layer(draw(1, 3, 7))
+    assert layer.captured is None
+
+
+def test_every_call_in_the_block_is_kept_in_order_and_bound_to_no_gradient() -> None:
+    layer = SelfAttention(8, 2)
+    with capture_attention(layer) as caught:
+        layer(draw(1, 3, 8))
+        layer(draw(2, 5, 8))
+    assert [tuple(weights.shape) for weights in caught[""]] == [(1, 2, 3, 3), (2, 2, 5, 5)]
+    assert not any(weights.requires_grad for weights in caught[""])

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.optim._muon import _zeropower_via_newtonschulz
 
+from fittingroom.core.errors import FittingRoomError
 from fittingroom.models import build_model
 from fittingroom.training.optim import NEWTON_SCHULZ, MuonAdamW, OptimConfig, build_optimizer, orthogonalise
 
@@ -46,10 +47,58 @@ def test_every_singular_value_comes_near_one_and_directions_stay(rows: int, colu
     assert found.max() < 1.25
 
 
+@given(rows=st.integers(1, 20), columns=st.integers(1, 20), seed=st.integers(0, 50))
+def test_the_iteration_is_its_polynomial_on_singular_values(rows: int, columns: int, seed: int) -> None:
+    a, b, c = NEWTON_SCHULZ
+    matrix = torch.randn(rows, columns, generator=torch.Generator().manual_seed(seed))
+    u, values, v = torch.linalg.svd(matrix.double(), full_matrices=False)
+    values = values / values.norm()
+    for _ in range(5):
+        values = a * values + b * values**3 + c * values**5
+    expected = (u * values) @ v
+    torch.testing.assert_close(orthogonalise(matrix[None])[0].double(), expected, rtol=0, atol=1e-4)
+
+
+def test_a_batch_of_matrices_is_each_of_them_and_zeros_stay_zero() -> None:
+    matrices = torch.randn(3, 7, 5, generator=torch.Generator().manual_seed(4))
+    alone = torch.stack([orthogonalise(matrix[None])[0] for matrix in matrices])
+    torch.testing.assert_close(orthogonalise(matrices), alone)
+    assert orthogonalise(torch.zeros(1, 3, 4)).abs().max() == 0
+
+
 def test_the_iteration_is_torchs_but_for_its_rounding() -> None:
     matrix = torch.randn(24, 40, generator=torch.Generator().manual_seed(1))
     theirs = _zeropower_via_newtonschulz(matrix, NEWTON_SCHULZ, 5, 1e-7).float()
     torch.testing.assert_close(orthogonalise(matrix[None])[0], theirs, rtol=0, atol=0.03)
+
+
+def test_muon_on_plain_matrices_is_torchs_but_for_its_rounding() -> None:
+    ours, theirs = small()[:1], small()[:1]
+    group = {"params": [ours[0].weight], "method": "muon", "lr": 0.05, "weight_decay": 0.1}
+    train(ours, MuonAdamW([group], OptimConfig(momentum=0.9)), 6)
+    muon = torch.optim.Muon([theirs[0].weight], lr=0.05, weight_decay=0.1, momentum=0.9, adjust_lr_fn="match_rms_adamw")
+    train(theirs, muon, 6)
+    moved = (ours[0].weight - small()[0].weight).abs().mean()
+    torch.testing.assert_close(ours[0].weight, theirs[0].weight, rtol=0, atol=0.1 * moved.item())
+
+
+def test_an_update_of_muon_has_the_size_of_adams() -> None:
+    for shape in ((64, 16), (32, 32), (8, 40)):
+        weight = nn.Parameter(torch.zeros(shape))
+        weight.grad = torch.randn(shape, generator=torch.Generator().manual_seed(5))
+        MuonAdamW([{"params": [weight], "method": "muon", "lr": 1.0}], OptimConfig()).step()
+        assert weight.detach().square().mean().sqrt().item() == pytest.approx(0.2, rel=0.15)
+
+
+def test_each_third_of_qkv_is_made_orthogonal_by_itself() -> None:
+    qkv = nn.Linear(8, 24, bias=False)
+    before, gradient = qkv.weight.detach().clone(), torch.randn(24, 8, generator=torch.Generator().manual_seed(3))
+    gradient[:8] *= 100  # as one matrix, this third would drown the others
+    qkv.weight.grad = gradient.clone()
+    MuonAdamW([{"params": [qkv.weight], "method": "muon", "lr": 0.1, "num_blocks": 3}], OptimConfig()).step()
+    thirds = [orthogonalise(third[None])[0] for third in gradient.chunk(3)]
+    expected = before - 0.1 * 0.2 * 8**0.5 * torch.cat(thirds)
+    torch.testing.assert_close(qkv.weight.detach(), expected, rtol=0, atol=1e-5)
 
 
 def test_the_fused_qkv_is_three_matrices() -> None:
@@ -106,3 +155,39 @@ def test_a_saved_state_goes_on_where_it_stood(name: str) -> None:
     train(parted, second, 4, seed=1)
     for mine, other in zip(whole.parameters(), parted.parameters(), strict=True):
         assert torch.equal(mine, other)
+
+
+def test_first_and_last_layers_are_not_for_muon_but_all_between_them_are() -> None:
+    for model_name, outside in {
+        "vit": {"patch_embed.proj.weight", "head.weight"},
+        "cnn": {"stem.0.weight", "head.weight"},
+        "hybrid": {"tokenizer.0.weight", "pool.attention.weight", "head.weight"},
+    }.items():
+        model = build_model(model_name)
+        groups = build_optimizer(model, OptimConfig()).param_groups
+        muon = {id(param) for group in groups if group["method"] == "muon" for param in group["params"]}
+        matrices = {name for name, param in model.named_parameters() if param.ndim > 1}
+        left = {name for name, param in model.named_parameters() if param.ndim > 1 and id(param) not in muon}
+        assert left == outside
+        assert matrices > outside
+
+
+def test_a_parameter_without_gradient_or_frozen_stays() -> None:
+    model = small()
+    model[2].requires_grad_(False)
+    optimizer = build_optimizer(model, OptimConfig())
+    assert len([param for group in optimizer.param_groups for param in group["params"]]) == 2
+    before = [param.detach().clone() for param in model.parameters()]
+    optimizer.step()
+    assert all(torch.equal(*pair) for pair in zip(before, model.parameters(), strict=True))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"lr": 0.0}, {"lr": float("nan")}, {"muon_lr": float("inf")}, {"weight_decay": -1.0}, {"momentum": 1.0},
+     {"betas": (0.9, 1.0)}],
+)  # fmt: skip
+def test_rates_that_cannot_be_are_refused(values: dict) -> None:
+    with pytest.raises(FittingRoomError, match=next(iter(values))) as caught:
+        OptimConfig(**values)
+    assert "\n" not in str(caught.value)

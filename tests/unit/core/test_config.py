@@ -1,5 +1,6 @@
 """Configs to dictionaries and back, strictly."""
 
+import json
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -28,6 +29,12 @@ class Outer:
     widths: tuple[int, ...] = (1, 2)
     inner: Inner = field(default_factory=Inner)
     free: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Required:
+    first: int
+    second: int = 0
 
 
 CONFIGS = st.builds(
@@ -68,6 +75,33 @@ def test_what_does_not_fit_is_named(values: dict, said: str) -> None:
         from_dict(Outer, values)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 10**400])
+def test_numbers_that_are_not_finite_are_refused(value: float) -> None:
+    with pytest.raises(FittingRoomError, match=r"config\.inner\.rate: expected a finite number"):
+        from_dict(Outer, {"inner": {"rate": value}})
+    with pytest.raises(FittingRoomError, match=r"--set\.inner\.rate: expected a finite number"):
+        replace(Outer(), {"inner.rate": str(value) if value == 10**400 else json.dumps(value)})
+
+
+def test_a_key_without_default_must_be_there() -> None:
+    with pytest.raises(FittingRoomError, match="file: key 'first' is missing"):
+        from_dict(Required, {"second": 1}, where="file")
+    assert from_dict(Required, {"first": 3}) == Required(first=3)
+
+
+@pytest.mark.parametrize("values", [None, [], "name", 3])
+def test_what_is_no_dictionary_is_refused(values: object) -> None:
+    with pytest.raises(FittingRoomError, match="file: expected a group of keys"):
+        from_dict(Outer, values, where="file")  # type: ignore[arg-type]
+
+
+def test_the_order_of_keys_changes_nothing() -> None:
+    values = to_dict(Outer(count=5, free={"x": 1, "y": 2}))
+    backwards = {key: values[key] for key in reversed(values)} | {"free": {"y": 2, "x": 1}}
+    assert list(backwards) != list(values)
+    assert config_hash(from_dict(Outer, backwards)) == config_hash(from_dict(Outer, values))
 
 
 def test_replace_reaches_inside_and_parses_by_type() -> None:

@@ -39,6 +39,19 @@ def test_seeded_leaves_the_global_state_as_it_was() -> None:
     assert torch.equal(torch.rand(3), inside)
 
 
+def test_seeded_puts_the_state_back_when_its_block_fails() -> None:
+    before = torch.get_rng_state()
+    with pytest.raises(RuntimeError, match="negative dimension"), seeded(0, "init"):
+        torch.cat([torch.rand(3), torch.rand(-1)])
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_making_a_generator_leaves_the_global_state_alone() -> None:
+    before = torch.get_rng_state()
+    torch.rand(3, generator=generator(0, "order"))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_a_negative_seed_is_refused() -> None:
     assert check_seed(0) == 0
     with pytest.raises(FittingRoomError, match="seed -1 is negative"):

@@ -7,7 +7,6 @@ from typing import IO
 import pytest
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.core.registry import Registry
 from fittingroom.core.rundir import make_folder, read_json, read_state, write_atomic, write_json, write_text
 
 
@@ -34,6 +33,33 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("step", ["tempfile.mkstemp", "os.fsync", "os.replace"])
+def test_a_disk_that_is_full_at_any_step_keeps_the_old_file(
+    step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+    write_text(path, "old")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(step, full)
+        with pytest.raises(FittingRoomError, match=r"cannot write .*file: No space left on device: free some space"):
+            write_text(path, "new")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_complete_write_replaces_the_old_file_and_others_may_read_it(tmp_path: Path) -> None:
+    path = tmp_path / "new folder" / "file.json"
+    write_json(path, {"a": 1})
+    write_json(path, {"a": 2})
+    assert read_json(path) == {"a": 2}
+    assert list(path.parent.iterdir()) == [path]
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
 def test_not_a_number_is_no_json(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_json(tmp_path / "file.json", {"loss": float("nan")})
@@ -55,14 +81,3 @@ def test_a_folder_without_state_is_absent_and_a_file_is_no_folder(tmp_path: Path
     (tmp_path / "file").write_text("")
     with pytest.raises(FittingRoomError, match="choose another with --out"):
         make_folder(tmp_path / "file" / "run")
-
-
-def test_a_registry_names_the_nearest() -> None:
-    things: Registry[int] = Registry("thing")
-    things.register("alpha")(1)
-    assert things.get("alpha") == 1
-    assert things.names() == list(things) == ["alpha"]
-    with pytest.raises(FittingRoomError, match="unknown thing 'alhpa': did you mean 'alpha'"):
-        things.get("alhpa")
-    with pytest.raises(FittingRoomError, match="known: alpha"):
-        things.get("zzz")

@@ -56,6 +56,51 @@ def test_alternating_flip_mirrors_every_image_in_every_other_epoch() -> None:
     assert mirrored == [bool(still._first_flip[number]) for number in range(4)]
 
 
+def test_random_flip_is_a_coin_and_no_flip_is_none() -> None:
+    def mirrored(flip: str, epoch: int) -> list[bool]:
+        made = batches(augment=AugmentConfig(shift_pixels=0, flip=flip))  # type: ignore[arg-type]
+        order = torch.arange(25)
+        seen = torch.cat([made.batch(epoch, step, order)[0] for step in range(6)])
+        plain = normalise(images().images[:24], SPEC)
+        assert all(torch.equal(a, b) or torch.equal(a, b.flip(2)) for a, b in zip(seen, plain, strict=True))
+        return [not torch.equal(a, b) for a, b in zip(seen, plain, strict=True)]
+
+    coins = [mirrored("random", epoch) for epoch in range(4)]
+    assert 0.3 < sum(map(sum, coins)) / 96 < 0.7
+    assert len({tuple(coin) for coin in coins}) == 4
+    assert not any(mirrored("none", 0) + mirrored("none", 1))
+
+
+def test_a_batch_draws_nothing_from_the_global_generator() -> None:
+    before = torch.get_rng_state()
+    first = batches().batch(1, 2)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.rand(3)
+    second = batches().batch(1, 2)
+    assert all(torch.equal(*pair) for pair in zip(first, second, strict=True))
+
+
+def test_a_batch_is_float_of_pixel_range_with_targets_that_sum_to_one() -> None:
+    pixels, targets = batches().batch(0, 3)
+    assert (pixels.dtype, pixels.shape) == (torch.float32, (4, 1, 8, 8))
+    as_bytes = pixels * 0.25 * 255 + 0.5 * 255
+    assert as_bytes.min() > -0.01
+    assert as_bytes.max() < 255.01
+    torch.testing.assert_close(targets.sum(1), torch.ones(4))
+
+
+def test_images_keep_their_labels_through_the_shuffle() -> None:
+    plain = TrainBatches(
+        train=images(), spec=SPEC, seed=3, batch_size=4, augment=AugmentConfig(shift_pixels=0, flip="none")
+    )
+    order = plain.order(2)
+    for step in range(6):
+        picked = order[step * 4 : step * 4 + 4]
+        pixels, targets = plain.batch(2, step)
+        assert torch.equal(pixels, normalise(images().images[picked], SPEC))
+        assert torch.equal(targets.argmax(1), picked % 3)
+
+
 def test_normalising_uses_the_statistics_of_the_data() -> None:
     pixels = torch.tensor([0, 255, 128, 64], dtype=torch.uint8).view(1, 1, 2, 2)
     expected = (pixels.float() / 255 - 0.5) / 0.25

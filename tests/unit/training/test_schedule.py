@@ -1,5 +1,7 @@
 """The learning rate over a run."""
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,6 +29,19 @@ def test_linear_ends_near_zero_and_constant_does_not() -> None:
     assert lr_factor(549, 1000, ScheduleConfig(shape="linear", warmup_rate=0.1)) == pytest.approx(0.5, abs=0.001)
 
 
-def test_a_warm_up_of_the_whole_run_is_refused() -> None:
-    with pytest.raises(FittingRoomError, match=r"warmup_rate 1\.0"):
-        ScheduleConfig(warmup_rate=1.0)
+def test_the_warm_up_is_a_straight_line_from_zero_to_the_peak() -> None:
+    config = ScheduleConfig(shape="constant", warmup_rate=0.5)
+    assert [lr_factor(step, 10, config) for step in range(5)] == pytest.approx([0.1, 0.3, 0.5, 0.7, 0.9])
+    assert lr_factor(0, 10, ScheduleConfig(shape="linear", warmup_rate=0.0)) == pytest.approx(0.95)
+
+
+def test_cosine_is_the_half_wave_and_halves_the_peak_half_way() -> None:
+    config = ScheduleConfig(shape="cosine", warmup_rate=0.2)
+    expected = [0.5 * (1 + math.cos(math.pi * ((step + 0.5) / 50 - 0.2) / 0.8)) for step in range(10, 50)]
+    assert [lr_factor(step, 50, config) for step in range(10, 50)] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("rate", [1.0, -0.1, float("nan")])
+def test_a_warm_up_of_the_whole_run_or_none_at_all_is_refused(rate: float) -> None:
+    with pytest.raises(FittingRoomError, match=f"warmup_rate {rate} is no rate"):
+        ScheduleConfig(warmup_rate=rate)

@@ -1,0 +1,45 @@
+"""Shapes that no network can have are refused by their config, in one line that names the value."""
+
+import re
+
+import pytest
+
+from fittingroom.core.errors import FittingRoomError
+from fittingroom.models import build_model
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "said"),
+    [
+        ("vit", {"patch_size": 5}, "patch_size 5 does not divide img_size 28: choose one of [1, 2, 4, 7, 14, 28]"),
+        ("vit", {"patch_size": 0}, "patch_size 0 does not divide img_size 28"),
+        ("vit", {"num_heads": 3}, "num_heads 3 does not divide embed_dim 128"),
+        ("vit", {"depth": 0}, "depth 0 is too small"),
+        ("vit", {"mlp_ratio": 0.0}, "mlp_ratio 0.0 leaves the MLP no width"),
+        ("vit", {"mlp_ratio": 0.001}, "mlp_ratio 0.001 leaves the MLP no width"),
+        ("vit", {"drop_path_rate": -0.1}, "drop_path_rate -0.1 is no rate"),
+        ("vit", {"positions": "sincos"}, "'sincos' is not one of learned, sincos2d, sincos1d, none"),
+        ("vit", {"embed_dim": 6, "num_heads": 1}, "embed_dim 6 is no multiple of 4"),
+        ("vit", {"embed_dim": 5, "num_heads": 1, "positions": "sincos1d"}, "embed_dim 5 is odd"),
+        ("hybrid", {"mlp_ratio": -1.0}, "mlp_ratio -1.0 leaves the MLP no width"),
+        ("hybrid", {"stem_widths": [8, 8]}, "stem_widths (8, 8) and stem_strides (1, 2, 2) must name the same layers"),
+        ("hybrid", {"stem_widths": [], "stem_strides": []}, "at least one"),
+        ("hybrid", {"stem_strides": [1, 0, 2]}, "stem_strides[1] 0 is too small"),
+        ("hybrid", {"stem_widths": [8, 8, -8]}, "stem_widths[2] -8 is too small"),
+        ("cnn", {"widths": [8]}, "widths (8,) and blocks (0, 1, 2) must name the same stages"),
+        ("cnn", {"widths": [], "blocks": []}, "at least one"),
+        ("cnn", {"widths": [8, 0, 8]}, "widths[1] 0 is too small"),
+        ("cnn", {"blocks": [0, -1, 2]}, "blocks (0, -1, 2) counts below zero"),
+        ("cnn", {"img_size": 3}, "img_size 3 is too small for 3 stages: take 4 or more"),
+    ],
+)  # fmt: skip
+def test_a_shape_that_cannot_be_is_one_line(name: str, values: dict, said: str) -> None:
+    with pytest.raises(FittingRoomError, match=re.escape(said)) as caught:
+        build_model(name, values)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_smallest_shapes_are_allowed() -> None:
+    build_model("cnn", {"widths": [1], "blocks": [0], "img_size": 1})
+    build_model("vit", {"img_size": 1, "patch_size": 1, "embed_dim": 4, "num_heads": 1, "depth": 1, "mlp_ratio": 0.25})
+    build_model("hybrid", {"stem_widths": [1], "stem_strides": [1], "embed_dim": 4, "num_heads": 4, "depth": 1})
