@@ -38,7 +38,7 @@ unit: data ## tests of the parts, with array shapes checked at every call
 	$(PYTHON_BIN)/python -m pytest -m "not slow" --jaxtyping-packages=$(SHAPES),beartype.beartype $(SHAPE_CHECKED)
 
 integration: data browser ## tests of the whole, as users get it
-	$(PYTHON_BIN)/python -m pytest -m "not slow" $(SHAPE_CHECKED:%=--ignore=%) tests
+	$(PYTHON_BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile $(SHAPE_CHECKED:%=--ignore=%) tests
 
 test-slow: data browser ## the tests that take minutes each
 	$(PYTHON_BIN)/python -m pytest -m slow tests

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -20,11 +21,22 @@ def environment() -> dict[str, str]:
     return {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "100"}
 
 
+def hear_ctrl_c() -> None:
+    """As in a terminal: a job that a script puts into the background is born deaf to SIGINT, and so would its children be."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start(*words: str, cwd: Path | None = None) -> subprocess.Popen[str]:
     """`fittingroom WORDS`, running."""
     command = [sys.executable, "-W", "ignore", "-m", "fittingroom", *words]
     return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(), cwd=cwd
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
+        cwd=cwd,
+        preexec_fn=hear_ctrl_c,
     )
 
 
