@@ -37,6 +37,6 @@ def hybrid() -> dict[str, Any]:
     """As the ViT: the tokenizer's filters are matrices too."""
     return {
         "augment": AugmentConfig(shift_pixels=1),
-        "optim": OptimConfig(muon_lr=0.02, lr=0.003),
+        "optim": OptimConfig(muon_lr=0.01, lr=0.003),
         "schedule": ScheduleConfig(shape="linear", warmup_rate=0.1),
     }
