@@ -26,9 +26,10 @@ def hear_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def start(*words: str, cwd: Path | None = None) -> subprocess.Popen[str]:
-    """`fittingroom WORDS`, running."""
-    command = [sys.executable, "-W", "ignore", "-m", "fittingroom", *words]
+def start(*words: str, cwd: Path | None = None, program: str | None = None) -> subprocess.Popen[str]:
+    """`fittingroom WORDS`, running; or `program`, Python source that takes those words."""
+    call = ["-m", "fittingroom"] if program is None else ["-c", program]
+    command = [sys.executable, "-W", "ignore", *call, *words]
     return subprocess.Popen(
         command,
         stdout=subprocess.PIPE,

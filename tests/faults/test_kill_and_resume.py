@@ -12,6 +12,21 @@ from tests.command import TINY_VIT, run, run_json, start
 
 TRAIN = ("train", "vit", "--epochs", "12", *TINY_VIT, "--checkpoint-seconds", "0.15")  # 240 steps, 12 validations
 
+DIES_AFTER_CHECKPOINT = """
+import os, sys
+from fittingroom.cli.main import main
+from fittingroom.training.checkpoints import AtomicCheckpointIO
+write = AtomicCheckpointIO.save_checkpoint
+
+def write_and_die(self, checkpoint, path, storage_options=None):
+    write(self, checkpoint, path, storage_options)
+    if checkpoint["global_step"] >= {step}:
+        os._exit(9)
+
+AtomicCheckpointIO.save_checkpoint = write_and_die
+sys.exit(main(sys.argv[1:]))
+"""
+
 
 def train(folder: Path, *extra: str) -> dict:
     return run_json(*TRAIN, "--out", str(folder), *extra)
@@ -59,6 +74,19 @@ def test_killed_three_times_the_weights_are_bit_equal(undisturbed: Path, tmp_pat
     assert learning_curve(folder) == learning_curve(undisturbed)
     assert row["steps"] == 240
     assert not (folder / "checkpoints").exists()
+
+
+@pytest.mark.parametrize("step", [72, 80])  # 72 has a row in metrics.csv, 80 a validation as well
+def test_killed_right_after_a_checkpoint_no_row_is_missing(step: int, undisturbed: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    process = start(
+        *TRAIN, "--out", str(folder), "--checkpoint-seconds", "0", program=DIES_AFTER_CHECKPOINT.format(step=step)
+    )
+    assert process.wait(timeout=120) == 9, process.communicate()[1]
+    process.communicate()
+    train(folder, "--resume")
+    assert learning_curve(folder) == learning_curve(undisturbed)
+    assert weights(folder) == weights(undisturbed)
 
 
 def test_a_torn_checkpoint_falls_back_to_the_one_before(undisturbed: Path, tmp_path: Path) -> None:

@@ -49,8 +49,12 @@ class ResumableCheckpoint(ModelCheckpoint):
         self.validate_every = validate_every
 
     def on_train_batch_end(self, trainer: pl.Trainer, *args: Any, **kwargs: Any) -> None:
-        """Save where it is due, but never between a step and its validation, which Lightning would then leave out."""
-        if trainer.global_step % self.validate_every:
+        """Save where it is due, but not between a step and what Lightning still owes it: its validation, its row in the log.
+
+        A run resumed from there would leave them out.
+        """
+        step = trainer.global_step
+        if step % self.validate_every and step % trainer.log_every_n_steps:  # pyright: ignore[reportAttributeAccessIssue]
             super().on_train_batch_end(trainer, *args, **kwargs)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -22,7 +22,8 @@ from fittingroom.training.metrics_file import MetricsFile
 from fittingroom.training.pace import validations
 from fittingroom.training.task import ClassificationTask
 
-LOG_EVERY = 20  # steps; more often in runs of under a thousand, so that their curves have fifty points
+LOG_EVERY = 20  # steps; more often in runs of under a thousand, so that their curves have fifty points, but not at each
+# step: a checkpoint waits for a step without a log
 LOGGERS = ("tensorboard", "wandb")
 HARMLESS = (
     ".*does not have many workers.*",  # both loaders hold their batches in memory: workers would only slow them down
@@ -84,7 +85,7 @@ def train(
         max_steps=task.total_steps,
         val_check_interval=min(every, task.total_steps),
         gradient_clip_val=config.clip_norm or None,
-        log_every_n_steps=min(LOG_EVERY, max(1, task.total_steps // 50)),
+        log_every_n_steps=min(LOG_EVERY, max(2, task.total_steps // 50)),
         num_sanity_val_steps=0,
         deterministic=task.plan.device == "cpu",
         enable_model_summary=False,
