@@ -48,14 +48,14 @@ def five_epochs() -> str:
 def trials() -> str:
     """One line a trial of the search for recipes."""
     lines = [
-        "| model | epochs | batch | optimizer | Muon rate | AdamW rate | validation % |",
-        "|---|---:|---:|---|---:|---:|---:|",
+        "| model | shape | epochs | batch | optimizer | Muon rate | AdamW rate | validation % |",
+        "|---|---|---:|---:|---|---:|---:|---:|",
     ]
     for trial in read(RESULTS / "trials.json")["trials"]:
         rate = "" if trial["optimizer"] == "adamw" else f"{trial['muon_lr']:g}"
         lines.append(
-            f"| {trial['model']} | {trial['epochs']:g} | {trial['batch_size']} | {trial['optimizer']} | {rate} | "
-            f"{trial['lr']:g} | {100 * trial['val_accuracy']:.2f} |"
+            f"| {trial['model']} | {trial['shape']} | {trial['epochs']:g} | {trial['batch_size']} | {trial['optimizer']} | "
+            f"{rate} | {trial['lr']:g} | {100 * trial['val_accuracy']:.2f} |"
         )
     return "\n".join(lines) + "\n"
 

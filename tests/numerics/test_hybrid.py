@@ -25,7 +25,7 @@ def test_sequence_pooling_is_the_papers_softmax_mean(batch: int, tokens: int, di
 @pytest.mark.parametrize("img_size", [28, 31, 32])
 @pytest.mark.parametrize("strides", [(1, 2, 2), (2, 2, 2), (2, 1, 1)])
 def test_the_config_knows_how_many_tokens_its_tokenizer_makes(img_size: int, strides: tuple[int, ...]) -> None:
-    config = HybridConfig(img_size=img_size, stem_strides=strides)
+    config = HybridConfig(img_size=img_size, stem_widths=(4, 4, 4), stem_strides=strides)
     maps = ConvTokenizer(1, (4, 4, 4), strides)(torch.zeros(2, 1, img_size, img_size))
     assert maps.shape == (2, 4, config.grid, config.grid)
 

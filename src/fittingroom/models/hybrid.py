@@ -32,9 +32,9 @@ class HybridConfig:
     """Colour channels of the input."""
     num_classes: int = 10
     """Outputs of the head."""
-    stem_widths: tuple[int, ...] = (32, 64, 128)
+    stem_widths: tuple[int, ...] = (32, 64, 64, 128)
     """Channels of each 3x3 convolution of the tokenizer."""
-    stem_strides: tuple[int, ...] = (1, 2, 2)
+    stem_strides: tuple[int, ...] = (1, 2, 1, 2)
     """Stride of each: their product is the side of the image area that one token stands for."""
     embed_dim: int = 128
     """Width D of a token; a 1x1 convolution joins where the last stem width differs."""
@@ -151,7 +151,7 @@ class HybridTransformer(nn.Module):
 
 @variant("hybrid", family="hybrid", title="Hybrid", source="after CCT, Hassani 2021", build=HybridTransformer)
 def hybrid() -> HybridConfig:
-    """The recommended hybrid: a CCT with three convolutions, 7x7 tokens, width 128, 3 blocks, sequence pooling."""
+    """The recommended hybrid: a CCT with four convolutions, 7x7 tokens, width 128, 3 blocks, sequence pooling."""
     return HybridConfig()
 
 

@@ -73,7 +73,7 @@ def describe_environment(plan: Plan) -> dict[str, Any]:
 
 
 def _commit() -> str | None:
-    here = Path(__file__).parent
+    here = Path(__file__).parents[1]  # the whole package: "+changes" where any of its files differs from the commit
     try:
         found = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, timeout=5)
         dirty = subprocess.run(

@@ -28,6 +28,7 @@ LOGGERS = ("tensorboard", "wandb")
 HARMLESS = (
     ".*does not have many workers.*",  # both loaders hold their batches in memory: workers would only slow them down
     ".*LeafSpec.*is deprecated.*",  # lightning 2.6 with torch 2.13
+    ".*Checkpoint directory .* exists and is not empty.*",  # a resumed run
 )
 
 Progress = Callable[[int, int, float | None], None]
