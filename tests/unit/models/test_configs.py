@@ -22,7 +22,7 @@ from fittingroom.models import build_model
         ("vit", {"embed_dim": 6, "num_heads": 1}, "embed_dim 6 is no multiple of 4"),
         ("vit", {"embed_dim": 5, "num_heads": 1, "positions": "sincos1d"}, "embed_dim 5 is odd"),
         ("hybrid", {"mlp_ratio": -1.0}, "mlp_ratio -1.0 leaves the MLP no width"),
-        ("hybrid", {"stem_widths": [8, 8]}, "stem_widths (8, 8) and stem_strides (1, 2, 2) must name the same layers"),
+        ("hybrid", {"stem_widths": [8, 8]}, "stem_widths (8, 8) and stem_strides (1, 2, 1, 2) must name the same layers"),
         ("hybrid", {"stem_widths": [], "stem_strides": []}, "at least one"),
         ("hybrid", {"stem_strides": [1, 0, 2]}, "stem_strides[1] 0 is too small"),
         ("hybrid", {"stem_widths": [8, 8, -8]}, "stem_widths[2] -8 is too small"),
