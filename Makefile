@@ -35,7 +35,7 @@ imports: setup ## which room may import which, by import-linter
 	$(PYTHON_BIN)/lint-imports --no-logo
 
 unit: data ## tests of the parts, with array shapes checked at every call
-	$(PYTHON_BIN)/python -m pytest -m "not slow" --jaxtyping-packages=$(SHAPES),beartype.beartype $(SHAPE_CHECKED)
+	$(PYTHON_BIN)/python -m pytest -m "not slow" --numprocesses 2 --jaxtyping-packages=$(SHAPES),beartype.beartype $(SHAPE_CHECKED)
 
 integration: data browser ## tests of the whole, as users get it
 	$(PYTHON_BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile $(SHAPE_CHECKED:%=--ignore=%) tests

@@ -40,7 +40,7 @@ MISTAKES = [
     ("compare --models vit,vit", "name one or more different models"),
     ("compare --models ,", "name one or more different models"),
     ("compare --preset fast", "unknown preset 'fast'"),
-    ("evaluate nowhere", "nowhere/config.json is missing"),
+    ("evaluate nowhere", "no run at 'nowhere': give the folder of a finished run"),
     ("evaluate nowhere --split train", "unknown split 'train': choose val or test"),
     ("report nowhere", "nowhere/comparison.json"),
     ("data chekc", "unknown action 'chekc': did you mean 'check'?"),

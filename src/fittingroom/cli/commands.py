@@ -59,7 +59,11 @@ def _compare_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _evaluate_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a finished run")
+    parser.add_argument(
+        "run",
+        metavar="RUN",
+        help="folder of a finished run, or vit, cnn, hybrid: the weights that come with the package",
+    )
     parser.add_argument(
         "--split",
         default="val",
@@ -103,7 +107,7 @@ COMMANDS = {
         call=run.evaluate,
         help="score a finished run on validation or test images",
         description="Load a run's weights and score them. Reading the test split is logged in the run's state.json.",
-        epilog="example:\n  fittingroom evaluate runs/cnn-5-epochs-seed0 --split val",
+        epilog="examples:\n  fittingroom evaluate hybrid\n  fittingroom evaluate runs/cnn-5-epochs-seed0 --split test",
         options=(_evaluate_options, add_data_dir),
     ),
     "report": Command(

@@ -112,8 +112,9 @@ def evaluate(args: argparse.Namespace) -> int:
     if args.split not in ("val", "test"):
         raise FittingRoomError(f"unknown split '{args.split}': choose val or test")
     from fittingroom.evaluation.score import score_run
+    from fittingroom.evaluation.shipped import find_run
 
-    scores = score_run(args.run, args.split, data_dir=args.data_dir)
+    scores = score_run(find_run(args.run), args.split, data_dir=args.data_dir)
     words = f"{scores['run']}: {args.split} accuracy {scores[f'{args.split}_accuracy']:.2%} on {scores['num_images']:,} images"
     _print(args, scores, words)
     return 0

@@ -6,10 +6,12 @@ from typing import Any, Literal
 
 from fittingroom.core.rundir import read_json, write_json
 from fittingroom.data.batches import eval_batches
+from fittingroom.data.fashion_mnist import cache_folder
 from fittingroom.data.load import load_splits
 from fittingroom.evaluation.metrics import accuracy, expected_calibration_error, negative_log_likelihood
 from fittingroom.evaluation.predict import predict
 from fittingroom.evaluation.saved import load_run, logits_fn
+from fittingroom.evaluation.shipped import is_shipped
 
 
 def score_run(folder: Path, split: Literal["val", "test"], data_dir: Path | None = None) -> dict[str, Any]:
@@ -32,7 +34,12 @@ def score_run(folder: Path, split: Literal["val", "test"], data_dir: Path | None
 
 
 def log_test_read(folder: Path, why: str) -> None:
-    """Add a line to `test_reads` in the run's state, before the images are handed out."""
+    """Add a line to `test_reads` in the run's state, before the images are handed out.
+
+    For shipped weights the line goes to a `state.json` in the user's cache: the package is not ours to write in.
+    """
+    if is_shipped(folder):
+        folder = cache_folder().parent / "test-reads" / folder.name
     state = read_json(folder / "state.json") if (folder / "state.json").exists() else {}
     read = {"when": datetime.now(UTC).isoformat(timespec="seconds"), "why": why}
     write_json(folder / "state.json", {**state, "test_reads": [*state.get("test_reads", []), read]})

@@ -1,0 +1,46 @@
+"""The weights in the package: found by name, as good as their record says, never written to."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.rundir import read_json
+from fittingroom.data import fashion_mnist
+from fittingroom.evaluation.score import log_test_read, score_run
+from fittingroom.evaluation.shipped import WEIGHTS, find_run, shipped
+from fittingroom.models import MODELS
+
+FAMILIES = ("cnn", "hybrid", "vit")
+
+
+def test_one_of_each_family_is_shipped_and_small() -> None:
+    assert tuple(shipped()) == FAMILIES
+    for name in FAMILIES:
+        assert MODELS.get(read_json(find_run(name) / "config.json")["model"]).family == name
+        assert (find_run(name) / "model.safetensors").stat().st_size <= 6_000_000
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_half_precision_scores_as_the_record_says_and_costs_nothing(name: str) -> None:
+    record = read_json(find_run(name) / "state.json")
+    found = score_run(find_run(name), "val")["val_accuracy"]  # two images may sit on the fence
+    assert found == pytest.approx(record["half_precision_val_accuracy"], abs=2 / 5000)
+    assert found > record["val_accuracy"] - 0.001
+    assert len(record["test_reads"]) == 1
+
+
+def test_a_folder_is_taken_as_it_is_and_a_typing_error_is_answered(tmp_path: Path) -> None:
+    assert find_run(tmp_path) == tmp_path
+    with pytest.raises(FittingRoomError, match=r"no run at 'hybird'.*did you mean 'hybrid'\?"):
+        find_run("hybird")
+
+
+def test_a_read_of_the_test_images_is_logged_in_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = (WEIGHTS / "cnn" / "state.json").read_bytes()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    log_test_read(find_run("cnn"), "a test of the log")
+    assert (WEIGHTS / "cnn" / "state.json").read_bytes() == before
+    reads = json.loads((fashion_mnist.cache_folder().parent / "test-reads" / "cnn" / "state.json").read_text())
+    assert [read["why"] for read in reads["test_reads"]] == ["a test of the log"]
