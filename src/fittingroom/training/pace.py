@@ -11,7 +11,7 @@ from fittingroom.core.errors import FittingRoomError
 from fittingroom.data.batches import TrainBatches, normalise
 from fittingroom.training.task import ClassificationTask
 
-RESERVE = 0.06  # share of a budget kept for what a short measurement does not see: checkpoints, logs, a busy machine
+RESERVE = 0.15  # share of a budget kept for what a short measurement does not see: checkpoints, logs, a machine that others use
 PROBE_SECONDS = 2.0
 LOOP_SECONDS = 0.005  # what Lightning adds to a step: callbacks, logs
 SHORT_VALIDATION = 1000  # images; on the way a run of under two epochs is validated with these, at its end with all
