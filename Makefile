@@ -1,9 +1,9 @@
 # The targets and what they do: `make help`.
 
 PYTHON_BIN := .venv/bin
-# The rooms in which arrays have shapes; tests under the folders below run with every annotation there checked,
+# The rooms and files whose annotations name shapes; tests under the folders below run with every annotation there checked,
 # the others run the package as users get it.
-SHAPES := fittingroom.models,fittingroom.data,fittingroom.evaluation
+SHAPES := fittingroom.models,fittingroom.data,fittingroom.evaluation.predict,fittingroom.training.optim
 SHAPE_CHECKED := $(wildcard tests/unit tests/contract tests/numerics)
 
 .DEFAULT_GOAL := help

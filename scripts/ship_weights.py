@@ -7,6 +7,8 @@ figure goes into the shipped record.
 import shutil
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save
@@ -22,9 +24,20 @@ LARGEST_FILE = 6_000_000  # bytes
 
 
 def ship(run: Path) -> Path:
-    """Write `weights/FAMILY/`; returns it. Raises FittingRoomError where half precision costs too much."""
+    """Write `weights/FAMILY/`; returns it. FittingRoomError, and the old ones stay, where half precision costs too much."""
     config, state = read_json(run / "config.json"), read_json(run / "state.json")
-    folder = WEIGHTS / MODELS.get(config["model"]).family
+    with TemporaryDirectory() as made:
+        found = _halve(run, Path(made), config)
+        if found < state["val_accuracy"] - LARGEST_LOSS:
+            raise FittingRoomError(
+                f"{run}: half precision takes {state['val_accuracy']:.4f} on validation to {found:.4f}"
+            )
+        write_json(Path(made) / "state.json", {**state, "half_precision_val_accuracy": found})
+        return Path(shutil.copytree(made, WEIGHTS / MODELS.get(config["model"]).family, dirs_exist_ok=True))
+
+
+def _halve(run: Path, folder: Path, config: dict[str, Any]) -> float:
+    """The run's config and its weights in half precision; returns the validation accuracy of those."""
     weights = {
         name: tensor.half() if torch.is_floating_point(tensor) else tensor
         for name, tensor in load_file(run / "model.safetensors").items()
@@ -32,18 +45,15 @@ def ship(run: Path) -> Path:
     content = save(weights)
     if len(content) > LARGEST_FILE:
         raise FittingRoomError(f"{run}: {len(content):,} bytes of weights are more than {LARGEST_FILE:,}")
-    shutil.rmtree(folder, ignore_errors=True)
     write_atomic(folder / "model.safetensors", lambda file: file.write(content))
     write_json(folder / "config.json", config)
-    write_json(folder / "state.json", state)
-    found = score_run(folder, "val")["val_accuracy"]
-    if found < state["val_accuracy"] - LARGEST_LOSS:
-        shutil.rmtree(folder)
-        raise FittingRoomError(f"{run}: half precision takes {state['val_accuracy']:.4f} on validation to {found:.4f}")
-    write_json(folder / "state.json", {**state, "half_precision_val_accuracy": found})
-    return folder
+    write_json(folder / "state.json", {})
+    return score_run(folder, "val")["val_accuracy"]
 
 
 if __name__ == "__main__":
-    for run in sys.argv[1:]:
-        print(ship(Path(run)))
+    try:
+        for run in sys.argv[1:]:
+            print(ship(Path(run)))
+    except FittingRoomError as error:
+        sys.exit(str(error))

@@ -106,7 +106,8 @@ COMMANDS = {
     "evaluate": Command(
         call=run.evaluate,
         help="score a finished run on validation or test images",
-        description="Load a run's weights and score them. Reading the test split is logged in the run's state.json.",
+        description="Load a run's weights and score them. Reading the test split is logged in the run's state.json\n"
+        "(for the weights that come with the package: in the cache, below fittingroom/test-reads).",
         epilog="examples:\n  fittingroom evaluate hybrid\n  fittingroom evaluate runs/cnn-5-epochs-seed0 --split test",
         options=(_evaluate_options, add_data_dir),
     ),
