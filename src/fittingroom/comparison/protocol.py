@@ -16,9 +16,9 @@ class Budget:
 
     @property
     def text(self) -> str:
-        """As it stands in a sentence, such as `60 s of training each`."""
+        """As it stands in a sentence after "with", such as `at most 60 s of training each`."""
         if self.epochs is None:
-            return f"{self.seconds:g} s of training each"
+            return f"at most {self.seconds:g} s of training each"
         return "1 epoch each" if self.epochs == 1 else f"{self.epochs:g} epochs each"
 
     @property
@@ -69,9 +69,15 @@ def check_seeds(count: int) -> list[int]:
 
 def sentences(budget: Budget, seeds: list[int], num_train: int, num_val: int, num_test: int) -> list[str]:
     """The protocol in plain words, for the report."""
+    length = (
+        "the whole learning-rate schedule is fitted to that length."
+        if budget.epochs is not None
+        else "the steps that fit are measured in a run's first seconds, some time is kept in reserve, and the whole "
+        "learning-rate schedule is fitted to them; the seconds that were used stand in the table."
+    )
     paired = "1 seed" if len(seeds) == 1 else f"{len(seeds)} seeds, paired"
     return [
-        f"Every model is trained from scratch with {budget.text}: the whole learning-rate schedule is fitted to that length.",
+        f"Every model is trained from scratch with {budget.text}: {length}",
         f"{paired}: a seed decides split, initial weights, order, augmentation and dropout, for all models alike.",
         f"{num_train:,} training and {num_val:,} validation images, stratified, carved from the training file by seed; training "
         "images that stand in the test or validation part as well are left out.",

@@ -39,7 +39,7 @@ def test_the_quick_preset_trains_for_at_most_six_minutes_in_all() -> None:
 @pytest.mark.parametrize(
     ("budget", "text", "slug"),
     [
-        (Budget(seconds=58), "58 s of training each", "58s"),
+        (Budget(seconds=58), "at most 58 s of training each", "58s"),
         (Budget(epochs=1), "1 epoch each", "1-epochs"),
         (Budget(epochs=0.5), "0.5 epochs each", "0.5-epochs"),
     ],
@@ -58,3 +58,9 @@ def test_the_protocol_states_sizes_and_seeds() -> None:
         "10,000 test images are read once",
     ):
         assert words in text
+
+
+@pytest.mark.parametrize(("budget", "measured"), [(Budget(epochs=5), False), (Budget(seconds=58), True)])
+def test_a_budget_in_seconds_says_that_its_steps_are_measured(budget: Budget, measured: bool) -> None:
+    first = sentences(budget, [0, 1], 55_000, 5_000, 10_000)[0]
+    assert ("the steps that fit are measured" in first) == measured
