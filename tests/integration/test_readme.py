@@ -1,5 +1,6 @@
 """What the pages say can be done can be done: commands run or parse, targets, links and files exist."""
 
+import json
 import os
 import re
 import shlex
@@ -116,5 +117,7 @@ def test_make_compare_ends_well_on_a_fresh_clone(tmp_path: Path) -> None:
         ["make", "compare"], cwd=tmp_path / "clone", env=environment, capture_output=True, text=True, timeout=3600
     )
     assert done.returncode == 0, done.stderr
-    for word in ("vit", "cnn", "hybrid", "report.html"):
+    for word in ("ViT", "CNN", "Hybrid", "report.html"):
         assert word in done.stdout
+    states = [json.loads(path.read_text()) for path in (tmp_path / "clone" / "runs").rglob("state.json")]
+    assert len(states) == 6 and sum(state["train_seconds"] for state in states) <= 360
