@@ -7,24 +7,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from fittingroom import __version__
 from fittingroom.comparison.executors import RunFailedError, run_in_process
-from fittingroom.comparison.predictions import read_predictions
+from fittingroom.comparison.pictures import write_pictures
 from fittingroom.comparison.protocol import Budget, sentences
-from fittingroom.comparison.summary import disagreements, summarise
+from fittingroom.comparison.summary import summarise
 from fittingroom.core.config import config_hash
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.core.rundir import make_folder, read_json, read_state, write_atomic, write_json
+from fittingroom.core.rundir import make_folder, read_json, read_state, write_json
 from fittingroom.data.load import Splits, load_splits
 from fittingroom.models import MODELS, build_model
 from fittingroom.models.cost import num_macs, num_params
 from fittingroom.training.config import RunConfig
 from fittingroom.training.fit import resolve
 from fittingroom.training.results import ledger_row
-
-GALLERY_SIZE = 36
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +45,7 @@ class Watcher:
 
 
 def run_comparison(comparison: Comparison, watcher: Watcher) -> dict[str, Any]:
-    """Make every run, then gallery and summary; returns the summary. Can be stopped at any moment and called again."""
+    """Make every run, then pictures and summary; returns the summary. Can be stopped at any moment and called again."""
     make_folder(comparison.folder)
     configs = [resolve(config) for config in comparison.configs]
     _check_folder(comparison.folder, configs)
@@ -64,7 +60,7 @@ def run_comparison(comparison: Comparison, watcher: Watcher) -> dict[str, Any]:
     record["environment"] = _environment(comparison.folder, record["runs"])
     write_json(comparison.folder / "comparison.json", record)
     summary = summarise(comparison.folder)
-    _write_gallery(comparison.folder, record["runs"], splits)
+    write_pictures(comparison.folder, record, splits)
     write_json(comparison.folder / "summary.json", summary)
     return summary
 
@@ -144,31 +140,3 @@ def _environment(folder: Path, runs: list[dict[str, Any]]) -> dict[str, str]:
     found = read_json(folder / finished[0]["folder"] / "environment.json")
     plan = found.pop("plan")
     return {key: str(value) for key, value in {**found, **plan}.items() if value is not None}
-
-
-def _write_gallery(folder: Path, runs: list[dict[str, Any]], splits: Splits) -> None:
-    """The test images on which the models disagree most, so that the report needs no data set."""
-    probs: dict[str, list[np.ndarray]] = {}
-    labels = np.empty(0, dtype=np.int64)
-    for row in runs:
-        if row["status"] == "finished":
-            test = read_predictions(folder / row["folder"], splits.spec.num_classes)["test"]
-            probs.setdefault(row["model"], []).append(test.probs)
-            labels = test.labels
-    if len(probs) < 2:
-        return
-    chosen = disagreements({model: np.stack(each) for model, each in probs.items()}, labels, limit=GALLERY_SIZE)
-    reads = folder / "test_reads.jsonl"
-    images = splits.open_test(lambda why: _note_read(reads, why), "pictures for the report's gallery").images
-    arrays = {
-        "images": images[chosen, 0].numpy(),
-        "labels": labels[chosen].astype(np.uint8),
-        "test_index": np.asarray(chosen, dtype=np.int32),
-    }
-    write_atomic(folder / "gallery.npz", lambda file: np.savez_compressed(file, **arrays))
-
-
-def _note_read(path: Path, why: str) -> None:
-    when = datetime.now(UTC).isoformat(timespec="seconds")
-    with path.open("a") as file:
-        file.write(f'{{"when": "{when}", "why": "{why}"}}\n')

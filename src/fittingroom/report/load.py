@@ -14,6 +14,7 @@ from fittingroom.comparison.predictions import read_predictions
 from fittingroom.comparison.summary import summarise
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import read_json
+from fittingroom.report.explorer import Explorer, read_explorer
 
 COLUMNS = ("seconds", "lr", "train_loss", "val_accuracy")
 SHOWN = {"command": str, "created": str, "version": str, "protocol": list, "environment": dict}
@@ -44,12 +45,13 @@ class Gallery:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """All that the page shows. `gallery` is None where there is nothing to disagree on, or not yet."""
+    """All that the page shows. `gallery` is None where there is nothing to disagree on, or not yet; so is `explorer`."""
 
     facts: dict[str, Any]
     summary: dict[str, Any]
     curves: dict[str, list[Curve]]
     gallery: Gallery | None
+    explorer: Explorer | None
     failed: list[dict[str, Any]]
     missing: list[str]
 
@@ -69,6 +71,7 @@ def load(folder: Path) -> Comparison:
         summary=summary,
         curves=curves,
         gallery=_read_gallery(folder, facts, finished, complete=not missing),
+        explorer=read_explorer(folder, len(facts["models"]), len(facts["data"]["class_names"])),
         failed=[row for row in facts["runs"] if row["status"] == "failed"],
         missing=missing,
     )

@@ -16,9 +16,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from fittingroom.core.rundir import write_json, write_text
-from fittingroom.report import curves, figures, gallery, matrices, numbers, tables
+from fittingroom.report import curves, explorer_pack, figures, gallery, matrices, numbers, tables
 from fittingroom.report.load import Comparison, load
 from fittingroom.report.palette import DARK, LIGHT, MARKER_PATHS, NUM_SERIES, css_variables
+
+EXPLORER_SCRIPTS = tuple(f"explorer{part}.js" for part in ("_maps", "_paint", "_words", "_tiles", ""))
 
 
 def write_report(folder: Path) -> Path:
@@ -36,7 +38,10 @@ def write_report(folder: Path) -> Path:
 
 def render_page(comparison: Comparison) -> str:
     """The page as text."""
-    script = _asset("script.js")
+    style, script = _asset("style.css"), _asset("script.js")
+    if comparison.explorer:
+        style += _asset("explorer.css")
+        script += "".join(map(_asset, EXPLORER_SCRIPTS))
     return (
         _environment()
         .get_template("page.html.jinja")
@@ -44,9 +49,10 @@ def render_page(comparison: Comparison) -> str:
             **_texts(comparison),
             **_drawings(comparison),
             **_pictures(comparison),
+            explorer=_explorer(comparison),
             light=css_variables(LIGHT),
             dark=css_variables(DARK),
-            style=Markup(_asset("style.css")),
+            style=Markup(style),
             script=Markup(script),
             script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         )
@@ -130,6 +136,13 @@ def _pictures(comparison: Comparison) -> dict[str, Any]:
     models = comparison.summary["models"]
     found = gallery.cards(comparison.gallery, models, comparison.facts["data"]["class_names"])
     return {"cards": found, "filters": gallery.filters(found, models)}
+
+
+def _explorer(comparison: Comparison) -> dict[str, Any] | None:
+    if comparison.explorer is None:
+        return None
+    class_names = comparison.facts["data"]["class_names"]
+    return explorer_pack.explorer_section(comparison.explorer, comparison.summary["models"], class_names)
 
 
 @cache

@@ -76,14 +76,16 @@ class AttentionCore(nn.Module):
         self.num_heads = num_heads
         self.path: AttentionPath = path
         self.captured: list[Tensor] | None = None
+        self.keep_graph = False
 
     def attend(self, q_BHNK: Tensor, k_BHMK: Tensor, v_BHMK: Tensor, mask: Tensor | None) -> Tensor:
-        """Equation 1 for every head, heads merged. While capturing, the weights are kept as well."""
+        """Equation 1 for every head, heads merged. While capturing, the weights are kept as well, in float32 at least."""
         if self.captured is None:
             return merge_heads(scaled_dot_product_attention(q_BHNK, k_BHMK, v_BHMK, mask, self.path))
-        weights_BHNM = attention_weights(q_BHNK, k_BHMK, mask)
-        self.captured.append(weights_BHNM.detach())
-        return merge_heads(weights_BHNM @ v_BHMK)
+        dtype = torch.promote_types(q_BHNK.dtype, torch.float32)
+        weights_BHNM = attention_weights(q_BHNK.to(dtype), k_BHMK.to(dtype), mask)
+        self.captured.append(weights_BHNM if self.keep_graph else weights_BHNM.detach())
+        return merge_heads(weights_BHNM.to(v_BHMK.dtype) @ v_BHMK)
 
 
 class SelfAttention(AttentionCore):
@@ -130,23 +132,24 @@ class CrossAttention(AttentionCore):
 
 
 @contextmanager
-def capture_attention(model: nn.Module) -> Iterator[dict[str, list[Tensor]]]:
+def capture_attention(model: nn.Module, *, keep_graph: bool = False) -> Iterator[dict[str, list[Tensor]]]:
     """Within this block every forward pass of `model` keeps its weights: module name -> one (B, H, N, M) tensor a call.
 
-    The dictionary is filled when the block ends. Raises FittingRoomError if nothing was caught.
+    The dictionary is filled when the block ends. With `keep_graph` the outputs can be differentiated by the weights.
+    Raises FittingRoomError if nothing was caught.
     """
     modules = {name: module for name, module in model.named_modules() if isinstance(module, AttentionCore)}
     if not modules:
         raise FittingRoomError(f"{type(model).__name__} has no attention to capture: choose a vit or a hybrid")
     weights: dict[str, list[Tensor]] = {}
     for module in modules.values():
-        module.captured = []
+        module.captured, module.keep_graph = [], keep_graph
     try:
         yield weights
         weights.update({name: module.captured for name, module in modules.items() if module.captured})
     finally:
         for module in modules.values():
-            module.captured = None
+            module.captured, module.keep_graph = None, False
     if not weights:
         raise FittingRoomError(
             "no attention was captured: run the model inside the `with capture_attention(...)` block"

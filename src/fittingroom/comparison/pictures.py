@@ -1,0 +1,111 @@
+"""What the report shows of single images, kept in the comparison's folder so that the page needs neither data set nor torch.
+
+gallery.npz    the test images on which the models disagree most
+explorer.npz   a few of them, and mistakes, and plain cases, with what each network looks at (schema: explain/explorer.py)
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fittingroom.comparison.predictions import Predictions, read_predictions
+from fittingroom.comparison.summary import disagreements
+from fittingroom.core.rundir import write_atomic
+from fittingroom.data.batches import normalise
+from fittingroom.data.load import Splits
+from fittingroom.data.spec import ImageSet
+from fittingroom.evaluation.saved import load_run
+from fittingroom.explain.explorer import explorer_arrays
+
+GALLERY_SIZE = 36
+EXPLORER_SIZE = {"mistake": 6, "disagreement": 6, "right": 4}
+
+
+def write_pictures(folder: Path, record: dict[str, Any], splits: Splits) -> None:
+    """`gallery.npz` and `explorer.npz`, as far as the finished runs allow. The test images are read once, and logged."""
+    found: dict[str, list[tuple[Path, Predictions]]] = {}
+    for row in record["runs"]:
+        if row["status"] == "finished":
+            run = folder / row["folder"]
+            found.setdefault(row["model"], []).append((run, read_predictions(run, splits.spec.num_classes)["test"]))
+    if not found:
+        return
+    reads = folder / "test_reads.jsonl"
+    test = splits.open_test(lambda why: _note_read(reads, why), "pictures for the report")
+    if len(found) > 1:
+        _write_gallery(folder, found, test)
+    first = {model: runs[0] for model, runs in found.items()}
+    _write_explorer(folder, [model["name"] for model in record["models"]], first, splits, test)
+
+
+def _write_gallery(folder: Path, found: dict[str, list[tuple[Path, Predictions]]], test: ImageSet) -> None:
+    probs = {model: np.stack([predictions.probs for _, predictions in runs]) for model, runs in found.items()}
+    labels = test.labels.numpy()
+    chosen = disagreements(probs, labels, limit=GALLERY_SIZE)
+    arrays = {
+        "images": test.images[chosen, 0].numpy(),
+        "labels": labels[chosen].astype(np.uint8),
+        "test_index": np.asarray(chosen, dtype=np.int32),
+    }
+    write_atomic(folder / "gallery.npz", lambda file: np.savez_compressed(file, **arrays))
+
+
+def _write_explorer(
+    folder: Path, models: list[str], first: dict[str, tuple[Path, Predictions]], splits: Splits, test: ImageSet
+) -> None:
+    """`explorer.npz`: the first finished run of each model stands for it."""
+    probs = {model: predictions.probs for model, (_, predictions) in first.items()}
+    chosen, kinds = choose_images(probs, test.labels.numpy())
+    if not len(chosen):
+        return
+    images = test.images[chosen]
+    arrays = {
+        "images": images[:, 0].numpy() if images.shape[1] == 1 else images.permute(0, 2, 3, 1).numpy(),
+        "labels": test.labels[chosen].numpy(),
+        "index": test.index[chosen].numpy(),
+        "kind": kinds,
+    }
+    for place, name in enumerate(models):
+        if name in first:
+            model, _ = load_run(first[name][0])
+            found = explorer_arrays(model, normalise(images, splits.spec))
+            arrays |= {f"m{place}_{key}": value for key, value in found.items()}
+    write_atomic(folder / "explorer.npz", lambda file: np.savez_compressed(file, **arrays))
+
+
+def choose_images(
+    probs: dict[str, NDArray[np.floating]], labels: NDArray[np.integer]
+) -> tuple[NDArray[np.int64], NDArray[np.str_]]:
+    """Positions and kinds of the images to explain: `probs` maps a model's name to [images, classes], `labels` is [images].
+
+    "mistake": all models are wrong, the surest first; "disagreement": as in the gallery; "right": all are right and sure,
+    one a class. No image twice.
+    """
+    confidence = np.mean([each.max(axis=1) for each in probs.values()], axis=0)
+    right = np.stack([each.argmax(axis=1) == labels for each in probs.values()])
+    surest = np.argsort(-confidence, kind="stable")
+    clear = [int(position) for position in surest if right[:, position].all()]
+    by_class: dict[int, int] = {}
+    for position in clear:
+        by_class.setdefault(int(labels[position]), position)
+    candidates = {
+        "mistake": [int(position) for position in surest if not right[:, position].any()],
+        "disagreement": [
+            int(position) for position in disagreements({name: each[None] for name, each in probs.items()}, labels)
+        ],
+        "right": list(by_class.values()),
+    }
+    chosen: dict[int, str] = {}
+    for kind, positions in candidates.items():
+        fresh = [position for position in positions if position not in chosen]
+        chosen |= dict.fromkeys(fresh[: EXPLORER_SIZE[kind]], kind)
+    return np.array(list(chosen), dtype=np.int64), np.array(list(chosen.values()), dtype=np.str_)
+
+
+def _note_read(path: Path, why: str) -> None:
+    when = datetime.now(UTC).isoformat(timespec="seconds")
+    with path.open("a") as file:
+        file.write(f'{{"when": "{when}", "why": "{why}"}}\n')

@@ -1,0 +1,57 @@
+"""A picture from anywhere as an image of a data set: grey or RGB, upright, square, of the data set's size."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+from fittingroom.core.errors import FittingRoomError
+from fittingroom.data.spec import DataSpec
+
+BRIGHT = 127  # mean of the outermost pixels above which a background counts as bright
+
+
+def read_image(path: Path, spec: DataSpec) -> tuple[UInt8[Tensor, "channels height width"], bool]:
+    """The picture as the data set would hold it, and whether its colours were inverted.
+
+    Turned upright (EXIF), transparency on black, padded to the data set's proportions with the colour of its border, scaled
+    down. A bright background is inverted where the data set's images stand on black (its mean is below a half).
+    Raises FittingRoomError where the file is missing or no picture.
+    """
+    try:
+        with warnings.catch_warnings(), Image.open(path) as file:
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            picture = ImageOps.exif_transpose(file).convert("RGBA")
+    except FileNotFoundError as error:
+        raise FittingRoomError(f"{path} does not exist: give the path of a PNG or JPEG picture") from error
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise FittingRoomError(f"{path} has too many pixels to open safely: scale it down first") from error
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        raise FittingRoomError(f"{path} is no picture that can be read ({error}): give a whole PNG or JPEG") from error
+    picture = Image.alpha_composite(Image.new("RGBA", picture.size, "black"), picture)
+    picture = picture.convert("L" if spec.channels == 1 else "RGB")
+    border = _border_mean(picture)
+    picture = _pad(picture, spec.width / spec.height, border).resize((spec.width, spec.height), Image.Resampling.LANCZOS)
+    pixels = torch.from_numpy(np.atleast_3d(np.array(picture)).transpose(2, 0, 1).copy())
+    inverted = border > BRIGHT and sum(spec.mean) / len(spec.mean) < 0.5
+    return (255 - pixels if inverted else pixels), inverted
+
+
+def _border_mean(picture: Image.Image) -> int:
+    """Mean brightness of the outermost pixels, 0 to 255."""
+    grey = np.asarray(picture.convert("L"))
+    return round(float(np.mean(np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]]))))
+
+
+def _pad(picture: Image.Image, proportion: float, fill: int) -> Image.Image:
+    """Wide or high enough for width / height = `proportion`, the picture in the middle."""
+    width = max(picture.width, round(picture.height * proportion))
+    height = max(picture.height, round(picture.width / proportion))
+    colour = fill if picture.mode == "L" else (fill, fill, fill)
+    padded = Image.new(picture.mode, (width, height), colour)
+    padded.paste(picture, ((width - picture.width) // 2, (height - picture.height) // 2))
+    return padded

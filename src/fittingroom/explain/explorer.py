@@ -1,0 +1,81 @@
+"""What the report's explorer shows of one network, as arrays that need neither torch nor the network."""
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from fittingroom.core.errors import FittingRoomError
+from fittingroom.explain.calling import chunks, unwrapped
+from fittingroom.explain.capture import attention_layers
+from fittingroom.explain.methods import caption, default_method, saliency
+from fittingroom.explain.perturbation import probabilities
+from fittingroom.explain.positions import position_embedding, position_similarity
+from fittingroom.explain.tokens import TokenLayout, has_tokens, pool_weights, token_layout
+
+
+def explorer_arrays(
+    model: nn.Module, images: Float[Tensor, "batch channels height width"], *, beats_random: bool | None = None
+) -> dict[str, np.ndarray]:
+    """The arrays of one model for `explorer.npz`. N images, C classes, L layers, Hd heads, T tokens, grid gh x gw:
+
+    probs      float32 (N, C)        softmax of the logits
+    saliency   float16 (N, H, W)     the default method's map for the predicted class; an image's maximum is 1 (0 if empty)
+    method     str ()                that method's name
+    caption    str ()                one sentence about it; says so where `beats_random` is False
+    only for networks of tokens:
+    attention  uint8 (N, L, Hd, T, T), scale float32 (N, L, Hd, T): weight = attention / 255 * scale
+    pool       float32 (N, T)        share of each token in the answer
+    grid       int64 (4,)            gh, gw, number of prefix tokens, side of a patch in pixels
+    only where positions are added to the tokens:
+    similarity uint8 (gh, gw, gh, gw): (cosine + 1) / 2 * 255
+    positions  str ()                learned, sincos2d, sincos1d
+    """
+    if not len(images):
+        raise FittingRoomError("the explorer was given no image: choose at least one")
+    predict_probs, method = probabilities(model), default_method(model)
+    probs = np.concatenate([np.asarray(predict_probs(images[part])) for part in chunks(len(images))])
+    maps = saliency(model, images, torch.from_numpy(probs.argmax(axis=1)), method)
+    tallest = maps.max(axis=(1, 2), keepdims=True)
+    arrays = {
+        "probs": probs.astype(np.float32),
+        "saliency": (maps / np.where(tallest > 0, tallest, 1.0)).astype(np.float16),
+        "method": np.array(method),
+        "caption": np.array(caption(method, beats_random)),
+    }
+    if has_tokens(model):
+        layout = token_layout(model)
+        arrays |= _attention_arrays(model, images, layout) | _position_arrays(model, layout)
+    return arrays
+
+
+def quantise(weights: Float[np.ndarray, "... keys"]) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of weights as uint8 and each row's maximum as float32: `weight = uint8 / 255 * scale`, off by 1/510 of it at most."""
+    scale = weights.max(axis=-1).astype(np.float32)
+    share = weights / np.where(scale > 0, scale, 1.0)[..., None]
+    return np.round(share * 255).astype(np.uint8), scale
+
+
+def _attention_arrays(model: nn.Module, images: Tensor, layout: TokenLayout) -> dict[str, np.ndarray]:
+    found, pools = [], []
+    for part in chunks(len(images)):
+        found.append(quantise(torch.stack(attention_layers(model, images[part]), dim=1).numpy()))
+        pools.append(pool_weights(model, images[part]).numpy())
+    side = layout.image_height // layout.grid_height
+    return {
+        "attention": np.concatenate([weights for weights, _ in found]),
+        "scale": np.concatenate([scale for _, scale in found]),
+        "pool": np.concatenate(pools).astype(np.float32),
+        "grid": np.array([layout.grid_height, layout.grid_width, layout.num_prefix_tokens, side], dtype=np.int64),
+    }
+
+
+def _position_arrays(model: nn.Module, layout: TokenLayout) -> dict[str, np.ndarray]:
+    try:
+        embedding = position_embedding(model)
+    except FittingRoomError:
+        return {}
+    similarity = position_similarity(embedding, (layout.grid_height, layout.grid_width))
+    # Other libraries' configs do not say which kind it is; a table that can be trained is learned.
+    kind = getattr(getattr(unwrapped(model), "config", None), "positions", "learned")
+    return {"similarity": np.round((similarity + 1) / 2 * 255).astype(np.uint8), "positions": np.array(kind)}

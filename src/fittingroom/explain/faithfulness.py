@@ -1,0 +1,167 @@
+"""Does a map mean something? Two tests: against random maps, by deletion and insertion; and with randomised weights.
+
+Deletion and insertion: perturbation.py, whose names can be imported from here too. Randomised weights: "Sanity Checks for
+Saliency Maps" (Adebayo et al. 2018, arXiv 1810.03292): a map that hardly changes when the network forgets what it has
+learned, layer after layer from the top, cannot be showing what it has learned.
+"""
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from scipy.stats import rankdata
+from torch import Tensor, nn
+
+from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.randomness import derive_seed, generator
+from fittingroom.explain.calling import unwrapped
+from fittingroom.explain.methods import random_maps, saliency
+from fittingroom.explain.perturbation import (
+    TIE_GRID,
+    Areas,
+    Curves,
+    Fill,
+    PredictProbs,
+    area,
+    perturbation_curves,
+    probabilities,
+)
+
+__all__ = [
+    "Areas",
+    "Curves",
+    "PredictProbs",
+    "area",
+    "bootstrap_interval",
+    "perturbation_curves",
+    "probabilities",
+    "randomisation",
+    "randomisation_layers",
+    "score",
+]
+NUM_RESAMPLES = 2000
+
+
+def score(
+    predict_probs: PredictProbs,
+    images: Float[Tensor, "batch channels height width"],
+    saliency: Float[np.ndarray, "batch height width"],
+    targets: Int[Tensor, " batch"],
+    *,
+    steps: int = 14,
+    fill: Fill = "mean",
+    grid: tuple[int, int] = TIE_GRID,
+    num_random: int = 3,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """How faithful a method's maps are, as plain numbers for JSON; intervals are of 95 %, by bootstrap over the images.
+
+    "deletion", "insertion": {"mean", "low", "high"} of the area; smaller and larger is better.
+    "deletion_minus_random", "insertion_minus_random": the same of the paired difference to the mean of `num_random` random
+    maps on `grid` (give the network's own, so that they are as coarse), and "beats_random": the interval excludes 0 on
+    the good side.
+    "beats_random": both do. "curves": {"deletion", "insertion"}, each {"mean", "low", "high"} with one number a step.
+    "num_images", "steps", "fill", "num_random" say how it was measured.
+    """
+    if len(images) < 2 or num_random < 1:
+        raise FittingRoomError(f"{len(images)} images and {num_random} random maps give no interval: take more of them")
+    how: dict[str, Any] = {"steps": steps, "fill": fill, "grid": grid}
+    curves = perturbation_curves(predict_probs, images, saliency, targets, seed=seed, **how)
+    found, size = area(curves), (images.shape[-2], images.shape[-1])
+    baselines = []
+    for number in range(num_random):
+        maps = random_maps(len(images), size, grid, derive_seed(seed, "baseline", step=number))
+        baselines.append(area(perturbation_curves(predict_probs, images, maps, targets, seed=seed, **how)))
+    result: dict[str, Any] = {"num_images": len(images), "num_random": num_random, "steps": steps, "fill": fill}
+    for name, better in (("deletion", -1), ("insertion", 1)):
+        mine = getattr(found, name)
+        difference = mine - np.mean([getattr(each, name) for each in baselines], axis=0)
+        interval = bootstrap_interval(difference, seed)
+        beats = interval["low"] > 0 if better > 0 else interval["high"] < 0
+        result[name] = bootstrap_interval(mine, seed)
+        result[f"{name}_minus_random"] = {**interval, "beats_random": beats}
+    result["beats_random"] = all(result[f"{name}_minus_random"]["beats_random"] for name in ("deletion", "insertion"))
+    result["curves"] = {name: bootstrap_interval(getattr(curves, name), seed) for name in ("deletion", "insertion")}
+    return result
+
+
+def bootstrap_interval(values: Float[np.ndarray, "images ..."], seed: int = 0, level: float = 0.95) -> dict[str, Any]:
+    """{"mean", "low", "high"}: the mean over images and its percentile bootstrap interval (2,000 resamples of the images).
+
+    Numbers for `values` [images]; lists for [images, points].
+    """
+    draw = np.random.default_rng(derive_seed(seed, "bootstrap"))
+    num_images = len(values)
+    means = np.stack(
+        [
+            draw.multinomial(num_images, np.full(num_images, 1 / num_images)) @ values / num_images
+            for _ in range(NUM_RESAMPLES)
+        ]
+    )
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return {"mean": values.mean(axis=0, dtype=np.float64).tolist(), "low": low.tolist(), "high": high.tolist()}
+
+
+def randomisation(
+    model: nn.Module,
+    method: str,
+    images: Float[Tensor, "batch channels height width"],
+    targets: Int[Tensor, " batch"],
+    seed: int = 0,
+) -> list[float]:
+    """Spearman's rank correlation of the maps with those of ever more randomised weights, mean over the images.
+
+    One number for each of `randomisation_layers(model)`: that layer and all above it are random (cascading). Random: the entries
+    of each weight tensor shuffled, which keeps their scale in any network, where the paper draws the initialisation anew.
+    A map that is the same everywhere has no ranks: its correlation counts as 0. `model` itself is not changed.
+    """
+    original = saliency(model, images, targets, method, seed)
+    network: nn.Module = copy.deepcopy(unwrapped(model))
+    correlations = []
+    for step, (_, tensors) in enumerate(_layers(network)):
+        draw = generator(seed, "randomise weights", step=step)
+        for tensor in tensors:
+            shuffled = tensor.detach().flatten()[torch.randperm(tensor.numel(), generator=draw).to(tensor.device)]
+            tensor.data.copy_(shuffled.view_as(tensor))
+        # Another seed: the map called "random" must not agree with itself.
+        maps = saliency(network, images, targets, method, derive_seed(seed, "randomised", step=step))
+        correlations.append(float(rank_correlation(original, maps).mean()))
+    return correlations
+
+
+def randomisation_layers(model: nn.Module) -> list[str]:
+    """Names of the layers in the order in which `randomisation` shuffles them: the head first, the input last."""
+    return [name for name, _ in _layers(unwrapped(model))]
+
+
+def rank_correlation(
+    maps_a: Float[np.ndarray, "images height width"], maps_b: Float[np.ndarray, "images height width"]
+) -> Float[np.ndarray, " images"]:
+    """Spearman's rank correlation of two maps of each image, -1 to 1; 0 where one of them is the same everywhere."""
+    ranks_a, ranks_b = (rankdata(maps.reshape(len(maps), -1), axis=1) for maps in (maps_a, maps_b))
+    ranks_a, ranks_b = (ranks - ranks.mean(axis=1, keepdims=True) for ranks in (ranks_a, ranks_b))
+    lengths = np.linalg.norm(ranks_a, axis=1) * np.linalg.norm(ranks_b, axis=1)
+    return (ranks_a * ranks_b).sum(axis=1) / np.where(lengths > 0, lengths, 1.0)
+
+
+def _layers(network: nn.Module) -> list[tuple[str, list[nn.Parameter]]]:
+    """Layers with parameters, top first; what hangs on the network itself (class token, positions) goes with the lowest."""
+    layers = [(name, list(part.parameters())) for name, part in _parts(network) if any(True for _ in part.parameters())]
+    layers.reverse()
+    own = list(network.parameters(recurse=False))
+    return [*layers[:-1], (layers[-1][0], [*layers[-1][1], *own])]
+
+
+def _parts(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
+    """Children in order; lists of layers, and what contains such lists, are taken apart."""
+    for name, child in module.named_children():
+        full = f"{prefix}{name}"
+        if isinstance(child, nn.Sequential | nn.ModuleList) or any(
+            isinstance(part, nn.ModuleList) for part in child.modules()
+        ):
+            yield from _parts(child, f"{full}.")
+        else:
+            yield full, child

@@ -1,0 +1,131 @@
+"""Where tokens stand, how they are pooled, what heads do, and what positions know."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from fittingroom.core.errors import FittingRoomError
+from fittingroom.explain.capture import attention_layers
+from fittingroom.explain.heads import attention_distance, attention_entropy, head_statistics
+from fittingroom.explain.positions import (
+    chance_of_neighbour,
+    neighbour_advantage,
+    position_embedding,
+    position_similarity,
+)
+from fittingroom.explain.tokens import TokenLayout, pool_weights, token_layout
+from fittingroom.models import build_model
+from tests.unit.explain.networks import CNNS, TOKENS, draw_images, hugging_face, timm_like, tiny
+
+LAYOUT = TokenLayout(
+    grid_height=4, grid_width=4, num_prefix_tokens=0, pool="mean", image_height=8, image_width=8
+)  # fmt: skip
+
+
+def test_layouts() -> None:
+    assert token_layout(tiny("vit")) == LAYOUT
+    assert token_layout(tiny("vit_cls")) == replace(LAYOUT, num_prefix_tokens=1, pool="class")
+    assert token_layout(tiny("hybrid")) == replace(LAYOUT, pool="sequence")
+    assert token_layout(tiny("vit_conv_stem")) == LAYOUT
+    assert token_layout(timm_like()) == token_layout(hugging_face()) == token_layout(tiny("vit_cls"))
+    assert token_layout(torch.compile(tiny("vit"), backend="eager")) == LAYOUT  # type: ignore[arg-type]
+    assert token_layout(tiny("vit_cls")).num_tokens == 17
+
+
+@pytest.mark.parametrize("make", [*(lambda name=name: tiny(name) for name in CNNS), lambda: nn.Linear(1, 1)])
+def test_a_network_without_tokens_says_so(make) -> None:  # type: ignore[no-untyped-def]
+    for ask in (token_layout, position_embedding, lambda model: pool_weights(model, draw_images())):
+        with pytest.raises(FittingRoomError, match="has no tokens"):
+            ask(make())
+
+
+def test_a_pooling_that_is_not_known_is_refused() -> None:
+    model: Any = timm_like()
+    model.global_pool = "map"
+    with pytest.raises(FittingRoomError, match="has no tokens that are known"):
+        token_layout(model)
+
+
+@pytest.mark.parametrize("name", TOKENS)
+def test_the_pooled_tokens_give_the_logits(name: str) -> None:
+    model: Any = tiny(name)
+    images = draw_images()
+    weights = pool_weights(model, images)
+    torch.testing.assert_close(weights.sum(1), torch.ones(3))
+    with torch.no_grad():
+        pooled = (weights[:, None] @ model.forward_features(images))[:, 0]
+        torch.testing.assert_close(model.head(pooled), model(images), rtol=1e-4, atol=1e-4)
+    if name == "hybrid":
+        assert weights.std() > 1e-3
+
+
+def test_the_mean_of_a_network_with_a_prefix_leaves_the_prefix_out() -> None:
+    model: Any = timm_like()
+    model.global_pool = "avg"
+    weights = pool_weights(model, draw_images())
+    assert weights[:, 0].max() == 0 and torch.all(weights[:, 1:] == 1 / 16)
+
+
+def test_entropy_of_even_and_of_certain_attention() -> None:
+    even, certain = torch.full((2, 1, 16, 16), 1 / 16), torch.eye(16).expand(2, 1, 16, 16)
+    found = attention_entropy([torch.cat([even, certain], dim=1), torch.cat([certain, certain], dim=1)])
+    np.testing.assert_allclose(found, [[np.log(16), 0], [0, 0]], atol=1e-6)
+
+
+def test_distance_is_in_pixels_between_patch_centres() -> None:
+    layout = TokenLayout(
+        grid_height=2, grid_width=3, num_prefix_tokens=1, pool="class", image_height=8, image_width=30
+    )  # fmt: skip
+    itself = torch.eye(7)[None, None]
+    to_first = torch.zeros(1, 1, 7, 7)
+    to_first[..., 0], to_first[..., 1] = 0.9, 0.1  # most of it on the class token, which has no place
+    found = attention_distance([torch.cat([itself, to_first], dim=1)], layout)
+    np.testing.assert_allclose(found, [[0, (0 + 10 + 20 + 4 + 116**0.5 + 416**0.5) / 6]], rtol=1e-6)
+    with pytest.raises(FittingRoomError, match="take both from the same model"):
+        attention_distance([torch.ones(1, 1, 4, 4)], layout)
+
+
+def test_statistics_of_chunks_are_those_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, images = tiny("vit_cls"), draw_images(5)
+    layers = attention_layers(model, images)
+    expected = attention_entropy(layers), attention_distance(layers, token_layout(model))
+    monkeypatch.setattr("fittingroom.explain.calling.CHUNK", 2)
+    for found, whole in zip(head_statistics(model, images), expected, strict=True):
+        assert found.shape == (2, 2)
+        np.testing.assert_allclose(found, whole, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["vit", "vit_cls"])
+def test_fixed_2d_positions_have_their_neighbours_most_similar(name: str) -> None:
+    embedding = position_embedding(build_model(name, {"positions": "sincos2d"}))
+    assert embedding.shape == (49, 128)
+    similarity = position_similarity(embedding, (7, 7))
+    assert neighbour_advantage(similarity) == 1.0
+    np.testing.assert_allclose(similarity[3, 4, 3, 4], 1, rtol=1e-5)
+    np.testing.assert_allclose(similarity, similarity.transpose(2, 3, 0, 1), rtol=1e-5)
+    a, b = embedding[8], embedding[20]
+    expected = (a * b).sum() / np.sqrt((a * a).sum() * (b * b).sum())
+    np.testing.assert_allclose(similarity[1, 1, 2, 6], expected, rtol=1e-5)
+
+
+def test_random_positions_have_neighbours_most_similar_by_chance_only() -> None:
+    found = [
+        neighbour_advantage(position_similarity(np.random.default_rng(seed).normal(size=(49, 64)), (7, 7)))
+        for seed in range(20)
+    ]
+    assert chance_of_neighbour((7, 7)) == pytest.approx(312 / (49 * 48))
+    assert np.mean(found) == pytest.approx(chance_of_neighbour((7, 7)), abs=0.05)
+
+
+def test_positions_of_other_libraries_and_of_none() -> None:
+    theirs: Any = timm_like()
+    np.testing.assert_array_equal(position_embedding(theirs), theirs.pos_embed[0, 1:].detach().numpy())
+    assert position_embedding(hugging_face()).shape == (16, 16)
+    with pytest.raises(FittingRoomError, match="adds no position embedding"):
+        position_embedding(tiny("vit", positions="none"))
+    with pytest.raises(FittingRoomError, match="grid of 3 x 4"):
+        position_similarity(np.ones((16, 4)), (3, 4))
