@@ -65,7 +65,7 @@ def test_the_output_is_that_of_the_fast_path_and_rows_sum_to_one(network: nn.Mod
     assert len(weights) == 2 and all(len(calls) == 1 for calls in weights.values())
     for (layer,) in weights.values():
         assert layer.shape[:2] == (3, 2) and layer.dtype == torch.float32 and not layer.requires_grad
-        assert layer.std() > 0.01, "even attention would prove nothing"
+        assert layer.std() > 0.1 * layer.mean(), "even attention would prove nothing"
         assert_rows_sum_to_one(layer)
     assert torch.equal(run(network, images), fast)
 
@@ -143,7 +143,7 @@ def test_bfloat16(name: str) -> None:
     assert_close(logits, fast, atol=0.03 * float(fast.abs().max()))
     for (layer,), full in zip(weights.values(), layers, strict=True):
         assert_rows_sum_to_one(layer)
-        assert_close(layer, full, atol=0.05)
+        assert (layer - full).abs().mean() < 0.01 and (layer - full).abs().max() < 0.15
     assert [layer.dtype for layer in attention_layers(model, images)] == [torch.float32] * 2
 
 

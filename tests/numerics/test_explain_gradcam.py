@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from captum import attr as captum
 from torch import Tensor, nn
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.explain.gradcam import grad_cam, gradcam_layer
 from tests.unit.explain.networks import CNNS, TOKENS, draw_images, hugging_face, timm_like, tiny
 
-captum = pytest.importorskip("captum.attr")
 TARGETS = torch.tensor([0, 2, 3])
 
 
@@ -35,8 +35,8 @@ class AsMaps(nn.Module):
         return torch.cat([tokens[:, : self.prefix], self.to_maps(tokens).flatten(2).transpose(1, 2)], dim=1)
 
 
-def by_captum(model: nn.Module, layer: nn.Module) -> np.ndarray:
-    found = captum.LayerGradCam(model, layer).attribute(draw_images(), target=TARGETS, relu_attributions=True)
+def by_captum(model: nn.Module, layer: nn.Module, targets: Tensor = TARGETS) -> np.ndarray:
+    found = captum.LayerGradCam(model, layer).attribute(draw_images(), target=targets, relu_attributions=True)
     return found[:, 0].detach().numpy()
 
 
@@ -52,10 +52,12 @@ def test_on_a_cnn_it_is_captums(name: str) -> None:
 def test_on_tokens_it_is_captums_on_their_maps(make) -> None:  # type: ignore[no-untyped-def]
     model = make()
     found = grad_cam(model, draw_images(), TARGETS)
-    assert found.shape == (3, 4, 4) and found.min() >= 0 and found.max() > 0
+    others = grad_cam(model, draw_images(), (TARGETS + 1) % 4)
+    assert found.shape == (3, 4, 4) and found.min() >= 0 and max(found.max(), others.max()) > 0
     wrapped = AsMaps(model.blocks[-1].norm1, getattr(model, "num_prefix_tokens", 0))
     model.blocks[-1].norm1 = wrapped
-    np.testing.assert_allclose(found, by_captum(model, wrapped.to_maps), rtol=1e-4, atol=1e-6)
+    for maps, targets in ((found, TARGETS), (others, (TARGETS + 1) % 4)):
+        np.testing.assert_allclose(maps, by_captum(model, wrapped.to_maps, targets), rtol=1e-4, atol=1e-6)
 
 
 def test_other_networks_have_a_layer_too() -> None:

@@ -142,7 +142,8 @@ def fused_weights(
     """
     dtype = torch.promote_types(query.dtype, torch.float32)
     factor: float = query.shape[-1] ** -0.5 if scale is None else scale
-    scores = (query.to(dtype) * factor) @ key.to(dtype).transpose(-2, -1)
+    with torch.autocast(query.device.type, enabled=False):
+        scores = (query.to(dtype) * factor) @ key.to(dtype).transpose(-2, -1)
     if attn_mask is None:
         return scores.softmax(dim=-1)
     if attn_mask.dtype == torch.bool:

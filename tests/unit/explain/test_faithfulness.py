@@ -138,7 +138,7 @@ def test_fills_hide_what_is_there() -> None:
     mean = filled(images, "mean")
     torch.testing.assert_close(mean[1, 2], images[1, 2].mean().expand(16, 12))
     blurred = filled(images, "blur")
-    assert blurred.std(dim=(2, 3)).max() < 0.25 * images.std(dim=(2, 3)).min()
+    assert (blurred.std(dim=(2, 3)) < images.std(dim=(2, 3)) / 3).all()
     torch.testing.assert_close(blurred.mean(dim=(2, 3)), images.mean(dim=(2, 3)), rtol=0, atol=0.3)
     torch.testing.assert_close(filled(torch.full((1, 1, 9, 9), 3.0), "blur"), torch.full((1, 1, 9, 9), 3.0))
     torch.testing.assert_close(filled(images[1:], "blur"), blurred[1:])

@@ -83,7 +83,8 @@ class AttentionCore(nn.Module):
         if self.captured is None:
             return merge_heads(scaled_dot_product_attention(q_BHNK, k_BHMK, v_BHMK, mask, self.path))
         dtype = torch.promote_types(q_BHNK.dtype, torch.float32)
-        weights_BHNM = attention_weights(q_BHNK.to(dtype), k_BHMK.to(dtype), mask)
+        with torch.autocast(q_BHNK.device.type, enabled=False):
+            weights_BHNM = attention_weights(q_BHNK.to(dtype), k_BHMK.to(dtype), mask)
         self.captured.append(weights_BHNM if self.keep_graph else weights_BHNM.detach())
         return merge_heads(weights_BHNM.to(v_BHMK.dtype) @ v_BHMK)
 
