@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
 PAGES = (ROOT / "README.md", ROOT / "docs" / "results.md")
 PLACE = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
-ORDER = ("cnn", "hybrid", "vit")
+ORDER = ("cnn", "hybrid", "vit", "vit_cls")
 
 
 def read(path: Path) -> Any:

@@ -1,4 +1,4 @@
-"""Make a finished run the network that the package ships for its family: `python scripts/ship_weights.py RUN`.
+"""Make a finished run the network that the package ships under its model's name: `python scripts/ship_weights.py RUN`.
 
 Floating-point weights are stored in half precision. That must cost less than a tenth of a point of validation accuracy; the
 figure goes into the shipped record.
@@ -17,14 +17,13 @@ from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import read_json, write_atomic, write_json
 from fittingroom.evaluation.score import score_run
 from fittingroom.evaluation.shipped import WEIGHTS
-from fittingroom.models import MODELS
 
 LARGEST_LOSS = 0.001  # of validation accuracy, a fraction
 LARGEST_FILE = 6_000_000  # bytes
 
 
 def ship(run: Path) -> Path:
-    """Write `weights/FAMILY/`; returns it. FittingRoomError, and the old ones stay, where half precision costs too much."""
+    """Write `weights/MODEL/`; returns it. FittingRoomError, and the old ones stay, where half precision costs too much."""
     config, state = read_json(run / "config.json"), read_json(run / "state.json")
     with TemporaryDirectory() as made:
         found = _halve(run, Path(made), config)
@@ -33,7 +32,7 @@ def ship(run: Path) -> Path:
                 f"{run}: half precision takes {state['val_accuracy']:.4f} on validation to {found:.4f}"
             )
         write_json(Path(made) / "state.json", {**state, "half_precision_val_accuracy": found})
-        return Path(shutil.copytree(made, WEIGHTS / MODELS.get(config["model"]).family, dirs_exist_ok=True))
+        return Path(shutil.copytree(made, WEIGHTS / config["model"], dirs_exist_ok=True))
 
 
 def _halve(run: Path, folder: Path, config: dict[str, Any]) -> float:

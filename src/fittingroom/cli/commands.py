@@ -62,7 +62,7 @@ def _evaluate_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "run",
         metavar="RUN",
-        help="folder of a finished run, or vit, cnn, hybrid: the weights that come with the package",
+        help="folder of a finished run, or vit, cnn, hybrid, vit_cls: the weights that come with the package",
     )
     parser.add_argument(
         "--split",

@@ -1,4 +1,6 @@
-"""The networks that come with the package, one of each family, so that nothing must be trained before something is seen.
+"""The networks that come with the package, so that nothing must be trained before something is seen.
+
+One of each family (`vit`, `cnn`, `hybrid`), and `vit_cls`, the paper's ViT with its class token and its learned positions.
 
 `weights/NAME/` holds `config.json`, `state.json` (the record of the run that made it) and `model.safetensors` in half precision.
 """
@@ -16,7 +18,7 @@ def shipped() -> list[str]:
 
 
 def find_run(run: str | Path) -> Path:
-    """The folder of RUN, which is a name (`vit`, `cnn`, `hybrid`: the shipped weights) or a folder (`./vit`, where they clash).
+    """The folder of RUN, which is a name (`vit`, `cnn`, `hybrid`, `vit_cls`: the shipped weights) or a folder (`./vit`, where they clash).
 
     Raises FittingRoomError where there is neither.
     """

@@ -1,0 +1,23 @@
+"""Pictures of what networks look at: arrays in, matplotlib figures out. In a notebook they show themselves.
+
+`panel` `heads` `rollout_steps` `head_statistics` `position_tiles` `filters` `faithfulness` `randomisation`; `save` writes one.
+"""
+
+from fittingroom.report.looking.attention import head_statistics, heads, rollout_steps
+from fittingroom.report.looking.panel import Column, panel
+from fittingroom.report.looking.places import filters, position_tiles
+from fittingroom.report.looking.proof import faithfulness, randomisation
+from fittingroom.report.looking.style import save
+
+__all__ = [
+    "Column",
+    "faithfulness",
+    "filters",
+    "head_statistics",
+    "heads",
+    "panel",
+    "position_tiles",
+    "randomisation",
+    "rollout_steps",
+    "save",
+]
