@@ -42,6 +42,23 @@ MISTAKES = [
     ("compare --preset fast", "unknown preset 'fast'"),
     ("evaluate nowhere", "no run at 'nowhere': give the folder of a finished run"),
     ("evaluate nowhere --split train", "unknown split 'train': choose val or test"),
+    ("explain nowhere", "no run at 'nowhere': give the folder of a finished run"),
+    ("explain vitt", "did you mean 'vit'?"),
+    ("explain vit vit", "RUN 'vit' is named twice"),
+    ("explain vit --index 5000", "--index 5000: there are 5,000 validation images: choose 0 to 4999"),
+    ("explain vit --index -1", "choose 0 to 4999"),
+    ("explain vit --index two", "invalid int value: 'two'"),
+    ("explain vit --mistakes 0", "--mistakes 0 is no number of images to show: choose 1 to 100"),
+    ("explain vit --disagreements 101", "choose 1 to 100"),
+    ("explain vit --mistakes 3 --index 3", "not allowed with argument"),
+    ("explain vit --image nowhere.png", "nowhere.png does not exist: give the path of a PNG or JPEG picture"),
+    ("explain vit --image empty.png", "is no picture that can be read"),
+    ("explain vit --method rolout", "unknown method 'rolout': did you mean 'rollout'?"),
+    ("explain cnn --method rollout", "needs attention between tokens, which cnn has not: choose gradcam, random"),
+    ("explain vit --split train", "unknown split 'train': choose val or test"),
+    ("explain vit --faithfulness 1", "--faithfulness 1 is no number of images: choose 2 to 5000"),
+    ("explain vit --faithfulness -5", "choose 2 to 5000"),
+    ("explain vit --format pdf", "--format 'pdf': choose png, svg or png,svg"),
     ("report nowhere", "nowhere/comparison.json"),
     ("data chekc", "unknown action 'chekc': did you mean 'check'?"),
     ("data check --data-dir nowhere", "nowhere"),
@@ -55,13 +72,15 @@ def test_a_mistake_costs_one_line(
     typed: str, said: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty.png").touch()
     code = main(typed.split())
     out, err = capsys.readouterr()
     assert code == 2
     assert out == ""
     assert err.count("\n") == 1 and err.startswith("fittingroom: ")
     assert said in err
-    assert not any(path.suffix in (".safetensors", ".npz", ".html") for path in tmp_path.rglob("*"))
+    results = (".safetensors", ".npz", ".html", ".png", ".json")
+    assert [path.name for path in tmp_path.rglob("*") if path.suffix in results] == ["empty.png"]
 
 
 def test_a_folder_that_cannot_be_made_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

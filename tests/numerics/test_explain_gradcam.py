@@ -37,6 +37,7 @@ class AsMaps(nn.Module):
 
 def by_captum(model: nn.Module, layer: nn.Module, targets: Tensor = TARGETS) -> np.ndarray:
     found = captum.LayerGradCam(model, layer).attribute(draw_images(), target=targets, relu_attributions=True)
+    assert isinstance(found, Tensor)
     return found[:, 0].detach().numpy()
 
 

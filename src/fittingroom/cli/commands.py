@@ -72,6 +72,44 @@ def _evaluate_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _explain_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "runs",
+        nargs="*",
+        metavar="RUN",
+        help="folders of finished runs, or vit, cnn, hybrid, vit_cls: the weights that come with the package "
+        "(default: vit hybrid cnn)",
+    )
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "--image", type=Path, action="append", default=[], metavar="FILE", dest="files",
+        help="a picture of yours, PNG or JPEG; may be repeated",
+    )  # fmt: skip
+    which.add_argument("--index", type=int, metavar="N", help="image N of the split, from 0")
+    which.add_argument("--mistakes", type=int, metavar="N", help="the N images on which all RUNs are wrong and surest")
+    which.add_argument(
+        "--disagreements", type=int, metavar="N", help="the N images on which two RUNs are sure of different classes"
+    )
+    parser.add_argument(
+        "--method", metavar="NAME",
+        help="attention, rollout, relevance, gradcam or random (default: relevance, for a CNN gradcam)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--split",
+        default="val",
+        metavar="SPLIT",
+        help="val or test; a read of test is logged in each RUN (default: val)",
+    )
+    parser.add_argument(
+        "--faithfulness", type=int, default=0, metavar="N",
+        help="measure on N images whether each method's maps mean something (1,000 images: minutes a RUN)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder of the pictures (default: runs/explain-RUNS-IMAGES)"
+    )
+    parser.add_argument("--format", default="png", metavar="NAMES", help="png, svg or png,svg (default: png)")
+
+
 def _report_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder of a comparison")
 
@@ -110,6 +148,16 @@ COMMANDS = {
         "(for the weights that come with the package: in the cache, below fittingroom/test-reads).",
         epilog="examples:\n  fittingroom evaluate hybrid\n  fittingroom evaluate runs/cnn-5-epochs-seed0 --split test",
         options=(_evaluate_options, add_data_dir),
+    ),
+    "explain": Command(
+        call=run.explain,
+        help="pictures of what networks look at, and whether they mean something",
+        description="Draw where networks look: the same images through each, every head, rollout, positions, filters.\n"
+        "With no image asked for: the first of each class. Numbers go to explain.json.",
+        epilog="examples:\n  fittingroom explain\n  fittingroom explain vit --index 12\n"
+        "  fittingroom explain vit cnn --image shoe.jpg\n  fittingroom explain hybrid --mistakes 16 --method rollout\n"
+        "  fittingroom explain runs/vit-5-epochs-seed0 --disagreements 16 --faithfulness 200",
+        options=(_explain_options, add_data_dir),
     ),
     "report": Command(
         call=run.report,

@@ -1,7 +1,6 @@
 """Options that several commands share: one function adds each, so its words are the same everywhere."""
 
 import argparse
-import os
 import re
 from pathlib import Path
 
@@ -82,6 +81,9 @@ def parse_settings(settings: list[str]) -> dict[str, str]:
     return changes
 
 
-def set_quiet_threads() -> None:
-    """Keep torch's messages about its own settings off the user's screen."""
-    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+def parse_formats(text: str) -> list[str]:
+    """`png`, `svg` or both, separated by a comma."""
+    names = [name.strip() for name in text.split(",")]
+    if not set(names) <= {"png", "svg"}:
+        raise FittingRoomError(f"--format {text!r}: choose png, svg or png,svg")
+    return names

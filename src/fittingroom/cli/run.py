@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fittingroom.cli import options
-from fittingroom.cli.words import data_words, run_words
+from fittingroom.cli.words import data_words, looking_words, run_words
 from fittingroom.core.errors import FittingRoomError, did_you_mean
 
 
@@ -118,6 +118,44 @@ def evaluate(args: argparse.Namespace) -> int:
     words = f"{scores['run']}: {args.split} accuracy {scores[f'{args.split}_accuracy']:.2%} on {scores['num_images']:,} images"
     _print(args, scores, words)
     return 0
+
+
+def explain(args: argparse.Namespace) -> int:
+    """`fittingroom explain`"""
+    formats = options.parse_formats(args.format)
+    if args.split not in ("val", "test"):
+        raise FittingRoomError(f"unknown split '{args.split}': choose val or test")
+    from fittingroom.cli.saying import saying
+    from fittingroom.comparison.looking import Question, look
+    from fittingroom.report.looking import record, write_looking
+
+    kind, number = _which_images(args)
+    question = Question(
+        runs=tuple(args.runs), kind=kind, number=number, files=tuple(args.files), method=args.method, split=args.split,
+        faithfulness=args.faithfulness, data_dir=args.data_dir,
+    )  # fmt: skip
+    with saying(quiet=args.json) as say:
+        looking = look(question, say)
+        names = [each.name for each in looking.networks]
+        folder = args.out or Path("runs") / "-".join(["explain", *names, *_slug(kind, number, args.files)])
+        say("drawing")
+        paths = write_looking(looking, folder, formats, ["fittingroom", *sys.argv[1:]])
+    found = record(looking)
+    _print(args, {**found, "files": [str(path) for path in paths]}, looking_words(found, paths))
+    return 0
+
+
+def _which_images(args: argparse.Namespace) -> tuple[Any, int]:
+    for kind in ("index", "mistakes", "disagreements"):
+        if getattr(args, kind) is not None:
+            return kind, getattr(args, kind)
+    return ("image", 0) if args.files else ("examples", 0)
+
+
+def _slug(kind: str, number: int, files: list[Path]) -> list[str]:
+    if kind == "image":
+        return [files[0].stem]
+    return [kind] if kind == "examples" else [kind, str(number)]
 
 
 def report(args: argparse.Namespace) -> int:

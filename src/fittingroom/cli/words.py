@@ -32,6 +32,46 @@ def data_words(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def looking_words(found: dict[str, Any], paths: list[Path]) -> str:
+    """What `explain` says: each image with every network's answer, then what was measured, then where the pictures are."""
+    networks = found["networks"]
+    rows = [["", "truth", *(network["name"] for network in networks)]]
+    for place, image in enumerate(found["images"]):
+        answers = [_answer(network, place, image["label"]) for network in networks]
+        rows.append([image["name"], image["label"] or "unknown", *answers])
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    for network in networks:
+        lines += _proof_lines(network)
+    lines += [f"note: {note}" for note in found["notes"]]
+    return "\n".join(
+        [*lines, f"{len(paths) - 1} pictures and explain.json in {paths[0].parent}: start with {paths[0].name}"]
+    )
+
+
+def _answer(network: dict[str, Any], place: int, label: str | None) -> str:
+    answer, share = network["predicted"][place], max(network["probs"][place])
+    mark = "" if label is None else " right" if answer == label else " WRONG"
+    return f"{answer} {share:.0%}{mark}"
+
+
+def _proof_lines(network: dict[str, Any]) -> list[str]:
+    """Of each method whether it beats random maps, where that was measured."""
+    lines = []
+    for method, score in network.get("proof", {}).get("faithfulness", {}).items():
+        if method != "random":
+            parts = [f"{name} {_interval(score[f'{name}_minus_random'])}" for name in ("deletion", "insertion")]
+            verdict = "better than random" if score["beats_random"] else "NO better than random"
+            lines.append(
+                f"{network['name']}, {method}: {verdict} on {score['num_images']:,} images; {', '.join(parts)}"
+            )
+    return lines
+
+
+def _interval(score: dict[str, Any]) -> str:
+    return f"{score['mean']:+.3f} ({score['low']:+.3f} to {score['high']:+.3f})"
+
+
 def _counts(counts: dict[str, int]) -> str:
     if len(set(counts.values())) == 1:
         return f"{sum(counts.values()):,}, {next(iter(counts.values())):,} of each of {len(counts)} classes"

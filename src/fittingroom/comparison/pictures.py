@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fittingroom.comparison.predictions import Predictions, read_predictions
-from fittingroom.comparison.summary import disagreements
+from fittingroom.comparison.summary import disagreements, mistakes
 from fittingroom.core.rundir import write_atomic
 from fittingroom.data.batches import normalise
 from fittingroom.data.load import Splits
@@ -92,10 +92,8 @@ def choose_images(
     for position in clear:
         by_class.setdefault(int(labels[position]), position)
     candidates = {
-        "mistake": [int(position) for position in surest if not right[:, position].any()],
-        "disagreement": [
-            int(position) for position in disagreements({name: each[None] for name, each in probs.items()}, labels)
-        ],
+        "mistake": mistakes(probs, labels).tolist(),
+        "disagreement": disagreements({name: each[None] for name, each in probs.items()}, labels).tolist(),
         "right": list(by_class.values()),
     }
     chosen: dict[int, str] = {}

@@ -76,6 +76,17 @@ def disagreements(
     return order[scores[order] > 0][:limit]
 
 
+def mistakes(probs_by_model: dict[str, NDArray[np.floating]], labels: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Positions of the images on which all models are wrong, the surest first.
+
+    `probs_by_model` maps a name to [images, classes], `labels` is [images].
+    """
+    confidence = np.mean([each.max(axis=1) for each in probs_by_model.values()], axis=0)
+    wrong = np.all([each.argmax(axis=1) != labels for each in probs_by_model.values()], axis=0)
+    surest = np.argsort(-confidence, kind="stable")
+    return surest[wrong[surest]]
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Summary:
     """One pass over a comparison: its folder and the contents of its `comparison.json`."""

@@ -35,7 +35,9 @@ def read_image(path: Path, spec: DataSpec) -> tuple[UInt8[Tensor, "channels heig
     picture = Image.alpha_composite(Image.new("RGBA", picture.size, "black"), picture)
     picture = picture.convert("L" if spec.channels == 1 else "RGB")
     border = _border_mean(picture)
-    picture = _pad(picture, spec.width / spec.height, border).resize((spec.width, spec.height), Image.Resampling.LANCZOS)
+    picture = _pad(picture, spec.width / spec.height, border).resize(
+        (spec.width, spec.height), Image.Resampling.LANCZOS
+    )
     pixels = torch.from_numpy(np.atleast_3d(np.array(picture)).transpose(2, 0, 1).copy())
     inverted = border > BRIGHT and sum(spec.mean) / len(spec.mean) < 0.5
     return (255 - pixels if inverted else pixels), inverted

@@ -18,7 +18,7 @@ def shipped() -> list[str]:
 
 
 def find_run(run: str | Path) -> Path:
-    """The folder of RUN, which is a name (`vit`, `cnn`, `hybrid`, `vit_cls`: the shipped weights) or a folder (`./vit`, where they clash).
+    """The folder of RUN, which is a name of shipped weights, such as `vit`, or a folder (`./vit`, where they clash).
 
     Raises FittingRoomError where there is neither.
     """

@@ -6,11 +6,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.explain.calling import chunks, unwrapped
+from fittingroom.explain.calling import chunks
 from fittingroom.explain.capture import attention_layers
+from fittingroom.explain.examine import answers, positions_of
 from fittingroom.explain.methods import caption, default_method, saliency
-from fittingroom.explain.perturbation import probabilities
-from fittingroom.explain.positions import position_embedding, position_similarity
 from fittingroom.explain.tokens import TokenLayout, has_tokens, pool_weights, token_layout
 
 
@@ -33,8 +32,7 @@ def explorer_arrays(
     """
     if not len(images):
         raise FittingRoomError("the explorer was given no image: choose at least one")
-    predict_probs, method = probabilities(model), default_method(model)
-    probs = np.concatenate([np.asarray(predict_probs(images[part])) for part in chunks(len(images))])
+    probs, method = answers(model, images), default_method(model)
     maps = saliency(model, images, torch.from_numpy(probs.argmax(axis=1)), method)
     tallest = maps.max(axis=(1, 2), keepdims=True)
     arrays = {
@@ -45,7 +43,7 @@ def explorer_arrays(
     }
     if has_tokens(model):
         layout = token_layout(model)
-        arrays |= _attention_arrays(model, images, layout) | _position_arrays(model, layout)
+        arrays |= _attention_arrays(model, images, layout) | _position_arrays(model)
     return arrays
 
 
@@ -70,12 +68,9 @@ def _attention_arrays(model: nn.Module, images: Tensor, layout: TokenLayout) -> 
     }
 
 
-def _position_arrays(model: nn.Module, layout: TokenLayout) -> dict[str, np.ndarray]:
-    try:
-        embedding = position_embedding(model)
-    except FittingRoomError:
+def _position_arrays(model: nn.Module) -> dict[str, np.ndarray]:
+    positions = positions_of(model)
+    if positions is None:
         return {}
-    similarity = position_similarity(embedding, (layout.grid_height, layout.grid_width))
-    # Other libraries' configs do not say which kind it is; a table that can be trained is learned.
-    kind = getattr(getattr(unwrapped(model), "config", None), "positions", "learned")
-    return {"similarity": np.round((similarity + 1) / 2 * 255).astype(np.uint8), "positions": np.array(kind)}
+    similarity = np.round((positions.similarity + 1) / 2 * 255).astype(np.uint8)
+    return {"similarity": similarity, "positions": np.array(positions.kind)}

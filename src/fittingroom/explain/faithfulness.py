@@ -38,6 +38,7 @@ __all__ = [
     "bootstrap_interval",
     "perturbation_curves",
     "probabilities",
+    "random_areas",
     "randomisation",
     "randomisation_layers",
     "score",
@@ -56,6 +57,7 @@ def score(
     grid: tuple[int, int] = TIE_GRID,
     num_random: int = 3,
     seed: int = 0,
+    baseline: Areas | None = None,
 ) -> dict[str, Any]:
     """How faithful a method's maps are, as plain numbers for JSON; intervals are of 95 %, by bootstrap over the images.
 
@@ -64,21 +66,20 @@ def score(
     maps on `grid` (give the network's own, so that they are as coarse), and "beats_random": the interval excludes 0 on
     the good side.
     "beats_random": both do. "curves": {"deletion", "insertion"}, each {"mean", "low", "high"} with one number a step.
-    "num_images", "steps", "fill", "num_random" say how it was measured.
+    "num_images", "steps", "fill", "num_random" say how it was measured. `baseline` is what `random_areas` gives with the same
+    settings: pass it where several methods are scored, since it takes longer than all the rest.
     """
-    if len(images) < 2 or num_random < 1:
-        raise FittingRoomError(f"{len(images)} images and {num_random} random maps give no interval: take more of them")
-    how: dict[str, Any] = {"steps": steps, "fill": fill, "grid": grid}
-    curves = perturbation_curves(predict_probs, images, saliency, targets, seed=seed, **how)
-    found, size = area(curves), (images.shape[-2], images.shape[-1])
-    baselines = []
-    for number in range(num_random):
-        maps = random_maps(len(images), size, grid, derive_seed(seed, "baseline", step=number))
-        baselines.append(area(perturbation_curves(predict_probs, images, maps, targets, seed=seed, **how)))
+    if len(images) < 2:
+        raise FittingRoomError(f"{len(images)} images give no interval: take more of them")
+    how: dict[str, Any] = {"steps": steps, "fill": fill, "grid": grid, "seed": seed}
+    if baseline is None:
+        baseline = random_areas(predict_probs, images, targets, num_random=num_random, **how)
+    curves = perturbation_curves(predict_probs, images, saliency, targets, **how)
+    found = area(curves)
     result: dict[str, Any] = {"num_images": len(images), "num_random": num_random, "steps": steps, "fill": fill}
     for name, better in (("deletion", -1), ("insertion", 1)):
         mine = getattr(found, name)
-        difference = mine - np.mean([getattr(each, name) for each in baselines], axis=0)
+        difference = mine - getattr(baseline, name)
         interval = bootstrap_interval(difference, seed)
         beats = interval["low"] > 0 if better > 0 else interval["high"] < 0
         result[name] = bootstrap_interval(mine, seed)
@@ -86,6 +87,33 @@ def score(
     result["beats_random"] = all(result[f"{name}_minus_random"]["beats_random"] for name in ("deletion", "insertion"))
     result["curves"] = {name: bootstrap_interval(getattr(curves, name), seed) for name in ("deletion", "insertion")}
     return result
+
+
+def random_areas(
+    predict_probs: PredictProbs,
+    images: Float[Tensor, "batch channels height width"],
+    targets: Int[Tensor, " batch"],
+    *,
+    steps: int = 14,
+    fill: Fill = "mean",
+    grid: tuple[int, int] = TIE_GRID,
+    num_random: int = 3,
+    seed: int = 0,
+) -> Areas:
+    """The areas of each image under random maps on `grid`, mean over `num_random` of them: what a map has to beat."""
+    if num_random < 1:
+        raise FittingRoomError(f"{num_random} random maps are no baseline: take at least 1")
+    size, found = (images.shape[-2], images.shape[-1]), []
+    for number in range(num_random):
+        maps = random_maps(len(images), size, grid, derive_seed(seed, "baseline", step=number))
+        curves = perturbation_curves(
+            predict_probs, images, maps, targets, steps=steps, fill=fill, grid=grid, seed=seed
+        )  # fmt: skip
+        found.append(area(curves))
+    return Areas(
+        deletion=np.mean([each.deletion for each in found], axis=0),
+        insertion=np.mean([each.insertion for each in found], axis=0),
+    )
 
 
 def bootstrap_interval(values: Float[np.ndarray, "images ..."], seed: int = 0, level: float = 0.95) -> dict[str, Any]:

@@ -119,7 +119,7 @@ def saliency(
         )
     height, width = images.shape[-2:]
     if method == "random":
-        return random_maps(len(images), (height, width), _grid(model, images), seed)
+        return random_maps(len(images), (height, width), map_grid(model, images), seed)
     maps = [_maps(model, images[part], targets[part], method) for part in chunks(len(images))]
     return upsample(torch.cat(maps), (height, width)).numpy()
 
@@ -137,7 +137,8 @@ def upsample(maps: Float[Tensor, "batch gh gw"], size: tuple[int, int]) -> Float
     return F.interpolate(maps[:, None], size=size, mode="bilinear", align_corners=False)[:, 0].clamp_min(0.0)
 
 
-def _grid(model: nn.Module, images: Tensor) -> tuple[int, int]:
+def map_grid(model: nn.Module, images: Float[Tensor, "batch channels height width"]) -> tuple[int, int]:
+    """Height and width of the network's own grid, on which its maps are made."""
     if has_tokens(model):
         layout = token_layout(model)
         return layout.grid_height, layout.grid_width
@@ -150,9 +151,8 @@ def _maps(model: nn.Module, images: Tensor, targets: Tensor, method: str) -> Ten
         return torch.from_numpy(grad_cam(model, images, targets))
     if method == "relevance":
         found = relevance(model, images, targets)
-        tokens = found - torch.eye(
-            found.shape[-1]
-        )  # the identity is where the sum starts; it is the same for every image
+        # The identity is where the sum starts; it is the same for every image.
+        tokens = found - torch.eye(found.shape[-1])
     else:
         layers = attention_layers(model, images)
         tokens = layers[-1].mean(dim=1) if method == "attention" else attention_rollout(layers)[-1]

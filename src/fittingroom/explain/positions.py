@@ -44,22 +44,56 @@ def position_similarity(
     return (unit @ unit.T).clip(-1.0, 1.0).reshape(height, width, height, width).astype(np.float32)
 
 
-def neighbour_advantage(similarity: Float[np.ndarray, "gh gw gh gw"]) -> float:
-    """Share of patches whose most similar other patch is one of the (up to) 8 around it; see `chance_of_neighbour`."""
+def neighbour_share(similarity: Float[np.ndarray, "gh gw gh gw"], *, fold: bool = False) -> float:
+    """Share of patches whose most similar other patch is one of the (up to) 8 around it; see `chance_of_neighbour`.
+
+    With `fold` a patch and its mirror image, left for right, count as one place: a network whose training images are
+    flipped half of the time has no reason to tell them apart.
+    """
     height, width = similarity.shape[:2]
-    flat = similarity.reshape(height * width, height * width).copy()
-    np.fill_diagonal(flat, -np.inf)
-    return float(_neighbours(height, width)[np.arange(len(flat)), flat.argmax(axis=1)].mean())
+    near = _neighbours(height, width, fold)
+    return float(near[np.arange(len(near)), _most_similar(similarity, fold)].mean())
 
 
-def chance_of_neighbour(grid: tuple[int, int]) -> float:
-    """What `neighbour_advantage` would be on average if embeddings knew nothing of place."""
-    near = _neighbours(*grid)
-    return float(near.sum() / (len(near) * (len(near) - 1)))
+def mirror_share(similarity: Float[np.ndarray, "gh gw gh gw"]) -> float:
+    """Share of patches off the middle column whose most similar other patch is their mirror image, left for right."""
+    height, width = similarity.shape[:2]
+    mirror = _mirror(height, width)
+    off_middle = mirror != np.arange(len(mirror))
+    if not off_middle.any():
+        return 0.0
+    return float((_most_similar(similarity, fold=False) == mirror)[off_middle].mean())
 
 
-def _neighbours(height: int, width: int) -> np.ndarray:
-    """Whether two different patches touch, at least at a corner: (patches, patches)."""
+def chance_of_neighbour(grid: tuple[int, int], *, fold: bool = False) -> float:
+    """What `neighbour_share` would be on average if embeddings knew nothing of place."""
+    height, width = grid
+    near, others = _neighbours(height, width, fold), ~_same(height, width, fold)
+    return float((near.sum(axis=1) / others.sum(axis=1)).mean())
+
+
+def _most_similar(similarity: np.ndarray, fold: bool) -> np.ndarray:
+    """Of each patch the most similar one that is not itself (nor, with `fold`, its mirror image)."""
+    height, width = similarity.shape[:2]
+    flat = similarity.reshape(height * width, height * width)
+    return np.where(_same(height, width, fold), -np.inf, flat).argmax(axis=1)
+
+
+def _same(height: int, width: int, fold: bool) -> np.ndarray:
+    """Whether two patches are one place: (patches, patches)."""
+    same = np.eye(height * width, dtype=bool)
+    return same | same[_mirror(height, width)] if fold else same
+
+
+def _neighbours(height: int, width: int, fold: bool) -> np.ndarray:
+    """Whether two places differ and touch, at least at a corner: (patches, patches)."""
     rows, columns = np.divmod(np.arange(height * width), width)
     far = np.maximum(abs(rows[:, None] - rows), abs(columns[:, None] - columns))
-    return far == 1
+    if fold:
+        far = np.minimum(far, far[_mirror(height, width)])
+    return (far == 1) & ~_same(height, width, fold)
+
+
+def _mirror(height: int, width: int) -> np.ndarray:
+    """The number of each patch's mirror image, left for right."""
+    return np.arange(height * width).reshape(height, width)[:, ::-1].ravel()

@@ -9,11 +9,14 @@ import torch
 from torch import nn
 
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.evaluation.saved import load_run
+from fittingroom.evaluation.shipped import find_run
 from fittingroom.explain.capture import attention_layers
 from fittingroom.explain.heads import attention_distance, attention_entropy, head_statistics
 from fittingroom.explain.positions import (
     chance_of_neighbour,
-    neighbour_advantage,
+    mirror_share,
+    neighbour_share,
     position_embedding,
     position_similarity,
 )
@@ -104,7 +107,7 @@ def test_fixed_2d_positions_have_their_neighbours_most_similar(name: str) -> Non
     embedding = position_embedding(build_model(name, {"positions": "sincos2d"}))
     assert embedding.shape == (49, 128)
     similarity = position_similarity(embedding, (7, 7))
-    assert neighbour_advantage(similarity) == 1.0
+    assert neighbour_share(similarity) == 1.0 and mirror_share(similarity) == 0.0
     np.testing.assert_allclose(similarity[3, 4, 3, 4], 1, rtol=1e-5)
     np.testing.assert_allclose(similarity, similarity.transpose(2, 3, 0, 1), rtol=1e-5)
     a, b = embedding[8], embedding[20]
@@ -113,12 +116,31 @@ def test_fixed_2d_positions_have_their_neighbours_most_similar(name: str) -> Non
 
 
 def test_random_positions_have_neighbours_most_similar_by_chance_only() -> None:
-    found = [
-        neighbour_advantage(position_similarity(np.random.default_rng(seed).normal(size=(49, 64)), (7, 7)))
-        for seed in range(20)
-    ]
+    drawn = [position_similarity(np.random.default_rng(seed).normal(size=(49, 64)), (7, 7)) for seed in range(20)]
     assert chance_of_neighbour((7, 7)) == pytest.approx(312 / (49 * 48))
-    assert np.mean(found) == pytest.approx(chance_of_neighbour((7, 7)), abs=0.05)
+    for fold in (False, True):
+        found = [neighbour_share(similarity, fold=fold) for similarity in drawn]
+        assert np.mean(found) == pytest.approx(chance_of_neighbour((7, 7), fold=fold), abs=0.05)
+    assert np.mean([mirror_share(similarity) for similarity in drawn]) == pytest.approx(1 / 48, abs=0.03)
+
+
+def test_mirror_images_of_places_are_seen_through() -> None:
+    """Positions that do not tell left from right: each patch is most similar to its mirror image, then to neighbours."""
+    plain = position_embedding(build_model("vit", {})).reshape(7, 7, -1)
+    noise = 0.01 * np.random.default_rng(0).normal(size=plain.shape)
+    similarity = position_similarity((plain + plain[:, ::-1] + noise).reshape(49, -1), (7, 7))
+    assert mirror_share(similarity) == 1.0 and neighbour_share(similarity) < 0.4
+    assert neighbour_share(similarity, fold=True) == 1.0
+    assert mirror_share(np.ones((3, 1, 3, 1))) == 0.0
+
+
+def test_the_shipped_learned_positions_know_what_is_near() -> None:
+    """vit_cls learned its positions with flipped images: left and right are one to it, and neighbours are most similar."""
+    model, _ = load_run(find_run("vit_cls"))
+    assert model.config.positions == "learned"  # type: ignore[union-attr]
+    similarity = position_similarity(position_embedding(model), (7, 7))
+    assert mirror_share(similarity) > 0.95
+    assert neighbour_share(similarity, fold=True) > 0.9 > 4 * chance_of_neighbour((7, 7), fold=True)
 
 
 def test_positions_of_other_libraries_and_of_none() -> None:

@@ -1,6 +1,7 @@
 """Pictures of what networks look at: arrays in, matplotlib figures out. In a notebook they show themselves.
 
-`panel` `heads` `rollout_steps` `head_statistics` `position_tiles` `filters` `faithfulness` `randomisation`; `save` writes one.
+`panel` `heads` `rollout_steps` `head_statistics` `position_tiles` `filters` `faithfulness` `randomisation`; `save` writes one,
+`write_looking` all that `fittingroom explain` makes.
 """
 
 from fittingroom.report.looking.attention import head_statistics, heads, rollout_steps
@@ -8,6 +9,7 @@ from fittingroom.report.looking.panel import Column, panel
 from fittingroom.report.looking.places import filters, position_tiles
 from fittingroom.report.looking.proof import faithfulness, randomisation
 from fittingroom.report.looking.style import save
+from fittingroom.report.looking.write import pictures, record, write_looking
 
 __all__ = [
     "Column",
@@ -16,8 +18,11 @@ __all__ = [
     "head_statistics",
     "heads",
     "panel",
+    "pictures",
     "position_tiles",
     "randomisation",
+    "record",
     "rollout_steps",
     "save",
+    "write_looking",
 ]

@@ -36,7 +36,7 @@ def heads(
         style.write(figure, MARGIN, MARGIN, title, weight="bold", fontsize=style.SIZE)
         style.show_image(style.place(figure, MARGIN, top + LINE, 1.2, 1.2), image)
         share = style.relative(weights)
-        scale, extend = style.common_scale([share])
+        scale, extend = style.common_scale([share], power=0.5)
         start = WIDTH - MARGIN - num_heads * (cell + GAP) + GAP
         shown = None
         for layer in range(layers):
@@ -50,7 +50,7 @@ def heads(
                 shown = style.show_heat(axes, share[layer, head], scale)
         assert shown is not None
         end = top + LINE + height + 0.06
-        style.colour_bar(figure, shown, end, "attention, times an even share", extend)
+        style.colour_bar(figure, shown, end, "attention, times an even share (colour: its square root)", extend)
         style.sentences(figure, end + style.COLOUR_BAR, notes)
     return figure
 
@@ -95,7 +95,7 @@ def head_statistics(
     """Entropy (nats) and mean attention distance (pixels) of every head by depth; `even`: both for even attention."""
     top, height = MARGIN + 1.6 * LINE, 2.1
     with style.drawing():
-        figure = style.sheet(top + height + 0.75 + style.height_of([STATISTICS_NOTE]) + MARGIN)
+        figure = style.sheet(top + height + 0.55 + style.height_of([STATISTICS_NOTE]) + MARGIN)
         style.write(figure, MARGIN, MARGIN, title, weight="bold", fontsize=style.SIZE)
         titles = ("attention entropy (nats)", "attention distance (pixels)")
         for place, (values, limit, label) in enumerate(zip((entropy, distance), even, titles, strict=True)):
@@ -104,7 +104,9 @@ def head_statistics(
             layers = np.arange(1, len(values) + 1)
             axes.plot(layers, values.mean(axis=1), color=LIGHT["series-0"], linewidth=1, alpha=0.5)
             for column in range(values.shape[1]):
-                axes.plot(layers, values[:, column], "o", color=LIGHT["series-0"], markersize=5, alpha=0.7, markeredgewidth=0)
+                axes.plot(
+                    layers, values[:, column], "o", color=LIGHT["series-0"], markersize=5, alpha=0.7, markeredgewidth=0
+                )
             axes.set_ylim(0, 1.12 * max(limit, float(values.max())))
             axes.set_xlim(0.5, len(values) + 0.5)
             axes.set_xticks(layers if len(values) <= 8 else layers[:: -(-len(values) // 8)])

@@ -73,7 +73,9 @@ def panel(
                 shown = style.show_heat(axes, found[place], scale)
                 style.outline(axes, image)
                 if not found[place].any():
-                    axes.text(0.5, 0.5, "nothing\nfound", color="white", ha="center", va="center", transform=axes.transAxes)
+                    axes.text(
+                        0.5, 0.5, "nothing\nfound", color="white", ha="center", va="center", transform=axes.transAxes
+                    )
                 _answer(figure, left, top + cell, cell, column, place)
         for block in range(blocks):
             _heads(figure, block * (1 + len(columns)), cell, columns)
@@ -96,14 +98,18 @@ def _heads(figure: Picture, first: int, cell: float, columns: Sequence[Column]) 
 
 def _answer(figure: Picture, left: float, top: float, cell: float, column: Column, place: int) -> None:
     right = column.right[place]
-    mark, colour = {True: ("✓", "right"), False: ("✗", "wrong"), None: ("", "ink")}[None if right is None else bool(right)]
+    mark, colour = {True: ("✓", "right"), False: ("✗", "wrong"), None: ("", "ink")}[
+        None if right is None else bool(right)
+    ]
     share = f"{100 * column.probs[place]:.0f} %"
     _under(figure, left, top, cell, column.predicted[place], f"{share} {mark}".strip(), LIGHT[colour])
 
 
 def _under(figure: Picture, left: float, top: float, cell: float, first: str, second: str, colour: str) -> None:
     """Two lines in the middle under a cell, the first cut where it is too long for it."""
-    most = int(cell * 72 / (0.56 * style.SMALL))
-    first = first if len(first) <= most else f"{first[: most - 1]}…"
+    whole = first
+    while style.width_of(first) > cell and len(whole) > 1:
+        whole = whole[:-1]
+        first = f"{whole}…"
     style.write(figure, left + cell / 2, top + 0.03, first, ha="center", color=colour)
     style.write(figure, left + cell / 2, top + 0.03 + LINE, second, ha="center", color=colour)

@@ -5,6 +5,7 @@ from jaxtyping import Float
 from matplotlib.colors import Normalize
 
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.explain.findings import Positions
 from fittingroom.report.looking import style
 from fittingroom.report.looking.style import LINE, MARGIN, WIDTH, Picture
 
@@ -22,30 +23,25 @@ COMPONENT_NOTE = (
     "The main patterns (principal components) among the filters that turn a patch into a token, and their share of the filters' "
     "variance. Signs are arbitrary; they show what can be told apart, not what is used."
 )
-FILTER_NOTE = "The filters of the first convolution: the only ones that meet pixels directly. All later ones build on them."
+FILTER_NOTE = (
+    "The filters of the first convolution: the only ones that meet pixels directly. All later ones build on them."
+)
 
 
-def position_tiles(
-    similarity: Float[np.ndarray, "gh gw gh gw"], kind: str, title: str, neighbours: float, chance: float
-) -> Picture:
-    """The grid of tiles of the ViT paper (figure 7, centre): cosines of a patch's position with every other's.
-
-    `neighbours` is the share of patches whose most similar other patch touches them, `chance` what ignorance would give.
-    """
+def position_tiles(positions: Positions, title: str) -> Picture:
+    """The grid of tiles of the ViT paper (figure 7, centre): cosines of a patch's position with every other's."""
+    similarity = positions.similarity
     high, wide = similarity.shape[:2]
     side = 4.6
     cell = (side - GAP * (max(high, wide) - 1)) / max(high, wide)
-    notes = [
-        TILE_NOTE,
-        f"Most similar other patch is a neighbour: {100 * neighbours:.0f} % of patches ({100 * chance:.0f} % by chance).",
-    ]
+    notes = [TILE_NOTE, neighbour_words(positions)]
     top = MARGIN + 3.6 * LINE
     end = top + high * (cell + GAP) + 0.32
     left = (WIDTH - wide * (cell + GAP) + GAP) / 2 + 0.12
     with style.drawing():
         figure = style.sheet(end + style.COLOUR_BAR + style.height_of(notes) + MARGIN)
         style.write(figure, MARGIN, MARGIN, title, weight="bold", fontsize=style.SIZE)
-        style.write(figure, MARGIN, MARGIN + 1.2 * LINE, KINDS.get(kind, kind))
+        style.write(figure, MARGIN, MARGIN + 1.2 * LINE, KINDS.get(positions.kind, positions.kind))
         scale = Normalize(min(0.0, float(similarity.min())), 1.0)
         shown = None
         for row in range(high):
@@ -63,6 +59,20 @@ def position_tiles(
     return figure
 
 
+def neighbour_words(positions: Positions) -> str:
+    """What the tiles show, as a number with what chance would give."""
+    if positions.mirrored < 0.5:
+        return (
+            f"For {100 * positions.neighbours:.0f} % of the patches the most similar other one is a neighbour "
+            f"(by chance {100 * positions.chance:.0f} %)."
+        )
+    return (
+        f"Left and right are alike: for {100 * positions.mirrored:.0f} % of the patches off the middle the most similar other "
+        f"one is their mirror image. Mirror images taken as one place, it is a neighbour for "
+        f"{100 * positions.neighbours_folded:.0f} % (by chance {100 * positions.chance_folded:.0f} %)."
+    )
+
+
 def filters(
     bank: Float[np.ndarray, "filters channels height width"],
     title: str,
@@ -70,7 +80,9 @@ def filters(
 ) -> Picture:
     """Filters on one scale around zero; with `explained` they are components, and their shares stand below."""
     if bank.shape[1] not in (1, 3):
-        raise FittingRoomError(f"filters over {bank.shape[1]} channels are no picture: give those over grey or RGB images")
+        raise FittingRoomError(
+            f"filters over {bank.shape[1]} channels are no picture: give those over grey or RGB images"
+        )
     across = 8
     rows = -(-len(bank) // across)
     cell = (WIDTH - 2 * MARGIN - (across - 1) * GAP) / across
@@ -92,7 +104,11 @@ def filters(
             else:
                 style.show_image(axes, np.round(255 * (each.transpose(1, 2, 0) / (2 * limit) + 0.5)).astype(np.uint8))
             if explained is not None:
-                words = f"{100 * explained[place]:.0f} %" if explained[place] >= 0.095 else f"{100 * explained[place]:.1f} %"
+                words = (
+                    f"{100 * explained[place]:.0f} %"
+                    if explained[place] >= 0.095
+                    else f"{100 * explained[place]:.1f} %"
+                )
                 style.write(figure, left + cell / 2, top + row * step + cell + 0.01, words, ha="center")
         if shown is not None:
             style.colour_bar(figure, shown, end, "weight")

@@ -5,18 +5,22 @@ A picture is WIDTH inches wide; shown at 400 pixels its smallest letters are abo
 
 import io
 import math
-import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import Normalize
+from matplotlib.colors import Normalize, PowerNorm
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.image import AxesImage
+from matplotlib.textpath import text_to_path
+from matplotlib.ticker import FixedLocator, FormatStrFormatter, MaxNLocator
+from scipy.ndimage import binary_fill_holes
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import make_folder, write_atomic
@@ -31,6 +35,8 @@ SIZE, SMALL = 11.0, 10.0
 LINE = 0.185
 """Inches from one line of small text to the next."""
 DPI = 200
+FAMILY = "DejaVu Sans"
+"""Comes with matplotlib, so pictures are the same everywhere."""
 HEAT = "magma"
 """Amounts: even to the eye, and in order in every kind of colour vision and in grey."""
 SIGNED = "PuOr_r"
@@ -55,7 +61,7 @@ def drawing() -> Iterator[None]:
 def _settings() -> dict[Any, Any]:
     ink, quiet = LIGHT["ink"], LIGHT["quiet"]
     return {
-        "font.family": "DejaVu Sans",
+        "font.family": FAMILY,
         "font.size": SMALL,
         "axes.titlesize": SMALL,
         "axes.labelsize": SMALL,
@@ -93,7 +99,21 @@ def write(figure: Figure, left: float, top: float, text: str, **style: Any) -> N
 
 def wrapped(text: str, width: float = WIDTH - 2 * MARGIN) -> list[str]:
     """The lines of small text that fill `width` inches."""
-    return textwrap.wrap(text, int(width * 72 / (0.545 * SMALL)))
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and width_of(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
+
+
+@cache
+def width_of(text: str) -> float:
+    """Inches that small text takes on one line."""
+    font = FontProperties(family=FAMILY, size=SMALL)
+    return text_to_path.get_text_width_height_descent(text, font, ismath=False)[0] / 72
 
 
 def sentences(figure: Figure, top: float, texts: Sequence[str]) -> float:
@@ -124,11 +144,13 @@ def show_heat(axes: Axes, values: np.ndarray, scale: Normalize, cmap: str = HEAT
 
 
 def outline(axes: Axes, image: np.ndarray) -> None:
-    """Where the thing in the image ends, as a thin line over a map: half way between its darkest and brightest."""
-    grey = image if image.ndim == 2 else image.mean(axis=2)
+    """Where the thing in the image ends, as a thin line over a map: a quarter of the way from darkest to brightest."""
+    grey = (image if image.ndim == 2 else image.mean(axis=2)).astype(np.float64)
     low, high = float(grey.min()), float(grey.max())
     if high > low:
-        axes.contour(grey, levels=[low + 0.25 * (high - low)], colors=["white"], linewidths=0.7, alpha=0.85)
+        level = low + 0.25 * (high - low)
+        whole = np.where(np.asarray(binary_fill_holes(grey > level)), np.maximum(grey, 2 * level - low), grey)
+        axes.contour(whole, levels=[level], colors=["white"], linewidths=0.7, alpha=0.85)
 
 
 def bare(axes: Axes) -> None:
@@ -148,8 +170,22 @@ def colour_bar(figure: Figure, shown: AxesImage, top: float, label: str, extend:
         extend=extend,
     )
     bar.outline.set_visible(False)  # type: ignore[operator]
+    if isinstance(shown.norm, PowerNorm):
+        top = float(shown.norm.vmax or 1.0)
+        bar.set_ticks(FixedLocator([0.0, *(_round(top * share**2) for share in (0.25, 0.5, 0.75, 1.0))]))
+    else:
+        bar.set_ticks(MaxNLocator(7))
+    bar.ax.minorticks_off()
+    bar.ax.xaxis.set_major_formatter(FormatStrFormatter("%g"))
     bar.ax.tick_params(labelsize=SMALL, length=2.5, pad=2)
     bar.set_label(label, fontsize=SMALL, labelpad=2)
+
+
+def _round(value: float) -> float:
+    """Downwards to one digit that counts, or two where the first is a 1 or a 2."""
+    digit = 10 ** math.floor(math.log10(value))
+    step = digit / 10 if value < 3 * digit else digit
+    return math.floor(value / step + 1e-9) * step
 
 
 COLOUR_BAR = 0.62
@@ -162,12 +198,17 @@ def relative(maps: np.ndarray) -> np.ndarray:
     return np.divide(maps, mean, out=np.zeros(maps.shape), where=mean > 0)
 
 
-def common_scale(maps: Sequence[np.ndarray]) -> tuple[Normalize, str]:
-    """One scale from 0 for all these maps, and which ends of it are cut: the highest half per cent, if they lie far out."""
+def common_scale(maps: Sequence[np.ndarray], power: float = 1.0) -> tuple[Normalize, str]:
+    """One scale from 0 for all these maps, and which ends of it are cut: the highest half per cent, if they lie far out.
+
+    Colours grow with the value to that `power`.
+    """
     values = np.concatenate([each.ravel() for each in maps])
     top, peak = float(np.quantile(values, 0.995)), float(values.max(initial=0.0))
     top = top if top > 0 and peak > 1.2 * top else peak
-    return Normalize(0.0, max(top, 1.0), clip=True), "max" if peak > max(top, 1.0) * (1 + 1e-6) else "neither"
+    top = max(top, 1.0)
+    scale = Normalize(0.0, top, clip=True) if power == 1 else PowerNorm(power, 0.0, top, clip=True)
+    return scale, "max" if peak > top * (1 + 1e-6) else "neither"
 
 
 def render(figure: Figure, suffix: str) -> bytes:
@@ -192,10 +233,3 @@ def save(figure: Figure, folder: Path, name: str, formats: Sequence[str] = FORMA
         write_atomic(path, lambda file, contents=contents: file.write(contents))
         paths.append(path)
     return paths
-
-
-def nice_step(top: float, most: int = 6) -> float:
-    """A round step that divides 0 to `top` into at most `most` parts."""
-    rough = top / most
-    power = 10 ** math.floor(math.log10(rough))
-    return next(step * power for step in (1, 2, 5, 10) if step * power >= rough)

@@ -1,0 +1,144 @@
+"""All that this room can find in one network, in one call."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from fittingroom.core.errors import FittingRoomError
+from fittingroom.explain.calling import chunks, unwrapped
+from fittingroom.explain.capture import attention_layers
+from fittingroom.explain.faithfulness import random_areas, randomisation, randomisation_layers, score
+from fittingroom.explain.filters import conv_filters, patch_components
+from fittingroom.explain.findings import Attention, Filters, Findings, Positions, Proof
+from fittingroom.explain.heads import head_statistics, patch_distances
+from fittingroom.explain.methods import METHODS, caption, default_method, map_grid, methods_for, saliency
+from fittingroom.explain.perturbation import probabilities
+from fittingroom.explain.positions import (
+    chance_of_neighbour,
+    mirror_share,
+    neighbour_share,
+    position_embedding,
+    position_similarity,
+)
+from fittingroom.explain.rollout import attention_rollout
+from fittingroom.explain.tokens import has_tokens, pool_weights, token_layout
+
+MOST_FILTERS = 64
+
+
+def examine(
+    model: nn.Module,
+    images: Float[Tensor, "batch channels height width"],
+    *,
+    name: str,
+    method: str | None = None,
+    beats_random: bool | None = None,
+    proof: Proof | None = None,
+) -> Findings:
+    """What `model` answers to `images` (as it is fed: normalised), where it looks, and what its first layers hold.
+
+    `method` is the default one where None or where this network cannot be explained by it. `beats_random` goes into the
+    caption, unless `proof` knows better. Memory is bounded whatever the number of images.
+    """
+    chosen = method if method in methods_for(model) else default_method(model)
+    probs = answers(model, images)
+    if proof is not None:
+        beats_random = proof.scores[chosen]["beats_random"]
+    return Findings(
+        name=name,
+        probs=probs,
+        method=chosen,
+        title=METHODS[chosen].title,
+        caption=caption(chosen, beats_random),
+        saliency=saliency(model, images, torch.from_numpy(probs.argmax(axis=1)), chosen),
+        attention=_attention(model, images) if has_tokens(model) else None,
+        positions=positions_of(model),
+        filters=filters_of(model),
+        proof=proof,
+    )
+
+
+def prove(
+    model: nn.Module,
+    images: Float[Tensor, "batch channels height width"],
+    say: Callable[[str], None] = lambda words: None,
+    *,
+    steps: int = 14,
+    num_random: int = 3,
+) -> Proof:
+    """Deletion, insertion and randomised weights for every method of the network; `say` is told what is being measured."""
+    targets, predict_probs = torch.from_numpy(answers(model, images).argmax(axis=1)), probabilities(model)
+    grid = map_grid(model, images)
+    say("random maps")
+    baseline = random_areas(predict_probs, images, targets, steps=steps, grid=grid, num_random=num_random)
+    scores, correlations = {}, {}
+    for method in methods_for(model):
+        say(METHODS[method].title.lower())
+        maps = saliency(model, images, targets, method)
+        scores[method] = score(
+            predict_probs, images, maps, targets, steps=steps, grid=grid, num_random=num_random, baseline=baseline
+        )  # fmt: skip
+        if method != "random":
+            correlations[method] = randomisation(model, method, images, targets)
+    return Proof(scores=scores, layers=randomisation_layers(model), correlations=correlations)
+
+
+def answers(
+    model: nn.Module, images: Float[Tensor, "batch channels height width"]
+) -> Float[np.ndarray, "batch classes"]:
+    """Softmax of the logits, in bounded memory."""
+    predict_probs = probabilities(model)
+    return np.concatenate([np.asarray(predict_probs(images[part])) for part in chunks(len(images))])
+
+
+def positions_of(model: nn.Module) -> Positions | None:
+    """What its position embedding knows; None where it has none."""
+    try:
+        embedding = position_embedding(model)
+    except FittingRoomError:
+        return None
+    layout = token_layout(model)
+    grid = layout.grid_height, layout.grid_width
+    similarity = position_similarity(embedding, grid)
+    return Positions(
+        # Other libraries' configs do not say which kind it is; a table that can be trained is learned.
+        kind=getattr(getattr(unwrapped(model), "config", None), "positions", "learned"),
+        similarity=similarity,
+        neighbours=neighbour_share(similarity),
+        mirrored=mirror_share(similarity),
+        neighbours_folded=neighbour_share(similarity, fold=True),
+        chance=chance_of_neighbour(grid),
+        chance_folded=chance_of_neighbour(grid, fold=True),
+    )
+
+
+def filters_of(model: nn.Module) -> Filters | None:
+    """Its first layer: components where it projects patches, else the filters; None where there is no picture of them."""
+    try:
+        bank, explained = patch_components(model)
+    except FittingRoomError:
+        try:
+            bank, explained = conv_filters(model)[:MOST_FILTERS], None
+        except FittingRoomError:
+            return None
+    return Filters(bank=bank, explained=explained) if bank.shape[1] in (1, 3) else None
+
+
+def _attention(model: nn.Module, images: Tensor) -> Attention:
+    layout, first = token_layout(model), images[:1]
+    layers, pool = attention_layers(model, first), pool_weights(model, first)
+    grid, prefix = (layout.grid_height, layout.grid_width), layout.num_prefix_tokens
+    rows = torch.stack([(pool[:, None, None] @ layer)[0, :, 0, prefix:] for layer in layers])
+    rolled = torch.stack([(pool[:, None] @ step)[0, 0, prefix:] for step in attention_rollout(layers)])
+    entropy, distance = head_statistics(model, images)
+    return Attention(
+        heads=rows.unflatten(-1, grid).numpy(),
+        rollout=rolled.unflatten(-1, grid).numpy(),
+        entropy=entropy,
+        distance=distance,
+        even=(math.log(layout.num_tokens), float(patch_distances(layout).mean())),
+    )

@@ -1,0 +1,95 @@
+"""What was found when networks were looked into: plain arrays, so that drawing them needs neither torch nor the networks."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int64, UInt8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attention:
+    """What only a network of tokens has. Maps are of the first image, on its grid of patches."""
+
+    heads: Float[np.ndarray, "layers heads gh gw"]
+    """Share of a head's attention that each patch gets, averaged as the answer is read from the tokens."""
+    rollout: Float[np.ndarray, "layers gh gw"]
+    """Rollout after each block, read in the same way."""
+    entropy: Float[np.ndarray, "layers heads"]
+    """Nats, mean over all images."""
+    distance: Float[np.ndarray, "layers heads"]
+    """Pixels, mean over all images."""
+    even: tuple[float, float]
+    """Entropy and distance of attention that is the same everywhere."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Positions:
+    """What the position embedding knows."""
+
+    kind: str
+    """learned, sincos2d or sincos1d."""
+    similarity: Float[np.ndarray, "gh gw gh gw"]
+    neighbours: float
+    """Share of patches whose most similar other patch touches them."""
+    mirrored: float
+    """Share of patches off the middle column whose most similar other patch is their mirror image."""
+    neighbours_folded: float
+    """As `neighbours`, a patch and its mirror image being one place."""
+    chance: float
+    """What `neighbours` would be if embeddings knew nothing."""
+    chance_folded: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filters:
+    """The first layer: components of a patch projection with their share of variance, or a convolution's filters."""
+
+    bank: Float[np.ndarray, "filters channels height width"]
+    explained: Float[np.ndarray, " filters"] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """Whether maps mean something, by method: deletion and insertion, and maps of randomised weights."""
+
+    scores: dict[str, dict[str, Any]]
+    """What `faithfulness.score` gives."""
+    layers: list[str]
+    correlations: dict[str, list[float]]
+    """One number a layer, from the answer down."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """One network on N images."""
+
+    name: str
+    probs: Float[np.ndarray, "images classes"]
+    method: str
+    title: str
+    """The method's, for people."""
+    caption: str
+    saliency: Float[np.ndarray, "images height width"]
+    """For the class that the network names."""
+    attention: Attention | None
+    positions: Positions | None
+    filters: Filters | None
+    proof: Proof | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Looking:
+    """Several networks on the same images."""
+
+    images: UInt8[np.ndarray, "images height width ..."]
+    labels: Int64[np.ndarray, " images"] | None
+    """None for images from elsewhere: nobody knows."""
+    names: list[str]
+    """What an image is called, such as 'test image 12'."""
+    class_names: tuple[str, ...]
+    what: str
+    """Which images these are, in words."""
+    notes: list[str]
+    """What a reader should know besides."""
+    networks: list[Findings]
