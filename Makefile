@@ -8,7 +8,7 @@ SHAPE_CHECKED := $(wildcard tests/unit tests/contract tests/numerics)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup data browser compare lint types imports unit integration test test-slow tables clean
+.PHONY: help setup data browser compare lint types imports unit integration test test-slow bench tables clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ integration: data browser ## tests of the whole, as users get it
 
 test-slow: data browser ## the tests that take minutes each
 	$(PYTHON_BIN)/python -m pytest -m slow tests
+
+bench: setup ## time explanations on this machine, minutes; writes results/bench/
+	$(PYTHON_BIN)/python benchmarks/explaining.py
 
 tables: setup ## write the published tables into README and docs from the records in results/
 	$(PYTHON_BIN)/python scripts/published_tables.py

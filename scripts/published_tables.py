@@ -1,4 +1,4 @@
-"""Write the published tables into README.md and docs/results.md from the raw records in results/; `--check` only compares.
+"""Write the published tables into README.md and docs/ from the raw records in results/; `--check` only compares.
 
 A table stands between `<!-- table: NAME -->` and `<!-- end -->`; nobody types its numbers.
 """
@@ -14,7 +14,8 @@ from fittingroom.report.tables import markdown_table
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
-PAGES = (ROOT / "README.md", ROOT / "docs" / "results.md")
+PAGES = (ROOT / "README.md", *(ROOT / "docs" / name for name in ("results.md", "looking-inside.md")))
+FAITHFULNESS = ROOT / "src" / "fittingroom" / "weights" / "faithfulness.json"
 PLACE = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 ORDER = ("cnn", "hybrid", "vit", "vit_cls")
 
@@ -60,7 +61,75 @@ def trials() -> str:
     return "\n".join(lines) + "\n"
 
 
-TABLES: dict[str, Callable[[], str]] = {"quick": quick, "five-epochs": five_epochs, "trials": trials}
+def faithfulness() -> str:
+    """One line a network and method: areas, what they gain on random maps, and how much of the map forgetting leaves."""
+    lines = [
+        "| network | method | deletion area | insertion area | deletion − random | insertion − random | beats random "
+        "| correlation, head shuffled | correlation, all shuffled |",
+        "|---|---|" + "---:|" * 4 + "---|" + "---:|" * 2,
+    ]
+    for network in read(RESULTS / "explain" / "explain.json")["networks"]:
+        proof = network["proof"]
+        for method, score in proof["faithfulness"].items():
+            areas = " | ".join(_interval(score[name]) for name in ("deletion", "insertion"))
+            line = f"| {network['name']} | {method} | {areas} | "
+            if method == "random":
+                lines.append(f"{line}| | | | |")
+                continue
+            gains = " | ".join(_interval(score[f"{name}_minus_random"], "+") for name in ("deletion", "insertion"))
+            kept = proof["rank_correlations"][method]
+            verdict = "yes" if score["beats_random"] else "**no**"
+            lines.append(f"{line}{gains} | {verdict} | {kept[0]:.2f} | {kept[-1]:.2f} |")
+    return "\n".join(lines) + "\n"
+
+
+def _interval(score: dict[str, float], sign: str = "") -> str:
+    return f"{score['mean']:{sign}.3f} ({score['low']:{sign}.3f} to {score['high']:{sign}.3f})"
+
+
+def positions() -> str:
+    """One line a network: what its positions know of neighbours, and of mirror images."""
+    lines = [
+        "| network | positions | nearest is a neighbour | by chance | nearest is the mirror image | neighbour, mirror images "
+        "as one | by chance |",
+        "|---|---|" + "---:|" * 5,
+    ]
+    known = {each["name"]: each for each in read(RESULTS / "explain" / "explain.json")["networks"]}
+    (unflipped,) = read(RESULTS / "explain" / "no-flip" / "explain.json")["networks"]
+    known["vit_cls trained without flips"] = unflipped
+    for name, network in known.items():
+        if "positions" in network:
+            found = network["positions"]
+            keys = ("neighbours", "chance", "mirrored", "neighbours_folded", "chance_folded")
+            shares = " | ".join(f"{100 * found[key]:.0f} %" for key in keys)
+            lines.append(f"| {name} | {found['kind']} | {shares} |")
+    return "\n".join(lines) + "\n"
+
+
+def explaining() -> str:
+    """One line a network and method: seconds for one image, images a second for 1,000."""
+    lines = ["| network | method | one image, ms | 1,000 images, images/s |", "|---|---|---:|---:|"]
+    for row in read(RESULTS / "bench" / "explaining.json")["rows"]:
+        lines.append(
+            f"| {row['network']} | {row['method']} | {1000 * row['one_image_seconds']:.0f} | {row['images_per_second']:.0f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def shipped_faithfulness() -> str:
+    """`weights/faithfulness.json`: of each shipped network which methods beat random maps, for their captions."""
+    networks = read(RESULTS / "explain" / "explain.json")["networks"]
+    found = {
+        network["name"]: {method: score["beats_random"] for method, score in network["proof"]["faithfulness"].items()}
+        for network in networks
+    }
+    return json.dumps(found, indent=2) + "\n"
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "quick": quick, "five-epochs": five_epochs, "trials": trials,
+    "faithfulness": faithfulness, "positions": positions, "explaining": explaining,
+}  # fmt: skip
 
 
 def filled(text: str) -> str:
@@ -70,12 +139,13 @@ def filled(text: str) -> str:
 
 def main(check: bool) -> int:
     """Exit code 1 where `check` finds a page that differs from the records."""
-    stale = [page for page in PAGES if page.read_text() != filled(page.read_text())]
-    for page in stale:
+    wanted = {page: filled(page.read_text()) for page in PAGES} | {FAITHFULNESS: shipped_faithfulness()}
+    stale = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
+    for path in stale:
         if check:
-            print(f"{page.name} differs from results/: run make tables", file=sys.stderr)
+            print(f"{path.name} differs from results/: run make tables", file=sys.stderr)
         else:
-            page.write_text(filled(page.read_text()))
+            path.write_text(wanted[path])
     return 1 if check and stale else 0
 
 

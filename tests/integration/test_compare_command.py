@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.command import run, run_json, start
@@ -42,10 +43,36 @@ def test_the_ledger_has_a_row_a_run_in_fair_order(finished: tuple[Path, str]) ->
     assert record["command"].startswith("fittingroom compare --preset quick")
 
 
+def test_the_page_lets_one_look_inside(finished: tuple[Path, str]) -> None:
+    """Mistakes, disagreements and plain cases with every model's map; the test images were opened once for them."""
+    folder, _ = finished
+    with np.load(folder / "explorer.npz") as arrays:
+        images = len(arrays["images"])
+        assert images >= 10 and set(arrays["kind"].tolist()) <= {"mistake", "disagreement", "right"}
+        for place in (0, 1):
+            assert arrays[f"m{place}_attention"].shape == (
+                images,
+                1,
+                4,
+                *(2 * [4 + place_of_class_token(folder, place)]),
+            )
+            assert str(arrays[f"m{place}_method"]) == "relevance"
+    page = (folder / "report.html").read_text()
+    assert 'id="explorer"' in page
+    assert len((folder / "test_reads.jsonl").read_text().splitlines()) == 1
+
+
+def place_of_class_token(folder: Path, place: int) -> int:
+    """1 for the model with a class token, else 0, by the order of models in the ledger."""
+    return int(json.loads((folder / "comparison.json").read_text())["models"][place]["name"] == "vit_cls")
+
+
 def test_again_it_trains_nothing_and_says_the_same(finished: tuple[Path, str]) -> None:
     folder, _ = finished
     before = [(folder / "runs" / name / "state.json").stat().st_mtime_ns for name in ("vit-seed0", "vit_cls-seed1")]
+    pictures = (folder / "explorer.npz").stat().st_mtime_ns
     summary = run_json(*COMPARE, "--out", str(folder))
+    assert (folder / "explorer.npz").stat().st_mtime_ns == pictures
     assert before == [(folder / "runs" / n / "state.json").stat().st_mtime_ns for n in ("vit-seed0", "vit_cls-seed1")]
     assert summary["verdict"] == json.loads((folder / "summary.json").read_text())["verdict"]
     assert len(summary["runs"]) == 4

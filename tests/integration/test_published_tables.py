@@ -5,6 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pytest
+
+from fittingroom.evaluation.saved import load_run
+from fittingroom.evaluation.shipped import find_run
+from fittingroom.explain.examine import filters_of, positions_of
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -14,9 +21,23 @@ def test_the_tables_in_readme_and_docs_are_those_of_the_records() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_what_is_said_of_the_shipped_networks_was_measured_on_them() -> None:
+    """Numbers in the record that follow from weights alone are those of the shipped weights."""
+    record = json.loads((ROOT / "results" / "explain" / "explain.json").read_text())
+    assert [network["name"] for network in record["networks"]] == ["vit", "hybrid", "cnn", "vit_cls"]
+    for network in record["networks"]:
+        model, _ = load_run(find_run(network["name"]))
+        positions, filters = positions_of(model), filters_of(model)
+        if positions is not None:
+            assert positions.neighbours_folded == pytest.approx(network["positions"]["neighbours_folded"])
+        if filters is not None and filters.explained is not None:
+            np.testing.assert_allclose(filters.explained, network["explained_variance"], atol=1e-4)
+        assert {score["num_images"] for score in network["proof"]["faithfulness"].values()} == {1000}
+
+
 def test_every_record_read_the_test_split_once_and_finished() -> None:
     states = sorted((ROOT / "results").rglob("state.json"))
-    assert len(states) >= 9  # three runs of five epochs, six of the quick comparison
+    assert len(states) >= 11  # four runs of five epochs, six of the quick comparison, one without flips
     for path in states:
         state = json.loads(path.read_text())
         assert (state["status"], len(state["test_reads"])) == ("finished", 1), path

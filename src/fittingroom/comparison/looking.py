@@ -20,7 +20,7 @@ from fittingroom.data.load import Splits, load_splits
 from fittingroom.data.spec import ImageSet
 from fittingroom.evaluation.saved import load_run
 from fittingroom.evaluation.score import log_test_read
-from fittingroom.evaluation.shipped import find_run, shipped
+from fittingroom.evaluation.shipped import FAITHFULNESS, find_run, is_shipped, shipped
 from fittingroom.explain.examine import answers, examine, prove
 from fittingroom.explain.findings import Findings, Looking, Proof
 from fittingroom.explain.methods import check_method, default_method, methods_for
@@ -232,12 +232,11 @@ def _prove(question: Question, network: _Network, pool: ImageSet | None, say: Sa
 
 
 def _shipped_proof(folder: Path, method: str | None, model: nn.Module) -> bool | None:
-    """What was measured of a method on weights that come with the package; None where nothing was."""
-    path = folder / "faithfulness.json"
-    if not path.exists():
+    """Whether a method was found to beat random maps on weights that come with the package; None for other runs."""
+    if not is_shipped(folder):
         return None
     chosen = method if method in methods_for(model) else default_method(model)
-    return read_json(path)["methods"].get(chosen, {}).get("beats_random")
+    return read_json(FAITHFULNESS).get(folder.name, {}).get(chosen)
 
 
 def _for_people(images: Tensor) -> NDArray[np.uint8]:

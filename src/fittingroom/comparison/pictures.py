@@ -18,20 +18,28 @@ from fittingroom.data.batches import normalise
 from fittingroom.data.load import Splits
 from fittingroom.data.spec import ImageSet
 from fittingroom.evaluation.saved import load_run
+from fittingroom.explain.examine import beats_random
 from fittingroom.explain.explorer import explorer_arrays
 
 GALLERY_SIZE = 36
 EXPLORER_SIZE = {"mistake": 6, "disagreement": 6, "right": 4}
+PROOF_IMAGES = 100
+"""Validation images on which a method must beat random maps, or its caption says that it does not: seconds a model."""
 
 
 def write_pictures(folder: Path, record: dict[str, Any], splits: Splits) -> None:
-    """`gallery.npz` and `explorer.npz`, as far as the finished runs allow. The test images are read once, and logged."""
+    """`gallery.npz` and `explorer.npz`, as far as the finished runs allow. The test images are read once, and logged.
+
+    Nothing is done where they are younger than every run.
+    """
     found: dict[str, list[tuple[Path, Predictions]]] = {}
     for row in record["runs"]:
         if row["status"] == "finished":
             run = folder / row["folder"]
             found.setdefault(row["model"], []).append((run, read_predictions(run, splits.spec.num_classes)["test"]))
-    if not found:
+    if not found or _younger(
+        folder / "explorer.npz", [run / "state.json" for runs in found.values() for run, _ in runs]
+    ):
         return
     reads = folder / "test_reads.jsonl"
     test = splits.open_test(lambda why: _note_read(reads, why), "pictures for the report")
@@ -71,7 +79,8 @@ def _write_explorer(
     for place, name in enumerate(models):
         if name in first:
             model, _ = load_run(first[name][0])
-            found = explorer_arrays(model, normalise(images, splits.spec))
+            proven = beats_random(model, normalise(splits.val.images[:PROOF_IMAGES], splits.spec))
+            found = explorer_arrays(model, normalise(images, splits.spec), beats_random=proven)
             arrays |= {f"m{place}_{key}": value for key, value in found.items()}
     write_atomic(folder / "explorer.npz", lambda file: np.savez_compressed(file, **arrays))
 
@@ -101,6 +110,10 @@ def choose_images(
         fresh = [position for position in positions if position not in chosen]
         chosen |= dict.fromkeys(fresh[: EXPLORER_SIZE[kind]], kind)
     return np.array(list(chosen), dtype=np.int64), np.array(list(chosen.values()), dtype=np.str_)
+
+
+def _younger(path: Path, others: list[Path]) -> bool:
+    return path.exists() and path.stat().st_mtime_ns > max(other.stat().st_mtime_ns for other in others)
 
 
 def _note_read(path: Path, why: str) -> None:

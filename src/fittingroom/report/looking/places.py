@@ -42,7 +42,7 @@ def position_tiles(positions: Positions, title: str) -> Picture:
         figure = style.sheet(end + style.COLOUR_BAR + style.height_of(notes) + MARGIN)
         style.write(figure, MARGIN, MARGIN, title, weight="bold", fontsize=style.SIZE)
         style.write(figure, MARGIN, MARGIN + 1.2 * LINE, KINDS.get(positions.kind, positions.kind))
-        scale = Normalize(min(0.0, float(similarity.min())), 1.0)
+        scale = Normalize(float(similarity.min()), 1.0)
         shown = None
         for row in range(high):
             style.write(figure, left - 0.08, top + row * (cell + GAP) + cell / 2, f"{row + 1}", ha="right", va="center")
@@ -61,15 +61,17 @@ def position_tiles(positions: Positions, title: str) -> Picture:
 
 def neighbour_words(positions: Positions) -> str:
     """What the tiles show, as a number with what chance would give."""
-    if positions.mirrored < 0.5:
-        return (
-            f"For {100 * positions.neighbours:.0f} % of the patches the most similar other one is a neighbour "
-            f"(by chance {100 * positions.chance:.0f} %)."
+    near, mirrored, folded, chance, chance_folded = (
+        f"{100 * share:.0f}\N{NO-BREAK SPACE}%"
+        for share in (
+            positions.neighbours, positions.mirrored, positions.neighbours_folded, positions.chance, positions.chance_folded
         )
+    )  # fmt: skip
+    if positions.mirrored < 0.5:
+        return f"For {near} of the patches the most similar other one is a neighbour (by chance {chance})."
     return (
-        f"Left and right are alike: for {100 * positions.mirrored:.0f} % of the patches off the middle the most similar other "
-        f"one is their mirror image. Mirror images taken as one place, it is a neighbour for "
-        f"{100 * positions.neighbours_folded:.0f} % (by chance {100 * positions.chance_folded:.0f} %)."
+        f"Left and right are alike: for {mirrored} of the patches off the middle the most similar other one is their mirror "
+        f"image. Mirror images taken as one place, it is a neighbour for {folded} (by chance {chance_folded})."
     )
 
 

@@ -10,6 +10,13 @@ from fittingroom.report.looking import style
 from fittingroom.report.looking.style import LINE, MARGIN, WIDTH, Picture
 from fittingroom.report.palette import LIGHT, MARKERS
 
+TITLES = {
+    "attention": "Last attention",
+    "rollout": "Attention rollout",
+    "relevance": "Relevance",
+    "gradcam": "Grad-CAM",
+    "random": "Random map",
+}
 FAITHFUL_NOTE = (
     "Deletion: pixels are hidden, those that the map calls most important first; the class's probability should fall fast. "
     "Insertion: they are shown first; it should rise fast. Bands: 95 % intervals over images. Hidden pixels are no natural "
@@ -37,8 +44,8 @@ def faithfulness(scores: Mapping[str, Mapping[str, Any]], title: str) -> Picture
         style.write(figure, MARGIN, MARGIN, title, weight="bold", fontsize=style.SIZE)
         for place, name in enumerate(("deletion", "insertion")):
             axes = style.place(figure, 0.55 + place * 2.95, top + LINE, 2.3, height - LINE)
-            for number, (method, score) in enumerate(rows):
-                _curve(axes, score["curves"][name], number, method)
+            for method, score in rows:
+                _curve(axes, score["curves"][name], method)
             axes.set_title(f"{name}: {'lower' if name == 'deletion' else 'higher'} is better")
             axes.set_xlabel(f"pixels {'hidden' if name == 'deletion' else 'shown'} (%)")
             axes.set_ylim(0, 1)
@@ -61,49 +68,51 @@ def randomisation(layers: Sequence[str], correlations: Mapping[str, Sequence[flo
         axes = style.place(figure, 0.7, top, WIDTH - MARGIN - 0.75, height)
         places = np.arange(len(layers) + 1)
         axes.axhline(0.0, color=LIGHT["rule"], linewidth=1)
-        for number, (method, values) in enumerate(correlations.items()):
-            axes.plot(places, [1.0, *values], label=method, **_line(number, method))
+        for method, values in correlations.items():
+            axes.plot(places, [1.0, *values], label=method, **_line(method))
         axes.set_xticks(places, ["nothing", *layers], rotation=40, ha="right", rotation_mode="anchor")
         axes.set_ylim(min(-0.2, 1.1 * min(min(values) for values in correlations.values())), 1.05)
         axes.set_ylabel("rank correlation of maps")
-        for place, (number, method) in enumerate(enumerate(correlations)):
+        for place, method in enumerate(correlations):
             row, column = divmod(place, 2)
-            _key(figure, MARGIN + column * 3.0, top + height + below + row * 1.2 * LINE, number, method)
+            _key(figure, MARGIN + column * 3.0, top + height + below + row * 1.2 * LINE, method)
         style.sentences(figure, end, [RANDOM_NOTE])
     return figure
 
 
-def _curve(axes: Axes, curve: Mapping[str, Sequence[float]], number: int, method: str) -> None:
+def _curve(axes: Axes, curve: Mapping[str, Sequence[float]], method: str) -> None:
     share = np.linspace(0, 100, len(curve["mean"]))
-    line = _line(number, method)
+    line = _line(method)
     axes.fill_between(share, curve["low"], curve["high"], color=line["color"], alpha=0.2, linewidth=0)
     axes.plot(share, curve["mean"], **{**line, "markersize": 3.5})
 
 
-def _line(number: int, method: str) -> dict[str, Any]:
-    """Colour and mark of a method, the same in every picture of one network; the random map is grey and dashed."""
+def _line(method: str) -> dict[str, Any]:
+    """Colour and mark of a method, the same in every picture; the random map is grey and dashed."""
     if method == "Random map":
         return {"color": LIGHT["quiet"], "linestyle": "--", "linewidth": 1.3, "marker": ""}
+    titles = list(TITLES.values())
+    number = titles.index(method) if method in titles else len(titles)
     return {"color": LIGHT[f"series-{number}"], "linewidth": 1.3, "marker": MARKERS[number], "markersize": 4.5}
 
 
-def _key(figure: Picture, left: float, top: float, number: int, method: str) -> None:
+def _key(figure: Picture, left: float, top: float, method: str) -> None:
     """A piece of the method's line with its name beside it."""
     axes = style.place(figure, left, top + 0.02, 0.32, 0.12)
     style.bare(axes)
-    axes.plot([0, 0.5, 1], [0, 0, 0], **{**_line(number, method), "markevery": [1]})
+    axes.plot([0, 0.5, 1], [0, 0, 0], **{**_line(method), "markevery": [1]})
     axes.set_ylim(-1, 1)
     style.write(figure, left + 0.42, top, method)
 
 
 def _table(figure: Picture, top: float, rows: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
     """Under the curves: each method's areas with intervals, and whether it beats the random map."""
-    columns = (2.02, 3.52, WIDTH - MARGIN)
+    columns = (1.92, 3.54, WIDTH - MARGIN)
     for left, words, side in zip(columns, ("deletion area", "insertion area", "beats random"), "llr", strict=True):
         style.write(figure, left, top, words, ha={"l": "left", "r": "right"}[side], color=LIGHT["quiet"])
     for number, (method, score) in enumerate(rows):
         line = top + (number + 1.1) * 1.15 * LINE
-        _key(figure, MARGIN, line, number, method)
+        _key(figure, MARGIN, line, method)
         for left, name in zip(columns, ("deletion", "insertion"), strict=False):
             found = score[name]
             style.write(figure, left, line, f"{found['mean']:.3f} ({found['low']:.3f}–{found['high']:.3f})")

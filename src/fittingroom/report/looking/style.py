@@ -34,7 +34,7 @@ SIZE, SMALL = 11.0, 10.0
 """Points."""
 LINE = 0.185
 """Inches from one line of small text to the next."""
-DPI = 200
+DPI = 150
 FAMILY = "DejaVu Sans"
 """Comes with matplotlib, so pictures are the same everywhere."""
 HEAT = "magma"
@@ -100,7 +100,7 @@ def write(figure: Figure, left: float, top: float, text: str, **style: Any) -> N
 def wrapped(text: str, width: float = WIDTH - 2 * MARGIN) -> list[str]:
     """The lines of small text that fill `width` inches."""
     lines: list[str] = []
-    for word in text.split():
+    for word in text.split(" "):
         longer = f"{lines[-1]} {word}" if lines else word
         if lines and width_of(longer) <= width:
             lines[-1] = longer

@@ -12,16 +12,8 @@ from fittingroom.explain.findings import Findings, Looking, Proof
 from fittingroom.report.looking.attention import head_statistics, heads, rollout_steps
 from fittingroom.report.looking.panel import Column, panel
 from fittingroom.report.looking.places import filters, position_tiles
-from fittingroom.report.looking.proof import faithfulness, randomisation
+from fittingroom.report.looking.proof import TITLES, faithfulness, randomisation
 from fittingroom.report.looking.style import FORMATS, Picture, save
-
-TITLES = {
-    "attention": "Last attention",
-    "rollout": "Attention rollout",
-    "relevance": "Relevance",
-    "gradcam": "Grad-CAM",
-    "random": "Random map",
-}
 
 
 def write_looking(

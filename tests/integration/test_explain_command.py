@@ -1,0 +1,108 @@
+"""`fittingroom explain` as a user calls it: pictures on disk, numbers in explain.json, no training needed."""
+
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.command import run, run_json
+
+OF_TOKENS = ["heads", "rollout", "head-statistics", "positions", "filters"]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    folder = tmp_path_factory.mktemp("explain")
+    code, out, err = run("explain", "--index", "12", "--out", "mine", cwd=folder)
+    assert code == 0, err
+    return folder / "mine", out
+
+
+def test_the_shipped_networks_are_explained_at_once(finished: tuple[Path, str]) -> None:
+    folder, out = finished
+    names = [f"{name}-{kind}.png" for name in ("vit", "hybrid") for kind in OF_TOKENS]
+    assert {path.name for path in folder.iterdir()} == {"panel.png", "cnn-filters.png", "explain.json", *names}
+    assert out.splitlines()[0].split() == ["truth", "vit", "hybrid", "cnn"]
+    assert "validation image 12" in out and "start with panel.png" in out
+    for path in folder.glob("*.png"):
+        with Image.open(path) as picture:
+            assert picture.width == 900 and np.asarray(picture.convert("L")).std() > 10, path
+
+
+def test_the_numbers_are_in_explain_json(finished: tuple[Path, str]) -> None:
+    record = json.loads((finished[0] / "explain.json").read_text())
+    assert record["command"][:4] == ["fittingroom", "explain", "--index", "12"]
+    assert [network["method"] for network in record["networks"]] == ["relevance", "relevance", "gradcam"]
+    for network in record["networks"]:
+        assert sum(network["probs"][0]) == pytest.approx(1, abs=1e-3) and network["caption"].endswith(".")
+    assert np.shape(record["networks"][0]["attention_distance_pixels"]) == (4, 4)
+
+
+def test_a_picture_of_ones_own_as_svg_with_json_on_standard_output(tmp_path: Path) -> None:
+    Image.new("RGB", (90, 60), "white").save(tmp_path / "nothing.png")
+    found = run_json("explain", "cnn", "--image", "nothing.png", "--format", "svg", cwd=tmp_path)
+    assert found["images"] == [{"name": "nothing.png", "label": None}]
+    folder = tmp_path / "runs" / "explain-cnn-nothing"
+    assert [Path(path).name for path in found["files"]] == ["panel.svg", "cnn-filters.svg", "explain.json"]
+    assert (folder / "panel.svg").read_text().startswith("<?xml")
+
+
+def test_a_method_without_merit_says_so_in_its_picture(tmp_path: Path) -> None:
+    """Grad-CAM on the shipped hybrid does no better than random maps (results/explain): the caption must not hide it."""
+    found = run_json("explain", "hybrid", "vit", "--index", "0", "--method", "gradcam", "--out", "x", cwd=tmp_path)
+    captions = {network["name"]: network["caption"] for network in found["networks"]}
+    assert "no better here than a random map" in captions["hybrid"]
+    assert "no better" not in captions["vit"]
+
+
+def test_measuring_says_what_was_found(tmp_path: Path) -> None:
+    code, out, err = run("explain", "cnn", "--index", "3", "--faithfulness", "6", "--out", "x", cwd=tmp_path)
+    assert code == 0, err
+    assert "random on 6 images; deletion" in out and "cnn: measuring grad-cam" in err
+    proof = json.loads((tmp_path / "x" / "explain.json").read_text())["networks"][0]["proof"]
+    assert set(proof["faithfulness"]) == {"gradcam", "random"}
+    assert len(proof["rank_correlations"]["gradcam"]) == len(proof["randomised_layers"])
+    assert {path.name for path in (tmp_path / "x").glob("cnn-*.png")} == {
+        "cnn-filters.png", "cnn-faithfulness.png", "cnn-randomisation.png"
+    }  # fmt: skip
+
+
+def test_a_run_of_ones_own_and_its_test_reads(tmp_path: Path) -> None:
+    small = [
+        word
+        for setting in ("train_images=320", "embed_dim=16", "depth=1", "patch_size=14")
+        for word in ("--set", setting)
+    ]
+    assert run("train", "vit_cls", "--epochs", "1", *small, "--out", "mine", cwd=tmp_path)[0] == 0
+    found = run_json("explain", "mine", "--index", "5", "--split", "test", "--out", "x", cwd=tmp_path)
+    assert found["networks"][0]["name"] == "mine" and found["networks"][0]["positions"]["kind"] == "learned"
+    reads = json.loads((tmp_path / "mine" / "state.json").read_text())["test_reads"]
+    assert [read["why"] for read in reads][1:] == ["explain, index"]
+
+
+def test_a_file_in_the_way_is_named_and_kept(tmp_path: Path) -> None:
+    (tmp_path / "x").write_text("I was here first")
+    code, out, err = run("explain", "cnn", "--index", "5", "--out", "x", cwd=tmp_path)
+    assert (code, out) == (2, "") and "x" in err.splitlines()[-1] and "Traceback" not in err
+    assert (tmp_path / "x").read_text() == "I was here first"
+
+
+def test_one_image_is_explained_within_a_second_after_loading() -> None:
+    """Every shipped network, its default method, everything that `examine` finds; the best of three."""
+    import torch
+
+    from fittingroom.evaluation.saved import load_run
+    from fittingroom.evaluation.shipped import find_run, shipped
+    from fittingroom.explain.examine import examine
+
+    for name in shipped():
+        model, _ = load_run(find_run(name))
+        seconds = []
+        for _ in range(3):
+            began = time.perf_counter()
+            examine(model, torch.randn(1, 1, 28, 28), name=name)
+            seconds.append(time.perf_counter() - began)
+        assert min(seconds) < 1, name
