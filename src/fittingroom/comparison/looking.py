@@ -21,9 +21,10 @@ from fittingroom.data.spec import ImageSet
 from fittingroom.evaluation.saved import load_run
 from fittingroom.evaluation.score import log_test_read
 from fittingroom.evaluation.shipped import FAITHFULNESS, find_run, is_shipped, shipped
+from fittingroom.explain.catalogue import check_method
 from fittingroom.explain.examine import answers, examine, prove
 from fittingroom.explain.findings import Findings, Looking, Proof
-from fittingroom.explain.methods import check_method, default_method, methods_for
+from fittingroom.explain.methods import default_method, methods_for
 
 MOST_IMAGES = 100
 FAMILIES = ("vit", "hybrid", "cnn")

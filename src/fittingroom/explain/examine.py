@@ -11,11 +11,12 @@ from torch import Tensor, nn
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.explain.calling import chunks, unwrapped
 from fittingroom.explain.capture import attention_layers
+from fittingroom.explain.catalogue import METHODS, caption
 from fittingroom.explain.faithfulness import random_areas, randomisation, randomisation_layers, score
 from fittingroom.explain.filters import conv_filters, patch_components
 from fittingroom.explain.findings import Attention, Filters, Findings, Positions, Proof
 from fittingroom.explain.heads import head_statistics, patch_distances
-from fittingroom.explain.methods import METHODS, caption, default_method, map_grid, methods_for, saliency
+from fittingroom.explain.methods import default_method, map_grid, methods_for, saliency
 from fittingroom.explain.perturbation import probabilities
 from fittingroom.explain.positions import (
     chance_of_neighbour,

@@ -8,8 +8,9 @@ from torch import Tensor, nn
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.explain.calling import chunks
 from fittingroom.explain.capture import attention_layers
+from fittingroom.explain.catalogue import caption
 from fittingroom.explain.examine import answers, positions_of
-from fittingroom.explain.methods import caption, default_method, saliency
+from fittingroom.explain.methods import default_method, saliency
 from fittingroom.explain.tokens import TokenLayout, has_tokens, pool_weights, token_layout
 
 

@@ -1,6 +1,4 @@
-"""The ways to draw what a network looks at, by name: one map an image, over its pixels."""
-
-from dataclasses import dataclass
+"""The maps of catalogue.py's methods, by name: one an image, over its pixels."""
 
 import numpy as np
 import torch
@@ -8,69 +6,15 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from fittingroom.core.errors import FittingRoomError, did_you_mean
+from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.randomness import generator
 from fittingroom.explain.calling import check_targets, chunks, unwrapped
 from fittingroom.explain.capture import attention_layers
+from fittingroom.explain.catalogue import METHODS, check_method
 from fittingroom.explain.gradcam import feature_grid, grad_cam
 from fittingroom.explain.relevance import relevance
 from fittingroom.explain.rollout import attention_rollout
 from fittingroom.explain.tokens import has_tokens, pool_weights, token_layout
-from fittingroom.models.registry import Family
-
-
-@dataclass(frozen=True, kw_only=True)
-class Method:
-    """One way to make a map."""
-
-    name: str
-    title: str
-    caption: str
-    """One sentence for under the picture: what it shows, and what it does not."""
-    families: tuple[Family, ...]
-
-
-_TOKENS: tuple[Family, ...] = ("vit", "hybrid")
-_ALL: tuple[Family, ...] = ("vit", "cnn", "hybrid")
-METHODS: dict[str, Method] = {
-    method.name: method
-    for method in (
-        Method(
-            name="attention",
-            title="Last attention",
-            caption="Where the last block's attention goes, averaged over its heads: what is gathered there, not what "
-            "decides the answer.",
-            families=_TOKENS,
-        ),
-        Method(
-            name="rollout",
-            title="Attention rollout",
-            caption="Attention followed through all blocks, skip connections counted: where information can come from; it "
-            "would be the same for any class.",
-            families=_TOKENS,
-        ),
-        Method(
-            name="relevance",
-            title="Relevance",
-            caption="Attention weighted by how much more of it would raise this class's score, through all blocks: what "
-            "speaks for the class, not what speaks against it.",
-            families=_TOKENS,
-        ),
-        Method(
-            name="gradcam",
-            title="Grad-CAM",
-            caption="Where the last feature maps raise this class's score: a coarse grid, smoothed over the image, and "
-            "nothing of what speaks against the class.",
-            families=_ALL,
-        ),
-        Method(
-            name="random",
-            title="Random map",
-            caption="Random numbers on the same grid: the baseline that an explanation has to beat.",
-            families=_ALL,
-        ),
-    )
-}
 
 
 def methods_for(model: nn.Module) -> list[str]:
@@ -82,21 +26,6 @@ def methods_for(model: nn.Module) -> list[str]:
 def default_method(model: nn.Module) -> str:
     """'relevance' for a network of tokens, 'gradcam' for others."""
     return "relevance" if has_tokens(model) else "gradcam"
-
-
-def caption(method: str, beats_random: bool | None = None) -> str:
-    """The sentence for under a map. `beats_random` is what `faithfulness.score` found, None where nobody has measured."""
-    sentence = METHODS[check_method(method)].caption
-    if beats_random is False:
-        return f"{sentence} Measured by deletion and insertion, it does no better here than a random map."
-    return sentence
-
-
-def check_method(method: str) -> str:
-    """The name itself, or FittingRoomError that names the nearest one."""
-    if method not in METHODS:
-        raise FittingRoomError(f"unknown method '{method}': {did_you_mean(method, METHODS)}")
-    return method
 
 
 def saliency(

@@ -16,6 +16,7 @@ import numpy as np
 from matplotlib import colormaps
 from numpy.typing import NDArray
 
+from fittingroom.explain.catalogue import METHODS
 from fittingroom.report.explorer import KINDS, Attention, Explorer, Look
 from fittingroom.report.gallery import Card, cards
 from fittingroom.report.load import Gallery
@@ -26,16 +27,10 @@ MAX_SIDE = 64
 """Saliency is thinned to at most this many points a side: it comes from a coarser grid anyhow."""
 COLOUR_MAP = "viridis"
 GROUPS = {"mistake": "Mistakes", "disagreement": "Disagreements", "right": "Right"}
-METHODS = {
-    "attention": "attention of the last layer",
-    "rollout": "attention rollout",
-    "relevance": "relevance",
-    "gradcam": "Grad-CAM",
-    "random": "random map",
-}
 POSITIONS = {
     "learned": "Each tile belongs to one patch and shows how alike (cosine) its learned position vector is to that of every"
-    " patch: bright places around the tile’s own spot mean that training has found out which patches are neighbours.",
+    " patch: bright places around the tile’s own spot mean that training has found out which patches are neighbours, and a second"
+    " bright place on the other side that images were flipped: left and right are alike then.",
     "sincos2d": "Each tile belongs to one patch and shows how alike (cosine) its position vector is to that of every patch:"
     " here a formula of row and column gives the vectors, so the glow around each spot was put in, not learned.",
     "sincos1d": "Each tile belongs to one patch and shows how alike (cosine) its position vector is to that of every patch:"
@@ -143,7 +138,7 @@ def _model(look: Look, model: dict[str, Any], packed: list[str], size: tuple[int
     found = {
         "place": look.place,
         "title": model["title"],
-        "method": METHODS.get(look.method, look.method),
+        "method": METHODS[look.method].title if look.method in METHODS else look.method,
         "caption": look.caption,
         "saliency": [rows, columns],
         "attention": None,

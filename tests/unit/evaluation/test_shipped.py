@@ -12,17 +12,18 @@ from fittingroom.evaluation.score import log_test_read, score_run
 from fittingroom.evaluation.shipped import WEIGHTS, find_run, shipped
 from fittingroom.models import MODELS
 
-FAMILIES = ("cnn", "hybrid", "vit")
+NAMES = ("cnn", "hybrid", "vit", "vit_cls")
 
 
-def test_one_of_each_family_is_shipped_and_small() -> None:
-    assert tuple(shipped()) == FAMILIES
-    for name in FAMILIES:
-        assert MODELS.get(read_json(find_run(name) / "config.json")["model"]).family == name
+def test_one_of_each_family_and_the_papers_vit_are_shipped_and_small() -> None:
+    assert tuple(shipped()) == NAMES
+    for name in NAMES:
+        model = read_json(find_run(name) / "config.json")["model"]
+        assert model == name and MODELS.get(model).family == name.removesuffix("_cls")
         assert (find_run(name) / "model.safetensors").stat().st_size <= 6_000_000
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", NAMES)
 def test_half_precision_scores_as_the_record_says_and_costs_nothing(name: str) -> None:
     record = read_json(find_run(name) / "state.json")
     found = score_run(find_run(name), "val")["val_accuracy"]  # two images may sit on the fence

@@ -11,8 +11,9 @@ from torch import nn
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.explain.calling import CHUNK
 from fittingroom.explain.capture import attention_layers
+from fittingroom.explain.catalogue import METHODS, caption
 from fittingroom.explain.gradcam import grad_cam
-from fittingroom.explain.methods import METHODS, caption, default_method, methods_for, saliency
+from fittingroom.explain.methods import default_method, methods_for, saliency
 from fittingroom.explain.relevance import relevance
 from fittingroom.explain.rollout import attention_rollout
 from fittingroom.explain.tokens import pool_weights

@@ -6,17 +6,12 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from fittingroom.explain.catalogue import METHODS
 from fittingroom.report.looking import style
 from fittingroom.report.looking.style import LINE, MARGIN, WIDTH, Picture
 from fittingroom.report.palette import LIGHT, MARKERS
 
-TITLES = {
-    "attention": "Last attention",
-    "rollout": "Attention rollout",
-    "relevance": "Relevance",
-    "gradcam": "Grad-CAM",
-    "random": "Random map",
-}
+TITLES = {method.name: method.title for method in METHODS.values()}
 FAITHFUL_NOTE = (
     "Deletion: pixels are hidden, those that the map calls most important first; the class's probability should fall fast. "
     "Insertion: they are shown first; it should rise fast. Bands: 95 % intervals over images. Hidden pixels are no natural "
