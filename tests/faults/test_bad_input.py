@@ -79,7 +79,7 @@ def test_a_mistake_costs_one_line(
     assert out == ""
     assert err.count("\n") == 1 and err.startswith("fittingroom: ")
     assert said in err
-    results = (".safetensors", ".npz", ".html", ".png", ".json")
+    results = (".safetensors", ".npz", ".html", ".png")
     assert [path.name for path in tmp_path.rglob("*") if path.suffix in results] == ["empty.png"]
 
 
