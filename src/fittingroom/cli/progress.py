@@ -37,7 +37,10 @@ def _lines(console: Console, configs: list[RunConfig]) -> Watcher:
         left = (time.monotonic() - began) / worked * (len(configs) - number - 1)
         console.print(f"  {_outcome(row)}; about {_minutes(left)} left", highlight=False)
 
-    return Watcher(starts=starts, ends=ends)
+    def looks() -> None:
+        console.print("looking inside: what each model looks at, and whether that means something", highlight=False)
+
+    return Watcher(starts=starts, ends=ends, looks=looks)
 
 
 def _bars(bars: Progress, configs: list[RunConfig]) -> Watcher:
@@ -56,7 +59,10 @@ def _bars(bars: Progress, configs: list[RunConfig]) -> Watcher:
         bars.update(overall, completed=number + 1, note=f"{number + 1} of {len(configs)}")
         bars.console.print(f"{row['run']}: {_outcome(row)}", highlight=False)
 
-    return Watcher(starts=starts, steps=steps, ends=ends)
+    def looks() -> None:
+        bars.update(current, description="looking inside", completed=0, total=None, note="what each model looks at")
+
+    return Watcher(starts=starts, steps=steps, ends=ends, looks=looks)
 
 
 def _outcome(row: dict[str, Any]) -> str:

@@ -42,6 +42,8 @@ class Watcher:
     starts: Callable[[int, RunConfig], None] = field(default=lambda number, config: None)
     steps: Callable[[int, int, int, float | None], None] = field(default=lambda number, step, total, accuracy: None)
     ends: Callable[[int, dict[str, Any]], None] = field(default=lambda number, row: None)
+    looks: Callable[[], None] = field(default=lambda: None)
+    """Called when the pictures of what the models look at are begun: some seconds, after the last run."""
 
 
 def run_comparison(comparison: Comparison, watcher: Watcher) -> dict[str, Any]:
@@ -60,7 +62,7 @@ def run_comparison(comparison: Comparison, watcher: Watcher) -> dict[str, Any]:
     record["environment"] = _environment(comparison.folder, record["runs"])
     write_json(comparison.folder / "comparison.json", record)
     summary = summarise(comparison.folder)
-    write_pictures(comparison.folder, record, splits)
+    write_pictures(comparison.folder, record, splits, watcher.looks)
     write_json(comparison.folder / "summary.json", summary)
     return summary
 

@@ -4,6 +4,7 @@ gallery.npz    the test images on which the models disagree most
 explorer.npz   a few of them, and mistakes, and plain cases, with what each network looks at (schema: explain/explorer.py)
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,10 +28,10 @@ PROOF_IMAGES = 100
 """Validation images on which a method must beat random maps, or its caption says that it does not: seconds a model."""
 
 
-def write_pictures(folder: Path, record: dict[str, Any], splits: Splits) -> None:
+def write_pictures(folder: Path, record: dict[str, Any], splits: Splits, begins: Callable[[], None]) -> None:
     """`gallery.npz` and `explorer.npz`, as far as the finished runs allow. The test images are read once, and logged.
 
-    Nothing is done where they are younger than every run.
+    Nothing is done where they are younger than every run; `begins` is called where there is something to do.
     """
     found: dict[str, list[tuple[Path, Predictions]]] = {}
     for row in record["runs"]:
@@ -41,6 +42,7 @@ def write_pictures(folder: Path, record: dict[str, Any], splits: Splits) -> None
         folder / "explorer.npz", [run / "state.json" for runs in found.values() for run, _ in runs]
     ):
         return
+    begins()
     reads = folder / "test_reads.jsonl"
     test = splits.open_test(lambda why: _note_read(reads, why), "pictures for the report")
     if len(found) > 1:
