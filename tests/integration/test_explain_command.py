@@ -3,12 +3,14 @@
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.command import run, run_json
+from fittingroom.cli.main import main
+from tests.command import run
 
 OF_TOKENS = ["heads", "rollout", "head-statistics", "positions", "filters"]
 
@@ -19,6 +21,29 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     code, out, err = run("explain", "--index", "12", "--out", "mine", cwd=folder)
     assert code == 0, err
     return folder / "mine", out
+
+
+class Here:
+    """The program in this process, in an empty folder: what a new process adds is tested once, above."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self.capsys = capsys
+
+    def run(self, *words: str) -> tuple[int, str, str]:
+        code = main(list(words))
+        out, err = self.capsys.readouterr()
+        return code, out, err
+
+    def run_json(self, *words: str) -> dict[str, Any]:
+        code, out, err = self.run(*words, "--json")
+        assert code == 0, err
+        return json.loads(out)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
+    monkeypatch.chdir(tmp_path)
+    return Here(capsys)
 
 
 def test_the_shipped_networks_are_explained_at_once(finished: tuple[Path, str]) -> None:
@@ -41,25 +66,25 @@ def test_the_numbers_are_in_explain_json(finished: tuple[Path, str]) -> None:
     assert np.shape(record["networks"][0]["attention_distance_pixels"]) == (4, 4)
 
 
-def test_a_picture_of_ones_own_as_svg_with_json_on_standard_output(tmp_path: Path) -> None:
+def test_a_picture_of_ones_own_as_svg_with_json_on_standard_output(tmp_path: Path, here: Here) -> None:
     Image.new("RGB", (90, 60), "white").save(tmp_path / "nothing.png")
-    found = run_json("explain", "cnn", "--image", "nothing.png", "--format", "svg", cwd=tmp_path)
+    found = here.run_json("explain", "cnn", "--image", "nothing.png", "--format", "svg")
     assert found["images"] == [{"name": "nothing.png", "label": None}]
     folder = tmp_path / "runs" / "explain-cnn-nothing"
     assert [Path(path).name for path in found["files"]] == ["panel.svg", "cnn-filters.svg", "explain.json"]
     assert (folder / "panel.svg").read_text().startswith("<?xml")
 
 
-def test_a_method_without_merit_says_so_in_its_picture(tmp_path: Path) -> None:
+def test_a_method_without_merit_says_so_in_its_picture(here: Here) -> None:
     """Grad-CAM on the shipped hybrid does no better than random maps (results/explain): the caption must not hide it."""
-    found = run_json("explain", "hybrid", "vit", "--index", "0", "--method", "gradcam", "--out", "x", cwd=tmp_path)
+    found = here.run_json("explain", "hybrid", "vit", "--index", "0", "--method", "gradcam", "--out", "x")
     captions = {network["name"]: network["caption"] for network in found["networks"]}
     assert "no better here than a random map" in captions["hybrid"]
     assert "no better" not in captions["vit"]
 
 
-def test_measuring_says_what_was_found(tmp_path: Path) -> None:
-    code, out, err = run("explain", "cnn", "--index", "3", "--faithfulness", "6", "--out", "x", cwd=tmp_path)
+def test_measuring_says_what_was_found(tmp_path: Path, here: Here) -> None:
+    code, out, err = here.run("explain", "cnn", "--index", "3", "--faithfulness", "6", "--out", "x")
     assert code == 0, err
     assert "random on 6 images; deletion" in out and "cnn: measuring grad-cam" in err
     proof = json.loads((tmp_path / "x" / "explain.json").read_text())["networks"][0]["proof"]
@@ -70,22 +95,22 @@ def test_measuring_says_what_was_found(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
-def test_a_run_of_ones_own_and_its_test_reads(tmp_path: Path) -> None:
+def test_a_run_of_ones_own_and_its_test_reads(tmp_path: Path, here: Here) -> None:
     small = [
         word
         for setting in ("train_images=320", "embed_dim=16", "depth=1", "patch_size=14")
         for word in ("--set", setting)
     ]
-    assert run("train", "vit_cls", "--epochs", "1", *small, "--out", "mine", cwd=tmp_path)[0] == 0
-    found = run_json("explain", "mine", "--index", "5", "--split", "test", "--out", "x", cwd=tmp_path)
+    assert here.run("train", "vit_cls", "--epochs", "1", *small, "--out", "mine")[0] == 0
+    found = here.run_json("explain", "mine", "--index", "5", "--split", "test", "--out", "x")
     assert found["networks"][0]["name"] == "mine" and found["networks"][0]["positions"]["kind"] == "learned"
     reads = json.loads((tmp_path / "mine" / "state.json").read_text())["test_reads"]
     assert [read["why"] for read in reads][1:] == ["explain, index"]
 
 
-def test_a_file_in_the_way_is_named_and_kept(tmp_path: Path) -> None:
+def test_a_file_in_the_way_is_named_and_kept(tmp_path: Path, here: Here) -> None:
     (tmp_path / "x").write_text("I was here first")
-    code, out, err = run("explain", "cnn", "--index", "5", "--out", "x", cwd=tmp_path)
+    code, out, err = here.run("explain", "cnn", "--index", "5", "--out", "x")
     assert (code, out) == (2, "") and "x" in err.splitlines()[-1] and "Traceback" not in err
     assert (tmp_path / "x").read_text() == "I was here first"
 

@@ -1,13 +1,16 @@
 """The weights in the package: found by name, as good as their record says, never written to."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import read_json
 from fittingroom.data import fashion_mnist
+from fittingroom.data.load import load_splits
 from fittingroom.evaluation.score import log_test_read, score_run
 from fittingroom.evaluation.shipped import WEIGHTS, find_run, shipped
 from fittingroom.models import MODELS
@@ -23,6 +26,18 @@ def test_one_of_each_family_and_the_papers_vit_are_shipped_and_small() -> None:
         assert (find_run(name) / "model.safetensors").stat().st_size <= 6_000_000
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_shipped_weights_are_those_of_the_record(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On 400 images: another network's weights, or broken ones, would be far off. All 5,000: `make test-slow`."""
+    record, splits = read_json(find_run(name) / "state.json"), load_splits(0)
+    few = replace(splits, val=splits.val.subset(torch.arange(400)))
+    monkeypatch.setattr("fittingroom.evaluation.score.load_splits", lambda *_, **__: few)
+    found = score_run(find_run(name), "val")
+    assert found["num_images"] == 400
+    assert found["val_accuracy"] == pytest.approx(record["val_accuracy"], abs=0.05)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_half_precision_scores_as_the_record_says_and_costs_nothing(name: str) -> None:
     record = read_json(find_run(name) / "state.json")
