@@ -88,7 +88,10 @@ def _explain_options(parser: argparse.ArgumentParser) -> None:
     which.add_argument("--index", type=int, metavar="N", help="image N of the split, from 0")
     which.add_argument("--mistakes", type=int, metavar="N", help="the N images on which all RUNs are wrong and surest")
     which.add_argument(
-        "--disagreements", type=int, metavar="N", help="the N images on which two RUNs are sure of different classes"
+        "--disagreements",
+        type=int,
+        metavar="N",
+        help="the N images on which two RUNs are sure of different classes (one RUN: it and those of the package)",
     )
     parser.add_argument(
         "--method", metavar="NAME",

@@ -26,7 +26,7 @@ from fittingroom.explain.examine import answers, examine, prove
 from fittingroom.explain.findings import Findings, Looking, Proof
 from fittingroom.explain.methods import default_method, methods_for
 
-MOST_IMAGES = 100
+MOST_IMAGES, MOST_NETWORKS = 100, 5
 FAMILIES = ("vit", "hybrid", "cnn")
 """One shipped network of each family: who is asked where nobody is named."""
 Kind = Literal["examples", "index", "image", "mistakes", "disagreements"]
@@ -116,8 +116,9 @@ def _networks(question: Question) -> tuple[list[_Network], list[str]]:
         added = [name for name in FAMILIES if name in shipped() and name not in (runs[0], family)]
         runs += added
         notes.append(f"{' and '.join(added)}, which come with the package, were asked as well")
-    short = [Path(run).name for run in runs]
-    names = runs if len(set(short)) < len(short) else short
+    if len(runs) > MOST_NETWORKS:
+        raise FittingRoomError(f"{len(runs)} RUNs do not fit side by side: name at most {MOST_NETWORKS}")
+    names = _names(runs)
     networks = [_load(run, name) for run, name in zip(runs, names, strict=True)]
     if question.method is not None and not any(question.method in methods_for(each.model) for each in networks):
         known = ", ".join(methods_for(networks[0].model))
@@ -125,6 +126,16 @@ def _networks(question: Question) -> tuple[list[_Network], list[str]]:
             f"--method {question.method} needs attention between tokens, which {names[0]} has not: choose {known}"
         )
     return networks, notes
+
+
+def _names(runs: list[str]) -> list[str]:
+    """The last part of each path, fit for a file's name; where two are the same, the later ones are numbered."""
+    names: list[str] = []
+    for run in runs:
+        short = Path(run).resolve().name
+        number = 1 + sum(each == short or each.startswith(f"{short} (") for each in names)
+        names.append(short if number == 1 else f"{short} ({number})")
+    return names
 
 
 def _load(run: str, name: str) -> _Network:
@@ -210,8 +221,12 @@ def _positions(
         found = mistakes(probs, labels)
         what = f"{split} images on which {'all are' if len(probs) > 1 else 'it is'} wrong, the surest first"
     else:
-        found = disagreements({name: each[None] for name, each in probs.items()}, labels, limit=number)
-        what = f"{split} images on which two networks are sure of different classes"
+        sides, between = {name: each[None] for name, each in probs.items()}, "two networks"
+        if len(question.runs) == 1:
+            own, *others = probs.values()
+            sides, between = {"own": own[None], "others": np.stack(others)}, f"{networks[0].name} and the others"
+        found = disagreements(sides, labels, limit=number)
+        what = f"{split} images on which {between} are sure of different classes"
     if not len(found):
         raise FittingRoomError(
             f"there are no {question.kind} among the {len(pool):,} {split} images: ask for --index N"
