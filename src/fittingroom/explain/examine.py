@@ -17,7 +17,7 @@ from fittingroom.explain.filters import conv_filters, patch_components
 from fittingroom.explain.findings import Attention, Filters, Findings, Positions, Proof
 from fittingroom.explain.heads import head_statistics, patch_distances
 from fittingroom.explain.methods import default_method, map_grid, methods_for, saliency
-from fittingroom.explain.perturbation import probabilities
+from fittingroom.explain.perturbation import Perturbation, probabilities
 from fittingroom.explain.positions import (
     chance_of_neighbour,
     mirror_share,
@@ -73,16 +73,14 @@ def prove(
 ) -> Proof:
     """Deletion, insertion and randomised weights for every method of the network; `say` is told what is being measured."""
     targets, predict_probs = torch.from_numpy(answers(model, images).argmax(axis=1)), probabilities(model)
-    grid = map_grid(model, images)
+    how = Perturbation(steps=steps, grid=map_grid(model, images))
     say("random maps")
-    baseline = random_areas(predict_probs, images, targets, steps=steps, grid=grid, num_random=num_random)
+    baseline = random_areas(predict_probs, images, targets, how, num_random=num_random)
     scores, correlations = {}, {}
     for method in methods_for(model):
         say(METHODS[method].title.lower())
         maps = saliency(model, images, targets, method)
-        scores[method] = score(
-            predict_probs, images, maps, targets, steps=steps, grid=grid, num_random=num_random, baseline=baseline
-        )  # fmt: skip
+        scores[method] = score(predict_probs, images, maps, targets, how, num_random=num_random, baseline=baseline)
         if method != "random":
             correlations[method] = randomisation(model, method, images, targets)
     return Proof(scores=scores, layers=randomisation_layers(model), correlations=correlations)
@@ -97,8 +95,8 @@ def beats_random(
     """
     chosen = method or default_method(model)
     targets = torch.from_numpy(answers(model, images).argmax(axis=1))
-    maps, grid = saliency(model, images, targets, chosen), map_grid(model, images)
-    return score(probabilities(model), images, maps, targets, steps=7, grid=grid, num_random=1)["beats_random"]
+    maps, how = saliency(model, images, targets, chosen), Perturbation(steps=7, grid=map_grid(model, images))
+    return score(probabilities(model), images, maps, targets, how, num_random=1)["beats_random"]
 
 
 def answers(

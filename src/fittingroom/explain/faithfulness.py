@@ -20,10 +20,10 @@ from fittingroom.core.randomness import derive_seed, generator
 from fittingroom.explain.calling import unwrapped
 from fittingroom.explain.methods import random_maps, saliency
 from fittingroom.explain.perturbation import (
-    TIE_GRID,
+    AS_USUAL,
     Areas,
     Curves,
-    Fill,
+    Perturbation,
     PredictProbs,
     area,
     perturbation_curves,
@@ -33,6 +33,7 @@ from fittingroom.explain.perturbation import (
 __all__ = [
     "Areas",
     "Curves",
+    "Perturbation",
     "PredictProbs",
     "area",
     "bootstrap_interval",
@@ -51,19 +52,16 @@ def score(
     images: Float[Tensor, "batch channels height width"],
     saliency: Float[np.ndarray, "batch height width"],
     targets: Int[Tensor, " batch"],
+    how: Perturbation = AS_USUAL,
     *,
-    steps: int = 14,
-    fill: Fill = "mean",
-    grid: tuple[int, int] = TIE_GRID,
     num_random: int = 3,
-    seed: int = 0,
     baseline: Areas | None = None,
 ) -> dict[str, Any]:
     """How faithful a method's maps are, as plain numbers for JSON; intervals are of 95 %, by bootstrap over the images.
 
     "deletion", "insertion": {"mean", "low", "high"} of the area; smaller and larger is better.
     "deletion_minus_random", "insertion_minus_random": the same of the paired difference to the mean of `num_random` random
-    maps on `grid` (give the network's own, so that they are as coarse), and "beats_random": the interval excludes 0 on
+    maps on `how.grid`, and "beats_random": the interval excludes 0 on
     the good side.
     "beats_random": both do. "curves": {"deletion", "insertion"}, each {"mean", "low", "high"} with one number a step.
     "num_images", "steps", "fill", "num_random" say how it was measured. `baseline` is what `random_areas` gives with the same
@@ -71,21 +69,20 @@ def score(
     """
     if len(images) < 2:
         raise FittingRoomError(f"{len(images)} images give no interval: take more of them")
-    how: dict[str, Any] = {"steps": steps, "fill": fill, "grid": grid, "seed": seed}
     if baseline is None:
-        baseline = random_areas(predict_probs, images, targets, num_random=num_random, **how)
-    curves = perturbation_curves(predict_probs, images, saliency, targets, **how)
+        baseline = random_areas(predict_probs, images, targets, how, num_random=num_random)
+    curves = perturbation_curves(predict_probs, images, saliency, targets, how)
     found = area(curves)
-    result: dict[str, Any] = {"num_images": len(images), "num_random": num_random, "steps": steps, "fill": fill}
+    result: dict[str, Any] = {"num_images": len(images), "num_random": num_random, "steps": how.steps, "fill": how.fill}
     for name, better in (("deletion", -1), ("insertion", 1)):
         mine = getattr(found, name)
         difference = mine - getattr(baseline, name)
-        interval = bootstrap_interval(difference, seed)
+        interval = bootstrap_interval(difference, how.seed)
         beats = interval["low"] > 0 if better > 0 else interval["high"] < 0
-        result[name] = bootstrap_interval(mine, seed)
+        result[name] = bootstrap_interval(mine, how.seed)
         result[f"{name}_minus_random"] = {**interval, "beats_random": beats}
     result["beats_random"] = all(result[f"{name}_minus_random"]["beats_random"] for name in ("deletion", "insertion"))
-    result["curves"] = {name: bootstrap_interval(getattr(curves, name), seed) for name in ("deletion", "insertion")}
+    result["curves"] = {name: bootstrap_interval(getattr(curves, name), how.seed) for name in ("deletion", "insertion")}
     return result
 
 
@@ -93,23 +90,17 @@ def random_areas(
     predict_probs: PredictProbs,
     images: Float[Tensor, "batch channels height width"],
     targets: Int[Tensor, " batch"],
+    how: Perturbation = AS_USUAL,
     *,
-    steps: int = 14,
-    fill: Fill = "mean",
-    grid: tuple[int, int] = TIE_GRID,
     num_random: int = 3,
-    seed: int = 0,
 ) -> Areas:
-    """The areas of each image under random maps on `grid`, mean over `num_random` of them: what a map has to beat."""
+    """The areas of each image under random maps on `how.grid`, mean over `num_random` of them: what a map has to beat."""
     if num_random < 1:
         raise FittingRoomError(f"{num_random} random maps are no baseline: take at least 1")
     size, found = (images.shape[-2], images.shape[-1]), []
     for number in range(num_random):
-        maps = random_maps(len(images), size, grid, derive_seed(seed, "baseline", step=number))
-        curves = perturbation_curves(
-            predict_probs, images, maps, targets, steps=steps, fill=fill, grid=grid, seed=seed
-        )  # fmt: skip
-        found.append(area(curves))
+        maps = random_maps(len(images), size, how.grid, derive_seed(how.seed, "baseline", step=number))
+        found.append(area(perturbation_curves(predict_probs, images, maps, targets, how)))
     return Areas(
         deletion=np.mean([each.deletion for each in found], axis=0),
         insertion=np.mean([each.insertion for each in found], axis=0),

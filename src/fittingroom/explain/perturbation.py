@@ -29,6 +29,23 @@ TIE_GRID = (7, 7)
 
 
 @dataclass(frozen=True, kw_only=True)
+class Perturbation:
+    """How pixels are taken away or shown."""
+
+    steps: int = 14
+    """Each takes 1/`steps` of the pixels."""
+    fill: Fill = "mean"
+    """What stands for "nothing": the image's mean colour, or the image blurred."""
+    grid: tuple[int, int] = TIE_GRID
+    """How coarse random maps are: those that order equal saliencies, and those of the baseline. Give the network's own."""
+    seed: int = 0
+    """Of those maps, and of the bootstrap."""
+
+
+AS_USUAL = Perturbation()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Curves:
     """Probability of the target class after 0, 1, ..., S steps, for each image: [images, S + 1]."""
 
@@ -61,31 +78,23 @@ def perturbation_curves(
     images: Float[Tensor, "batch channels height width"],
     saliency: Float[np.ndarray, "batch height width"],
     targets: Int[Tensor, " batch"],
-    *,
-    steps: int = 14,
-    fill: Fill = "mean",
-    seed: int = 0,
-    grid: tuple[int, int] = TIE_GRID,
+    how: Perturbation = AS_USUAL,
 ) -> Curves:
-    """Both curves of every image; each step takes 1/`steps` of the pixels, those of highest saliency first.
-
-    `fill` is what stands for "nothing": the image's mean colour, or the image blurred. `seed` and `grid` (how coarse) are of the
-    random order among equal saliencies. The network sees at most CHUNK images at a time.
-    """
+    """Both curves of every image, pixels of highest saliency first. The network sees at most CHUNK images at a time."""
     check_targets(images, targets)
     height, width = images.shape[-2:]
     if saliency.shape != (len(images), height, width) or not np.isfinite(saliency).all():
         raise FittingRoomError(
             f"saliency of shape {saliency.shape} must be finite and have one value for each pixel of {tuple(images.shape)}"
         )
-    if not 1 <= steps <= height * width:
-        raise FittingRoomError(f"steps {steps} does not suit {height * width} pixels: choose 1 to {height * width}")
-    ranks = _ranks(saliency, random_maps(len(images), (height, width), grid, seed))
-    taken = np.round(np.linspace(0, height * width, steps + 1)).astype(np.int64)
-    deletion, insertion = (np.empty((len(images), steps + 1), dtype=np.float32) for _ in range(2))
+    if not 1 <= how.steps <= height * width:
+        raise FittingRoomError(f"steps {how.steps} does not suit {height * width} pixels: choose 1 to {height * width}")
+    ranks = _ranks(saliency, random_maps(len(images), (height, width), how.grid, how.seed))
+    taken = np.round(np.linspace(0, height * width, how.steps + 1)).astype(np.int64)
+    deletion, insertion = (np.empty((len(images), how.steps + 1), dtype=np.float32) for _ in range(2))
     for part in chunks(len(images)):
         rank, whole = torch.from_numpy(ranks[part])[:, None].to(images.device), images[part]
-        empty = filled(whole, fill)
+        empty = filled(whole, how.fill)
         for step, num_pixels in enumerate(taken):
             top = rank < int(num_pixels)
             deletion[part, step] = _of_target(predict_probs(torch.where(top, empty, whole)), targets[part])

@@ -20,7 +20,7 @@ from fittingroom.explain.faithfulness import (
     score,
 )
 from fittingroom.explain.methods import random_maps
-from fittingroom.explain.perturbation import filled
+from fittingroom.explain.perturbation import Perturbation, filled
 from tests.unit.explain.networks import draw_images, hugging_face, timm_like, tiny
 
 SIDE, HALF, NUM = 16, 8, 40
@@ -53,7 +53,7 @@ TARGETS = torch.ones(NUM, dtype=torch.int64)
 
 @pytest.mark.parametrize("fill", ["mean", "blur"])
 def test_the_planted_quadrant_beats_random(fill: Any) -> None:
-    found = score(planted_probs, planted_images(), quadrant(0, 0), TARGETS, fill=fill, steps=8)
+    found = score(planted_probs, planted_images(), quadrant(0, 0), TARGETS, Perturbation(fill=fill, steps=8))
     assert found["beats_random"]
     assert found["deletion"]["mean"] < 0.2 and found["insertion"]["mean"] > 0.8
     assert found["deletion_minus_random"]["high"] < 0 < found["insertion_minus_random"]["low"]
@@ -68,11 +68,11 @@ def test_wrong_even_and_random_maps_do_not() -> None:
         "random": random_maps(NUM, (SIDE, SIDE), (7, 7), seed=99),
     }
     for name, each in maps.items():
-        found = score(planted_probs, images, each, TARGETS, steps=8)
+        found = score(planted_probs, images, each, TARGETS, Perturbation(steps=8))
         assert not found["beats_random"], name
         assert not found["deletion_minus_random"]["beats_random"], name
         assert not found["insertion_minus_random"]["beats_random"], name
-    wrong = score(planted_probs, images, maps["wrong"], TARGETS, steps=8)
+    wrong = score(planted_probs, images, maps["wrong"], TARGETS, Perturbation(steps=8))
     assert wrong["deletion_minus_random"]["low"] > 0 > wrong["insertion_minus_random"]["high"]
 
 
@@ -85,7 +85,7 @@ def test_half_of_the_answer_is_not_enough() -> None:
         calls.append(0)
         return planted_probs(batch) if len(calls) % 2 else torch.full((len(batch), 2), 0.5)
 
-    found = score(only_deletion, images, quadrant(0, 0), TARGETS, steps=4)
+    found = score(only_deletion, images, quadrant(0, 0), TARGETS, Perturbation(steps=4))
     assert found["deletion_minus_random"]["beats_random"] and not found["insertion_minus_random"]["beats_random"]
     assert not found["beats_random"]
 
@@ -94,7 +94,8 @@ def test_curves_by_hand() -> None:
     """Probability = the mean brightness of 2x2 pixels; deleting goes to the image's mean, in the order of the map."""
     images = torch.tensor([[[[8.0, 4.0], [2.0, 2.0]]]]) / 10  # mean 0.4
     found = perturbation_curves(
-        lambda batch: batch.mean(dim=(1, 2, 3))[:, None], images, np.array([[[4.0, 3], [2, 1]]]), torch.tensor([0]), steps=4
+        lambda batch: batch.mean(dim=(1, 2, 3))[:, None], images, np.array([[[4.0, 3], [2, 1]]]), torch.tensor([0]),
+        Perturbation(steps=4),
     )  # fmt: skip
     np.testing.assert_allclose(found.deletion, [[0.4, 0.3, 0.3, 0.35, 0.4]], rtol=1e-6)
     np.testing.assert_allclose(found.insertion, [[0.4, 0.5, 0.5, 0.45, 0.4]], rtol=1e-6)
@@ -119,7 +120,7 @@ def test_the_ends_of_the_curves_are_the_whole_and_the_empty_image(monkeypatch: p
     whole = np.asarray(predict_probs(images))[np.arange(5), targets]
     for fill in ("mean", "blur"):
         empty = np.asarray(predict_probs(filled(images, fill)))[np.arange(5), targets]
-        found = perturbation_curves(watched, images, maps, targets, steps=3, fill=fill)
+        found = perturbation_curves(watched, images, maps, targets, Perturbation(steps=3, fill=fill))
         for found_ends, expected in (
             ((found.deletion[:, 0], found.deletion[:, -1]), (whole, empty)),
             ((found.insertion[:, -1], found.insertion[:, 0]), (whole, empty)),
@@ -127,7 +128,7 @@ def test_the_ends_of_the_curves_are_the_whole_and_the_empty_image(monkeypatch: p
             np.testing.assert_allclose(found_ends, expected, atol=1e-5)
         monkeypatch.setattr("fittingroom.explain.calling.CHUNK", 2)
         seen.clear()
-        again = perturbation_curves(watched, images, maps, targets, steps=3, fill=fill)
+        again = perturbation_curves(watched, images, maps, targets, Perturbation(steps=3, fill=fill))
         assert max(seen) == 2
         np.testing.assert_allclose(again.deletion, found.deletion, atol=1e-5)
         np.testing.assert_allclose(again.insertion, found.insertion, atol=1e-5)
@@ -159,9 +160,9 @@ def test_the_interval_is_the_bootstraps_and_near_the_formula() -> None:
 def test_a_score_is_plain_numbers() -> None:
     import json
 
-    found = score(planted_probs, planted_images(), quadrant(0, 0), TARGETS, steps=3, num_random=1)
+    found = score(planted_probs, planted_images(), quadrant(0, 0), TARGETS, Perturbation(steps=3), num_random=1)
     assert json.loads(json.dumps(found)) == found
-    assert found == score(planted_probs, planted_images(), quadrant(0, 0), TARGETS, steps=3, num_random=1)
+    assert found == score(planted_probs, planted_images(), quadrant(0, 0), TARGETS, Perturbation(steps=3), num_random=1)
     assert len(found["curves"]["deletion"]["mean"]) == 4
 
 
@@ -173,9 +174,9 @@ def test_what_cannot_be_measured_is_an_error() -> None:
     with pytest.raises(FittingRoomError, match="finite"):
         perturbation_curves(predict_probs, images, np.full((2, 8, 8), np.nan), targets)
     with pytest.raises(FittingRoomError, match="steps 65"):
-        perturbation_curves(predict_probs, images, np.ones((2, 8, 8)), targets, steps=65)
+        perturbation_curves(predict_probs, images, np.ones((2, 8, 8)), targets, Perturbation(steps=65))
     with pytest.raises(FittingRoomError, match="unknown fill"):
-        perturbation_curves(predict_probs, images, np.ones((2, 8, 8)), targets, fill="black")  # type: ignore[arg-type]
+        perturbation_curves(predict_probs, images, np.ones((2, 8, 8)), targets, Perturbation(fill="black"))  # type: ignore[arg-type]
     with pytest.raises(FittingRoomError, match="give no interval"):
         score(predict_probs, images[:1], np.ones((1, 8, 8)), targets[:1])
 
