@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.rundir import cache_folder
 from fittingroom.data import fashion_mnist
 from fittingroom.data.download import DownloadError, download
 from fittingroom.data.fashion_mnist import RELEASE, DataFile, Release
@@ -341,7 +342,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache of the test's own, and no FITTINGROOM_DATA."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("FITTINGROOM_DATA", raising=False)
-    return fashion_mnist.cache_folder()
+    return cache_folder("fashion-mnist")
 
 
 def fill(folder: Path, contents: dict[str, bytes]) -> Path:

@@ -75,6 +75,12 @@ def make_folder(folder: Path) -> Path:
     return folder
 
 
+def cache_folder(name: str) -> Path:
+    """`$XDG_CACHE_HOME/fittingroom/NAME`, by default beneath `~/.cache`; it may not exist yet."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "fittingroom" / name
+
+
 def read_state(folder: Path) -> dict[str, Any]:
     """`state.json` of a run folder, or `{'status': 'absent'}` where there is none yet."""
     path = folder / "state.json"

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.rundir import cache_folder
 from fittingroom.data import idx
 from fittingroom.data.download import DownloadError, download
 from fittingroom.data.spec import DataSpec, ImageSet, ReadLog
@@ -111,7 +112,7 @@ def find(data_dir: Path | None = None, release: Release = RELEASE) -> Path:
     named = data_dir or os.environ.get("FITTINGROOM_DATA")
     if named:
         return _demand(Path(named).expanduser(), release)
-    cache = cache_folder()
+    cache = cache_folder("fashion-mnist")
     faults = faults_in(cache, release)
     if not faults:
         return cache
@@ -123,12 +124,6 @@ def find(data_dir: Path | None = None, release: Release = RELEASE) -> Path:
         _notice(f"{path} {faults[path]}: not used")
     _fetch_missing(cache, release)
     return cache
-
-
-def cache_folder() -> Path:
-    """`$XDG_CACHE_HOME/fittingroom/fashion-mnist`, by default beneath `~/.cache`."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "fittingroom" / "fashion-mnist"
 
 
 def faults_in(folder: Path, release: Release = RELEASE) -> dict[Path, str]:

@@ -4,9 +4,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from fittingroom.core.rundir import read_json, write_json
+from fittingroom.core.rundir import cache_folder, read_json, write_json
 from fittingroom.data.batches import eval_batches
-from fittingroom.data.fashion_mnist import cache_folder
 from fittingroom.data.load import load_splits
 from fittingroom.evaluation.metrics import accuracy, expected_calibration_error, negative_log_likelihood
 from fittingroom.evaluation.predict import predict
@@ -39,7 +38,7 @@ def log_test_read(folder: Path, why: str) -> None:
     For shipped weights the line goes to a `state.json` in the user's cache: the package is not ours to write in.
     """
     if is_shipped(folder):
-        folder = cache_folder().parent / "test-reads" / folder.name
+        folder = cache_folder("test-reads") / folder.name
     state = read_json(folder / "state.json") if (folder / "state.json").exists() else {}
     read = {"when": datetime.now(UTC).isoformat(timespec="seconds"), "why": why}
     write_json(folder / "state.json", {**state, "test_reads": [*state.get("test_reads", []), read]})

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.rundir import cache_folder
 from fittingroom.data import fashion_mnist
 from fittingroom.data.fashion_mnist import RELEASE, SPEC
 from fittingroom.data.splits import digests
@@ -18,15 +19,15 @@ def empty_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """No FITTINGROOM_DATA and an empty cache, whose folder is returned."""
     monkeypatch.delenv("FITTINGROOM_DATA", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return fashion_mnist.cache_folder()
+    return cache_folder("fashion-mnist")
 
 
 def test_the_cache_follows_xdg_and_defaults_to_the_home(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", "/some/cache")
-    assert fashion_mnist.cache_folder() == Path("/some/cache/fittingroom/fashion-mnist")
+    assert cache_folder("fashion-mnist") == Path("/some/cache/fittingroom/fashion-mnist")
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", "/home/someone")
-    assert fashion_mnist.cache_folder() == Path("/home/someone/.cache/fittingroom/fashion-mnist")
+    assert cache_folder("fashion-mnist") == Path("/home/someone/.cache/fittingroom/fashion-mnist")
 
 
 def test_the_places_are_tried_in_the_promised_order(tiny, empty_places: Path, monkeypatch, tmp_path: Path) -> None:

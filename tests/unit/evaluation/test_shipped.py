@@ -8,8 +8,7 @@ import pytest
 import torch
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.core.rundir import read_json
-from fittingroom.data import fashion_mnist
+from fittingroom.core.rundir import cache_folder, read_json
 from fittingroom.data.load import load_splits
 from fittingroom.evaluation.score import log_test_read, score_run
 from fittingroom.evaluation.shipped import WEIGHTS, find_run, shipped
@@ -58,5 +57,5 @@ def test_a_read_of_the_test_images_is_logged_in_the_cache(tmp_path: Path, monkey
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     log_test_read(find_run("cnn"), "a test of the log")
     assert (WEIGHTS / "cnn" / "state.json").read_bytes() == before
-    reads = json.loads((fashion_mnist.cache_folder().parent / "test-reads" / "cnn" / "state.json").read_text())
+    reads = json.loads((cache_folder("test-reads") / "cnn" / "state.json").read_text())
     assert [read["why"] for read in reads["test_reads"]] == ["a test of the log"]
