@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fittingroom.cli import run
-from fittingroom.cli.options import add_checkpoint_seconds, add_data_dir, add_length, add_set
+from fittingroom.cli.options import add_checkpoint_seconds, add_data_dir, add_length, add_plan, add_set
 
 AddOption = Callable[[argparse.ArgumentParser], None]
 
@@ -52,6 +52,9 @@ def _compare_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", default="quick", metavar="NAME", help="quick, standard or full (default: quick)")
     parser.add_argument(
         "--seeds", type=int, metavar="N", help="runs of each model, seeds 0 to N-1 (default: the preset's)"
+    )
+    parser.add_argument(
+        "--jobs", type=int, metavar="N", help="runs side by side, a core each (default: as many as pay off, measured)"
     )
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="folder of runs and report (default: runs/compare-LENGTH)"
@@ -133,7 +136,7 @@ COMMANDS = {
         "  standard  3 seeds x 5 epochs\n  full      5 seeds x 20 epochs\n\n"
         "examples:\n  fittingroom compare --preset quick\n"
         "  fittingroom compare --models resnet20,hybrid --seeds 3 --budget 10m --out runs/mine",
-        options=(_compare_options, add_length, add_set, add_data_dir, add_checkpoint_seconds),
+        options=(_compare_options, add_length, add_set, add_plan, add_data_dir, add_checkpoint_seconds),
     ),
     "train": Command(
         call=run.train,
@@ -142,7 +145,7 @@ COMMANDS = {
         "Kill it at any moment: the same command with --resume ends with the very same weights.",
         epilog="examples:\n  fittingroom train cnn --epochs 5\n  fittingroom train vit --budget 10m --seed 1\n"
         "  fittingroom train vit --epochs 5 --set depth=6 --set optim.muon_lr=0.01",
-        options=(_model, add_length, _train_options, add_set, add_data_dir, add_checkpoint_seconds),
+        options=(_model, add_length, _train_options, add_set, add_plan, add_data_dir, add_checkpoint_seconds),
     ),
     "evaluate": Command(
         call=run.evaluate,

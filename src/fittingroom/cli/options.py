@@ -43,6 +43,15 @@ def add_set(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def add_plan(parser: argparse.ArgumentParser) -> None:
+    """--plan"""
+    parser.add_argument(
+        "--plan", default="", metavar="PARTS",
+        help="fix parts of the speed plan that is measured otherwise, such as precision=fp32,compile=false; also device, "
+        "channels_last, attention, num_threads",
+    )  # fmt: skip
+
+
 def add_checkpoint_seconds(parser: argparse.ArgumentParser) -> None:
     """--checkpoint-seconds"""
     parser.add_argument(
@@ -70,6 +79,13 @@ def check_epochs(epochs: float | None) -> float | None:
     return epochs
 
 
+def check_jobs(jobs: int | None) -> int | None:
+    """The number itself if it is 1 or more."""
+    if jobs is not None and jobs < 1:
+        raise FittingRoomError(f"--jobs {jobs}: give 1 (one run after another) or more")
+    return jobs
+
+
 def parse_settings(settings: list[str]) -> dict[str, str]:
     """KEY=VALUE words as a dictionary."""
     changes = {}
@@ -79,6 +95,19 @@ def parse_settings(settings: list[str]) -> dict[str, str]:
             raise FittingRoomError(f"--set {setting!r}: write KEY=VALUE, such as optim.lr=0.001")
         changes[key.strip()] = value.strip()
     return changes
+
+
+def parse_plan(text: str) -> dict[str, str]:
+    """`precision=fp32,compile=false` as a dictionary."""
+    parts = {}
+    for word in filter(None, text.split(",")):
+        key, equals, value = (part.strip() for part in word.partition("="))
+        if not equals or not key or not value:
+            raise FittingRoomError(
+                f"--plan {text!r}: write PART=VALUE,PART=VALUE, such as precision=fp32,compile=false"
+            )
+        parts[key] = value
+    return parts
 
 
 def parse_formats(text: str) -> list[str]:

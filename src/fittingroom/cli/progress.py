@@ -1,4 +1,4 @@
-"""Progress of a comparison on standard error: one bar for the whole, with the time left, and a line for the run at hand."""
+"""Progress of a comparison on standard error: one bar for the whole, with the time left, and one for each run at hand."""
 
 import time
 from collections.abc import Iterator
@@ -6,10 +6,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from fittingroom.comparison.grid import Watcher
 from fittingroom.training.config import RunConfig
+
+PLANS = "measuring what this machine does fastest (once)"
 
 
 @contextmanager
@@ -28,39 +30,50 @@ def _lines(console: Console, configs: list[RunConfig]) -> Watcher:
     began = time.monotonic()
     worked = 0
 
+    def plans() -> None:
+        console.print(PLANS, highlight=False)
+
     def starts(number: int, config: RunConfig) -> None:
         console.print(f"run {number + 1} of {len(configs)}: {config.run}", highlight=False)
 
     def ends(number: int, row: dict[str, Any]) -> None:
         nonlocal worked
         worked += 1
-        left = (time.monotonic() - began) / worked * (len(configs) - number - 1)
-        console.print(f"  {_outcome(row)}; about {_minutes(left)} left", highlight=False)
+        left = (time.monotonic() - began) / worked * (len(configs) - worked)
+        console.print(f"  {row['run']}: {_outcome(row)}; about {_minutes(left)} left", highlight=False)
 
     def looks() -> None:
         console.print("looking inside: what each model looks at, and whether that means something", highlight=False)
 
-    return Watcher(starts=starts, ends=ends, looks=looks)
+    return Watcher(plans=plans, starts=starts, ends=ends, looks=looks)
 
 
 def _bars(bars: Progress, configs: list[RunConfig]) -> Watcher:
-    overall = bars.add_task("all runs", total=len(configs), note=f"0 of {len(configs)}")
-    current = bars.add_task("", total=1, note="")
+    overall = bars.add_task("all runs", total=len(configs), note=PLANS)
+    current: dict[int, TaskID] = {}
+    done: dict[int, float] = {}
+    ended = 0
 
     def starts(number: int, config: RunConfig) -> None:
-        bars.update(current, description=config.run, completed=0, total=None, note="starting")
+        current[number] = bars.add_task(config.run, total=None, note="starting")
+        bars.update(overall, note=f"{ended} of {len(configs)}")
 
     def steps(number: int, step: int, total: int, accuracy: float | None) -> None:
         note = "" if accuracy is None else f"validation {accuracy:.1%}"
-        bars.update(current, completed=step, total=total, note=note)
-        bars.update(overall, completed=number + step / total)
+        bars.update(current[number], completed=step, total=total, note=note)
+        done[number] = step / total
+        bars.update(overall, completed=sum(done.values()))
 
     def ends(number: int, row: dict[str, Any]) -> None:
-        bars.update(overall, completed=number + 1, note=f"{number + 1} of {len(configs)}")
+        nonlocal ended
+        ended += 1
+        done[number] = 1.0
+        bars.remove_task(current.pop(number))
+        bars.update(overall, completed=sum(done.values()), note=f"{ended} of {len(configs)}")
         bars.console.print(f"{row['run']}: {_outcome(row)}", highlight=False)
 
     def looks() -> None:
-        bars.update(current, description="looking inside", completed=0, total=None, note="what each model looks at")
+        bars.add_task("looking inside", total=None, note="what each model looks at")
 
     return Watcher(starts=starts, steps=steps, ends=ends, looks=looks)
 

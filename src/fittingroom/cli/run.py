@@ -32,6 +32,7 @@ def train(args: argparse.Namespace) -> int:
         FitOptions(
             folder=folder, data_dir=args.data_dir, resume=args.resume, loggers=tuple(args.loggers),
             progress_bar=not args.json and sys.stderr.isatty(), checkpoint_seconds=args.checkpoint_seconds,
+            plan=options.parse_plan(args.plan),
         ),
     )  # fmt: skip
     _print(args, {**row, "folder": str(folder)}, run_words(row, folder))
@@ -81,16 +82,19 @@ def _comparison(args: argparse.Namespace) -> Any:
         command=_command_line(args),
         data_dir=args.data_dir,
         checkpoint_seconds=args.checkpoint_seconds,
+        jobs=options.check_jobs(args.jobs),
+        plan=options.parse_plan(args.plan),
     )
 
 
 def _command_line(args: argparse.Namespace) -> list[str]:
     """The command that makes this comparison again, in one normal form."""
     words = ["fittingroom", "compare", "--preset", args.preset]
-    for name in ("epochs", "budget", "seeds", "out"):
+    for name in ("epochs", "budget", "seeds", "jobs", "out"):
         value = getattr(args, name)
         words += [] if value is None else [f"--{name}", f"{value:g}" if isinstance(value, float) else str(value)]
     words += [] if args.models == "vit,cnn,hybrid" else ["--models", args.models]
+    words += ["--plan", args.plan] if args.plan else []
     return words + [word for setting in args.settings for word in ("--set", setting)]
 
 

@@ -1,40 +1,96 @@
-"""Run one training in a process of its own: its memory is its own, and its end is not ours."""
+"""Trainings in processes of their own, several side by side: their memory is their own, and their end is not ours."""
 
 import multiprocessing
-from multiprocessing.connection import Connection
+import os
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from fittingroom.core.config import from_dict, to_dict
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.training.config import RunConfig
-from fittingroom.training.lightning_loop import Progress
 
 
-class RunFailedError(RuntimeError):
-    """A run that ended without a result; the message says why. The other runs go on."""
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """One training, or with `only_plan` the choice of its speed plan and the time of a step under it."""
+
+    config: RunConfig
+    folder: Path
+    data_dir: Path | None = None
+    checkpoint_seconds: float = 30.0
+    plan: Mapping[str, str] = field(default_factory=dict)
+    only_plan: bool = False
 
 
-def run_in_process(
-    config: RunConfig, folder: Path, *, data_dir: Path | None, progress: Progress, checkpoint_seconds: float
-) -> dict[str, Any]:
-    """`fit` in a child process, resuming what stands in `folder`; returns the ledger row. Raises RunFailedError."""
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """What happened to work `number`: `content` is (step, total, accuracy), the result, or why it failed."""
+
+    kind: Literal["starts", "progress", "finished", "failed"]
+    number: int
+    content: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Running:
+    number: int
+    core: int | None
+    process: Any
+
+
+def usable_cores() -> list[int]:
+    """The cores that this process may use, by number; empty where the system does not tell."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+
+
+def side_by_side(works: Sequence[Work], jobs: int) -> Iterator[Event]:
+    """Do all works in order, `jobs` at a time; where there are several, one whose plan has one thread gets a core of its own.
+
+    A work that fails, or is killed, is an event; the others go on. When the caller stops listening, all end: what they did
+    can be resumed.
+    """
+    cores: list[int | None] = [None] if jobs == 1 else [*usable_cores()[:jobs]]
+    free = cores + [None] * (jobs - len(cores))
+    waiting = deque(enumerate(works))
+    running: dict[Connection, _Running] = {}
+    try:
+        while waiting or running:
+            while waiting and free:
+                number, work = waiting.popleft()
+                connection, started = _start(number, work, free.pop(0))
+                running[connection] = started
+                yield Event(kind="starts", number=number)
+            for connection in wait(list(running)):
+                assert isinstance(connection, Connection)
+                event = _hear(connection, running[connection])
+                if event.kind in ("finished", "failed"):
+                    ended = running.pop(connection)
+                    ended.process.join()
+                    free.append(ended.core)
+                yield event
+    finally:
+        for left in running.values():
+            left.process.terminate()
+        for left in running.values():
+            left.process.join()
+
+
+def _start(number: int, work: Work, core: int | None) -> tuple[Connection, _Running]:
     context = _context()
     ours, theirs = context.Pipe(duplex=False)
-    work = (to_dict(config), folder, data_dir, checkpoint_seconds, theirs)
-    process = context.Process(target=_work, args=work, daemon=True)
+    pinned = core if work.plan.get("num_threads") == "1" else None
+    process = context.Process(target=_work, args=(_plain(work), pinned, theirs), daemon=True)
     process.start()
     theirs.close()
-    try:
-        return _listen(ours, progress)
-    except EOFError:
-        process.join()
-        raise RunFailedError(
-            f"its process ended with code {process.exitcode} (killed? out of memory?): run the command again to resume it"
-        ) from None
-    finally:
-        process.terminate()
-        process.join()
+    return ours, _Running(number=number, core=core, process=process)
+
+
+def _plain(work: Work) -> dict[str, Any]:
+    return {**vars(work), "config": to_dict(work.config), "plan": dict(work.plan)}
 
 
 def _context() -> Any:
@@ -46,31 +102,37 @@ def _context() -> Any:
     return context
 
 
-def _listen(connection: Connection, progress: Progress) -> dict[str, Any]:
-    while True:
-        kind, *content = connection.recv()
-        if kind == "progress":
-            progress(*content)
-        elif kind == "finished":
-            return content[0]
-        else:
-            raise RunFailedError(content[0])
+def _hear(connection: Connection, running: _Running) -> Event:
+    try:
+        kind, content = connection.recv()
+    except EOFError:
+        running.process.join()
+        kind, content = (
+            "failed",
+            (
+                f"its process ended with code {running.process.exitcode} (killed? out of memory?): "
+                "run the command again to resume it"
+            ),
+        )
+    return Event(kind=kind, number=running.number, content=content)
 
 
-def _work(
-    values: dict[str, Any], folder: Path, data_dir: Path | None, checkpoint_seconds: float, pipe: Connection
-) -> None:
+def _work(plain: dict[str, Any], core: int | None, pipe: Connection) -> None:
     """In the child. When the parent is gone the pipe breaks and this process ends; what it did can be resumed."""
-    from fittingroom.training.fit import FitOptions, fit
+    if core is not None:
+        os.sched_setaffinity(0, {core})
+    from fittingroom.training.fit import FitOptions, fit, plan_and_time
 
     def tell(step: int, total: int, accuracy: float | None) -> None:
-        pipe.send(("progress", step, total, accuracy))
+        pipe.send(("progress", (step, total, accuracy)))
 
+    config = from_dict(RunConfig, plain["config"])
     options = FitOptions(
-        folder=folder, data_dir=data_dir, resume=True, progress=tell, checkpoint_seconds=checkpoint_seconds
-    )
+        folder=plain["folder"], data_dir=plain["data_dir"], resume=True, progress=tell,
+        checkpoint_seconds=plain["checkpoint_seconds"], plan=plain["plan"],
+    )  # fmt: skip
     try:
-        pipe.send(("finished", fit(from_dict(RunConfig, values), options)))
+        pipe.send(("finished", plan_and_time(config, options) if plain["only_plan"] else fit(config, options)))
     except FittingRoomError as error:
         pipe.send(("failed", str(error)))
     except (BrokenPipeError, KeyboardInterrupt):

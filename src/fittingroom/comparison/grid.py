@@ -1,15 +1,17 @@
 """The grid of a comparison, models x seeds: run what is missing, skip what is finished, resume what is broken."""
 
+import json
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from fittingroom import __version__
-from fittingroom.comparison.executors import RunFailedError, run_in_process
+from fittingroom.comparison.executors import Work, side_by_side
 from fittingroom.comparison.pictures import write_pictures
+from fittingroom.comparison.planning import plan_grid
 from fittingroom.comparison.protocol import Budget, sentences
 from fittingroom.comparison.summary import summarise
 from fittingroom.core.config import config_hash
@@ -33,12 +35,18 @@ class Comparison:
     command: list[str]
     data_dir: Path | None = None
     checkpoint_seconds: float = 30.0
+    jobs: int | None = None
+    """Runs at a time; as many as pay off when absent."""
+    plan: Mapping[str, str] = field(default_factory=dict)
+    """Parts of the speed plan that are chosen by hand."""
 
 
 @dataclass(kw_only=True)
 class Watcher:
     """Who is told what happens; each does nothing unless given."""
 
+    plans: Callable[[], None] = field(default=lambda: None)
+    """Called when the speed plans are begun: some seconds a model, the first time on a machine."""
     starts: Callable[[int, RunConfig], None] = field(default=lambda number, config: None)
     steps: Callable[[int, int, int, float | None], None] = field(default=lambda number, step, total, accuracy: None)
     ends: Callable[[int, dict[str, Any]], None] = field(default=lambda number, row: None)
@@ -52,11 +60,11 @@ def run_comparison(comparison: Comparison, watcher: Watcher) -> dict[str, Any]:
     configs = [resolve(config) for config in comparison.configs]
     _check_folder(comparison.folder, configs)
     splits = load_splits(configs[0].seed, train_images=configs[0].train_images, data_dir=comparison.data_dir)
-    record = _record(comparison, configs, splits)
-    for number, config in enumerate(configs):
-        watcher.starts(number, config)
-        row = _run(comparison, config, lambda *told, number=number: watcher.steps(number, *told))
-        record["runs"].append(row | {"folder": _run_folder(config)})
+    record = _record(comparison, configs, splits, watcher)
+    rows: dict[int, dict[str, Any]] = {}
+    for number, row in _run_all(comparison, configs, record, watcher):
+        rows[number] = row | {"folder": _run_folder(configs[number])}
+        record["runs"] = [rows[number] for number in sorted(rows)]
         write_json(comparison.folder / "comparison.json", record)
         watcher.ends(number, row)
     record["environment"] = _environment(comparison.folder, record["runs"])
@@ -82,26 +90,55 @@ def _check_folder(folder: Path, configs: list[RunConfig]) -> None:
             )
 
 
-def _run(comparison: Comparison, config: RunConfig, progress: Callable[..., None]) -> dict[str, Any]:
-    folder = comparison.folder / _run_folder(config)
-    state = read_state(folder)
-    if state["status"] == "finished":
-        return ledger_row(state)
-    try:
-        return run_in_process(
-            config,
-            folder,
+def _run_all(
+    comparison: Comparison, configs: Sequence[RunConfig], record: dict[str, Any], watcher: Watcher
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The number and the ledger row of each run as it ends: first those that were finished before."""
+    states = [read_state(comparison.folder / _run_folder(config)) for config in configs]
+    missing = [number for number, state in enumerate(states) if state["status"] != "finished"]
+    for number in sorted(set(range(len(configs))) - set(missing)):
+        watcher.starts(number, configs[number])
+        yield number, ledger_row(states[number])
+    works = [
+        Work(
+            config=configs[number],
+            folder=comparison.folder / _run_folder(configs[number]),
             data_dir=comparison.data_dir,
-            progress=progress,
             checkpoint_seconds=comparison.checkpoint_seconds,
+            plan={key: json.dumps(value) for key, value in record["plans"][configs[number].model].items()},
         )
-    except RunFailedError as error:
-        identity = {"run": config.run, "model": config.model, "seed": config.seed, "config_hash": config_hash(config)}
-        return identity | {"status": "failed", "error": str(error)}
+        for number in missing
+    ]
+    for event in side_by_side(works, record["jobs"]):
+        number = missing[event.number]
+        if event.kind == "starts":
+            watcher.starts(number, configs[number])
+        elif event.kind == "progress":
+            watcher.steps(number, *event.content)
+        else:
+            yield number, event.content if event.kind == "finished" else _failed(configs[number], event.content)
 
 
-def _record(comparison: Comparison, configs: list[RunConfig], splits: Splits) -> dict[str, Any]:
+def _failed(config: RunConfig, error: str) -> dict[str, Any]:
+    identity = {"run": config.run, "model": config.model, "seed": config.seed, "config_hash": config_hash(config)}
+    return identity | {"status": "failed", "error": error}
+
+
+def _plans(comparison: Comparison, configs: Sequence[RunConfig], watcher: Watcher) -> tuple[int, dict[str, Any]]:
+    """As they were when this comparison was begun, so that all of its runs have the same; else measured now."""
+    place = comparison.folder / "plan.json"
+    before: dict[str, Any] = read_json(place) if place.exists() else {"jobs": None, "plans": {}}
+    if {config.model for config in configs} <= set(before["plans"]):
+        return comparison.jobs or before["jobs"], before["plans"]
+    watcher.plans()
+    jobs, plans = plan_grid(configs, jobs=comparison.jobs, fixed=comparison.plan, data_dir=comparison.data_dir)
+    write_json(place, {"jobs": jobs, "plans": plans})
+    return jobs, plans
+
+
+def _record(comparison: Comparison, configs: list[RunConfig], splits: Splits, watcher: Watcher) -> dict[str, Any]:
     """comparison.json before the first run."""
+    jobs, plans = _plans(comparison, configs, watcher)
     seeds = sorted({config.seed for config in configs})
     spec = splits.spec
     sizes = {"num_train": len(splits.train), "num_val": len(splits.val), "num_test": spec.num_test}
@@ -115,8 +152,10 @@ def _record(comparison: Comparison, configs: list[RunConfig], splits: Splits) ->
         "data": {"name": spec.name, "class_names": list(spec.class_names), **sizes},
         "seeds": seeds,
         "models": [_describe(by_model[name], splits) for name in MODELS if name in by_model],
+        "jobs": jobs,
+        "plans": plans,
         "runs": [],
-        "protocol": sentences(comparison.budget, seeds, **sizes),
+        "protocol": sentences(comparison.budget, seeds, jobs, **sizes),
         "environment": {},
     }
 
@@ -141,4 +180,5 @@ def _environment(folder: Path, runs: list[dict[str, Any]]) -> dict[str, str]:
         return {}
     found = read_json(folder / finished[0]["folder"] / "environment.json")
     plan = found.pop("plan")
+    found.pop("probe")
     return {key: str(value) for key, value in {**found, **plan}.items() if value is not None}

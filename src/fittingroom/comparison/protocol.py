@@ -67,7 +67,7 @@ def check_seeds(count: int) -> list[int]:
     return list(range(count))
 
 
-def sentences(budget: Budget, seeds: list[int], num_train: int, num_val: int, num_test: int) -> list[str]:
+def sentences(budget: Budget, seeds: list[int], jobs: int, *, num_train: int, num_val: int, num_test: int) -> list[str]:
     """The protocol in plain words, for the report."""
     length = (
         "the whole learning-rate schedule is fitted to that length."
@@ -75,6 +75,7 @@ def sentences(budget: Budget, seeds: list[int], num_train: int, num_val: int, nu
         else "the steps that fit are measured in a run's first seconds, some time is kept in reserve, and the whole "
         "learning-rate schedule is fitted to them; the seconds that were used stand in the table."
     )
+    side = "one after another" if jobs == 1 else f"{jobs} at a time, each on a processor core of its own,"
     paired = "1 seed" if len(seeds) == 1 else f"{len(seeds)} seeds, paired"
     return [
         f"Every model is trained from scratch with {budget.text}: {length}",
@@ -84,7 +85,7 @@ def sentences(budget: Budget, seeds: list[int], num_train: int, num_val: int, nu
         "Recipes were chosen on validation images, none on test images; docs/results.md lists every trial of each family.",
         f"The {num_test:,} test images are read once by each run, after its last epoch; no earlier epoch is picked, no early "
         "stopping, no test-time augmentation.",
-        "Runs are made one after another in a fair order: the models take turns at being first.",
+        f"Runs are made {side} in a fair order: the models take turns at being first.",
         "Intervals are 95 %, over seeds and test images together; those of differences hold for all pairs at once "
         "(Bonferroni), and p-values are Holm's.",
         "Training seconds count from the start of a run to its last step, validation on the way included, final evaluation not.",

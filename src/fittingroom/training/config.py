@@ -10,9 +10,6 @@ from fittingroom.models import MODELS, resolve_config
 from fittingroom.training.optim import OptimConfig
 from fittingroom.training.schedule import ScheduleConfig
 
-Precision = Literal["auto", "fp32", "bf16"]
-Accelerator = Literal["auto", "cpu", "gpu", "mps"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:
@@ -48,10 +45,6 @@ class RunConfig:
     """What moves the weights."""
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     """Learning rate over the run."""
-    precision: Precision = "auto"
-    """auto is bf16 where the processor is fast at it, else fp32."""
-    accelerator: Accelerator = "auto"
-    """auto takes a GPU or MPS where there is one, else the CPU."""
 
     def __post_init__(self) -> None:
         check_seed(self.seed)

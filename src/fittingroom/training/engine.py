@@ -1,102 +1,151 @@
-"""Which device, precision and memory layout a run takes: chosen by what the machine says of itself."""
+"""The engine: chooses a run's speed plan by measuring it on this machine, once, and sets the process up for speed."""
 
-import platform
-import resource
-import subprocess
+import ctypes
+import hashlib
+import json
 import sys
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
-from fittingroom import __version__
+from fittingroom.core.config import from_dict
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.rundir import cache_folder, read_json, write_json
+from fittingroom.data.batches import TrainBatches
+from fittingroom.models import build_model
+from fittingroom.models.cost import num_macs
 from fittingroom.training.config import RunConfig
+from fittingroom.training.environment import processor
+from fittingroom.training.pace import total_steps_for
+from fittingroom.training.plan import Plan, first_guess, with_fixed
+from fittingroom.training.probe import Timing, probe, probe_compile
+
+PROBE_FROM_SECONDS = 45.0  # a run whose length is given in seconds is probed from here on
+PROBE_FROM_FLOPS = 5e12  # a run whose length is given in epochs: half a minute at 150 Gflop/s
+COMPILE_FROM_SECONDS = 600.0  # compiling costs half a minute: not even tried where it could not come back
+
+Fixed = Mapping[str, str]
+"""Parts of a plan that the user has chosen: field of Plan -> its value as text."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """How the arithmetic is done. It changes speed and the last digits, never the method."""
+def choose_plan(config: RunConfig, batches: TrainBatches, fixed: Fixed) -> tuple[Plan, list[dict[str, Any]]]:
+    """The plan of a run, and the table of timings behind it: measured, or as measured before for the same work here.
 
-    device: Literal["cpu", "cuda", "mps"]
-    precision: Literal["fp32", "bf16"]
-    channels_last: bool
-    num_threads: int
-
-
-def make_plan(config: RunConfig) -> Plan:
-    """bf16 where the processor multiplies it natively; channels-last for convolutions, which is their fast layout on a CPU."""
-    device = _device(config.accelerator)
-    fast = {"cpu": _cpu_has_fast_bf16(), "cuda": device == "cuda" and torch.cuda.is_bf16_supported(), "mps": False}[
-        device
-    ]
-    precision = config.precision if config.precision != "auto" else ("bf16" if fast else "fp32")
-    return Plan(
-        device=device,
-        precision=precision,
-        channels_last=config.family != "vit" and device != "mps",
-        num_threads=torch.get_num_threads(),
-    )
+    A run of under half a minute takes the first guess: a probe would cost more than it brings. Raises FittingRoomError for
+    a part of a plan that does not exist.
+    """
+    guess = with_fixed(first_guess(config), fixed)
+    if len(fixed) == len(asdict(guess)) or not _is_long(config, batches):
+        return guess, []
+    place = cache_folder("plans") / f"{_key(config, batches, guess, fixed)}.json"
+    found = _cached(place)
+    if found is None:
+        plan, table = probe(config, batches, guess, frozenset(fixed))
+        found = {"plan": asdict(plan), "table": [timing.to_dict() for timing in table], "compile": None}
+        _keep(place, found)
+    plan = from_dict(Plan, found["plan"], "plan")
+    if "compile" in fixed or plan.device == "mps":
+        return plan, found["table"]
+    return _with_compile(config, batches, plan, found, place)
 
 
-def _device(accelerator: str) -> Literal["cpu", "cuda", "mps"]:
-    has_gpu, has_mps = torch.cuda.is_available(), torch.backends.mps.is_available()
-    if (accelerator == "gpu" and not has_gpu) or (accelerator == "mps" and not has_mps):
-        raise FittingRoomError(f"accelerator '{accelerator}' is not on this machine: choose auto or cpu")
-    if accelerator == "gpu" or (accelerator == "auto" and has_gpu):
-        return "cuda"
-    return "mps" if accelerator == "mps" or (accelerator == "auto" and has_mps) else "cpu"
+def step_seconds(plan: Plan, table: list[dict[str, Any]]) -> float | None:
+    """Seconds of a training step under `plan`, as the table has them; None where nothing was timed."""
+    rows = [row["step_seconds"] for row in table if row["plan"] == asdict(plan)]
+    # The plan that no challenger beat stands in no line of its own: the first line was measured against it.
+    return min(rows) if rows else (table[0]["step_seconds"] * table[0]["speedup"] if table else None)
 
 
-def _cpu_has_fast_bf16() -> bool:
-    # Without these instructions bf16 is emulated: 2 to 90 times slower than fp32 (pytorch#86270, #118499).
-    return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
+def _with_compile(
+    config: RunConfig, batches: TrainBatches, plan: Plan, found: dict[str, Any], place: Path
+) -> tuple[Plan, list[dict[str, Any]]]:
+    """Compile where what it saves over the whole run is more than what it costs; ask once a machine."""
+    eager_seconds = step_seconds(plan, found["table"])
+    steps = _num_steps(config, batches, eager_seconds)
+    if eager_seconds is None or steps * eager_seconds < COMPILE_FROM_SECONDS:
+        return plan, found["table"]
+    if found["compile"] is None:
+        found["compile"] = _try_compile(config, batches, plan)
+        _keep(place, found)
+    row = found["compile"]
+    table = [*found["table"], row]
+    saved = steps * row["step_seconds"] * (row["speedup"] - 1)
+    return (replace(plan, compile=True) if row["agrees"] and saved > row["first_step_seconds"] else plan), table
 
 
-def describe_environment(plan: Plan) -> dict[str, Any]:
-    """What `environment.json` holds: enough to explain a difference between two machines."""
-    packages = ("torch", "lightning", "numpy", "scipy", "safetensors")
-    return {
-        "fittingroom": __version__,
-        "commit": _commit(),
-        "python": platform.python_version(),
-        **{name: version(name) for name in packages},
-        "platform": platform.platform(),
-        "processor": _processor(),
-        "instructions": torch.backends.cpu.get_cpu_capability(),
-        "plan": asdict(plan),
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+def _try_compile(config: RunConfig, batches: TrainBatches, plan: Plan) -> dict[str, Any]:
+    try:
+        return probe_compile(config, batches, plan).to_dict()
+    except Exception as error:  # torch.compile raises whatever the compiler chain raises: all of it means "not here"
+        first = str(error).splitlines()[0][:120]
+        print(f"notice: torch.compile does not work here ({first}): training goes on eagerly", file=sys.stderr)
+        none = Timing(part="compile", plan=plan, step_seconds=0.0, speedup=0.0, agrees=False, first_step_seconds=0.0)
+        return {**none.to_dict(), "error": first}
+
+
+def _num_steps(config: RunConfig, batches: TrainBatches, seconds: float | None) -> int:
+    if config.epochs is not None:
+        return total_steps_for(config.epochs, batches.steps_per_epoch)
+    assert config.budget_seconds is not None
+    return int(config.budget_seconds / seconds) if seconds else 0
+
+
+def _is_long(config: RunConfig, batches: TrainBatches) -> bool:
+    if config.epochs is None:
+        assert config.budget_seconds is not None
+        return config.budget_seconds >= PROBE_FROM_SECONDS
+    spec = batches.spec
+    macs = num_macs(build_model(config.model, config.model_config), (spec.channels, spec.height, spec.width))
+    steps = total_steps_for(config.epochs, batches.steps_per_epoch)
+    return 6 * macs * steps * config.batch_size >= PROBE_FROM_FLOPS  # two flops each, forward once, backward twice
+
+
+def _key(config: RunConfig, batches: TrainBatches, guess: Plan, fixed: Fixed) -> str:
+    """Names the machine, the versions and the work of one step; what does not change a step's time is not in it."""
+    parts = {
+        "machine": [processor(), torch.__version__, torch.backends.cpu.get_cpu_capability()],
+        "guess": asdict(guess),
+        "fixed": sorted(fixed),
+        "model": [config.model, config.model_config],
+        "step": [config.batch_size, config.optim.name, config.ema_decay > 0, list(batches.train.images.shape[1:])],
     }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _commit() -> str | None:
-    here = Path(__file__).parents[1]  # the whole package: "+changes" where any of its files differs from the commit
+def _cached(place: Path) -> dict[str, Any] | None:
+    """A plan that was measured before; one that cannot be read is measured again."""
     try:
-        found = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, timeout=5)
-        dirty = subprocess.run(
-            ["git", "status", "--porcelain", "--", "."], cwd=here, capture_output=True, text=True, timeout=5
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        return read_json(place) if place.exists() else None
+    except FittingRoomError:
         return None
-    return found.stdout.strip() + ("+changes" if dirty.stdout.strip() else "") if found.returncode == 0 else None
 
 
-def _processor() -> str:
-    """The processor's name, with its number of cores that this process may use."""
+def _keep(place: Path, found: dict[str, Any]) -> None:
+    """Write the cache, where that is possible; a full or read-only disk costs a probe each time, not the run."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        name = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        name = platform.processor() or platform.machine()
-    return f"{name}, {torch.get_num_threads()} threads"
+        write_json(place, found)
+    except FittingRoomError as error:
+        print(f"notice: {error}; the plan is measured again next time", file=sys.stderr)
 
 
-def peak_memory_bytes(plan: Plan) -> int:
-    """Largest memory so far: of the graphics card where one is used, else of this process."""
-    if plan.device == "cuda":
-        return torch.cuda.max_memory_allocated()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+def set_up_process(plan: Plan) -> None:
+    """Threads, and memory that stays with the process. Call it before training."""
+    torch.set_num_threads(plan.num_threads)
+    # Uninitialised memory is filled with NaN in deterministic mode, to catch reads of it: a pass over every new tensor.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]
+    _keep_freed_memory()
+
+
+def _keep_freed_memory() -> None:
+    """Tell glibc not to give large blocks back: each step would ask for the same again, and touch every page anew."""
+    trim_threshold, top_pad, mmap_max = -1, -2, -4  # malloc.h
+    if not sys.platform.startswith("linux"):
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
+    if mallopt is not None:
+        mallopt(mmap_max, 0)
+        mallopt(trim_threshold, 2**31 - 1)
+        mallopt(top_pad, 64 << 20)

@@ -2,22 +2,25 @@
 
 import shutil
 import time
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from fittingroom.core.config import config_hash, to_dict
+from fittingroom.core.config import config_hash, from_dict, to_dict
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.randomness import seeded
-from fittingroom.core.rundir import make_folder, read_state, write_json
+from fittingroom.core.rundir import make_folder, read_json, read_state, write_json
 from fittingroom.data.batches import TrainBatches
 from fittingroom.data.load import Splits, load_splits
 from fittingroom.models import build_model, resolve_config
 from fittingroom.models.cost import num_macs, num_params
 from fittingroom.training import pace
 from fittingroom.training.config import RunConfig
-from fittingroom.training.engine import describe_environment, make_plan
+from fittingroom.training.engine import Fixed, choose_plan, set_up_process, step_seconds
+from fittingroom.training.environment import describe_environment
 from fittingroom.training.lightning_loop import Progress, train
+from fittingroom.training.plan import Plan, check_device, differences, with_fixed
+from fittingroom.training.probe import new_trial
 from fittingroom.training.results import ledger_row, write_results
 from fittingroom.training.task import ClassificationTask
 
@@ -33,6 +36,10 @@ class FitOptions:
     progress_bar: bool = False
     progress: Progress | None = None
     checkpoint_seconds: float = 30.0
+    plan: Fixed = field(default_factory=dict)
+    """Parts of the speed plan that are chosen by hand; the others are measured."""
+    open_test: bool = True
+    """Score the test split at the end; a trial of a search leaves it sealed."""
 
 
 def fit(config: RunConfig, options: FitOptions) -> dict[str, Any]:
@@ -90,14 +97,43 @@ def make_batches(config: RunConfig, splits: Splits) -> TrainBatches:
     )
 
 
+def make_plan(config: RunConfig, batches: TrainBatches, options: FitOptions) -> Plan:
+    """The plan of the run, written to environment.json. A run that is resumed keeps the plan with which it began.
+
+    Raises FittingRoomError where `options.plan` wants another one of it.
+    """
+    place = options.folder / "environment.json"
+    if not (options.resume and place.exists()):
+        plan, table = choose_plan(config, batches, options.plan)
+        write_json(place, describe_environment(plan, table))
+        return plan
+    plan = from_dict(Plan, read_json(place)["plan"], f"{place}: plan")
+    changed = differences(with_fixed(plan, options.plan), plan)
+    if changed:
+        wanted = ", ".join(f"{key}={value}" for key, value in changed.items())
+        raise FittingRoomError(
+            f"{options.folder} was begun with another plan than {wanted}: leave --plan away to go on, or delete the folder"
+        )
+    check_device(plan.device)
+    return plan
+
+
+def plan_and_time(config: RunConfig, options: FitOptions) -> tuple[dict[str, Any], float | None]:
+    """The plan that `fit` would take, and the seconds of a step under it, None where nothing was timed; nothing is written."""
+    config = resolve(config)
+    splits = load_splits(config.seed, train_images=config.train_images, data_dir=options.data_dir)
+    plan, table = choose_plan(config, make_batches(config, splits), options.plan)
+    return asdict(plan), step_seconds(plan, table)
+
+
 def _train_and_evaluate(
     config: RunConfig, options: FitOptions, splits: Splits, state: dict[str, Any], began: float
 ) -> dict[str, Any]:
-    plan = make_plan(config)
-    write_json(options.folder / "environment.json", describe_environment(plan))
+    spec, batches = splits.spec, make_batches(config, splits)
+    plan = make_plan(config, batches, options)
+    set_up_process(plan)
     with seeded(config.seed, "init"):
         model = build_model(config.model, config.model_config)
-    spec, batches = splits.spec, make_batches(config, splits)
     state |= {"num_params": num_params(model), "num_macs": num_macs(model, (spec.channels, spec.height, spec.width))}
     task = ClassificationTask(model, config, plan, began=began)
     task.total_steps = state["total_steps"] = state.get("total_steps") or _total_steps(task, batches, splits, began)
@@ -113,7 +149,7 @@ def _train_and_evaluate(
         progress=options.progress,
         checkpoint_seconds=options.checkpoint_seconds,
     )
-    state = write_results(task, batches, splits, options.folder, state, metrics)
+    state = write_results(task, batches, splits, options.folder, state, metrics, open_test=options.open_test)
     shutil.rmtree(options.folder / "checkpoints", ignore_errors=True)
     return ledger_row(state)
 
@@ -124,7 +160,7 @@ def _total_steps(task: ClassificationTask, batches: TrainBatches, splits: Splits
     if config.epochs is not None:
         return pace.total_steps_for(config.epochs, batches.steps_per_epoch)
     assert config.budget_seconds is not None
-    step_seconds = pace.measure_step(task, batches)
+    seconds = pace.measure_step(new_trial(config, batches, task.plan))
     seconds_per_image = pace.measure_evaluation(task, batches)
     left = config.budget_seconds - (time.perf_counter() - began)
-    return pace.steps_in_budget(left, step_seconds, seconds_per_image, batches.steps_per_epoch, len(splits.val))
+    return pace.steps_in_budget(left, seconds, seconds_per_image, batches.steps_per_epoch, len(splits.val))

@@ -2,9 +2,9 @@
 
 Muon: "Muon: An optimizer for hidden layers in neural networks" (Jordan et al. 2024). The momentum of each weight matrix is
 replaced by the nearest (semi-)orthogonal matrix, by five Newton-Schulz steps. Why not `torch.optim.Muon`: it takes 2-D
-parameters only (a convolution's filters are a matrix too: outputs x inputs*height*width), it rounds to bfloat16, which is
-slow on a CPU that has none, and it would treat the fused `qkv` as one matrix where the paper means three.
-On a plain matrix and in float32 ours is torch's (tested).
+parameters only (a convolution's filters are a matrix too: outputs x inputs*height*width), it always rounds to bfloat16, which
+is slow on a CPU that has none, and it would treat the fused `qkv` as one matrix where the paper means three.
+On a plain matrix ours is torch's, in float32 and in bfloat16 (tested).
 """
 
 from collections.abc import Callable, Iterable
@@ -65,9 +65,11 @@ def orthogonalise(
 class MuonAdamW(Optimizer):
     """Parameter groups marked `method: muon` are orthogonalised; those marked `adamw` follow Adam with decoupled decay."""
 
-    def __init__(self, groups: Iterable[dict[str, Any]], config: OptimConfig) -> None:
+    def __init__(
+        self, groups: Iterable[dict[str, Any]], config: OptimConfig, muon_dtype: torch.dtype = torch.float32
+    ) -> None:
         super().__init__(groups, {"lr": config.lr, "weight_decay": 0.0, "method": "adamw", "num_blocks": 1})
-        self.config = config
+        self.config, self.muon_dtype = config, muon_dtype
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
@@ -86,7 +88,7 @@ class MuonAdamW(Optimizer):
         rows = params[0].shape[0] // group["num_blocks"]
         stacked = torch.stack(updates).reshape(len(params) * group["num_blocks"], rows, -1)
         scale = 0.2 * max(stacked.shape[-2:]) ** 0.5  # update of root-mean-square 0.2, AdamW's (arXiv 2502.16982)
-        steps = orthogonalise(stacked).reshape(len(params), *params[0].shape)
+        steps = orthogonalise(stacked.to(self.muon_dtype)).to(stacked.dtype).reshape(len(params), *params[0].shape)
         for param, step in zip(params, steps, strict=True):
             param.mul_(1 - group["lr"] * group["weight_decay"]).add_(step, alpha=-group["lr"] * scale)
 
@@ -113,8 +115,11 @@ class MuonAdamW(Optimizer):
             param.addcdiv_(mean, denominator, value=-group["lr"] / (1 - beta1 ** state["step"]))
 
 
-def build_optimizer(model: nn.Module, config: OptimConfig) -> MuonAdamW:
-    """Hidden matrices and filters to Muon (grouped by shape), all else to AdamW; vectors and embeddings do not decay."""
+def build_optimizer(model: nn.Module, config: OptimConfig, muon_dtype: torch.dtype = torch.float32) -> MuonAdamW:
+    """Hidden matrices and filters to Muon (grouped by shape), all else to AdamW; vectors and embeddings do not decay.
+
+    `muon_dtype` is what the Newton-Schulz steps are computed in: bfloat16 suffices them (Jordan et al. 2024).
+    """
     muon: dict[tuple[Any, ...], list[nn.Parameter]] = {}
     decayed, free = [], []
     for name, param in model.named_parameters():
@@ -140,7 +145,7 @@ def build_optimizer(model: nn.Module, config: OptimConfig) -> MuonAdamW:
                 "weight_decay": config.weight_decay,
             }
         )
-    return MuonAdamW([group for group in groups if group["params"]], config)
+    return MuonAdamW([group for group in groups if group["params"]], config, muon_dtype)
 
 
 def is_hidden_matrix(name: str, param: Tensor) -> bool:

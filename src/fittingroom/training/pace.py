@@ -1,6 +1,5 @@
 """A wall-clock budget as a number of steps: measured once at the start, then fixed, so that a resumed run knows its end."""
 
-import copy
 import math
 import statistics
 import time
@@ -9,6 +8,7 @@ import torch
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.data.batches import TrainBatches, normalise
+from fittingroom.training.probe import Trial
 from fittingroom.training.task import ClassificationTask
 
 RESERVE = 0.15  # share of a budget kept for what a short measurement does not see: checkpoints, logs, a machine that others use
@@ -46,35 +46,12 @@ def steps_in_budget(
     return steps
 
 
-def measure_step(task: ClassificationTask, batches: TrainBatches) -> float:
-    """Median seconds of a training step on a copy of the model, with the run's own optimizer; the first two do not count."""
-    trial = ClassificationTask(copy.deepcopy(task.model), task.run_config, task.plan, total_steps=1)
-    trial.to(task.plan.device)
-    optimizer = trial.configure_optimizers()["optimizer"]  # type: ignore[index]
-    seconds: list[float] = []
+def measure_step(trial: Trial) -> float:
+    """Median seconds of a training step, with what Lightning adds to it; the first two do not count."""
     end = time.perf_counter() + PROBE_SECONDS
-    for images, targets in batches.from_step(0):
-        start = time.perf_counter()
-        _step(trial, optimizer, images.to(task.plan.device), targets.to(task.plan.device))
-        seconds.append(time.perf_counter() - start)
-        if len(seconds) >= 5 and time.perf_counter() > end:
-            return statistics.median(seconds[2:]) + LOOP_SECONDS
-    raise AssertionError("the batches of a run never end")
-
-
-def _step(
-    trial: ClassificationTask, optimizer: torch.optim.Optimizer, images: torch.Tensor, targets: torch.Tensor
-) -> None:
-    with torch.autocast(trial.plan.device, torch.bfloat16, enabled=trial.plan.precision == "bf16"):
-        if trial.plan.channels_last:
-            images = images.contiguous(memory_format=torch.channels_last)
-        loss = torch.nn.functional.cross_entropy(trial.model(images).float(), targets)
-    loss.backward()
-    optimizer.step()
-    optimizer.zero_grad()
-    if trial.average is not None:
-        trial.average.update_parameters(trial.model)
-    loss.item()  # waits for a device that computes on its own time
+    while len(trial.seconds) < 5 or time.perf_counter() < end:
+        trial.step()
+    return statistics.median(trial.seconds[2:]) + LOOP_SECONDS
 
 
 def measure_evaluation(task: ClassificationTask, batches: TrainBatches) -> float:

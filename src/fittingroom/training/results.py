@@ -14,7 +14,7 @@ from fittingroom.data.spec import ImageSet
 from fittingroom.evaluation.metrics import accuracy, negative_log_likelihood
 from fittingroom.evaluation.predict import predict
 from fittingroom.evaluation.score import log_test_read
-from fittingroom.training.engine import peak_memory_bytes
+from fittingroom.training.environment import peak_memory_bytes
 from fittingroom.training.metrics_file import MetricsFile
 from fittingroom.training.task import ClassificationTask
 
@@ -36,8 +36,13 @@ def write_results(
     folder: Path,
     state: dict[str, Any],
     metrics: MetricsFile,
+    *,
+    open_test: bool = True,
 ) -> dict[str, Any]:
-    """Evaluate the final weights on validation and, once, on test; write everything; the state that says `finished`."""
+    """Evaluate the final weights on validation and, once, on test; write everything; the state that says `finished`.
+
+    Without `open_test` the test split stays sealed: the state has no test accuracy, predictions.npz none of its arrays.
+    """
     steps = task.global_step
     state |= {
         "step": steps,
@@ -47,21 +52,20 @@ def write_results(
         "images_per_second": round(steps * batches.batch_size / task.step_seconds, 1),
     }
     task.eval()
-    val_probs = _probabilities(task, splits.val, splits)
+    scored = {"val": (splits.val, _probabilities(task, splits.val, splits))}
     write_json(folder / "state.json", state)
-    test = splits.open_test(lambda why: log_test_read(folder, why), "final epoch")
-    test_probs = _probabilities(task, test, splits)
-    _write_predictions(folder, splits.val, val_probs, test, test_probs)
+    if open_test:
+        test = splits.open_test(lambda why: log_test_read(folder, why), "final epoch")
+        scored["test"] = (test, _probabilities(task, test, splits))
+    _write_predictions(folder, scored)
     weights = {name: tensor.contiguous().cpu() for name, tensor in task.final_model.state_dict().items()}
     write_atomic(folder / "model.safetensors", lambda file: file.write(save(weights)))
-    val_labels = splits.val.labels.numpy()
     state = read_state(folder) | {
-        "val_accuracy": accuracy(val_probs, val_labels),
-        "test_accuracy": accuracy(test_probs, test.labels.numpy()),
+        **{f"{split}_accuracy": accuracy(probs, images.labels.numpy()) for split, (images, probs) in scored.items()},
         "peak_memory_bytes": peak_memory_bytes(task.plan),
         "status": "finished",
     }
-    val_loss = negative_log_likelihood(val_probs, val_labels)
+    val_loss = negative_log_likelihood(scored["val"][1], splits.val.labels.numpy())
     metrics.add(steps, state["train_seconds"], val_accuracy=state["val_accuracy"], val_loss=val_loss)
     write_json(folder / "state.json", state)
     return state
@@ -74,15 +78,10 @@ def _probabilities(task: ClassificationTask, images: ImageSet, splits: Splits) -
         return predict(lambda batch: task(batch.to(device)), eval_batches(images, splits.spec))
 
 
-def _write_predictions(
-    folder: Path, val: ImageSet, val_probs: np.ndarray, test: ImageSet, test_probs: np.ndarray
-) -> None:
-    arrays = {
-        "val_probs": val_probs.astype(np.float16),
-        "val_labels": val.labels.numpy().astype(np.uint8),
-        "val_index": val.index.numpy().astype(np.int32),
-        "test_probs": test_probs.astype(np.float16),
-        "test_labels": test.labels.numpy().astype(np.uint8),
-        "test_index": test.index.numpy().astype(np.int32),
-    }
+def _write_predictions(folder: Path, scored: dict[str, tuple[ImageSet, np.ndarray]]) -> None:
+    arrays = {}
+    for split, (images, probs) in scored.items():
+        arrays[f"{split}_probs"] = probs.astype(np.float16)
+        arrays[f"{split}_labels"] = images.labels.numpy().astype(np.uint8)
+        arrays[f"{split}_index"] = images.index.numpy().astype(np.int32)
     write_atomic(folder / "predictions.npz", lambda file: np.savez_compressed(file, **arrays))

@@ -14,9 +14,10 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.randomness import seed_global
+from fittingroom.models.layers.attention import AttentionCore
 from fittingroom.training.config import RunConfig
-from fittingroom.training.engine import Plan
 from fittingroom.training.optim import build_optimizer
+from fittingroom.training.plan import Plan
 from fittingroom.training.schedule import lr_factor
 
 
@@ -29,7 +30,12 @@ class ClassificationTask(pl.LightningModule):
         super().__init__()
         if plan.channels_last:
             model = model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        for module in model.modules():
+            if isinstance(module, AttentionCore) and module.path == "auto":
+                module.path = plan.attention
         self.model = model
+        # In a tuple, where Lightning does not look for modules: weights keep their names, with no `_orig_mod.` before them.
+        self._trained = (torch.compile(model, dynamic=False) if plan.compile else model,)
         self.run_config, self.plan, self.total_steps = config, plan, total_steps
         self.average = (
             AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay), use_buffers=True)
@@ -52,8 +58,15 @@ class ClassificationTask(pl.LightningModule):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits of the final model for normalised images."""
+        return self.final_model(self._laid_out(images))
+
+    def training_logits(self, images: Tensor) -> Tensor:
+        """Logits of the model that is trained, compiled if the plan says so."""
+        return self._trained[0](self._laid_out(images))
+
+    def _laid_out(self, images: Tensor) -> Tensor:
         layout = torch.channels_last if self.plan.channels_last else torch.contiguous_format
-        return self.final_model(images.contiguous(memory_format=layout))
+        return images.contiguous(memory_format=layout)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Dropout and stochastic depth of this step are a function of (seed, step)."""
@@ -63,9 +76,7 @@ class ClassificationTask(pl.LightningModule):
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Loss of one batch. A loss that is not finite ends the run."""
         images, targets = batch
-        if self.plan.channels_last:
-            images = images.contiguous(memory_format=torch.channels_last)
-        loss = F.cross_entropy(self.model(images).float(), targets)
+        loss = F.cross_entropy(self.training_logits(images).float(), targets)
         if not torch.isfinite(loss):
             raise FittingRoomError(self._divergence(loss.item()))
         self.log("train_loss", loss)
@@ -102,7 +113,9 @@ class ClassificationTask(pl.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """One optimizer, one schedule, a step at a time."""
-        optimizer = build_optimizer(self.model, self.run_config.optim)
+        optimizer = build_optimizer(
+            self.model, self.run_config.optim, torch.bfloat16 if self.plan.precision == "bf16" else torch.float32
+        )
         schedule = LambdaLR(optimizer, lambda step: lr_factor(step, self.total_steps, self.run_config.schedule))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 

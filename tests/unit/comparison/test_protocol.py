@@ -49,18 +49,19 @@ def test_a_budget_in_words(budget: Budget, text: str, slug: str) -> None:
 
 
 def test_the_protocol_states_sizes_and_seeds() -> None:
-    text = " ".join(sentences(Budget(epochs=5), [0, 1], 55_000, 5_000, 10_000))
+    text = " ".join(sentences(Budget(epochs=5), [0, 1], 2, num_train=55_000, num_val=5_000, num_test=10_000))
     for words in (
         "5 epochs each",
         "2 seeds, paired",
         "55,000 training",
         "5,000 validation",
         "10,000 test images are read once",
+        "Runs are made 2 at a time, each on a processor core of its own,",
     ):
         assert words in text
 
 
 @pytest.mark.parametrize(("budget", "measured"), [(Budget(epochs=5), False), (Budget(seconds=58), True)])
 def test_a_budget_in_seconds_says_that_its_steps_are_measured(budget: Budget, measured: bool) -> None:
-    first = sentences(budget, [0, 1], 55_000, 5_000, 10_000)[0]
+    first = sentences(budget, [0, 1], 1, num_train=55_000, num_val=5_000, num_test=10_000)[0]
     assert ("the steps that fit are measured" in first) == measured

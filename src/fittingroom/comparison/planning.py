@@ -1,0 +1,82 @@
+"""How a grid is run: how many runs side by side, and each model's speed plan, the same for all its seeds."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fittingroom.comparison.executors import Work, side_by_side, usable_cores
+from fittingroom.core.errors import FittingRoomError
+from fittingroom.training.config import RunConfig
+
+MEMORY_A_RUN = 2 * 1024**3  # bytes; a run of the shipped models takes about one gigabyte
+
+Plan = dict[str, Any]
+"""The fields of `training.plan.Plan`, as they stand in comparison.json."""
+
+
+def plan_grid(
+    configs: Sequence[RunConfig], *, jobs: int | None, fixed: Mapping[str, str], data_dir: Path | None
+) -> tuple[int, dict[str, Plan]]:
+    """(runs at a time, the plan of each model). Both are measured in processes, under the conditions of the runs.
+
+    Side by side means one thread each on a core of its own. That pays where so many one-thread processes together make
+    more steps in a second than one process with all threads; the first model is asked.
+    """
+    by_model = {config.model: config for config in reversed(configs)}
+    firsts = [by_model[name] for name in dict.fromkeys(config.model for config in configs)]
+    most = most_jobs(len(configs)) if jobs is None else jobs
+    if most > 1 and fixed.get("device", "cpu") == "cpu" and "num_threads" not in fixed:
+        fixed_here = {**fixed, "num_threads": "1"}
+        tried = [_ask(config, fixed_here, data_dir, most) for config in firsts]
+        if tried[0][0]["device"] != "cpu":
+            return _in_series(firsts, fixed, data_dir)
+        plans = {config.model: plan for config, (plan, _) in zip(firsts, tried, strict=True)}
+        if jobs is not None or _pays(firsts[0], tried[0], fixed, data_dir, most):
+            return most, plans
+        return _in_series(firsts, fixed, data_dir)
+    return most if jobs is not None else 1, _in_series(firsts, fixed, data_dir)[1]
+
+
+def most_jobs(num_runs: int) -> int:
+    """No more at a time than there are runs, cores, and gigabytes for them."""
+    return max(1, min(num_runs, len(usable_cores()), _available_memory() // MEMORY_A_RUN))
+
+
+def _in_series(
+    firsts: Sequence[RunConfig], fixed: Mapping[str, str], data_dir: Path | None
+) -> tuple[int, dict[str, Plan]]:
+    return 1, {config.model: _ask(config, fixed, data_dir, 1)[0] for config in firsts}
+
+
+def _pays(
+    config: RunConfig, tried: tuple[Plan, float | None], fixed: Mapping[str, str], data_dir: Path | None, jobs: int
+) -> bool:
+    """Whether `jobs` one-thread processes make more steps together than one that has all threads."""
+    plan, seconds = tried
+    if seconds is None:
+        return True  # runs too short to be timed: their start-up, which has one thread, is most of them
+    same = {key: str(value) for key, value in plan.items() if key not in ("num_threads", "device")}
+    _, seconds_alone = _ask(config, {**same, **fixed}, data_dir, 1)
+    return seconds_alone is None or seconds / jobs < seconds_alone
+
+
+def _ask(config: RunConfig, fixed: Mapping[str, str], data_dir: Path | None, jobs: int) -> tuple[Plan, float | None]:
+    """The plan of a model and the seconds of its step, asked of `jobs` processes at once; the slowest one's answer."""
+    work = Work(config=config, folder=Path(), data_dir=data_dir, plan=fixed, only_plan=True)
+    answers = []
+    for event in side_by_side([work] * jobs, jobs):
+        if event.kind == "failed":
+            raise FittingRoomError(event.content)
+        if event.kind == "finished":
+            answers.append(event.content)
+    plan, seconds = max(answers, key=lambda answer: answer[1] or 0.0)
+    return plan, seconds
+
+
+def _available_memory() -> int:
+    """Bytes of physical memory of the machine; where the system does not tell, enough for two runs."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError):
+        return 2 * MEMORY_A_RUN

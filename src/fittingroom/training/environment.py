@@ -1,0 +1,62 @@
+"""The machine and the versions of a run: what `environment.json` holds."""
+
+import platform
+import resource
+import subprocess
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fittingroom import __version__
+from fittingroom.training.plan import Plan
+
+
+def describe_environment(plan: Plan, probe: list[dict[str, Any]]) -> dict[str, Any]:
+    """Enough to explain a difference between two machines; `probe` is the table of the timings behind the plan."""
+    packages = ("torch", "lightning", "numpy", "scipy", "safetensors")
+    return {
+        "fittingroom": __version__,
+        "commit": _commit(),
+        "python": platform.python_version(),
+        **{name: version(name) for name in packages},
+        "platform": platform.platform(),
+        "processor": f"{processor()}, {plan.num_threads} threads",
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "plan": asdict(plan),
+        "probe": probe,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def processor() -> str:
+    """The processor's name."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def peak_memory_bytes(plan: Plan) -> int:
+    """Largest memory so far: of the graphics card where one is used, else of this process."""
+    if plan.device == "cuda":
+        return torch.cuda.max_memory_allocated()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _commit() -> str | None:
+    here = Path(__file__).parents[1]  # the whole package: "+changes" where any of its files differs from the commit
+    try:
+        found = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, timeout=5)
+        dirty = subprocess.run(
+            ["git", "status", "--porcelain", "--", "."], cwd=here, capture_output=True, text=True, timeout=5
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return found.stdout.strip() + ("+changes" if dirty.stdout.strip() else "") if found.returncode == 0 else None

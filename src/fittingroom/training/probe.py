@@ -1,0 +1,160 @@
+"""The probe: a few real training steps under each candidate plan, timed in turns, so that a noisy machine harms all alike."""
+
+import statistics
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from fittingroom.core.randomness import seed_global, seeded
+from fittingroom.data.batches import TrainBatches
+from fittingroom.models import build_model
+from fittingroom.models.layers.attention import AttentionCore
+from fittingroom.training.config import RunConfig
+from fittingroom.training.plan import Plan
+from fittingroom.training.task import ClassificationTask
+
+STEPS, WARM_STEPS = 5, 2
+SCHEDULE_STEPS = 1000  # of the schedule whose first steps are made: a warm-up, as in the run itself
+WORTH_CHANGING = 1.03  # a part of the plan is changed for at least 3 %: less is noise
+LOSS_TOLERANCE = 0.02  # largest relative difference of a candidate's losses from those in fp32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """One line of the probe's table: a candidate against the best plan before it."""
+
+    part: str
+    plan: Plan
+    step_seconds: float
+    speedup: float
+    """Median ratio of the best plan's step to the candidate's, taken in turns."""
+    agrees: bool
+    """Its losses are those of the first plan, which is fp32 unless the user fixed another, within the tolerance."""
+    first_step_seconds: float
+    """The first step alone: compiling counts there."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """For environment.json."""
+        seconds = {key: round(getattr(self, key), 4) for key in ("step_seconds", "speedup", "first_step_seconds")}
+        return {"part": self.part, **seconds, "agrees": self.agrees, "plan": asdict(self.plan)}
+
+
+class Trial:
+    """Training steps from the run's own first weights and batches, under one plan."""
+
+    def __init__(self, task: ClassificationTask, batches: TrainBatches) -> None:
+        self.task = task.to(task.plan.device)
+        self.optimizer = task.configure_optimizers()["optimizer"]  # type: ignore[index]
+        self.batches: Iterator[tuple[Tensor, Tensor]] = batches.from_step(0)
+        self.seconds: list[float] = []
+        self.losses: list[float] = []
+
+    def step(self) -> float:
+        """One step as the Trainer makes it; its seconds, the making of the batch left out."""
+        plan, config = self.task.plan, self.task.run_config
+        torch.set_num_threads(plan.num_threads)
+        seed_global(config.seed, "dropout", step=len(self.seconds))
+        images, targets = (part.to(plan.device) for part in next(self.batches))
+        start = time.perf_counter()
+        with torch.autocast(plan.device, torch.bfloat16, enabled=plan.precision == "bf16"):
+            loss = F.cross_entropy(self.task.training_logits(images).float(), targets)
+        loss.backward()
+        if config.clip_norm:
+            nn.utils.clip_grad_norm_(self.task.model.parameters(), config.clip_norm)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        if self.task.average is not None:
+            self.task.average.update_parameters(self.task.model)
+        self.losses.append(loss.item())  # waits for a device that computes on its own time
+        self.seconds.append(time.perf_counter() - start)
+        return self.seconds[-1]
+
+
+def probe(config: RunConfig, batches: TrainBatches, guess: Plan, fixed: frozenset[str]) -> tuple[Plan, list[Timing]]:
+    """The fastest plan whose losses agree with fp32, part by part from `guess`, and the table; `fixed` parts stay.
+
+    Compiling is not among them: `probe_compile` asks for it, where a run is long enough to earn its cost back.
+    """
+    before = torch.get_num_threads()
+    try:
+        return _probe(config, batches, guess, fixed)
+    finally:
+        torch.set_num_threads(before)
+
+
+def _probe(config: RunConfig, batches: TrainBatches, guess: Plan, fixed: frozenset[str]) -> tuple[Plan, list[Timing]]:
+    start = guess if "precision" in fixed else replace(guess, precision="fp32")
+    best = new_trial(config, batches, start)
+    table: list[Timing] = []
+    expected: list[float] = []
+    for part in ("precision", "attention", "channels_last", "num_threads"):
+        if part in fixed:
+            continue
+        for value in _candidates(part, best.task):
+            challenger = new_trial(config, batches, replace(best.task.plan, **{part: value}))
+            table.append(duel(part, best, challenger, expected or best.losses))
+            expected = expected or best.losses[:]
+            if table[-1].agrees and table[-1].speedup > WORTH_CHANGING:
+                best = challenger
+    return best.task.plan, table
+
+
+def probe_compile(config: RunConfig, batches: TrainBatches, plan: Plan) -> Timing:
+    """The plan, compiled, against itself. Raises whatever torch.compile raises where there is no compiler."""
+    before = torch.get_num_threads()
+    try:
+        eager = new_trial(config, batches, plan)
+        compiled = new_trial(config, batches, replace(plan, compile=True))
+        return duel("compile", eager, compiled, eager.losses)
+    finally:
+        torch.set_num_threads(before)
+
+
+def new_trial(config: RunConfig, batches: TrainBatches, plan: Plan) -> Trial:
+    """On a model of its own, with the run's first weights."""
+    with seeded(config.seed, "init"):
+        model = build_model(config.model, config.model_config)
+    return Trial(ClassificationTask(model, config, plan, total_steps=SCHEDULE_STEPS), batches)
+
+
+def duel(part: str, best: Trial, challenger: Trial, expected: list[float]) -> Timing:
+    """Both make their steps in turns; the first ones, which find memory and kernels, do not count."""
+    for _ in range(WARM_STEPS):
+        best.step()
+        challenger.step()
+    pairs = [(best.step(), challenger.step()) for _ in range(STEPS)]
+    agrees = all(
+        abs(found - wanted) <= LOSS_TOLERANCE * abs(wanted)
+        for found, wanted in zip(challenger.losses, expected, strict=False)
+    )
+    return Timing(
+        part=part,
+        plan=challenger.task.plan,
+        step_seconds=statistics.median(seconds for _, seconds in pairs),
+        speedup=statistics.median(ours / theirs for ours, theirs in pairs),
+        agrees=agrees,
+        first_step_seconds=challenger.seconds[0],
+    )
+
+
+def _candidates(part: str, task: ClassificationTask) -> list[Any]:
+    """The values of a part that can make a difference to this model on this device."""
+    plan, modules = task.plan, list(task.model.modules())
+    if part == "precision":
+        return [] if plan.device == "mps" else ["bf16"]
+    if part == "attention":
+        other = "fused" if plan.attention == "explicit" else "explicit"
+        return [other] if any(isinstance(module, AttentionCore) for module in modules) else []
+    if part == "channels_last":
+        return [not plan.channels_last] if any(_is_spatial(module) for module in modules) else []
+    return [1] if plan.device == "cpu" and plan.num_threads > 1 else []
+
+
+def _is_spatial(module: nn.Module) -> bool:
+    # A patch projection's kernel is its stride: a matrix product, to which layout means nothing.
+    return isinstance(module, nn.Conv2d) and module.kernel_size != module.stride and module.kernel_size != (1, 1)
