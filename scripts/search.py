@@ -1,0 +1,158 @@
+"""Search the recipe of a family on validation images: `python scripts/search.py cnn`; the same number of trials for each family.
+
+The first trials are chosen by hand (what the recipe is now, and the changes that the literature promises most of); Optuna's TPE
+chooses the others. The test split stays sealed. Two trials run side by side, one core each. Stop it at any moment: the same
+command goes on. The study, all its trials and its space, goes to results/search/FAMILY.json.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from fittingroom.core.rundir import make_folder, write_json
+
+ROOT = Path(__file__).parents[1]
+RECORDS, WORK = ROOT / "results" / "search", ROOT / "runs" / "search"
+
+SHAPES: dict[str, dict[str, dict[str, Any]]] = {
+    "cnn": {
+        "32-64-128, blocks 0-1-2": {},
+        "32-64-128, blocks 1-1-1": {"blocks": [1, 1, 1]},
+        "32-96-160, blocks 0-1-1": {"widths": [32, 96, 160], "blocks": [0, 1, 1]},
+    },
+    "hybrid": {
+        "4 convolutions, depth 3": {},
+        "5 convolutions, depth 3": {"stem_widths": [32, 64, 64, 128, 128], "stem_strides": [1, 2, 1, 2, 1]},
+        "6 convolutions, depth 2": {
+            "stem_widths": [32, 64, 64, 64, 128, 128], "stem_strides": [1, 2, 1, 1, 2, 1], "depth": 2,
+        },
+    },
+    "vit": {
+        "width 128, depth 4": {},
+        "width 96, depth 8": {"embed_dim": 96, "depth": 8, "num_heads": 3},
+        "width 128, depth 6, MLP ratio 2": {"depth": 6, "mlp_ratio": 2.0},
+    },
+}  # fmt: skip
+SPACE = {
+    "muon_lr": "log-uniform 0.005 to 0.04",
+    "label_smoothing": [0.0, 0.1],
+    "batch_size": [64, 128],
+}
+
+
+def first_trials(family: str) -> list[dict[str, Any]]:
+    """Chosen by hand: the recipe as it is, then one change at a time."""
+    now = {
+        "shape": next(iter(SHAPES[family])), "muon_lr": 0.02 if family == "cnn" else 0.01, "label_smoothing": 0.1,
+        "batch_size": 128,
+    }  # fmt: skip
+    second, third = list(SHAPES[family])[1:]
+    return [now, {**now, "shape": second}, {**now, "shape": third}, {**now, "batch_size": 64}]
+
+
+def settings(family: str, trial: Trial) -> dict[str, Any]:
+    """What a trial tries, drawn from the space."""
+    low, high = 0.005, 0.04
+    return {
+        "shape": trial.suggest_categorical("shape", list(SHAPES[family])),
+        "muon_lr": trial.suggest_float("muon_lr", low, high, log=True),
+        **{name: trial.suggest_categorical(name, SPACE[name]) for name in SPACE if name != "muon_lr"},
+    }
+
+
+def run_trial(family: str, epochs: float, trial: Trial) -> float:
+    """Train with the trial's settings; validation accuracy."""
+    from dataclasses import replace
+
+    from fittingroom.recipes import recipe
+    from fittingroom.training.fit import FitOptions, fit
+
+    chosen = settings(family, trial)
+    config = recipe(family, seed=0, epochs=epochs)
+    config = replace(
+        config,
+        model_config=SHAPES[family][chosen["shape"]],
+        batch_size=chosen["batch_size"],
+        label_smoothing=chosen["label_smoothing"],
+        optim=replace(config.optim, muon_lr=chosen["muon_lr"]),
+    )
+    row = fit(config, FitOptions(folder=WORK / family / f"trial-{trial.number}", resume=True, open_test=False))
+    for key in ("num_params", "num_macs", "train_seconds", "images_per_second"):
+        trial.set_user_attr(key, row[key])
+    print(json.dumps({"family": family, "trial": trial.number, **chosen, "val": row["val_accuracy"]}), flush=True)
+    return row["val_accuracy"]
+
+
+def open_study(family: str) -> optuna.Study:
+    """The study, made on first sight; it lives in a journal file that both workers append to."""
+    storage = JournalStorage(JournalFileBackend(str(make_folder(WORK / family) / "journal.log")))
+    return optuna.create_study(
+        study_name=family,
+        storage=storage,
+        direction="maximize",
+        load_if_exists=True,
+        sampler=optuna.samplers.TPESampler(seed=os.getpid(), n_startup_trials=4),
+    )
+
+
+def work(family: str, epochs: float, num_trials: int, core: int) -> None:
+    """One worker, on a core of its own, until enough trials are done or under way."""
+    os.sched_setaffinity(0, {core})
+    import torch
+
+    torch.set_num_threads(1)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = open_study(family)
+    while sum(trial.state in (TrialState.COMPLETE, TrialState.RUNNING) for trial in study.trials) < num_trials:
+        study.optimize(lambda trial: run_trial(family, epochs, trial), n_trials=1)
+
+
+def record(family: str, epochs: float) -> Path:
+    """The study as one JSON file, its best trial first."""
+    done = [trial for trial in open_study(family).trials if trial.state == TrialState.COMPLETE]
+    trials = sorted((_row(trial) for trial in done), key=lambda row: -row["val_accuracy"])
+    path = RECORDS / f"{family}.json"
+    make_folder(RECORDS)
+    space = {"shape": SHAPES[family], **SPACE}
+    write_json(path, {"family": family, "epochs": epochs, "seed": 0, "split": "val", "space": space, "trials": trials})
+    return path
+
+
+def _row(trial: FrozenTrial) -> dict[str, Any]:
+    by = "hand" if "fixed_params" in trial.system_attrs else "TPE"
+    return {"number": trial.number, "chosen_by": by, "val_accuracy": trial.value, **trial.params, **trial.user_attrs}
+
+
+def main() -> None:
+    """Run what is missing, write the record."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("family", choices=list(SHAPES))
+    parser.add_argument("--trials", type=int, default=8)
+    parser.add_argument("--epochs", type=float, default=1.0)
+    args = parser.parse_args()
+    study = open_study(args.family)
+    for chosen in first_trials(args.family) if not study.trials else []:
+        study.enqueue_trial(chosen)
+    context = multiprocessing.get_context("spawn")
+    cores = sorted(os.sched_getaffinity(0))
+    workers = [context.Process(target=work, args=(args.family, args.epochs, args.trials, core)) for core in cores]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    if any(worker.exitcode for worker in workers):
+        sys.exit("a worker failed: see above")
+    print(record(args.family, args.epochs))
+
+
+if __name__ == "__main__":
+    main()
