@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fittingroom.cli import run
+from fittingroom.cli import bench, run
 from fittingroom.cli.options import add_checkpoint_seconds, add_data_dir, add_length, add_plan, add_set
 
 AddOption = Callable[[argparse.ArgumentParser], None]
@@ -32,7 +32,11 @@ def _train_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=int, default=0, metavar="S", help="decides all that is drawn by chance (default: 0)"
     )
-    parser.add_argument("--out", type=Path, metavar="DIR", help="run folder (default: runs/MODEL-LENGTH-seedS)")
+    parser.add_argument(
+        "--recipe", metavar="NAME",
+        help="cnn_5, cnn_20, cnn_50, and so for hybrid and vit (default: that of the family nearest in epochs)",
+    )  # fmt: skip
+    parser.add_argument("--out", type=Path, metavar="DIR", help="run folder (default: runs/MODEL-LENGTH-RECIPE-seedS)")
     parser.add_argument(
         "--resume", action="store_true", help="go on with a run that was stopped; bit for bit what it would have become"
     )
@@ -120,6 +124,20 @@ def _report_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder of a comparison")
 
 
+def _bench_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", metavar="WHAT", help="time-to-accuracy: seconds to 90, 92, 93 and 94 % on validation")
+    parser.add_argument(
+        "--runs", type=Path, metavar="DIR", help="read the finished runs at or below DIR; nothing is trained"
+    )
+    parser.add_argument(
+        "--models", default="vit,cnn,hybrid", metavar="A,B", help="names, separated by commas (default: vit,cnn,hybrid)"
+    )
+    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="runs of each model (default: 3)")
+    parser.add_argument("--epochs", type=float, default=5.0, metavar="N", help="length of each run (default: 5)")
+    parser.add_argument("--jobs", type=int, metavar="N", help="runs side by side (default: one a core)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the runs (default: runs/bench-N-epochs)")
+
+
 def _data_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "action", metavar="ACTION", help="check: verify files, count classes and duplicates; fetch: obtain them"
@@ -143,7 +161,8 @@ COMMANDS = {
         help="train one model; weights, metrics and predictions in a run folder",
         description="Train one model with the recipe of its family and evaluate its last epoch.\n"
         "Kill it at any moment: the same command with --resume ends with the very same weights.",
-        epilog="examples:\n  fittingroom train cnn --epochs 5\n  fittingroom train vit --budget 10m --seed 1\n"
+        epilog="examples:\n  fittingroom train cnn --epochs 5\n  fittingroom train cnn --recipe cnn_20\n"
+        "  fittingroom train vit --budget 10m --seed 1\n"
         "  fittingroom train vit --epochs 5 --set depth=6 --set optim.muon_lr=0.01",
         options=(_model, add_length, _train_options, add_set, add_plan, add_data_dir, add_checkpoint_seconds),
     ),
@@ -171,6 +190,16 @@ COMMANDS = {
         description="Make summary.json and report.html of a comparison again. Needs its files only: no images, no torch.",
         epilog="example:\n  fittingroom report runs/compare-58s",
         options=(_report_options,),
+    ),
+    "bench": Command(
+        call=bench.bench,
+        help="how long training takes until it is good: time to accuracy",
+        description="Train models x seeds and report the median seconds until 90, 92, 93 and 94 % of the validation images\n"
+        "are right, compiling and validating included. The test images stay sealed. Stop it at any moment; the same\n"
+        "command goes on where it stood.",
+        epilog="examples:\n  fittingroom bench time-to-accuracy --models cnn --epochs 5\n"
+        "  fittingroom bench time-to-accuracy --runs results/ladder",
+        options=(_bench_options, add_data_dir, add_checkpoint_seconds),
     ),
     "models": Command(
         call=run.models,

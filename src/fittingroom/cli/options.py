@@ -86,6 +86,14 @@ def check_jobs(jobs: int | None) -> int | None:
     return jobs
 
 
+def parse_models(text: str) -> list[str]:
+    """`vit,cnn` as names, each once."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names or len(set(names)) != len(names):
+        raise FittingRoomError(f"--models {text!r}: name one or more different models, separated by commas")
+    return names
+
+
 def parse_settings(settings: list[str]) -> dict[str, str]:
     """KEY=VALUE words as a dictionary."""
     changes = {}

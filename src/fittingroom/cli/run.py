@@ -18,15 +18,14 @@ def train(args: argparse.Namespace) -> int:
     from fittingroom.recipes import recipe
     from fittingroom.training.fit import FitOptions, fit
 
-    if epochs is None and seconds is None:
-        epochs = 5.0
-    config = recipe(args.model, seed=args.seed, epochs=epochs, budget_seconds=seconds)
+    config = recipe(args.model, seed=args.seed, epochs=epochs, budget_seconds=seconds, name=args.recipe)
     changes = options.parse_settings(args.settings)
     if args.early_stopping is not None:
         changes["early_stopping"] = str(args.early_stopping)
     config = apply_settings(config, changes)
-    length = f"{epochs:g}-epochs" if epochs is not None else f"{seconds:g}s"
-    folder = args.out or Path("runs") / f"{args.model}-{length}-seed{args.seed}"
+    length = f"{config.epochs:g}-epochs" if config.epochs is not None else f"{config.budget_seconds:g}s"
+    words = [args.model, length, *([args.recipe] if args.recipe else []), f"seed{args.seed}"]
+    folder = args.out or Path("runs") / "-".join(words)
     row = fit(
         config,
         FitOptions(
@@ -60,14 +59,12 @@ def compare(args: argparse.Namespace) -> int:
 def _comparison(args: argparse.Namespace) -> Any:
     epochs, seconds = options.check_epochs(args.epochs), options.parse_budget(args.budget)
     changes = options.parse_settings(args.settings)
-    names = [name.strip() for name in args.models.split(",") if name.strip()]
+    names = options.parse_models(args.models)
     from fittingroom.cli.settings import apply_settings
     from fittingroom.comparison.grid import Comparison
     from fittingroom.comparison.protocol import PRESETS, Budget, check_seeds, fair_order
     from fittingroom.recipes import recipe
 
-    if not names or len(set(names)) != len(names):
-        raise FittingRoomError(f"--models {args.models!r}: name one or more different models, separated by commas")
     preset = PRESETS.get(args.preset)
     budget = Budget(epochs=epochs, seconds=seconds) if epochs or seconds else preset.budget
     seeds = check_seeds(preset.seeds if args.seeds is None else args.seeds)

@@ -23,6 +23,7 @@ class Work:
     data_dir: Path | None = None
     checkpoint_seconds: float = 30.0
     plan: Mapping[str, str] = field(default_factory=dict)
+    open_test: bool = True
     only_plan: bool = False
 
 
@@ -129,7 +130,7 @@ def _work(plain: dict[str, Any], core: int | None, pipe: Connection) -> None:
     config = from_dict(RunConfig, plain["config"])
     options = FitOptions(
         folder=plain["folder"], data_dir=plain["data_dir"], resume=True, progress=tell,
-        checkpoint_seconds=plain["checkpoint_seconds"], plan=plain["plan"],
+        checkpoint_seconds=plain["checkpoint_seconds"], plan=plain["plan"], open_test=plain["open_test"],
     )  # fmt: skip
     try:
         pipe.send(("finished", plan_and_time(config, options) if plain["only_plan"] else fit(config, options)))

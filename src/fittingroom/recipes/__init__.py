@@ -1,5 +1,6 @@
-"""Recipes: functions from a model's name and a length to a RunConfig. Each docstring states source, command, cost and result."""
+"""Recipes: functions that return a RunConfig. Each docstring states source, command, cost and result."""
 
-from fittingroom.recipes.from_scratch import recipe
+from fittingroom.recipes.choose import recipe
+from fittingroom.recipes.ladder import RECIPES
 
-__all__ = ["recipe"]
+__all__ = ["RECIPES", "recipe"]

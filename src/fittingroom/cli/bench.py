@@ -1,0 +1,61 @@
+"""`fittingroom bench time-to-accuracy`: train, or read what was trained, and say how long it took to be good."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from fittingroom.cli import options
+from fittingroom.core.errors import FittingRoomError, did_you_mean
+
+
+def bench(args: argparse.Namespace) -> int:
+    """`fittingroom bench`"""
+    if args.action != "time-to-accuracy":
+        raise FittingRoomError(f"unknown bench '{args.action}': {did_you_mean(args.action, ['time-to-accuracy'])}")
+    from rich.console import Console
+    from rich.table import Table
+
+    from fittingroom.comparison.milestones import finished_runs, milestone_lines, milestones
+
+    folder = args.runs or args.out or Path("runs") / f"bench-{args.epochs:g}-epochs"
+    failed = 0 if args.runs else _train(args, folder)
+    rows = milestones(finished_runs(folder))
+    if args.json:
+        print(json.dumps({"rows": rows, "folder": str(folder)}))
+        return 1 if failed else 0
+    head, *lines = milestone_lines(rows)
+    table = Table(*head, box=None, title="median seconds to validation accuracy", title_justify="left")
+    for line in lines:
+        table.add_row(*line)
+    Console().print(table)
+    return 1 if failed else 0
+
+
+def _train(args: argparse.Namespace, folder: Path) -> int:
+    """Make what is missing, a run a core; the number of runs that failed."""
+    options.check_epochs(args.epochs)
+    names = options.parse_models(args.models)
+    from fittingroom.comparison.executors import Work, side_by_side
+    from fittingroom.comparison.planning import most_jobs
+    from fittingroom.comparison.protocol import check_seeds, fair_order
+    from fittingroom.recipes import recipe
+
+    configs = [recipe(name, seed=seed, epochs=args.epochs) for name, seed in fair_order(names, check_seeds(args.seeds))]
+    works = [
+        Work(
+            config=config, folder=folder / config.run, data_dir=args.data_dir, open_test=False,
+            checkpoint_seconds=args.checkpoint_seconds, plan={"num_threads": "1"},
+        )
+        for config in configs
+    ]  # fmt: skip
+    failed = 0
+    for event in side_by_side(works, options.check_jobs(args.jobs) or most_jobs(len(works))):
+        run = configs[event.number].run
+        if event.kind == "failed":
+            failed += 1
+            print(f"{run}: failed: {event.content}", file=sys.stderr)
+        elif event.kind == "finished":
+            row = event.content
+            print(f"{run}: {row['val_accuracy']:.2%} after {row['train_seconds']:.0f} s", file=sys.stderr)
+    return failed

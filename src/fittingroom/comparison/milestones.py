@@ -1,0 +1,81 @@
+"""Time to accuracy: the seconds of training until a validation accuracy is first reached, medians over seeds. No torch.
+
+The clock is the run's own (metrics.csv): it starts with the command, so loading, measuring the plan, compiling and the
+validations on the way all count. Validation is measured after each epoch, so a time is known to one epoch.
+"""
+
+import csv
+import math
+import statistics
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.rundir import read_json, read_state
+
+THRESHOLDS = (0.90, 0.92, 0.93, 0.94)
+
+
+def finished_runs(folder: Path) -> list[Path]:
+    """Every finished run at or below `folder`, in order of name. Raises FittingRoomError where there is none."""
+    if not folder.is_dir():
+        raise FittingRoomError(f"no folder at {folder}: give one that holds finished runs, such as results/ladder")
+    runs = [
+        path.parent for path in sorted(folder.rglob("state.json")) if read_state(path.parent)["status"] == "finished"
+    ]
+    if not runs:
+        raise FittingRoomError(f"{folder} holds no finished run: train some, or name another folder")
+    return runs
+
+
+def seconds_to(run: Path, threshold: float) -> float:
+    """Seconds until the validation accuracy (a fraction) was first at least `threshold`; infinite if it never was."""
+    place = run / "metrics.csv"
+    try:
+        for row in csv.DictReader(place.read_text().splitlines()):
+            if row["val_accuracy"] and float(row["val_accuracy"]) >= threshold:
+                return float(row["seconds"])
+    except (OSError, KeyError, ValueError) as error:
+        raise FittingRoomError(f"{place} is no learning curve ({error}): train the run again") from error
+    return math.inf
+
+
+def milestones(runs: Iterable[Path]) -> list[dict[str, Any]]:
+    """One row a model and length: its seeds, and for each threshold the median seconds (None: most seeds never got there).
+
+    A seed that never got there counts as infinitely slow, so a median is not flattered by leaving it out.
+    """
+    groups: dict[tuple[str, float], list[Path]] = {}
+    for run in runs:
+        state = read_json(run / "state.json")
+        groups.setdefault((state["model"], state["epochs"]), []).append(run)
+    rows = []
+    for (model, epochs), members in sorted(groups.items(), key=lambda group: (group[0][0], group[0][1])):
+        times = {threshold: [seconds_to(run, threshold) for run in members] for threshold in THRESHOLDS}
+        medians = {threshold: statistics.median(found) for threshold, found in times.items()}
+        rows.append(
+            {
+                "model": model,
+                "epochs": epochs,
+                "num_seeds": len(members),
+                "seconds": {f"{t:g}": s if math.isfinite(s) else None for t, s in medians.items()},
+                "num_reached": {f"{t:g}": sum(map(math.isfinite, found)) for t, found in times.items()},
+            }
+        )
+    return rows
+
+
+def milestone_lines(rows: list[dict[str, Any]]) -> list[list[str]]:
+    """Head and rows of the table, as words: median seconds, and how many seeds got there where not all did."""
+    head = ["model", "epochs", "seeds", *(f"{100 * threshold:.0f} %" for threshold in THRESHOLDS)]
+    return [head, *([row["model"], f"{row['epochs']:g}", str(row["num_seeds"]), *_cells(row)] for row in rows)]
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    cells = []
+    for key, seconds in row["seconds"].items():
+        reached, of = row["num_reached"][key], row["num_seeds"]
+        words = "not reached" if seconds is None else f"{seconds:.0f} s"
+        cells.append(words if reached in (0, of) else f"{words} ({reached} of {of})")
+    return cells

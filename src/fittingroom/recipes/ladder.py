@@ -1,0 +1,136 @@
+"""The ladder: one recipe a family and rung (5, 20, 50 epochs). A longer run sees each image more often, so it needs more
+augmentation to learn from it. Peak rates, batch size and shapes were searched on validation images (results/search/).
+
+The line that begins "Recorded" is written by `make tables` from results/ladder/; nobody types its numbers.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from fittingroom.core.registry import Registry
+from fittingroom.data.augment import AugmentConfig
+from fittingroom.training.config import RunConfig
+from fittingroom.training.optim import OptimConfig
+from fittingroom.training.schedule import ScheduleConfig
+
+RECIPES: Registry[Callable[[], RunConfig]] = Registry("recipe")
+RUNGS = (5, 20, 50)
+
+
+@RECIPES.register("cnn_5")
+def cnn_5() -> RunConfig:
+    """Muon on the filters and alternating flip (after arXiv 2404.00498), linear decay, shift by one pixel.
+
+    Command: `fittingroom train cnn --recipe cnn_5`.
+    Recorded: not yet.
+    """
+    return RunConfig(
+        model="cnn",
+        epochs=5,
+        batch_size=64,
+        augment=AugmentConfig(shift_pixels=1),
+        optim=OptimConfig(muon_lr=0.02, lr=0.003),
+        schedule=ScheduleConfig(shape="linear", warmup_rate=0.1),
+    )
+
+
+@RECIPES.register("cnn_20")
+def cnn_20() -> RunConfig:
+    """`cnn_5`, and random erasing of a quarter of the images (arXiv 1708.04896).
+
+    Command: `fittingroom train cnn --recipe cnn_20`.
+    Recorded: not yet.
+    """
+    return replace(cnn_5(), epochs=20, augment=AugmentConfig(shift_pixels=1, erase_rate=0.25))
+
+
+@RECIPES.register("cnn_50")
+def cnn_50() -> RunConfig:
+    """`cnn_5`, random erasing of half of the images as in the paper, shift by two pixels.
+
+    Command: `fittingroom train cnn --recipe cnn_50`.
+    Recorded: not yet.
+    """
+    return replace(cnn_5(), epochs=50, augment=AugmentConfig(shift_pixels=2, erase_rate=0.5))
+
+
+@RECIPES.register("hybrid_5")
+def hybrid_5() -> RunConfig:
+    """Muon on matrices and filters (arXiv 2605.24770), linear decay, shift by one pixel, alternating flip.
+
+    Command: `fittingroom train hybrid --recipe hybrid_5`.
+    Recorded: not yet.
+    """
+    return RunConfig(
+        model="hybrid",
+        epochs=5,
+        augment=AugmentConfig(shift_pixels=1),
+        optim=OptimConfig(muon_lr=0.01, lr=0.003),
+        schedule=ScheduleConfig(shape="linear", warmup_rate=0.1),
+    )
+
+
+@RECIPES.register("hybrid_20")
+def hybrid_20() -> RunConfig:
+    """`hybrid_5`, erasing of a quarter of the images, stochastic depth up to 0.1 (as CCT, arXiv 2104.05704).
+
+    Command: `fittingroom train hybrid --recipe hybrid_20`.
+    Recorded: not yet.
+    """
+    return replace(
+        hybrid_5(),
+        epochs=20,
+        model_config={"drop_path_rate": 0.1},
+        augment=AugmentConfig(shift_pixels=1, erase_rate=0.25),
+    )
+
+
+@RECIPES.register("hybrid_50")
+def hybrid_50() -> RunConfig:
+    """`hybrid_20`, erasing of half of the images, shift by two pixels.
+
+    Command: `fittingroom train hybrid --recipe hybrid_50`.
+    Recorded: not yet.
+    """
+    return replace(hybrid_20(), epochs=50, augment=AugmentConfig(shift_pixels=2, erase_rate=0.5))
+
+
+@RECIPES.register("vit_5")
+def vit_5() -> RunConfig:
+    """Muon on the matrices (arXiv 2605.24770), linear decay, shift by one pixel, alternating flip.
+
+    Command: `fittingroom train vit --recipe vit_5`.
+    Recorded: not yet.
+    """
+    return RunConfig(
+        model="vit",
+        epochs=5,
+        augment=AugmentConfig(shift_pixels=1),
+        optim=OptimConfig(muon_lr=0.01, lr=0.003),
+        schedule=ScheduleConfig(shape="linear", warmup_rate=0.1),
+    )
+
+
+@RECIPES.register("vit_20")
+def vit_20() -> RunConfig:
+    """`vit_5`, erasing of a quarter of the images, stochastic depth up to 0.1.
+
+    Command: `fittingroom train vit --recipe vit_20`.
+    Recorded: not yet.
+    """
+    return replace(
+        vit_5(),
+        epochs=20,
+        model_config={"drop_path_rate": 0.1},
+        augment=AugmentConfig(shift_pixels=1, erase_rate=0.25),
+    )
+
+
+@RECIPES.register("vit_50")
+def vit_50() -> RunConfig:
+    """`vit_20`, erasing of half of the images, shift by two pixels.
+
+    Command: `fittingroom train vit --recipe vit_50`.
+    Recorded: not yet.
+    """
+    return replace(vit_20(), epochs=50, augment=AugmentConfig(shift_pixels=2, erase_rate=0.5))

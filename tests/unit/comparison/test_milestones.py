@@ -1,0 +1,66 @@
+"""Time to accuracy: read from learning curves, medians over seeds, nothing left out that would flatter."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from fittingroom.comparison.milestones import finished_runs, milestone_lines, milestones, seconds_to
+from fittingroom.core.errors import FittingRoomError
+
+
+def make_run(folder: Path, curve: list[tuple[float, float]], *, model: str = "cnn", status: str = "finished") -> Path:
+    """A run folder with that curve of (seconds, validation accuracy), and a row without validation between."""
+    folder.mkdir(parents=True)
+    state = {"model": model, "epochs": float(len(curve)), "status": status}
+    (folder / "state.json").write_text(json.dumps(state))
+    rows = [f"{step},1,{seconds},0.1,,0.5,{accuracy}" for step, (seconds, accuracy) in enumerate(curve)]
+    head = "step,epoch,seconds,lr,train_loss,val_loss,val_accuracy"
+    (folder / "metrics.csv").write_text("\n".join([head, "0,0,1,0.1,2.3,,", *rows]) + "\n")
+    return folder
+
+
+def test_the_first_time_counts_even_if_it_falls_below_again(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", [(10, 0.89), (20, 0.921), (30, 0.915), (40, 0.925)])
+    assert seconds_to(run, 0.90) == 20
+    assert seconds_to(run, 0.92) == 20
+    assert seconds_to(run, 0.925) == 40
+    assert seconds_to(run, 0.93) == math.inf
+
+
+def test_a_seed_that_never_got_there_counts_as_infinitely_slow(tmp_path: Path) -> None:
+    make_run(tmp_path / "a", [(10, 0.91), (20, 0.935)])
+    make_run(tmp_path / "b", [(12, 0.91), (24, 0.925)])
+    make_run(tmp_path / "c", [(14, 0.89), (28, 0.932)])
+    (row,) = milestones(finished_runs(tmp_path))
+    assert row["num_seeds"] == 3
+    assert row["seconds"] == {"0.9": 12, "0.92": 24, "0.93": 28, "0.94": None}
+    assert row["num_reached"] == {"0.9": 3, "0.92": 3, "0.93": 2, "0.94": 0}
+    head, cells = milestone_lines([row])
+    assert head[3:] == ["90 %", "92 %", "93 %", "94 %"]
+    assert cells == ["cnn", "2", "3", "12 s", "24 s", "28 s (2 of 3)", "not reached"]
+
+
+def test_models_and_lengths_are_kept_apart_and_unfinished_runs_left_out(tmp_path: Path) -> None:
+    make_run(tmp_path / "deep" / "vit", [(1, 0.95)], model="vit")
+    make_run(tmp_path / "short", [(1, 0.95)])
+    make_run(tmp_path / "long", [(2, 0.5), (3, 0.95)])
+    make_run(tmp_path / "broken", [(1, 0.95)], status="running")
+    rows = milestones(finished_runs(tmp_path))
+    assert [(row["model"], row["epochs"], row["num_seeds"]) for row in rows] == [
+        ("cnn", 1, 1),
+        ("cnn", 2, 1),
+        ("vit", 1, 1),
+    ]
+
+
+def test_a_folder_without_runs_and_a_torn_curve_are_named(tmp_path: Path) -> None:
+    with pytest.raises(FittingRoomError, match="holds no finished run"):
+        finished_runs(tmp_path)
+    with pytest.raises(FittingRoomError, match="no folder at"):
+        finished_runs(tmp_path / "nowhere")
+    run = make_run(tmp_path / "run", [(1, 0.9)])
+    (run / "metrics.csv").write_text("step,epoch,seconds\n1,1,1\n")
+    with pytest.raises(FittingRoomError, match=r"metrics\.csv is no learning curve"):
+        seconds_to(run, 0.9)

@@ -1,0 +1,57 @@
+"""Which recipe a run gets, and that each says what the house demands of it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fittingroom.core.errors import FittingRoomError
+from fittingroom.models import MODELS
+from fittingroom.recipes import RECIPES, recipe
+from fittingroom.recipes.ladder import RUNGS
+
+
+def test_there_is_one_recipe_a_family_and_rung() -> None:
+    assert set(RECIPES) == {f"{family}_{rung}" for family in ("cnn", "hybrid", "vit") for rung in RUNGS}
+
+
+@pytest.mark.parametrize("name", RECIPES.names())
+def test_a_recipe_is_what_its_name_and_its_docstring_say(name: str) -> None:
+    config, words = RECIPES.get(name)(), RECIPES.get(name).__doc__ or ""
+    assert name == f"{config.model}_{config.epochs:g}"
+    assert f"`fittingroom train {config.model} --recipe {name}`" in words
+    assert "Recorded: " in words
+
+
+@pytest.mark.parametrize(
+    ("epochs", "rung"), [(None, 5), (0.1, 5), (5, 5), (10, 5), (10.1, 20), (20, 20), (31, 20), (32, 50), (300, 50)]
+)
+def test_a_length_takes_the_nearest_rung(epochs: float | None, rung: int) -> None:
+    wanted = RECIPES.get(f"vit_{rung}")()
+    found = recipe("vit", epochs=epochs)
+    assert (found.augment, found.model_config, found.optim) == (wanted.augment, wanted.model_config, wanted.optim)
+    assert found.epochs == (5 if epochs is None else epochs)
+
+
+@given(st.floats(0.01, 1000), st.integers(0, 9))
+def test_the_length_that_was_asked_for_is_the_one_that_is_run(epochs: float, seed: int) -> None:
+    config = recipe("cnn", seed=seed, epochs=epochs)
+    assert (config.epochs, config.budget_seconds, config.seed) == (epochs, None, seed)
+
+
+def test_seconds_take_the_shortest_recipe_and_have_no_epochs() -> None:
+    config = recipe("hybrid", budget_seconds=58)
+    assert (config.epochs, config.budget_seconds) == (None, 58)
+    assert config.augment == RECIPES.get("hybrid_5")().augment
+
+
+@pytest.mark.parametrize("model", MODELS.names())
+def test_every_model_takes_the_recipes_of_its_family_by_name(model: str) -> None:
+    family = MODELS.get(model).family
+    for rung in RUNGS:
+        config = recipe(model, name=f"{family}_{rung}")
+        assert (config.model, config.epochs) == (model, rung)
+
+
+def test_a_recipe_of_another_family_is_refused_with_those_that_fit() -> None:
+    with pytest.raises(FittingRoomError, match="'vit_20' is for a vit, and cnn is a cnn: choose cnn_5, cnn_20, cnn_50"):
+        recipe("cnn", name="vit_20")
