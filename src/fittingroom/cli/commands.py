@@ -150,7 +150,7 @@ COMMANDS = {
         help="train several models under one protocol; table, verdict and report.html",
         description="Train models x seeds with one budget for all, then compare them: table, verdict, report.html.\n"
         "Stop it with Ctrl-C at any moment; the same command goes on where it stood and skips what is done.",
-        epilog="presets:\n  quick     2 seeds x 58 s each: under 6 minutes of training, a first look\n"
+        epilog="presets:\n  quick     2 seeds x 100 s each: under 6 minutes on two cores, a first look\n"
         "  standard  3 seeds x 5 epochs\n  full      5 seeds x 20 epochs\n\n"
         "examples:\n  fittingroom compare --preset quick\n"
         "  fittingroom compare --models resnet20,hybrid --seeds 3 --budget 10m --out runs/mine",
@@ -188,7 +188,7 @@ COMMANDS = {
         call=run.report,
         help="make a comparison's report.html again, from its files alone",
         description="Make summary.json and report.html of a comparison again. Needs its files only: no images, no torch.",
-        epilog="example:\n  fittingroom report runs/compare-58s",
+        epilog="example:\n  fittingroom report runs/compare-100s",
         options=(_report_options,),
     ),
     "bench": Command(
