@@ -55,6 +55,15 @@ def test_evaluate_scores_the_saved_weights_alike_and_logs_the_read(finished: tup
     assert [read["why"] for read in reads] == ["final epoch", "evaluate"]
 
 
+def test_a_sealed_run_reads_no_test_image_and_says_so(tmp_path: Path) -> None:
+    _, printed, _ = run("train", "vit", "--epochs", "0.5", *TINY_VIT, "--sealed", "--out", str(tmp_path / "run"))
+    assert "vit-seed0: test images sealed, validation " in printed
+    state = json.loads((tmp_path / "run" / "state.json").read_text())
+    assert (state["status"], state["test_reads"], state.get("test_accuracy")) == ("finished", [], None)
+    with np.load(tmp_path / "run" / "predictions.npz") as found:
+        assert sorted(found) == ["val_index", "val_labels", "val_probs"]
+
+
 def test_weights_load_without_lightning(finished: tuple[Path, dict]) -> None:
     folder, _ = finished
     code = (

@@ -45,6 +45,9 @@ def _train_options(parser: argparse.ArgumentParser) -> None:
         help="tensorboard or wandb (offline, no account) beside metrics.csv; may be repeated",
     )  # fmt: skip
     parser.add_argument(
+        "--sealed", action="store_true", help="leave the test images sealed: for a trial, to be judged on validation"
+    )
+    parser.add_argument(
         "--early-stopping", type=int, metavar="N", help="stop after N validations without a lower validation loss"
     )
 

@@ -31,7 +31,7 @@ def train(args: argparse.Namespace) -> int:
         FitOptions(
             folder=folder, data_dir=args.data_dir, resume=args.resume, loggers=tuple(args.loggers),
             progress_bar=not args.json and sys.stderr.isatty(), checkpoint_seconds=args.checkpoint_seconds,
-            plan=options.parse_plan(args.plan),
+            plan=options.parse_plan(args.plan), open_test=not args.sealed,
         ),
     )  # fmt: skip
     _print(args, {**row, "folder": str(folder)}, run_words(row, folder))

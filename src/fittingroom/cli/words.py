@@ -6,8 +6,9 @@ from typing import Any
 
 def run_words(row: dict[str, Any], folder: Path) -> str:
     """What `train` says at the end."""
+    test = "test images sealed" if row["test_accuracy"] is None else f"test accuracy {row['test_accuracy']:.2%}"
     return (
-        f"{row['run']}: test accuracy {row['test_accuracy']:.2%}, validation {row['val_accuracy']:.2%} after "
+        f"{row['run']}: {test}, validation {row['val_accuracy']:.2%} after "
         f"{row['epochs']:g} epochs and {row['train_seconds']:.0f} s ({row['images_per_second']:.0f} images/s, "
         f"{row['peak_memory_bytes'] / 1e9:.1f} GB)\n{folder}"
     )
