@@ -16,10 +16,10 @@ from fittingroom.models import build_model, resolve_config
 from fittingroom.models.cost import num_macs, num_params
 from fittingroom.training import pace
 from fittingroom.training.config import RunConfig
-from fittingroom.training.engine import Fixed, choose_plan, set_up_process, step_seconds
+from fittingroom.training.engine import Fixed, check_compiler, choose_plan, set_up_process, step_seconds
 from fittingroom.training.environment import describe_environment
 from fittingroom.training.lightning_loop import Progress, train
-from fittingroom.training.plan import Plan, check_device, differences, with_fixed
+from fittingroom.training.plan import Plan, check_device, differences, first_guess, with_fixed
 from fittingroom.training.probe import new_trial
 from fittingroom.training.results import ledger_row, write_results
 from fittingroom.training.task import ClassificationTask
@@ -49,6 +49,7 @@ def fit(config: RunConfig, options: FitOptions) -> dict[str, Any]:
     """
     began = time.perf_counter()
     config = resolve(config)
+    with_fixed(first_guess(config), options.plan)  # a plan that cannot be is refused before anything is written
     state = claim(options.folder, config, options.resume)
     if state["status"] == "finished":
         return ledger_row(state)
@@ -57,7 +58,7 @@ def fit(config: RunConfig, options: FitOptions) -> dict[str, Any]:
     try:
         return _train_and_evaluate(config, options, splits, state, began)
     except FittingRoomError as error:
-        failed = {**read_state(options.folder), "status": "failed", "error": str(error)}
+        failed = {**state, **read_state(options.folder), "status": "failed", "error": str(error)}
         write_json(options.folder / "state.json", failed)
         raise
 
@@ -107,7 +108,10 @@ def make_plan(config: RunConfig, batches: TrainBatches, options: FitOptions) -> 
         plan, table = choose_plan(config, batches, options.plan)
         write_json(place, describe_environment(plan, table))
         return plan
-    plan = from_dict(Plan, read_json(place)["plan"], f"{place}: plan")
+    found = read_json(place)
+    if "plan" not in found:
+        raise FittingRoomError(f"{place} has no speed plan: an older version began this run; delete {options.folder}")
+    plan = from_dict(Plan, found["plan"], f"{place}: plan")
     changed = differences(with_fixed(plan, options.plan), plan)
     if changed:
         wanted = ", ".join(f"{key}={value}" for key, value in changed.items())
@@ -115,6 +119,8 @@ def make_plan(config: RunConfig, batches: TrainBatches, options: FitOptions) -> 
             f"{options.folder} was begun with another plan than {wanted}: leave --plan away to go on, or delete the folder"
         )
     check_device(plan.device)
+    if plan.compile:
+        check_compiler()
     return plan
 
 
