@@ -53,10 +53,11 @@ def fit(config: RunConfig, options: FitOptions) -> dict[str, Any]:
     state = claim(options.folder, config, options.resume)
     if state["status"] == "finished":
         return ledger_row(state)
+    plan = earlier_plan(options)
     splits = load_splits(config.seed, train_images=config.train_images, data_dir=options.data_dir)
     write_json(options.folder / "config.json", to_dict(config))
     try:
-        return _train_and_evaluate(config, options, splits, state, began)
+        return _train_and_evaluate(config, options, plan, splits, state, began)
     except FittingRoomError as error:
         failed = {**state, **read_state(options.folder), "status": "failed", "error": str(error)}
         write_json(options.folder / "state.json", failed)
@@ -98,16 +99,14 @@ def make_batches(config: RunConfig, splits: Splits) -> TrainBatches:
     )
 
 
-def make_plan(config: RunConfig, batches: TrainBatches, options: FitOptions) -> Plan:
-    """The plan of the run, written to environment.json. A run that is resumed keeps the plan with which it began.
+def earlier_plan(options: FitOptions) -> Plan | None:
+    """The plan with which the run began that is to be resumed; None where it begins now.
 
-    Raises FittingRoomError where `options.plan` wants another one of it.
+    Raises FittingRoomError where `options.plan` wants another one of it, or where this machine cannot have it.
     """
     place = options.folder / "environment.json"
     if not (options.resume and place.exists()):
-        plan, table = choose_plan(config, batches, options.plan)
-        write_json(place, describe_environment(plan, table))
-        return plan
+        return None
     found = read_json(place)
     if "plan" not in found:
         raise FittingRoomError(f"{place} has no speed plan: an older version began this run; delete {options.folder}")
@@ -133,10 +132,12 @@ def plan_and_time(config: RunConfig, options: FitOptions) -> tuple[dict[str, Any
 
 
 def _train_and_evaluate(
-    config: RunConfig, options: FitOptions, splits: Splits, state: dict[str, Any], began: float
+    config: RunConfig, options: FitOptions, plan: Plan | None, splits: Splits, state: dict[str, Any], began: float
 ) -> dict[str, Any]:
     spec, batches = splits.spec, make_batches(config, splits)
-    plan = make_plan(config, batches, options)
+    if plan is None:
+        plan, table = choose_plan(config, batches, options.plan)
+        write_json(options.folder / "environment.json", describe_environment(plan, table))
     set_up_process(plan)
     with seeded(config.seed, "init"):
         model = build_model(config.model, config.model_config)
