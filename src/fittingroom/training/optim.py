@@ -72,8 +72,8 @@ class MuonAdamW(Optimizer):
         self.config, self.muon_dtype = config, muon_dtype
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
-        """One update of every parameter that has a gradient."""
+    def step(self, closure: Callable[[], Tensor | float] | None = None) -> Tensor | float | None:  # type: ignore[override]
+        """One update of every parameter that has a gradient; the loss that `closure` returns (in Lightning a tensor)."""
         with torch.enable_grad():
             loss = closure() if closure is not None else None
         for group in self.param_groups:

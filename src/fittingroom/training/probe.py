@@ -41,7 +41,7 @@ class Timing:
 
     def to_dict(self) -> dict[str, Any]:
         """For environment.json."""
-        seconds = {key: round(getattr(self, key), 4) for key in ("step_seconds", "speedup", "first_step_seconds")}
+        seconds = {key: round(getattr(self, key), 6) for key in ("step_seconds", "speedup", "first_step_seconds")}
         return {"part": self.part, **seconds, "agrees": self.agrees, "plan": asdict(self.plan)}
 
 
@@ -67,7 +67,9 @@ class Trial:
             loss = F.cross_entropy(self.task.training_logits(images).float(), targets)
         loss.backward()
         if config.clip_norm:
-            nn.utils.clip_grad_norm_(self.task.model.parameters(), config.clip_norm)
+            # In the optimizer's order, as Lightning adds them up: the same to the last digit.
+            params = [param for group in self.optimizer.param_groups for param in group["params"]]
+            nn.utils.clip_grad_norm_(params, config.clip_norm)
         self.optimizer.step()
         self.optimizer.zero_grad()
         self.schedule.step()
