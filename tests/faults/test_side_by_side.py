@@ -14,6 +14,7 @@ import pytest
 from fittingroom.comparison.executors import Event, Work, side_by_side, usable_cores
 from fittingroom.core.rundir import read_state
 from fittingroom.training.config import RunConfig
+from tests.command import start
 
 LINUX = sys.platform.startswith("linux")
 TINY = {"embed_dim": 8, "depth": 1, "num_heads": 2, "patch_size": 14}
@@ -99,13 +100,43 @@ def test_when_the_caller_stops_listening_no_child_is_left(tmp_path: Path) -> Non
 
 
 def is_alive(pid: int | None) -> bool:
-    """Whether there is such a process."""
+    """Whether there is such a process, and not only its name in the table until its parent asks for it."""
     assert pid is not None
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    return True
+    status = Path(f"/proc/{pid}/status")
+    return not (status.exists() and "State:\tZ" in status.read_text())
+
+
+PARENT = """
+import multiprocessing, sys
+from pathlib import Path
+from fittingroom.comparison.executors import side_by_side
+from tests.faults.test_side_by_side import work
+
+told = set()
+if __name__ == "__main__":
+    for event in side_by_side([work(Path(sys.argv[1]), seed, epochs=2000.0) for seed in range(2)], jobs=2):
+        if event.kind == "progress" and event.number not in told:
+            told.add(event.number)
+            if len(told) == 2:
+                print(*(child.pid for child in multiprocessing.active_children()), flush=True)
+"""
+
+
+def test_when_the_parent_is_killed_its_children_end_by_themselves(tmp_path: Path) -> None:
+    parent = start(str(tmp_path), program=PARENT)
+    assert parent.stdout is not None
+    pids = [int(word) for word in parent.stdout.readline().split()]
+    assert len(pids) == 2 and all(is_alive(pid) for pid in pids)
+    parent.kill()
+    parent.communicate()
+    deadline = time.monotonic() + 60
+    while any(is_alive(pid) for pid in pids):
+        assert time.monotonic() < deadline, "a training goes on with nobody to listen"
+        time.sleep(0.1)
 
 
 @pytest.mark.skipif(not LINUX or len(usable_cores()) < 2, reason="needs two cores that can be chosen")

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -13,6 +14,10 @@ from safetensors.torch import load_file
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.randomness import seeded
 from fittingroom.core.rundir import read_json, read_state
+from fittingroom.data.batches import eval_batches
+from fittingroom.data.load import load_splits
+from fittingroom.evaluation.predict import predict
+from fittingroom.evaluation.saved import load_run, logits_fn
 from fittingroom.models import build_model
 from fittingroom.training import engine
 from fittingroom.training import fit as room
@@ -64,6 +69,17 @@ def test_the_same_plan_gives_the_same_weights_and_predictions_bit_for_bit(precis
     assert (plan_of(one)["precision"], plan_of(one)["attention"]) == (precision, "fused")
     assert weights(one) == weights(two)
     assert (one / "predictions.npz").read_bytes() == (two / "predictions.npz").read_bytes()
+
+
+def test_scores_are_those_of_the_saved_weights_in_fp32_whatever_the_run_computed_in(tmp_path: Path) -> None:
+    """float16, in which they are kept, is exact to a two-thousandth; bf16 would be off by a hundredth."""
+    folder = make(tmp_path / "run", plan={"precision": "bf16"})
+    splits = load_splits(CONFIG.seed)
+    model, _ = load_run(folder)
+    with np.load(folder / "predictions.npz") as found:
+        np.testing.assert_allclose(
+            found["val_probs"], predict(logits_fn(model), eval_batches(splits.val, splits.spec)), 1e-3
+        )
 
 
 def test_the_environment_tells_the_plan_and_the_timings_behind_it(tmp_path: Path) -> None:

@@ -152,10 +152,10 @@ def _plans(comparison: Comparison, configs: Sequence[RunConfig], watcher: Watche
     new = [config for config in configs if config.model not in plans]
     if new:
         watcher.plans()
-        jobs, more = plan_grid(new, jobs=jobs, fixed=comparison.plan, data_dir=comparison.data_dir)
-        plans = {**plans, **more}
+        measured, more = plan_grid(new, jobs=jobs, fixed=comparison.plan, data_dir=comparison.data_dir)
+        jobs, plans = jobs or measured, {**plans, **more}
         write_json(comparison.folder / "plan.json", {"jobs": jobs, "plans": plans})
-    return jobs, plans
+    return min(jobs, len(configs)), plans
 
 
 def _record(comparison: Comparison, configs: list[RunConfig], splits: Splits, watcher: Watcher) -> dict[str, Any]:

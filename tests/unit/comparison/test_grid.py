@@ -17,7 +17,7 @@ from fittingroom.data.fashion_mnist import SPEC
 from fittingroom.training.config import RunConfig
 from tests.unit.training.machine import GUESS, TINY, tiny_batches, tiny_config
 
-PLANS = {"vit": asdict(replace(GUESS, num_threads=1)), "cnn": asdict(GUESS)}
+PLANS = {"vit": asdict(replace(GUESS, num_threads=1)), "hybrid": asdict(GUESS), "cnn": asdict(GUESS)}
 
 
 class Started(Exception):
@@ -35,7 +35,7 @@ class Planner:
     def plan_grid(self, configs: Sequence[RunConfig], *, jobs: int | None, **_: Any) -> tuple[int, dict[str, Any]]:
         names = [config.model for config in configs]
         self.asked.append((names, jobs))
-        return jobs or 2, {name: PLANS[name] for name in names}
+        return min(jobs or 2, len(configs)), {name: PLANS[name] for name in names}
 
     def side_by_side(self, works: Sequence[Work], jobs: int) -> list[Event]:
         self.works, self.jobs = works, jobs
@@ -87,13 +87,21 @@ def test_called_again_it_measures_nothing(planner: Planner, tmp_path: Path) -> N
 def test_a_new_model_is_measured_for_as_many_at_a_time_and_the_others_keep_their_plans(
     planner: Planner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begin(tmp_path, "vit")
+    begin(tmp_path, "vit", "hybrid")
     monkeypatch.setitem(PLANS, "vit", asdict(replace(GUESS, precision="fp32")))  # what a second measurement would find
-    assert begin(tmp_path, "vit", "cnn") == 1
-    assert planner.asked == [(["vit"], None), (["cnn"], 2)]
+    assert begin(tmp_path, "vit", "hybrid", "cnn") == 1
+    assert planner.asked == [(["vit", "hybrid"], None), (["cnn"], 2)]
     kept = json.loads((tmp_path / "plan.json").read_text())
     assert kept["plans"]["vit"]["precision"] == GUESS.precision
-    assert list(kept["plans"]) == ["vit", "cnn"]
+    assert list(kept["plans"]) == ["vit", "hybrid", "cnn"]
+    assert planner.jobs == kept["jobs"] == 2
+
+
+def test_no_more_at_a_time_than_there_are_runs(planner: Planner, tmp_path: Path) -> None:
+    begin(tmp_path, "vit", "cnn", jobs=1000)
+    assert planner.jobs == 2
+    begin(tmp_path, "cnn")
+    assert planner.jobs == 1
 
 
 def test_another_plan_for_runs_that_have_one_is_refused_and_the_same_is_not(planner: Planner, tmp_path: Path) -> None:
