@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from fittingroom.cli.main import main
 
@@ -42,6 +43,22 @@ MISTAKES = [
     ("bench time-to-accuracy --epochs 0", "--epochs 0 is no length"),
     ("bench time-to-accuracy --seeds 0", "--seeds 0: a comparison needs at least 1 seed"),
     ("bench time-to-accuracy --runs nowhere", "no folder at nowhere: give one that holds finished runs"),
+    *(
+        (f"{command} --plan {words}", said)
+        for command in ("train vit", "compare")
+        for words, said in (
+            ("nonsense", "--plan 'nonsense': write PART=VALUE,PART=VALUE, such as precision=fp32,compile=false"),
+            ("precision=", "--plan 'precision=': write PART=VALUE"),
+            ("precision=fp17", "--plan.precision: 'fp17' is not one of fp32, bf16"),
+            ("precison=fp32", "--plan: unknown key 'precison': did you mean 'precision'?"),
+            ("colour=red", "--plan: unknown key 'colour': known: attention, channels_last, compile, device"),
+            ("num_threads=0", "num_threads 0 is too small: choose 1 or more"),
+            ("device=abacus", "--plan.device: 'abacus' is not one of cpu, cuda, mps"),
+        )
+    ),
+    ("compare --jobs 0", "--jobs 0: give 1 (one run after another) or more"),
+    ("compare --jobs many", "invalid int value: 'many'"),
+    ("train vit --jobs 2", "unrecognized arguments: --jobs 2"),
     ("compare --seeds 0", "--seeds 0: a comparison needs at least 1 seed"),
     ("compare --seeds two", "invalid int value: 'two'"),
     ("compare --models vit,resnet", "unknown model 'resnet'"),
@@ -90,6 +107,44 @@ def test_a_mistake_costs_one_line(
     assert said in err
     results = (".safetensors", ".npz", ".html", ".png")
     assert [path.name for path in tmp_path.rglob("*") if path.suffix in results] == ["empty.png"]
+    if "--plan" in typed or "--jobs" in typed:
+        assert [path.name for path in tmp_path.iterdir()] == ["empty.png"]
+
+
+def test_a_run_that_failed_goes_on_with_its_own_command_once_mended(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """A budget for not one step fails before the run has a state: the folder must still know whose it is."""
+    words = ["train", "vit", "--budget", "0.01s", "--set", "train_images=64", "--set", "batch_size=32", "--resume"]
+    words += ["--set", "depth=1", "--set", "patch_size=14", "--set", "embed_dim=8", "--out", str(tmp_path / "run")]
+    for _ in range(2):
+        assert main(words) == 2
+        assert "too short for one step" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["train vit", "compare"])
+def test_a_device_that_is_not_there_costs_one_line(
+    command: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert main([*command.split(), "--plan", "device=cuda"]) == 2
+    said = "fittingroom: device 'cuda' is not on this machine: --plan device= takes cpu\n"
+    assert capsys.readouterr() == ("", said)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("command", "options"), [("train", ("--plan",)), ("compare", ("--plan", "--jobs"))])
+def test_help_names_the_options_of_speed(
+    command: str, options: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    words = " ".join(capsys.readouterr().out.split())
+    assert all(f"{option} " in words for option in options)
+    assert "fix parts of the speed plan that is measured otherwise, such as precision=fp32,compile=false" in words
 
 
 def test_a_folder_that_cannot_be_made_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fittingroom.comparison.executors import usable_cores
 from tests.command import run, run_json, start
 
 SMALL = (
@@ -76,6 +77,38 @@ def test_again_it_trains_nothing_and_says_the_same(finished: tuple[Path, str]) -
     assert before == [(folder / "runs" / n / "state.json").stat().st_mtime_ns for n in ("vit-seed0", "vit_cls-seed1")]
     assert summary["verdict"] == json.loads((folder / "summary.json").read_text())["verdict"]
     assert len(summary["runs"]) == 4
+
+
+def test_in_series_it_makes_the_very_same_runs_as_side_by_side(finished: tuple[Path, str], tmp_path: Path) -> None:
+    """The first comparison ran two at a time where this machine has two cores; each run with one thread either way."""
+    series = tmp_path / "series"
+    code, _, err = run(*COMPARE, "--jobs", "1", "--plan", "num_threads=1", "--out", str(series))
+    assert code == 0, err
+    records = {folder: json.loads((folder / "comparison.json").read_text()) for folder in (finished[0], series)}
+    assert records[series]["jobs"] == 1 and "one after another" in " ".join(records[series]["protocol"])
+    assert records[finished[0]]["jobs"] == min(2, len(usable_cores()))
+    for row in records[series]["runs"]:
+        for name in ("model.safetensors", "predictions.npz"):
+            one, other = (folder / row["folder"] / name for folder in records)
+            assert one.read_bytes() == other.read_bytes(), f"{row['run']}: {name}"
+
+
+def test_the_record_tells_each_models_plan_and_every_run_has_had_it(finished: tuple[Path, str]) -> None:
+    folder, _ = finished
+    record = json.loads((folder / "comparison.json").read_text())
+    assert list(record["plans"]) == ["vit_cls", "vit"]
+    for row in record["runs"]:
+        environment = json.loads((folder / row["folder"] / "environment.json").read_text())
+        assert environment["plan"] == record["plans"][row["model"]]
+
+
+def test_another_plan_in_the_same_folder_is_refused_before_anything_runs(finished: tuple[Path, str]) -> None:
+    folder, _ = finished
+    before = (folder / "comparison.json").read_bytes()
+    code, out, err = run(*COMPARE, "--plan", "num_threads=7", "--out", str(folder))
+    assert (code, out) == (2, "")
+    assert "begun with another plan than num_threads=7" in err and err.count("\n") == 1
+    assert (folder / "comparison.json").read_bytes() == before
 
 
 def test_another_length_in_the_same_folder_is_refused_before_anything_runs(finished: tuple[Path, str]) -> None:

@@ -72,15 +72,34 @@ def test_the_iteration_is_torchs_but_for_its_rounding() -> None:
     torch.testing.assert_close(orthogonalise(matrix[None])[0], theirs, rtol=0, atol=0.03)
 
 
-def test_muon_on_plain_matrices_is_torchs_but_for_its_rounding() -> None:
+@pytest.mark.parametrize("shape", [(24, 40), (40, 24), (32, 32)])
+def test_in_bfloat16_the_iteration_is_torchs_bit_for_bit(shape: tuple[int, int]) -> None:
+    matrix = torch.randn(shape, generator=torch.Generator().manual_seed(1))
+    theirs = _zeropower_via_newtonschulz(matrix, NEWTON_SCHULZ, 5, 1e-7)
+    ours = orthogonalise(matrix[None].bfloat16())[0]
+    assert ours.dtype == theirs.dtype == torch.bfloat16
+    assert torch.equal(ours, theirs)
+
+
+@pytest.mark.parametrize(("dtype", "share"), [(torch.float32, 0.1), (torch.bfloat16, 1e-5)])
+def test_muon_on_plain_matrices_is_torchs(dtype: torch.dtype, share: float) -> None:
+    """In float32 to a tenth of the way that the weights have come: torch always rounds. In bfloat16 to float32's last digits."""
     ours, theirs = small()[:1], small()[:1]
     start, mine, other = (next(model.parameters()) for model in (small(), ours, theirs))  # the weight comes first
     group = {"params": [mine], "method": "muon", "lr": 0.05, "weight_decay": 0.1}
-    train(ours, MuonAdamW([group], OptimConfig(momentum=0.9)), 6)
+    train(ours, MuonAdamW([group], OptimConfig(momentum=0.9), dtype), 6)
     muon = torch.optim.Muon([other], lr=0.05, weight_decay=0.1, momentum=0.9, adjust_lr_fn="match_rms_adamw")
     train(theirs, muon, 6)
     moved = (mine - start).abs().mean()
-    torch.testing.assert_close(mine, other, rtol=0, atol=0.1 * moved.item())
+    torch.testing.assert_close(mine, other, rtol=0, atol=share * moved.item())
+
+
+def test_weights_and_momentum_stay_in_float32_where_the_iteration_is_in_bfloat16() -> None:
+    model = small()
+    optimizer = build_optimizer(model, OptimConfig(), torch.bfloat16)
+    train(model, optimizer, 2)
+    kept = [*model.parameters(), *(state for each in optimizer.state.values() for state in each.values())]
+    assert {each.dtype for each in kept if isinstance(each, torch.Tensor)} == {torch.float32}
 
 
 def test_an_update_of_muon_has_the_size_of_adams() -> None:

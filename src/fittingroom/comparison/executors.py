@@ -48,6 +48,11 @@ def usable_cores() -> list[int]:
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 
+def have_own_core(plans: Mapping[str, Mapping[str, Any]], jobs: int) -> bool:
+    """Whether each of `jobs` runs with these plans, one a model, is alone on a core."""
+    return 1 < jobs <= len(usable_cores()) and all(plan["num_threads"] == 1 for plan in plans.values())
+
+
 def side_by_side(works: Sequence[Work], jobs: int) -> Iterator[Event]:
     """Do all works in order, `jobs` at a time; where there are several, one whose plan has one thread gets a core of its own.
 
@@ -106,7 +111,7 @@ def _context() -> Any:
 def _hear(connection: Connection, running: _Running) -> Event:
     try:
         kind, content = connection.recv()
-    except EOFError:
+    except (EOFError, OSError):  # at its end, or in the middle of a word
         running.process.join()
         kind, content = (
             "failed",

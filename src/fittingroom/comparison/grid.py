@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from fittingroom import __version__
-from fittingroom.comparison.executors import Work, side_by_side
+from fittingroom.comparison.executors import Work, have_own_core, side_by_side
 from fittingroom.comparison.pictures import write_pictures
 from fittingroom.comparison.planning import plan_grid
 from fittingroom.comparison.protocol import Budget, sentences
 from fittingroom.comparison.summary import summarise
-from fittingroom.core.config import config_hash
+from fittingroom.core.config import config_hash, from_dict
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import make_folder, read_json, read_state, write_json
 from fittingroom.data.load import Splits, load_splits
@@ -22,6 +22,7 @@ from fittingroom.models import MODELS, build_model
 from fittingroom.models.cost import num_macs, num_params
 from fittingroom.training.config import RunConfig
 from fittingroom.training.fit import resolve
+from fittingroom.training.plan import Plan, differences, first_guess, with_fixed
 from fittingroom.training.results import ledger_row
 
 
@@ -56,8 +57,9 @@ class Watcher:
 
 def run_comparison(comparison: Comparison, watcher: Watcher) -> dict[str, Any]:
     """Make every run, then pictures and summary; returns the summary. Can be stopped at any moment and called again."""
-    make_folder(comparison.folder)
     configs = [resolve(config) for config in comparison.configs]
+    _check_plan(comparison)
+    make_folder(comparison.folder)
     _check_folder(comparison.folder, configs)
     splits = load_splits(configs[0].seed, train_images=configs[0].train_images, data_dir=comparison.data_dir)
     record = _record(comparison, configs, splits, watcher)
@@ -88,6 +90,25 @@ def _check_folder(folder: Path, configs: list[RunConfig]) -> None:
             raise FittingRoomError(
                 f"{place} holds a run with other settings: choose another folder with --out, or delete it"
             )
+
+
+def _check_plan(comparison: Comparison) -> None:
+    """A plan that cannot be is refused before anything is written, and so is another one than the runs here have had."""
+    with_fixed(first_guess(comparison.configs[0]), comparison.plan)
+    for model, values in _earlier_plans(comparison.folder)["plans"].items():
+        plan = from_dict(Plan, values, f"{comparison.folder / 'plan.json'}: {model}")
+        changed = differences(with_fixed(plan, comparison.plan), plan)
+        if changed:
+            wanted = ", ".join(f"{key}={value}" for key, value in changed.items())
+            raise FittingRoomError(
+                f"{comparison.folder} was begun with another plan than {wanted}: leave --plan away to go on, or choose "
+                "another folder with --out"
+            )
+
+
+def _earlier_plans(folder: Path) -> dict[str, Any]:
+    place = folder / "plan.json"
+    return read_json(place) if place.exists() else {"jobs": None, "plans": {}}
 
 
 def _run_all(
@@ -125,15 +146,16 @@ def _failed(config: RunConfig, error: str) -> dict[str, Any]:
 
 
 def _plans(comparison: Comparison, configs: Sequence[RunConfig], watcher: Watcher) -> tuple[int, dict[str, Any]]:
-    """As they were when this comparison was begun, so that all of its runs have the same; else measured now."""
-    place = comparison.folder / "plan.json"
-    before: dict[str, Any] = read_json(place) if place.exists() else {"jobs": None, "plans": {}}
-    if {config.model for config in configs} <= set(before["plans"]):
-        return comparison.jobs or before["jobs"], before["plans"]
-    watcher.plans()
-    jobs, plans = plan_grid(configs, jobs=comparison.jobs, fixed=comparison.plan, data_dir=comparison.data_dir)
-    write_json(place, {"jobs": jobs, "plans": plans})
-    return jobs, plans
+    """As they were when this comparison was begun, so that all of its runs have the same; new models are measured now."""
+    before = _earlier_plans(comparison.folder)
+    jobs, plans = comparison.jobs or before["jobs"], before["plans"]
+    new = [config for config in configs if config.model not in plans]
+    if new:
+        watcher.plans()
+        measured, more = plan_grid(new, jobs=jobs, fixed=comparison.plan, data_dir=comparison.data_dir)
+        jobs, plans = jobs or measured, {**plans, **more}
+        write_json(comparison.folder / "plan.json", {"jobs": jobs, "plans": plans})
+    return min(jobs, len(configs)), plans
 
 
 def _record(comparison: Comparison, configs: list[RunConfig], splits: Splits, watcher: Watcher) -> dict[str, Any]:
@@ -155,7 +177,7 @@ def _record(comparison: Comparison, configs: list[RunConfig], splits: Splits, wa
         "jobs": jobs,
         "plans": plans,
         "runs": [],
-        "protocol": sentences(comparison.budget, seeds, jobs, **sizes),
+        "protocol": sentences(comparison.budget, seeds, jobs, have_own_core(plans, jobs), **sizes),
         "environment": {},
     }
 

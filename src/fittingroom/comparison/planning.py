@@ -8,6 +8,7 @@ from typing import Any
 from fittingroom.comparison.executors import Work, side_by_side, usable_cores
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.training.config import RunConfig
+from fittingroom.training.plan import first_guess, with_fixed
 
 MEMORY_A_RUN = 2 * 1024**3  # bytes; a run of the shipped models takes about one gigabyte
 
@@ -21,32 +22,24 @@ def plan_grid(
     """(runs at a time, the plan of each model). Both are measured in processes, under the conditions of the runs.
 
     Side by side means one thread each on a core of its own. That pays where so many one-thread processes together make
-    more steps in a second than one process with all threads; the first model is asked.
+    more steps in a second than one process with all threads; the first model is asked. Where `jobs` or `fixed` settle it (a
+    graphics card, a number of threads), nothing is asked. Raises FittingRoomError for a plan that cannot be.
     """
     by_model = {config.model: config for config in reversed(configs)}
     firsts = [by_model[name] for name in dict.fromkeys(config.model for config in configs)]
-    most = most_jobs(len(configs)) if jobs is None else jobs
-    if most > 1 and fixed.get("device", "cpu") == "cpu" and "num_threads" not in fixed:
-        fixed_here = {**fixed, "num_threads": "1"}
-        tried = [_ask(config, fixed_here, data_dir, most) for config in firsts]
-        if tried[0][0]["device"] != "cpu":
-            return _in_series(firsts, fixed, data_dir)
-        plans = {config.model: plan for config, (plan, _) in zip(firsts, tried, strict=True)}
+    most = most_jobs(len(configs)) if jobs is None else min(jobs, len(configs))
+    on_cpu = with_fixed(first_guess(firsts[0]), fixed).device == "cpu"
+    if most > 1 and on_cpu and "num_threads" not in fixed:
+        tried = [_ask(config, {**fixed, "num_threads": "1"}, data_dir, most) for config in firsts]
         if jobs is not None or _pays(firsts[0], tried[0], fixed, data_dir, most):
-            return most, plans
-        return _in_series(firsts, fixed, data_dir)
-    return most if jobs is not None else 1, _in_series(firsts, fixed, data_dir)[1]
+            return most, {config.model: plan for config, (plan, _) in zip(firsts, tried, strict=True)}
+    plans = {config.model: _ask(config, fixed, data_dir, 1)[0] for config in firsts}
+    return 1 if jobs is None else most, plans
 
 
 def most_jobs(num_runs: int) -> int:
     """No more at a time than there are runs, cores, and gigabytes for them."""
     return max(1, min(num_runs, len(usable_cores()), _available_memory() // MEMORY_A_RUN))
-
-
-def _in_series(
-    firsts: Sequence[RunConfig], fixed: Mapping[str, str], data_dir: Path | None
-) -> tuple[int, dict[str, Plan]]:
-    return 1, {config.model: _ask(config, fixed, data_dir, 1)[0] for config in firsts}
 
 
 def _pays(

@@ -67,15 +67,19 @@ def check_seeds(count: int) -> list[int]:
     return list(range(count))
 
 
-def sentences(budget: Budget, seeds: list[int], jobs: int, *, num_train: int, num_val: int, num_test: int) -> list[str]:
-    """The protocol in plain words, for the report."""
+def sentences(
+    budget: Budget, seeds: list[int], jobs: int, own_core: bool, *, num_train: int, num_val: int, num_test: int
+) -> list[str]:
+    """The protocol in plain words, for the report. `own_core`: each of the `jobs` runs at a time is alone on a core."""
     length = (
         "the whole learning-rate schedule is fitted to that length."
         if budget.epochs is not None
         else "the steps that fit are measured in a run's first seconds, some time is kept in reserve, and the whole "
         "learning-rate schedule is fitted to them; the seconds that were used stand in the table."
     )
-    side = "one after another" if jobs == 1 else f"{jobs} at a time, each on a processor core of its own,"
+    side = (
+        "one after another" if jobs == 1 else f"{jobs} at a time{', each on a processor core of its own,' * own_core}"
+    )
     paired = "1 seed" if len(seeds) == 1 else f"{len(seeds)} seeds, paired"
     return [
         f"Every model is trained from scratch with {budget.text}: {length}",

@@ -48,6 +48,11 @@ class ResumableCheckpoint(ModelCheckpoint):
         )
         self.validate_every = validate_every
 
+    @property
+    def state_key(self) -> str:
+        """One name whatever the interval: a run may be resumed with another one."""
+        return "ResumableCheckpoint"
+
     def on_train_batch_end(self, trainer: pl.Trainer, *args: Any, **kwargs: Any) -> None:
         """Save where it is due, but not between a step and what Lightning still owes it: its validation, its row in the log.
 

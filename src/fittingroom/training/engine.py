@@ -35,14 +35,17 @@ def choose_plan(config: RunConfig, batches: TrainBatches, fixed: Fixed) -> tuple
     """The plan of a run, and the table of timings behind it: measured, or as measured before for the same work here.
 
     A run of under half a minute takes the first guess: a probe would cost more than it brings. Raises FittingRoomError for
-    a part of a plan that does not exist.
+    a part of a plan that does not exist, or cannot be had here.
     """
     guess = with_fixed(first_guess(config), fixed)
+    if guess.compile:
+        check_compiler()
     if len(fixed) == len(asdict(guess)) or not _is_long(config, batches):
         return guess, []
     place = cache_folder("plans") / f"{_key(config, batches, guess, fixed)}.json"
     found = _cached(place)
     if found is None:
+        _keep_freed_memory()  # measured as the run will be
         plan, table = probe(config, batches, guess, frozenset(fixed))
         found = {"plan": asdict(plan), "table": [timing.to_dict() for timing in table], "compile": None}
         _keep(place, found)
@@ -80,10 +83,27 @@ def _try_compile(config: RunConfig, batches: TrainBatches, plan: Plan) -> dict[s
     try:
         return probe_compile(config, batches, plan).to_dict()
     except Exception as error:  # torch.compile raises whatever the compiler chain raises: all of it means "not here"
-        first = str(error).splitlines()[0][:120]
+        first = _first_line(error)
         print(f"notice: torch.compile does not work here ({first}): training goes on eagerly", file=sys.stderr)
-        none = Timing(part="compile", plan=plan, step_seconds=0.0, speedup=0.0, agrees=False, first_step_seconds=0.0)
+        compiled = replace(plan, compile=True)
+        none = Timing(
+            part="compile", plan=compiled, step_seconds=0.0, speedup=0.0, agrees=False, first_step_seconds=0.0
+        )
         return {**none.to_dict(), "error": first}
+
+
+def check_compiler() -> None:
+    """Raise FittingRoomError unless torch.compile works here."""
+    try:
+        torch.compile(lambda x: x + 1)(torch.zeros(2))
+    except Exception as error:  # as in _try_compile
+        raise FittingRoomError(
+            f"torch.compile does not work here ({_first_line(error)}): install a C++ compiler, or leave compile=true away"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)[:120]
 
 
 def _num_steps(config: RunConfig, batches: TrainBatches, seconds: float | None) -> int:
@@ -107,6 +127,7 @@ def _key(config: RunConfig, batches: TrainBatches, guess: Plan, fixed: Fixed) ->
     """Names the machine, the versions and the work of one step; what does not change a step's time is not in it."""
     parts = {
         "machine": [processor(), torch.__version__, torch.backends.cpu.get_cpu_capability()],
+        "card": torch.cuda.get_device_name() if guess.device == "cuda" else None,
         "guess": asdict(guess),
         "fixed": sorted(fixed),
         "model": [config.model, config.model_config],
@@ -118,8 +139,10 @@ def _key(config: RunConfig, batches: TrainBatches, guess: Plan, fixed: Fixed) ->
 def _cached(place: Path) -> dict[str, Any] | None:
     """A plan that was measured before; one that cannot be read is measured again."""
     try:
-        return read_json(place) if place.exists() else None
-    except FittingRoomError:
+        found = read_json(place)
+        from_dict(Plan, found["plan"])
+        return {key: found[key] for key in ("plan", "table", "compile")}
+    except (FittingRoomError, KeyError, TypeError):
         return None
 
 
@@ -127,8 +150,8 @@ def _keep(place: Path, found: dict[str, Any]) -> None:
     """Write the cache, where that is possible; a full or read-only disk costs a probe each time, not the run."""
     try:
         write_json(place, found)
-    except FittingRoomError as error:
-        print(f"notice: {error}; the plan is measured again next time", file=sys.stderr)
+    except FittingRoomError:
+        print(f"notice: cannot write {place}: the speed plan will be measured again next time", file=sys.stderr)
 
 
 def set_up_process(plan: Plan) -> None:

@@ -16,10 +16,10 @@ from fittingroom.models import build_model, resolve_config
 from fittingroom.models.cost import num_macs, num_params
 from fittingroom.training import pace
 from fittingroom.training.config import RunConfig
-from fittingroom.training.engine import Fixed, choose_plan, set_up_process, step_seconds
+from fittingroom.training.engine import Fixed, check_compiler, choose_plan, set_up_process, step_seconds
 from fittingroom.training.environment import describe_environment
 from fittingroom.training.lightning_loop import Progress, train
-from fittingroom.training.plan import Plan, check_device, differences, with_fixed
+from fittingroom.training.plan import Plan, check_device, differences, first_guess, with_fixed
 from fittingroom.training.probe import new_trial
 from fittingroom.training.results import ledger_row, write_results
 from fittingroom.training.task import ClassificationTask
@@ -49,15 +49,17 @@ def fit(config: RunConfig, options: FitOptions) -> dict[str, Any]:
     """
     began = time.perf_counter()
     config = resolve(config)
+    with_fixed(first_guess(config), options.plan)  # a plan that cannot be is refused before anything is written
     state = claim(options.folder, config, options.resume)
     if state["status"] == "finished":
         return ledger_row(state)
+    plan = earlier_plan(options)
     splits = load_splits(config.seed, train_images=config.train_images, data_dir=options.data_dir)
     write_json(options.folder / "config.json", to_dict(config))
     try:
-        return _train_and_evaluate(config, options, splits, state, began)
+        return _train_and_evaluate(config, options, plan, splits, state, began)
     except FittingRoomError as error:
-        failed = {**read_state(options.folder), "status": "failed", "error": str(error)}
+        failed = {**state, **read_state(options.folder), "status": "failed", "error": str(error)}
         write_json(options.folder / "state.json", failed)
         raise
 
@@ -97,17 +99,18 @@ def make_batches(config: RunConfig, splits: Splits) -> TrainBatches:
     )
 
 
-def make_plan(config: RunConfig, batches: TrainBatches, options: FitOptions) -> Plan:
-    """The plan of the run, written to environment.json. A run that is resumed keeps the plan with which it began.
+def earlier_plan(options: FitOptions) -> Plan | None:
+    """The plan with which the run began that is to be resumed; None where it begins now.
 
-    Raises FittingRoomError where `options.plan` wants another one of it.
+    Raises FittingRoomError where `options.plan` wants another one of it, or where this machine cannot have it.
     """
     place = options.folder / "environment.json"
     if not (options.resume and place.exists()):
-        plan, table = choose_plan(config, batches, options.plan)
-        write_json(place, describe_environment(plan, table))
-        return plan
-    plan = from_dict(Plan, read_json(place)["plan"], f"{place}: plan")
+        return None
+    found = read_json(place)
+    if "plan" not in found:
+        raise FittingRoomError(f"{place} has no speed plan: an older version began this run; delete {options.folder}")
+    plan = from_dict(Plan, found["plan"], f"{place}: plan")
     changed = differences(with_fixed(plan, options.plan), plan)
     if changed:
         wanted = ", ".join(f"{key}={value}" for key, value in changed.items())
@@ -115,6 +118,8 @@ def make_plan(config: RunConfig, batches: TrainBatches, options: FitOptions) -> 
             f"{options.folder} was begun with another plan than {wanted}: leave --plan away to go on, or delete the folder"
         )
     check_device(plan.device)
+    if plan.compile:
+        check_compiler()
     return plan
 
 
@@ -127,10 +132,12 @@ def plan_and_time(config: RunConfig, options: FitOptions) -> tuple[dict[str, Any
 
 
 def _train_and_evaluate(
-    config: RunConfig, options: FitOptions, splits: Splits, state: dict[str, Any], began: float
+    config: RunConfig, options: FitOptions, plan: Plan | None, splits: Splits, state: dict[str, Any], began: float
 ) -> dict[str, Any]:
     spec, batches = splits.spec, make_batches(config, splits)
-    plan = make_plan(config, batches, options)
+    if plan is None:
+        plan, table = choose_plan(config, batches, options.plan)
+        write_json(options.folder / "environment.json", describe_environment(plan, table))
     set_up_process(plan)
     with seeded(config.seed, "init"):
         model = build_model(config.model, config.model_config)

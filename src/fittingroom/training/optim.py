@@ -4,7 +4,7 @@ Muon: "Muon: An optimizer for hidden layers in neural networks" (Jordan et al. 2
 replaced by the nearest (semi-)orthogonal matrix, by five Newton-Schulz steps. Why not `torch.optim.Muon`: it takes 2-D
 parameters only (a convolution's filters are a matrix too: outputs x inputs*height*width), it always rounds to bfloat16, which
 is slow on a CPU that has none, and it would treat the fused `qkv` as one matrix where the paper means three.
-On a plain matrix ours is torch's, in float32 and in bfloat16 (tested).
+On a plain matrix ours is torch's: in bfloat16 bit for bit, in float32 but for torch's rounding (tested).
 """
 
 from collections.abc import Callable, Iterable
@@ -58,7 +58,8 @@ def orthogonalise(
     x = x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)
     for _ in range(num_steps):
         gram = x @ x.transpose(-2, -1)
-        x = a * x + (b * gram + c * gram @ gram) @ x
+        # a x + (b gram + c gram^2) x, each sum inside its product: fewer passes, and in bfloat16 one rounding less.
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     return x.transpose(-2, -1) if tall else x
 
 
@@ -72,8 +73,8 @@ class MuonAdamW(Optimizer):
         self.config, self.muon_dtype = config, muon_dtype
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
-        """One update of every parameter that has a gradient."""
+    def step(self, closure: Callable[[], Tensor | float] | None = None) -> Tensor | float | None:  # type: ignore[override]
+        """One update of every parameter that has a gradient; the loss that `closure` returns (in Lightning a tensor)."""
         with torch.enable_grad():
             loss = closure() if closure is not None else None
         for group in self.param_groups:

@@ -58,7 +58,8 @@ def measure_evaluation(task: ClassificationTask, batches: TrainBatches) -> float
     """Seconds an image when evaluating, from one batch of at most 500, the second time it is done."""
     images = normalise(batches.train.images[:500], batches.spec).to(task.plan.device)
     task.to(task.plan.device).eval()
-    with torch.inference_mode():
+    plan = task.plan
+    with torch.inference_mode(), torch.autocast(plan.device, torch.bfloat16, enabled=plan.precision == "bf16"):
         task(images)
         start = time.perf_counter()
         task(images).sum().item()

@@ -16,7 +16,7 @@ Device = Literal["cpu", "cuda", "mps"]
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Same seed and same plan on the same machine: the same weights, bit for bit."""
+    """Same seed and same plan on the same processor: the same weights, bit for bit; a graphics card may differ in last digits."""
 
     device: Device
     """Where it is computed."""
@@ -45,24 +45,29 @@ def first_guess(config: RunConfig) -> Plan:
     device = _device()
     return Plan(
         device=device,
-        precision="bf16" if _has_fast_bf16(device) else "fp32",
+        precision=_precision_for(device),
         channels_last=config.family != "vit" and device != "mps",
-        attention="explicit" if device == "cpu" else "fused",
+        attention=_attention_for(device),
         compile=False,
         num_threads=torch.get_num_threads(),
     )
 
 
 def with_fixed(plan: Plan, fixed: Mapping[str, str]) -> Plan:
-    """The plan with the user's parts, such as `{"precision": "fp32"}`. FittingRoomError: unknown part, or no such device."""
+    """The plan with the user's parts, such as `{"precision": "fp32"}`. FittingRoomError: unknown part, or no such device.
+
+    Another device brings the attention and precision that suit it, unless they are fixed too.
+    """
     changed = replace(plan, dict(fixed), "--plan")
-    if "device" in fixed:
-        check_device(changed.device)
-        if "attention" not in fixed and changed.device != plan.device:
-            changed = with_changes(changed, attention="explicit" if changed.device == "cpu" else "fused")
-        if "precision" not in fixed and not _has_fast_bf16(changed.device):
-            changed = with_changes(changed, precision="fp32")
-    return changed
+    if changed.device == plan.device:
+        return changed
+    check_device(changed.device)
+    suited: dict[str, Any] = {
+        "attention": _attention_for(changed.device),
+        "precision": _precision_for(changed.device),
+        "channels_last": changed.channels_last and changed.device != "mps",
+    }
+    return with_changes(changed, **{part: value for part, value in suited.items() if part not in fixed})
 
 
 def check_device(device: Device) -> None:
@@ -80,6 +85,14 @@ def differences(one: Plan, other: Plan) -> dict[str, Any]:
 
 def _device() -> Device:
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _attention_for(device: Device) -> Literal["explicit", "fused"]:
+    return "explicit" if device == "cpu" else "fused"
+
+
+def _precision_for(device: Device) -> Literal["fp32", "bf16"]:
+    return "bf16" if _has_fast_bf16(device) else "fp32"
 
 
 def _has_fast_bf16(device: Device) -> bool:

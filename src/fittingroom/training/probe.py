@@ -21,6 +21,7 @@ from fittingroom.training.task import ClassificationTask
 STEPS, WARM_STEPS = 5, 2
 SCHEDULE_STEPS = 1000  # of the schedule whose first steps are made: a warm-up, as in the run itself
 WORTH_CHANGING = 1.03  # a part of the plan is changed for at least 3 %: less is noise
+HOPELESS = 3.0  # a candidate that is so many times slower when warm is not timed further: emulated bf16 takes minutes
 LOSS_TOLERANCE = 0.02  # largest relative difference of a candidate's losses from those in fp32
 
 
@@ -40,7 +41,7 @@ class Timing:
 
     def to_dict(self) -> dict[str, Any]:
         """For environment.json."""
-        seconds = {key: round(getattr(self, key), 4) for key in ("step_seconds", "speedup", "first_step_seconds")}
+        seconds = {key: round(getattr(self, key), 6) for key in ("step_seconds", "speedup", "first_step_seconds")}
         return {"part": self.part, **seconds, "agrees": self.agrees, "plan": asdict(self.plan)}
 
 
@@ -49,7 +50,8 @@ class Trial:
 
     def __init__(self, task: ClassificationTask, batches: TrainBatches) -> None:
         self.task = task.to(task.plan.device)
-        self.optimizer = task.configure_optimizers()["optimizer"]  # type: ignore[index]
+        optimization: Any = task.configure_optimizers()
+        self.optimizer, self.schedule = optimization["optimizer"], optimization["lr_scheduler"]["scheduler"]
         self.batches: Iterator[tuple[Tensor, Tensor]] = batches.from_step(0)
         self.seconds: list[float] = []
         self.losses: list[float] = []
@@ -65,9 +67,12 @@ class Trial:
             loss = F.cross_entropy(self.task.training_logits(images).float(), targets)
         loss.backward()
         if config.clip_norm:
-            nn.utils.clip_grad_norm_(self.task.model.parameters(), config.clip_norm)
+            # In the optimizer's order, as Lightning adds them up: the same to the last digit.
+            params = [param for group in self.optimizer.param_groups for param in group["params"]]
+            nn.utils.clip_grad_norm_(params, config.clip_norm)
         self.optimizer.step()
         self.optimizer.zero_grad()
+        self.schedule.step()
         if self.task.average is not None:
             self.task.average.update_parameters(self.task.model)
         self.losses.append(loss.item())  # waits for a device that computes on its own time
@@ -124,10 +129,10 @@ def new_trial(config: RunConfig, batches: TrainBatches, plan: Plan) -> Trial:
 
 def duel(part: str, best: Trial, challenger: Trial, expected: list[float]) -> Timing:
     """Both make their steps in turns; the first ones, which find memory and kernels, do not count."""
-    for _ in range(WARM_STEPS):
-        best.step()
-        challenger.step()
-    pairs = [(best.step(), challenger.step()) for _ in range(STEPS)]
+    rounds = [(best.step(), challenger.step()) for _ in range(WARM_STEPS)]
+    if challenger.seconds[-1] <= HOPELESS * best.seconds[-1]:
+        rounds += [(best.step(), challenger.step()) for _ in range(STEPS)]
+    pairs = rounds[WARM_STEPS:] or rounds[-1:]
     agrees = all(
         abs(found - wanted) <= LOSS_TOLERANCE * abs(wanted)
         for found, wanted in zip(challenger.losses, expected, strict=False)

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from safetensors.torch import save
 
 from fittingroom.core.rundir import read_state, write_atomic, write_json
@@ -72,10 +71,10 @@ def write_results(
 
 
 def _probabilities(task: ClassificationTask, images: ImageSet, splits: Splits) -> np.ndarray:
+    """In fp32 whatever the plan: the scores are those of the saved weights, as whoever loads them will find."""
     device = task.plan.device
     task.to(device)
-    with torch.autocast(device, torch.bfloat16, enabled=task.plan.precision == "bf16"):
-        return predict(lambda batch: task(batch.to(device)), eval_batches(images, splits.spec))
+    return predict(lambda batch: task(batch.to(device)), eval_batches(images, splits.spec))
 
 
 def _write_predictions(folder: Path, scored: dict[str, tuple[ImageSet, np.ndarray]]) -> None:

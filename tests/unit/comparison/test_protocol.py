@@ -49,7 +49,7 @@ def test_a_budget_in_words(budget: Budget, text: str, slug: str) -> None:
 
 
 def test_the_protocol_states_sizes_and_seeds() -> None:
-    text = " ".join(sentences(Budget(epochs=5), [0, 1], 2, num_train=55_000, num_val=5_000, num_test=10_000))
+    text = " ".join(sentences(Budget(epochs=5), [0, 1], 2, True, num_train=55_000, num_val=5_000, num_test=10_000))
     for words in (
         "5 epochs each",
         "2 seeds, paired",
@@ -63,5 +63,5 @@ def test_the_protocol_states_sizes_and_seeds() -> None:
 
 @pytest.mark.parametrize(("budget", "measured"), [(Budget(epochs=5), False), (Budget(seconds=58), True)])
 def test_a_budget_in_seconds_says_that_its_steps_are_measured(budget: Budget, measured: bool) -> None:
-    first = sentences(budget, [0, 1], 1, num_train=55_000, num_val=5_000, num_test=10_000)[0]
+    first = sentences(budget, [0, 1], 1, False, num_train=55_000, num_val=5_000, num_test=10_000)[0]
     assert ("the steps that fit are measured" in first) == measured

@@ -1,11 +1,16 @@
 """From epochs or seconds to steps."""
 
+from dataclasses import replace
+
 import pytest
+import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.training import pace
+from fittingroom.training.probe import new_trial
+from tests.unit.training.machine import GUESS, tiny_batches, tiny_config
 
 STEP = st.floats(1e-4, 10)
 IMAGE = st.floats(1e-6, 1e-2)
@@ -39,3 +44,45 @@ def test_a_short_run_is_validated_at_its_quarters_on_a_part() -> None:
 def test_a_budget_for_not_one_step_says_how_much_more_it_takes() -> None:
     with pytest.raises(FittingRoomError, match=r"give at least \d+ s more"):
         pace.steps_in_budget(1.0, step_seconds=2.0, seconds_per_image=0.001, steps_per_epoch=430, num_val=5000)
+
+
+class Clock:
+    """Stands where `time` does; a trial's steps move it."""
+
+    def __init__(self, seconds: list[float]) -> None:
+        self.now, self.left = 0.0, seconds
+        self.seconds: list[float] = []
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    def step(self) -> float:
+        """A training step of the next length; the last length goes on."""
+        self.seconds.append(self.left.pop(0) if len(self.left) > 1 else self.left[0])
+        self.now += self.seconds[-1]
+        return self.seconds[-1]
+
+
+@pytest.mark.parametrize(("seconds", "steps"), [([9.0, 9.0, 0.5], 5), ([0.1, 0.1, 0.01], 182)])
+def test_a_step_is_the_median_of_two_seconds_and_five_at_least_without_the_first_two(
+    seconds: list[float], steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(list(seconds))
+    monkeypatch.setattr(pace, "time", clock)
+    assert pace.measure_step(clock) == pytest.approx(seconds[-1] + pace.LOOP_SECONDS)  # type: ignore[arg-type]
+    assert abs(len(clock.seconds) - steps) <= 1
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_validation_is_timed_in_the_plans_precision_without_leaving_the_task_in_evaluation(precision: str) -> None:
+    config = tiny_config("vit")
+    batches = tiny_batches(config)
+    task = new_trial(config, batches, replace(GUESS, precision=precision, num_threads=1)).task  # type: ignore[arg-type]
+    seen = []
+    task.model.register_forward_hook(
+        lambda model, images, logits: seen.append((logits.dtype, model.training, len(logits)))
+    )
+    assert 0 < pace.measure_evaluation(task, batches) < 1
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    assert seen == [(dtype, False, 64)] * 2, "once to find memory and kernels, once on the clock"
+    assert task.model.training

@@ -1,0 +1,187 @@
+"""What a speed plan promises of real runs: the same weights each time, kept when resumed, and compiled nearly those of eager."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.randomness import seeded
+from fittingroom.core.rundir import read_json, read_state
+from fittingroom.data.batches import eval_batches
+from fittingroom.data.load import load_splits
+from fittingroom.evaluation.predict import predict
+from fittingroom.evaluation.saved import load_run, logits_fn
+from fittingroom.models import build_model
+from fittingroom.training import engine
+from fittingroom.training import fit as room
+from fittingroom.training.config import RunConfig
+from fittingroom.training.fit import FitOptions, fit
+from fittingroom.training.plan import Plan, first_guess
+from tests.unit.training.machine import TINY
+
+CONFIG = RunConfig(
+    model="hybrid", model_config={**TINY["hybrid"], "drop_rate": 0.1}, epochs=2.0, train_images=160, batch_size=32,
+    ema_decay=0.9,
+)  # fmt: skip
+"""Ten steps of a network with convolutions and attention, dropout and an average."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def process() -> Any:
+    """These runs are made in this process: what they change of it is put back."""
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    fill = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
+    yield
+    torch.use_deterministic_algorithms(deterministic)
+    torch.utils.deterministic.fill_uninitialized_memory = fill  # type: ignore[attr-defined]
+
+
+def make(folder: Path, **options: Any) -> Path:
+    """A run of CONFIG in that folder."""
+    fit(CONFIG, FitOptions(folder=folder, open_test=False, **options))
+    return folder
+
+
+def weights(folder: Path) -> bytes:
+    return (folder / "model.safetensors").read_bytes()
+
+
+def plan_of(folder: Path) -> dict[str, Any]:
+    return read_json(folder / "environment.json")["plan"]
+
+
+def other_precision() -> str:
+    """The one that this machine would not take by itself, so that a plan which is lost shows."""
+    return "fp32" if first_guess(CONFIG).precision == "bf16" else "bf16"
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_the_same_plan_gives_the_same_weights_and_predictions_bit_for_bit(precision: str, tmp_path: Path) -> None:
+    one, two = (make(tmp_path / name, plan={"precision": precision, "attention": "fused"}) for name in ("one", "two"))
+    assert plan_of(one) == plan_of(two)
+    assert (plan_of(one)["precision"], plan_of(one)["attention"]) == (precision, "fused")
+    assert weights(one) == weights(two)
+    assert (one / "predictions.npz").read_bytes() == (two / "predictions.npz").read_bytes()
+
+
+def test_scores_are_those_of_the_saved_weights_in_fp32_whatever_the_run_computed_in(tmp_path: Path) -> None:
+    """float16, in which they are kept, is exact to a two-thousandth; bf16 would be off by a hundredth."""
+    folder = make(tmp_path / "run", plan={"precision": "bf16"})
+    splits = load_splits(CONFIG.seed)
+    model, _ = load_run(folder)
+    with np.load(folder / "predictions.npz") as found:
+        np.testing.assert_allclose(
+            found["val_probs"], predict(logits_fn(model), eval_batches(splits.val, splits.spec)), 1e-3
+        )
+
+
+def test_the_environment_tells_the_plan_and_the_timings_behind_it(tmp_path: Path) -> None:
+    found = read_json(make(tmp_path / "run", plan={"num_threads": "1"}) / "environment.json")
+    assert Plan(**found["plan"]) == replace(first_guess(CONFIG), num_threads=1)
+    assert found["probe"] == [], "so short a run is not measured"
+    assert "1 threads" in found["processor"]
+
+
+class Interrupted:
+    """Ctrl-C at step 5."""
+
+    def __call__(self, step: int, total: int, accuracy: float | None) -> None:
+        if step == 5:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture
+def interrupted(tmp_path: Path) -> Path:
+    """A run begun with a plan that this machine would not choose, stopped in the middle, a checkpoint behind it."""
+    folder = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        make(folder, plan={"precision": other_precision()}, progress=Interrupted(), checkpoint_seconds=0.0)
+    assert read_state(folder)["status"] == "running"
+    assert list((folder / "checkpoints").glob("*.ckpt"))
+    return folder
+
+
+def test_a_resumed_run_keeps_the_plan_with_which_it_began(interrupted: Path, tmp_path: Path) -> None:
+    undisturbed = make(tmp_path / "undisturbed", plan={"precision": other_precision()})
+    make(interrupted, resume=True)
+    assert plan_of(interrupted)["precision"] == other_precision()
+    assert weights(interrupted) == weights(undisturbed)
+
+
+def test_resuming_with_another_plan_is_refused_and_touches_nothing(interrupted: Path) -> None:
+    before = {path: path.read_bytes() for path in interrupted.rglob("*") if path.is_file()}
+    guess = first_guess(CONFIG).precision
+    with pytest.raises(
+        FittingRoomError, match=f"was begun with another plan than precision={guess}: leave --plan"
+    ) as e:
+        make(interrupted, plan={"precision": guess}, resume=True)
+    assert "\n" not in str(e.value)
+    assert before == {path: path.read_bytes() for path in interrupted.rglob("*") if path.is_file()}
+    make(interrupted, plan={"precision": other_precision()}, resume=True)
+
+
+def test_a_run_of_a_version_without_plans_is_not_resumed_but_named(interrupted: Path) -> None:
+    place = interrupted / "environment.json"
+    found = read_json(place)
+    place.write_text(json.dumps({key: value for key, value in found.items() if key not in ("plan", "probe")}))
+    with pytest.raises(FittingRoomError, match="has no speed plan: an older version began this run; delete"):
+        make(interrupted, resume=True)
+
+
+def test_a_long_run_is_measured_for_real_once_and_trains_with_what_was_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "PROBE_FROM_FLOPS", 0.0)
+    monkeypatch.setattr(engine, "cache_folder", lambda name: tmp_path / name)
+    one = make(tmp_path / "one")
+    table = read_json(one / "environment.json")["probe"]
+    assert [row["part"] for row in table][:3] == ["precision", "attention", "channels_last"]
+    assert all(row["step_seconds"] > 0 and row["agrees"] for row in table)
+    seen = []
+    monkeypatch.setattr(engine, "probe", lambda *args: seen.append(args))
+    two = make(tmp_path / "two")
+    assert seen == []
+    assert plan_of(one) == plan_of(two) and weights(one) == weights(two)
+
+
+def test_what_fit_would_take_can_be_asked_and_writes_no_run(tmp_path: Path) -> None:
+    options = FitOptions(folder=tmp_path / "run", plan={"num_threads": "1"})
+    plan, seconds = room.plan_and_time(CONFIG, options)
+    assert Plan(**plan) == replace(first_guess(CONFIG), num_threads=1) and seconds is None
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.fixture
+def compiler() -> Any:
+    """A C++ compiler, and torch's memory of what it compiled emptied before and after."""
+    if shutil.which("g++") is None and shutil.which("clang++") is None:
+        pytest.skip("needs a C++ compiler: apt-get install g++")
+    torch.compiler.reset()
+    yield
+    torch.compiler.reset()
+
+
+@pytest.mark.usefixtures("compiler")
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # torch's own compiler still asks for it
+def test_a_compiled_run_is_the_eager_one_but_for_rounding_and_its_weights_keep_their_names(tmp_path: Path) -> None:
+    """To a thousandth of the way that each weight tensor has come in ten steps. No dropout: compiled, it draws otherwise."""
+    config = replace(CONFIG, model="vit", model_config=TINY["vit"])
+    with seeded(config.seed, "init"):
+        start = build_model(config.model, config.model_config).state_dict()
+    found = {}
+    for compile in ("true", "false"):
+        folder = tmp_path / compile
+        fit(config, FitOptions(folder=folder, open_test=False, plan={"precision": "fp32", "compile": compile}))
+        assert plan_of(folder)["compile"] == (compile == "true")
+        found[compile] = load_file(folder / "model.safetensors")
+    assert found["true"].keys() == found["false"].keys() == start.keys()
+    for name, eager in found["false"].items():
+        assert (found["true"][name] - eager).norm() <= 1e-3 * (eager - start[name]).norm(), name
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] >= 2, "the check of the compiler, and the model"

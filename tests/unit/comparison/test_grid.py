@@ -1,0 +1,125 @@
+"""The speed plans of a comparison that is called again: kept for its runs, measured for new models, never changed in silence."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fittingroom.comparison import grid
+from fittingroom.comparison.executors import Event, Work, have_own_core
+from fittingroom.comparison.grid import Comparison, Watcher, run_comparison
+from fittingroom.comparison.protocol import Budget
+from fittingroom.core.errors import FittingRoomError
+from fittingroom.data.fashion_mnist import SPEC
+from fittingroom.training.config import RunConfig
+from tests.unit.training.machine import GUESS, TINY, tiny_batches, tiny_config
+
+PLANS = {"vit": asdict(replace(GUESS, num_threads=1)), "hybrid": asdict(GUESS), "cnn": asdict(GUESS)}
+
+
+class Started(Exception):
+    """Raised where the runs would begin: all before is what these tests are about."""
+
+
+class Planner:
+    """Stands where `plan_grid` does, and where the runs would be made."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[list[str], int | None]] = []
+        self.works: Sequence[Work] = ()
+        self.jobs = 0
+
+    def plan_grid(self, configs: Sequence[RunConfig], *, jobs: int | None, **_: Any) -> tuple[int, dict[str, Any]]:
+        names = [config.model for config in configs]
+        self.asked.append((names, jobs))
+        return min(jobs or 2, len(configs)), {name: PLANS[name] for name in names}
+
+    def side_by_side(self, works: Sequence[Work], jobs: int) -> list[Event]:
+        self.works, self.jobs = works, jobs
+        raise Started
+
+
+@pytest.fixture
+def planner(monkeypatch: pytest.MonkeyPatch) -> Planner:
+    """Nothing is measured, trained or read from disk."""
+
+    class Splits:
+        spec, train = SPEC, tiny_batches(tiny_config()).train
+        val = train
+
+    planner = Planner()
+    monkeypatch.setattr(grid, "plan_grid", planner.plan_grid)
+    monkeypatch.setattr(grid, "side_by_side", planner.side_by_side)
+    monkeypatch.setattr(grid, "load_splits", lambda *args, **options: Splits)
+    return planner
+
+
+def begin(folder: Path, *models: str, jobs: int | None = None, plan: Mapping[str, str] | None = None) -> int:
+    """Begin a comparison of these models; how often its watcher was told that plans are measured."""
+    told = []
+    configs = [RunConfig(model=name, model_config=TINY[name], epochs=1.0) for name in models]
+    comparison = Comparison(
+        folder=folder, configs=configs, budget=Budget(epochs=1.0), command=[], jobs=jobs, plan=plan or {}
+    )
+    with pytest.raises(Started):
+        run_comparison(comparison, Watcher(plans=lambda: told.append(1)))
+    return len(told)
+
+
+def test_each_run_gets_its_models_plan_whole(planner: Planner, tmp_path: Path) -> None:
+    assert begin(tmp_path, "vit", "cnn") == 1
+    assert planner.jobs == 2
+    for work in planner.works:
+        assert {key: json.loads(value) for key, value in work.plan.items()} == PLANS[work.config.model]
+
+
+def test_called_again_it_measures_nothing(planner: Planner, tmp_path: Path) -> None:
+    begin(tmp_path, "vit", "cnn")
+    assert begin(tmp_path, "vit", "cnn") == 0
+    assert begin(tmp_path, "cnn", jobs=1) == 0
+    assert planner.jobs == 1
+    assert len(planner.asked) == 1
+
+
+def test_a_new_model_is_measured_for_as_many_at_a_time_and_the_others_keep_their_plans(
+    planner: Planner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(tmp_path, "vit", "hybrid")
+    monkeypatch.setitem(PLANS, "vit", asdict(replace(GUESS, precision="fp32")))  # what a second measurement would find
+    assert begin(tmp_path, "vit", "hybrid", "cnn") == 1
+    assert planner.asked == [(["vit", "hybrid"], None), (["cnn"], 2)]
+    kept = json.loads((tmp_path / "plan.json").read_text())
+    assert kept["plans"]["vit"]["precision"] == GUESS.precision
+    assert list(kept["plans"]) == ["vit", "hybrid", "cnn"]
+    assert planner.jobs == kept["jobs"] == 2
+
+
+def test_no_more_at_a_time_than_there_are_runs(planner: Planner, tmp_path: Path) -> None:
+    begin(tmp_path, "vit", "cnn", jobs=1000)
+    assert planner.jobs == 2
+    begin(tmp_path, "cnn")
+    assert planner.jobs == 1
+
+
+def test_another_plan_for_runs_that_have_one_is_refused_and_the_same_is_not(planner: Planner, tmp_path: Path) -> None:
+    begin(tmp_path, "vit", plan={"precision": "bf16"})
+    begin(tmp_path, "vit", plan={"precision": "bf16"})
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.json")}
+    comparison = Comparison(
+        folder=tmp_path, configs=[tiny_config("vit")], budget=Budget(epochs=1.0), command=[], plan={"precision": "fp32"}
+    )
+    with pytest.raises(FittingRoomError, match="was begun with another plan than precision=fp32: leave --plan away"):
+        run_comparison(comparison, Watcher())
+    assert before == {path: path.read_bytes() for path in tmp_path.rglob("*.json")}
+
+
+def test_the_protocol_says_how_runs_shared_the_machine(planner: Planner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fittingroom.comparison.executors.usable_cores", lambda: [0, 1])
+    one_thread, two_threads = {"vit": {"num_threads": 1}}, {"vit": {"num_threads": 1}, "cnn": {"num_threads": 2}}
+    assert have_own_core(one_thread, 2)
+    assert not have_own_core(one_thread, 1), "alone it has them all"
+    assert not have_own_core(one_thread, 3), "three on two cores"
+    assert not have_own_core(two_threads, 2)

@@ -1,0 +1,84 @@
+"""Machines to measure on whose clock is a table, and a run so small that real steps take milliseconds."""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+
+from fittingroom.data.augment import AugmentConfig
+from fittingroom.data.batches import TrainBatches
+from fittingroom.data.fashion_mnist import SPEC
+from fittingroom.data.spec import ImageSet
+from fittingroom.models import build_model
+from fittingroom.training.config import RunConfig
+from fittingroom.training.plan import Plan
+
+TINY: dict[str, dict[str, Any]] = {
+    "vit": {"embed_dim": 16, "depth": 1, "num_heads": 2, "patch_size": 14},
+    "cnn": {"widths": [4, 8], "blocks": [0, 1]},
+    "hybrid": {"embed_dim": 16, "depth": 1, "num_heads": 2, "stem_widths": [4, 8], "stem_strides": [2, 2]},
+}
+GUESS = Plan(
+    device="cpu", precision="bf16", channels_last=False, attention="explicit", compile=False, num_threads=2
+)  # fmt: skip
+
+
+def tiny_config(model: str = "hybrid", **changes: Any) -> RunConfig:
+    """A run of four steps, of which everything may be changed."""
+    values = {"model": model, "model_config": TINY[model], "batch_size": 16}
+    length = {} if "budget_seconds" in changes else {"epochs": 1.0}
+    return RunConfig(**{**values, **length, **changes})
+
+
+def tiny_batches(config: RunConfig, num_images: int = 64) -> TrainBatches:
+    """Noise with labels, in the run's batches."""
+    draw = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (num_images, 1, 28, 28), generator=draw, dtype=torch.uint8)
+    train = ImageSet(images, torch.arange(num_images) % 10, torch.arange(num_images))
+    return TrainBatches(
+        train=train, spec=SPEC, seed=config.seed, batch_size=config.batch_size, augment=AugmentConfig(shift_pixels=1)
+    )
+
+
+class Machine:
+    """Stands where `probe.new_trial` does: seconds of a step and its loss are functions of plan and step."""
+
+    def __init__(
+        self,
+        seconds: Callable[[Plan], float] = lambda plan: 0.3,
+        losses: Callable[[Plan, int], float] = lambda plan, step: 2.3 - 0.01 * step,
+        *,
+        compiling: float = 30.0,
+        has_compiler: bool = True,
+    ) -> None:
+        self.seconds, self.losses, self.compiling, self.has_compiler = seconds, losses, compiling, has_compiler
+        self.trials: list[MachineTrial] = []
+
+    def __call__(self, config: RunConfig, batches: TrainBatches, plan: Plan) -> Any:
+        self.trials.append(MachineTrial(self, build_model(config.model, config.model_config), plan))
+        return self.trials[-1]
+
+    @property
+    def plans(self) -> list[Plan]:
+        """Of all trials so far."""
+        return [trial.task.plan for trial in self.trials]
+
+
+class MachineTrial:
+    """What the probe asks of `Trial`."""
+
+    def __init__(self, machine: Machine, model: torch.nn.Module, plan: Plan) -> None:
+        self.machine, self.task = machine, SimpleNamespace(plan=plan, model=model)
+        self.seconds: list[float] = []
+        self.losses: list[float] = []
+
+    def step(self) -> float:
+        """One step by the table."""
+        plan, number = self.task.plan, len(self.seconds)
+        if plan.compile and not self.machine.has_compiler:
+            raise RuntimeError("InvalidCxxCompiler: No working C++ compiler found\nand a long story below it")
+        compiling = self.machine.compiling if plan.compile and number == 0 else 0.0
+        self.losses.append(self.machine.losses(plan, number))
+        self.seconds.append(self.machine.seconds(plan) + compiling)
+        return self.seconds[-1]
