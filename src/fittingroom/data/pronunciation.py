@@ -5,7 +5,7 @@
 
 Only the package's data file is read (of Carnegie Mellon University, a BSD licence); its code (GPL) is never imported.
 
-Dropped: words with a full stop, 113 abbreviations and letters such as `a.m.` or `corp.` whose letters do not say how they
+Dropped: words with a full stop, 114 abbreviations and letters such as `a.m.` or `corp.` whose letters do not say how they
 are spoken. Kept: apostrophes (`'cause`, `actor's`) and hyphens, which do belong to spelling. Comments are cut off. With
 stress stripped (39 phonemes; what published results report) pronunciations that differ in stress alone become one.
 """

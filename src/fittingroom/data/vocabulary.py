@@ -57,10 +57,14 @@ class Vocabulary:
     def from_list(cls, symbols: Any, where: str) -> "Vocabulary":
         """The inverse of `to_list`. Raises FittingRoomError, which begins with `where`, unless given different, filled words."""
         if not isinstance(symbols, list) or not all(isinstance(symbol, str) and symbol for symbol in symbols):
-            raise FittingRoomError(f"{where}: expected a list of symbols such as [\"a\", \"b\"]: use the file of a finished run")
+            raise FittingRoomError(
+                f'{where}: expected a list of symbols such as ["a", "b"]: use the file of a finished run'
+            )
         twice = [symbol for symbol, count in Counter(symbols).items() if count > 1]
         if twice:
-            raise FittingRoomError(f"{where}: symbol {twice[0]!r} stands {symbols.count(twice[0])} times: keep the first one")
+            raise FittingRoomError(
+                f"{where}: symbol {twice[0]!r} stands {symbols.count(twice[0])} times: keep the first one"
+            )
         return cls(tuple(symbols))
 
 
