@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from fittingroom.cli.main import main
+from fittingroom.data.pairs import FORM
 
 GOOD = b"ab\tA B\nba\tB A\n"
+LONG = f"pairs.tsv, line 3 is longer than 16,384 bytes: {FORM}, one pair a line"
 
 HOSTILE = {
     "no tab": (b"ab\tA B\nba B A\n", "pairs.tsv, line 2 has no tab ('ba B A'): write source TAB target"),
@@ -18,7 +20,7 @@ HOSTILE = {
     "byte order mark only": (b"\xef\xbb\xbf", "pairs.tsv holds no pairs"),
     "empty source": (GOOD + b"\tA\n", "pairs.tsv, line 3 has an empty source"),
     "empty target": (GOOD + b"ab\t \n", "pairs.tsv, line 3 has an empty target"),
-    "a line of 10 MB": (GOOD + b"a" * 10_000_000 + b"\tA\n" + GOOD, "pairs.tsv, line 3 is longer than 16,384 bytes"),
+    "a line of 10 MB": (GOOD + b"a" * 10_000_000 + b"\tA\n" + GOOD, LONG + "\n"),
     "a source of 257 symbols": (GOOD + b"a" * 257 + b"\tA\n", "pairs.tsv, line 3 has a source of 257 symbols: at most 256"),
     "a target of 300 symbols": (GOOD + b"a\t" + b"A " * 300 + b"\n", "pairs.tsv, line 3 has a target of 300 symbols"),
     "invalid UTF-8": (GOOD + b"a\xff\tA\n", "pairs.tsv, line 3 is not UTF-8 (byte 2 is 0xff): save it as UTF-8"),

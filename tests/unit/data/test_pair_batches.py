@@ -97,11 +97,12 @@ def test_a_batch_says_what_its_pairs_say_and_masks_the_rest() -> None:
         assert bool(batch.src_mask.any(0).all() and batch.tgt_mask.any(0).all())  # no column is padding alone
 
 
-def test_no_batch_mixes_short_and_long_wildly() -> None:
-    torch.manual_seed(0)
-    words = [("a" * length, ("A",) * length) for length in torch.randint(1, 21, (5000,)).tolist()]
-    many = sequences([[4] * len(word) for word, _ in words])
-    data = EncodedPairs(sources=many, targets=many, source_of=torch.arange(5000))
+@pytest.mark.parametrize("same_length", ["neither", "targets"])
+def test_no_batch_mixes_short_and_long_wildly(same_length: str) -> None:
+    draw = torch.Generator().manual_seed(0)
+    many = sequences([[4] * length for length in torch.randint(1, 21, (5000,), generator=draw).tolist()])
+    targets = many if same_length == "neither" else sequences([[4]] * 5000)
+    data = EncodedPairs(sources=many, targets=targets, source_of=torch.arange(5000))
     order = TrainPairBatches(pairs=data, seed=0, batch_size=8).order(0)
     spans = torch.tensor([int(many.lengths[batch].max() - many.lengths[batch].min()) for batch in order])
     assert spans.float().mean() < 0.5  # at random: about 16
@@ -130,6 +131,8 @@ def test_evaluation_batches_hold_every_source_and_every_pair_once_and_say_which(
             assert "".join(letters.decode(batch.src[row].tolist())) == pairs().sources[place]
     index = torch.cat([batch.index for batch in eval_pair_batches(data, batch_size=32)])
     assert torch.equal(index.sort().values, torch.arange(120))
+    lengths = data.targets.lengths[index]
+    assert torch.equal(lengths, lengths.sort().values)
 
 
 @pytest.mark.parametrize("size", [0, 121])
