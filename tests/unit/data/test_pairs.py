@@ -3,12 +3,20 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.data.pairs import Pairs, demand_learnable, group, read_lines, read_pairs
 
 KITAB = "\u0643\u0650\u062a\u064e\u0627\u0628"  # Arabic "book", with the marks of two short vowels
 NFD = "\u03b1\u0301"  # alpha, then an acute accent: two code points where NFC has one
+
+
+# All that may stand in a file: no control characters, no byte order mark, no half of a surrogate pair.
+CHARACTERS = st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="\ufeff")
+SOURCES = st.text(CHARACTERS, min_size=1, max_size=8).filter(lambda text: text == text.strip() != "")
+TARGETS = st.lists(st.text(CHARACTERS, min_size=1, max_size=3).filter(lambda text: text.split() == [text]), min_size=1)
 
 
 def write(folder: Path, content: str | bytes) -> Path:
@@ -51,6 +59,14 @@ def test_what_editors_do_to_a_file_changes_nothing(content: bytes, tmp_path: Pat
 
 def test_a_space_within_a_source_is_one_of_its_symbols(tmp_path: Path) -> None:
     assert read_pairs(write(tmp_path, "New York\tN Y\n")).sources == ("New York",)
+
+
+@given(st.lists(st.tuples(SOURCES, TARGETS.map(tuple)), min_size=1, max_size=5))
+def test_whatever_is_written_is_read_again(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[tuple[str, tuple[str, ...]]]
+) -> None:
+    text = "".join(f"{source}\t{' '.join(target)}\n" for source, target in lines)
+    assert read_lines(write(tmp_path_factory.getbasetemp(), text)) == lines
 
 
 def test_every_bad_line_is_numbered_as_an_editor_numbers_it(tmp_path: Path) -> None:
