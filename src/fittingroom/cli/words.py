@@ -33,6 +33,35 @@ def data_words(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def pair_words(found: dict[str, Any]) -> str:
+    """What `data check` says of pairs."""
+    stress = {None: "", "strip": ", stress stripped", "keep": ", stress kept"}[found["stress"]]
+    lines = [f"{found['name']} ({', '.join(found['files'])}){stress}: {found['num_lines']:,} lines"]
+    lines += [f"dropped: {count:,} lines, {reason}" for reason, count in found["dropped"].items()]
+    lines.append(f"merged: {found['num_merged']:,} lines, whose source had that target already")
+    for name, counts in [("all", found["all"]), *found["parts"].items()]:
+        lines.append(
+            f"{name}: {counts['num_sources']:,} sources with {counts['num_pairs']:,} targets ({counts['num_with_several']:,} "
+            f"with several, at most {counts['most_targets']}); {counts['num_source_symbols']:,} source symbols (longest "
+            f"{counts['longest_source']}), {counts['num_target_symbols']:,} target symbols (longest {counts['longest_target']})"
+        )
+    for name, counts in found["parts"].items():
+        for side, unknown in counts["unknown"].items():
+            if unknown:
+                several = ", ".join(map(ascii, list(unknown)[:5])) + (", ..." if len(unknown) > 5 else "")
+                lines.append(f"{side} symbols of {name} that train lacks: {sum(unknown.values()):,} ({several})")
+    shared = found["overlap"]
+    lines.append(
+        f"sources in two parts: train and val {shared['train_val']:,}, train and test {shared['train_test']:,} "
+        f"(left out of training), val and test {shared['val_test']:,}"
+    )
+    if found["num_unicode_twins"]:
+        lines.append(
+            f"sources equal to another but for Unicode form (NFC, NFD): {found['num_unicode_twins']:,}; choose one form"
+        )
+    return "\n".join(lines)
+
+
 def looking_words(found: dict[str, Any], paths: list[Path]) -> str:
     """What `explain` says: each image with every network's answer, then what was measured, then where the pictures are."""
     networks = found["networks"]

@@ -1,0 +1,85 @@
+"""Hostile files of pairs, as real files through the command line: one line that names file, line and mending; exit code 2."""
+
+import json
+import resource
+from pathlib import Path
+
+import pytest
+
+from fittingroom.cli.main import main
+from fittingroom.data.pairs import FORM
+
+GOOD = b"ab\tA B\nba\tB A\n"
+LONG = f"pairs.tsv, line 3 is longer than 16,384 bytes: {FORM}, one pair a line"
+
+HOSTILE = {
+    "no tab": (b"ab\tA B\nba B A\n", "pairs.tsv, line 2 has no tab ('ba B A'): write source TAB target"),
+    "two tabs": (b"ab\tA B\nba\tB A\tC\n", "pairs.tsv, line 2 has 2 tabs"),
+    "empty file": (b"", "pairs.tsv holds no pairs"),
+    "blank lines only": (b"\n \r\n\n", "pairs.tsv holds no pairs"),
+    "byte order mark only": (b"\xef\xbb\xbf", "pairs.tsv holds no pairs"),
+    "empty source": (GOOD + b"\tA\n", "pairs.tsv, line 3 has an empty source"),
+    "empty target": (GOOD + b"ab\t \n", "pairs.tsv, line 3 has an empty target"),
+    "a line of 10 MB": (GOOD + b"a" * 10_000_000 + b"\tA\n" + GOOD, LONG + "\n"),
+    "a source of 257 symbols": (GOOD + b"a" * 257 + b"\tA\n", "pairs.tsv, line 3 has a source of 257 symbols: at most 256"),
+    "a target of 300 symbols": (GOOD + b"a\t" + b"A " * 300 + b"\n", "pairs.tsv, line 3 has a target of 300 symbols"),
+    "invalid UTF-8": (GOOD + b"a\xff\tA\n", "pairs.tsv, line 3 is not UTF-8 (byte 2 is 0xff): save it as UTF-8"),
+    "cut within a character": (GOOD + "ab\tA é".encode()[:-1], "pairs.tsv, line 3 is not UTF-8"),
+    "UTF-16": ("ab\tA B\nba\tB A\n".encode("utf-16"), "pairs.tsv, line 1 is not UTF-8 (byte 1 is 0xff)"),
+    "NUL": (GOOD + b"a\x00b\tA\n", "pairs.tsv, line 3 holds the hidden character U+0000 at place 2: delete it"),
+    "a terminal's escape": (GOOD + b"a\tA \x1b[31m\n", "pairs.tsv, line 3 holds the hidden character U+001B at place 5"),
+    "old Mac line ends": (b"ab\tA B\rba\tB A\r", "pairs.tsv, line 1 holds the hidden character U+000D"),
+    "a second byte order mark": (GOOD + b"\xef\xbb\xbfa\tA\n", "pairs.tsv, line 3 holds the hidden character U+FEFF"),
+    "one target symbol": (b"ab\tA\nba\tA A\n", "pairs.tsv: the training pairs hold only one target symbol, 'A'"),
+    "one source symbol": (b"a\tA\naa\tA B\n", "pairs.tsv: the training pairs hold only one source symbol, 'a'"),
+    "a picture": (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" * 50, "pairs.tsv, line 1 is not UTF-8"),
+}  # fmt: skip
+
+
+def complaint(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """The one line that a mistake costs."""
+    assert main(words) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1 and err.startswith("fittingroom: ")
+    assert len(err) < 400
+    return err
+
+
+@pytest.mark.parametrize(("content", "said"), HOSTILE.values(), ids=HOSTILE.keys())
+def test_a_hostile_file_costs_one_line(
+    content: bytes, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "pairs.tsv"
+    path.write_bytes(content)
+    assert said in complaint(["data", "check", str(path)], capsys)
+
+
+@pytest.mark.parametrize("place", [0, 1, 2], ids=["train", "dev", "test"])
+def test_of_three_files_the_bad_one_is_named(place: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    paths = [tmp_path / f"{name}.tsv" for name in ("first", "second", "third")]
+    for number, path in enumerate(paths):
+        path.write_bytes(b"no tab\n" if number == place else GOOD)
+    assert f"{paths[place]}, line 1 has no tab" in complaint(["data", "check", *map(str, paths)], capsys)
+
+
+def test_a_file_without_end_is_left_at_its_first_line(capsys: pytest.CaptureFixture[str]) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert "/dev/zero, line 1 is longer than" in complaint(["data", "check", "/dev/zero"], capsys)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000  # KiB; torch may be imported meanwhile
+
+
+@pytest.mark.parametrize("name", ["a folder", "gone.tsv"])
+def test_what_is_no_file_is_named(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a folder").mkdir()
+    assert f"{tmp_path / name} cannot be read" in complaint(["data", "check", str(tmp_path / name)], capsys)
+
+
+def test_files_in_other_scripts_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "pairs.tsv"
+    path.write_text(
+        "\ufeffλόγος\tl o ɣ o s\r\n서울\ts ʌ u l\r\n\u0643\u0650\u062a\u064e\u0627\u0628\tk i t aː b\r\n", newline=""
+    )
+    assert main(["data", "check", str(path), "--json"]) == 0
+    counts = json.loads(capsys.readouterr().out)["all"]
+    assert (counts["num_sources"], counts["num_source_symbols"], counts["num_target_symbols"]) == (3, 13, 11)
