@@ -72,6 +72,7 @@ def test_what_was_measured_is_chosen_and_kept_with_its_table(cache: Path) -> Non
     (kept,) = cache.iterdir()
     assert json.loads(kept.read_text())["table"] == table
     assert [row["part"] for row in table] == ["precision", "attention", "channels_last", "num_threads"]
+    assert step_seconds(plan, table) == pytest.approx(0.3), "no line of its own: the first one was measured against it"
 
 
 def test_a_second_run_of_the_same_work_times_nothing() -> None:
