@@ -75,7 +75,7 @@ def answer(request: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
         if what == "plan":
             from benchmarks.ours import choose
 
-            return choose(contender)
+            return choose(contender, measured=request["measured"])
         start = time.perf_counter()
         state["steps"] = build(contender, Path(request["data_dir"]) if request["data_dir"] else None)
         return {"seconds": time.perf_counter() - start}
@@ -83,7 +83,7 @@ def answer(request: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
     if what == "about":
         return about(steps, state["contender"])
     if what == "profile":
-        return {"shares": steps.profile()}
+        return steps.profile(request["what"])
     seconds = [getattr(steps, what)() for _ in range(request["times"])]
     return {"seconds": sum(seconds) / len(seconds)}
 

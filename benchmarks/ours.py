@@ -1,5 +1,6 @@
 """Our side of the races: the training step that `fit` makes (`training/probe.py` repeats it), evaluation, and `fit` itself."""
 
+import statistics
 import tempfile
 import time
 from dataclasses import asdict, replace
@@ -13,6 +14,7 @@ from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.contenders import CHANNELS, CLASSES, SIDE, VALIDATION_IMAGES, Contender
+from benchmarks.targets import PRODUCTS
 from fittingroom.core.config import from_dict
 from fittingroom.data.augment import AugmentConfig
 from fittingroom.data.batches import TrainBatches
@@ -32,7 +34,7 @@ LONG_ENOUGH = 100.0  # epochs of the run that a plan is chosen for: long enough 
 SYNTHETIC_STEPS = 100  # batches of synthetic images in such an epoch
 
 KINDS = {
-    "matrix products, convolutions": ("addmm", "::mm", "bmm", "convolution", "linear", "matmul", "einsum", "baddbmm"),
+    PRODUCTS: ("addmm", "::mm", "bmm", "convolution", "linear", "matmul", "einsum", "baddbmm"),
     "softmax": ("softmax",),
     "normalisation": ("layer_norm", "batch_norm"),
     "activation": ("gelu", "relu", "threshold"),
@@ -67,10 +69,10 @@ def run_config(contender: Contender, epochs: float = LONG_ENOUGH) -> RunConfig:
     return replace(config, model_config=dict(contender.shape), batch_size=contender.batch_size, optim=optim)
 
 
-def choose(contender: Contender) -> dict[str, Any]:
-    """The plan that `fit` chooses here for a long run of that work, and the timings behind it."""
+def choose(contender: Contender, *, measured: bool) -> dict[str, Any]:
+    """The plan that `fit` chooses here for a long run of that work, and the timings behind it; or its guess, for a short one."""
     batches = synthetic_batches(replace(contender, kind="fit"))
-    plan, table = choose_plan(run_config(contender), batches, {})
+    plan, table = choose_plan(run_config(contender, LONG_ENOUGH if measured else 0.01), batches, {})
     return {"plan": asdict(plan), "table": table}
 
 
@@ -102,18 +104,21 @@ class OurSteps:
         assert tuple(logits.shape) == (len(self.images), CLASSES)
         return time.perf_counter() - start
 
-    def profile(self, num_steps: int = 3) -> dict[str, float]:
-        """Kind of work -> share of the seconds that our step spends in torch's operators, by torch's profiler."""
-        self.train()
+    def profile(self, what: str, num_steps: int = 3) -> dict[str, Any]:
+        """Seconds of a step (`train`) or a batch (`predict`), and kind of work -> share of its time in torch's operators."""
+        step = {"train": self.train, "predict": self.predict}[what]
+        step()
+        step_seconds = statistics.median(step() for _ in range(num_steps))
         with profile(activities=[ProfilerActivity.CPU]) as profiler:
             for _ in range(num_steps):
-                self.train()
+                step()
         seconds: dict[str, float] = {}
         for event in profiler.events() or []:
             kind = kind_of(event)
             seconds[kind] = seconds.get(kind, 0.0) + event.self_cpu_time_total
         whole = sum(seconds.values())
-        return {kind: each / whole for kind, each in sorted(seconds.items(), key=lambda item: -item[1])}
+        shares = {kind: each / whole for kind, each in sorted(seconds.items(), key=lambda item: -item[1])}
+        return {"step_seconds": step_seconds, "shares": shares}
 
 
 def kind_of(event: FunctionEvent) -> str:

@@ -20,7 +20,7 @@ from fittingroom.core.errors import FittingRoomError
 
 ROOT = Path(__file__).parents[1]
 PEERS_PYTHON = ROOT / ".venv-peers" / "bin" / "python"
-PATIENCE_SECONDS = 300.0
+PATIENCE_SECONDS = 600.0
 """A worker that gives no answer for so long has failed."""
 
 

@@ -21,7 +21,7 @@ from benchmarks import ceiling, race
 from benchmarks.contenders import EPOCH_IMAGES, LIBRARIES, SHAPE, Contender, ours, peers, renamed
 from benchmarks.race import Failed, SideBySide, Worker, compare, take_turns
 from benchmarks.speed_figure import draw
-from benchmarks.targets import targets
+from benchmarks.targets import best_peer, targets
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import write_json
 from fittingroom.data import fashion_mnist
@@ -31,10 +31,10 @@ RECORD = race.ROOT / "results" / "bench" / "speed.json"
 QUICK_RECORD = race.ROOT / "runs" / "bench" / "speed.json"
 OURS = "ours"
 SAME_SIZE = 0.03  # largest relative difference of two networks' parameters that still counts as one shape
-GROWTH = {
+GROWTH: dict[str, list[dict[str, Any]]] = {
     "batch": [{"batch_size": size} for size in (32, 64, 128, 256, 512)],
-    "depth": [{"shape": {**SHAPE, "depth": depth}} for depth in (2, 4, 6, 12)],
-    "tokens": [{"shape": {**SHAPE, "patch_size": patch}} for patch in (14, 7, 4, 2)],
+    "depth": [{"shape": tuple({**SHAPE, "depth": depth}.items())} for depth in (2, 4, 6, 12)],
+    "tokens": [{"shape": tuple({**SHAPE, "patch_size": patch}.items())} for patch in (14, 7, 4, 2)],
 }
 
 
@@ -52,10 +52,10 @@ class Bench:
         print(f"bench [{time.perf_counter() - self.began:4.0f} s] {text}", file=sys.stderr, flush=True)
 
     def plan_of(self, contender: Contender) -> dict[str, Any]:
-        """What `fit` chooses here for that work, measured anew: an empty cache."""
+        """What `fit` chooses here for that work, measured anew: an empty cache. A smoke run takes the unmeasured guess."""
         with tempfile.TemporaryDirectory() as cache, workers([contender], cache=Path(cache)) as (worker,):
             assert isinstance(worker, Worker)
-            return worker.ask(do="plan", contender=contender.to_dict())
+            return worker.ask(do="plan", contender=contender.to_dict(), measured=not self.quick)
 
     def run(self, contenders: Sequence[Contender], whats: Sequence[str], **settings: Any) -> dict[str, Any]:
         """One race, the first contender the base. Its rows; a contender that failed has its error instead of times."""
@@ -146,14 +146,15 @@ def cores() -> list[int]:
 
 
 def vit_races(bench: Bench, found: dict[str, Any]) -> None:
-    """Training and inference at batch 128 beside each library; then at batch 256 beside the best of each."""
+    """Training and inference at batch 128 beside each library; then training at batch 256."""
     plan = found["plans"]["vit"]["plan"]
     base = ours(OURS, plan)
     others = [
         ours("ours, Muon for AdamW", plan, optimizer="muon"),
         ours("ours, fp32", {**plan, "precision": "fp32", "compile": False}),
-        ours("ours, the other of eager and compiled", {**plan, "compile": not plan["compile"]}),
     ]
+    if not bench.quick:  # compiling takes a minute
+        others.append(ours("ours, the other of eager and compiled", {**plan, "compile": not plan["compile"]}))
     if len(cores()) == 2:
         others.append(ours("ours, two of one thread side by side", {**plan, "num_threads": 1}, core=0))
     found["races"] = {"ours": bench.run([base, *others], ["train"])}
@@ -162,11 +163,20 @@ def vit_races(bench: Bench, found: dict[str, Any]) -> None:
         entered = [base, *peers(library, 128)]
         found["races"][library] = bench.run(entered, ["train", "predict"])
     bench.say("batch 256")
-    larger = [replace(base, batch_size=256)]
+    found["races"]["batch 256"] = bench.run(larger_batches(base, found["races"], libraries), ["train"], times=1)
+
+
+def larger_batches(base: Contender, races: dict[str, Any], libraries: Sequence[str]) -> list[Contender]:
+    """Ours, each library's fastest eager setting, and the fastest of all settings: compiling each would cost minutes."""
+    found = best_peer({"races": races}, "train")
+    best = found["name"] if found else None
+    entered = [base]
     for library in libraries:
-        best = fastest(found["races"][library]["rows"], library, "train")
-        larger += [replace(each, batch_size=256) for each in peers(library, 128) if each.name == best]
-    found["races"]["batch 256"] = bench.run(larger, ["train"], times=1)
+        settings = peers(library, 128)
+        eager = {each.name for each in settings if not each.compile}
+        quickest = fastest([row for row in races[library]["rows"] if row["name"] in eager], library, "train")
+        entered += [each for each in settings if each.name in (quickest, best)]
+    return [replace(each, batch_size=256) for each in entered]
 
 
 def fastest(rows: Sequence[dict[str, Any]], library: str, what: str) -> str | None:
@@ -199,13 +209,10 @@ def growth(bench: Bench, found: dict[str, Any]) -> None:
     plan = {**found["plans"]["vit"]["plan"], "compile": False}
     found["growth"] = {}
     for what, settings in GROWTH.items():
-        sizes = [
-            ours(f"{what} {number}", plan, **{key: tuple(value.items()) if isinstance(value, dict) else value
-                                              for key, value in each.items()})
-            for number, each in enumerate(settings[:2] if bench.quick else settings)
-        ]  # fmt: skip
-        rows = bench.run(sizes, ["train"], times=1)["rows"]
-        found["growth"][what] = [{**row, "size": size_of(what, each)} for row, each in zip(rows, sizes, strict=True)]
+        entered = [ours("", plan, **each) for each in (settings[:2] if bench.quick else settings)]
+        entered = [renamed(each, f"{what} {size_of(what, each)}") for each in entered]
+        rows = bench.run(entered, ["train"], times=1)["rows"]
+        found["growth"][what] = [{**row, "size": size_of(what, each)} for row, each in zip(rows, entered, strict=True)]
 
 
 def size_of(what: str, contender: Contender) -> int:
@@ -218,13 +225,14 @@ def profiles(bench: Bench, found: dict[str, Any]) -> None:
     """Where our step's time goes, eager: a compiled step shows the profiler few names."""
     bench.say("profile")
     found["profile"] = {}
-    for model, shape in (("vit", SHAPE), ("cnn", {})):
+    for model, shape, what in (("vit", SHAPE, "train"), ("cnn", {}, "train"), ("vit", SHAPE, "predict")):
         plan = {**found["plans"][model]["plan"], "compile": False}
         contender = ours(OURS, plan, model=model, shape=tuple(shape.items()))
         with workers([contender]) as (worker,):
             assert isinstance(worker, Worker)
             worker.build()
-            found["profile"][model] = {**worker.about(), **worker.ask(do="profile")}
+            measured = {**worker.about(), **worker.ask(do="profile", what=what)}
+        found["profile"][model if what == "train" else f"{model}, inference"] = measured
 
 
 def machine() -> dict[str, Any]:

@@ -38,10 +38,10 @@ def draw(record: dict[str, Any], path: Path) -> None:
     """Two panels of bars, a dashed line where this machine's matrix products alone would stand."""
     panels = [(title, bars(record, what), flops) for what, title, flops in PARTS]
     caption = wrapped(
-        "Images a second, batch 128, two passes of the same work in turns. Tuned: the fastest of bf16, compiled and explicit "
-        "attention. Dashed: nothing but the step's matrix products, at the best speed measured on this machine."
+        "Batch 128, all in one run, in turns. Tuned: the fastest of bf16, compiled and explicit attention. Dashed: nothing but "
+        "the matrix products, at the best speed measured on this machine."
     )
-    height = TOP + sum(BAR * len(each) + GAP for _, each, _ in panels) + 0.19 * len(caption) + 0.1
+    height = TOP + sum(BAR * len(each) + GAP for _, each, _ in panels) + 0.19 * len(caption) - 0.2
     with drawing():
         figure = sheet(height)
         name = "A ViT of 2.7 million parameters, images a second"
