@@ -1,4 +1,4 @@
-"""The figure of docs/benchmarks.md, from the record: `python -m benchmarks.speed_figure` draws docs/benchmarks.png again."""
+"""The figure of docs/benchmarks.md, from the record: `python -m benchmarks.speed_figure` draws it again."""
 
 from pathlib import Path
 from typing import Any
@@ -75,4 +75,5 @@ def _panel(axes: Any, found: list[tuple[str, float, str]], ideal: float) -> None
 
 
 if __name__ == "__main__":
-    draw(read_json(ROOT / "results" / "bench" / "speed.json"), ROOT / "docs" / "benchmarks.png")
+    RECORD = ROOT / "results" / "bench" / "speed.json"
+    draw(read_json(RECORD), RECORD.with_suffix(".png"))

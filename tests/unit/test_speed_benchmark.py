@@ -53,10 +53,10 @@ def test_who_fails_drops_out_and_the_others_go_on() -> None:
 
 
 def test_ratios_are_taken_within_rounds() -> None:
-    """The machine is three times as slow in the second and third of the rounds; the peer always takes twice our time."""
-    rows = compare({"ours": [1.0, 3.0, 3.0], "peer": [2.0, 6.0, 6.6]}, base="ours")
-    assert rows["peer"]["median_seconds"] == 6.0
-    assert [rows["peer"][key] for key in ("ratio", "ratio_low", "ratio_high")] == pytest.approx([2.0, 2.0, 2.2])
+    """The machine is slower from round to round, and something disturbed the peer in the first: it takes twice our time."""
+    rows = compare({"ours": [1.0, 3.0, 4.0], "peer": [8.0, 6.0, 8.0]}, base="ours")
+    assert rows["peer"]["median_seconds"] == 8.0
+    assert [rows["peer"][key] for key in ("ratio", "ratio_low", "ratio_high")] == [2.0, 2.0, 8.0]
     assert rows["ours"]["ratio"] == 1.0
 
 
