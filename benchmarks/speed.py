@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import torch
 
@@ -280,7 +281,12 @@ def main(words: Sequence[str]) -> int:
     quick = "--quick" in words
     record = QUICK_RECORD if quick else RECORD
     try:
-        found = measure(quick)
+        # A cache of its own: compiled anew in each run, and a worker that is ended in mid-compilation leaves no half file behind.
+        with (
+            tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as cache,
+            mock.patch.dict(os.environ, TORCHINDUCTOR_CACHE_DIR=cache),
+        ):
+            found = measure(quick)
         write_json(record, found)
         draw(found, record.with_suffix(".png"))
     except FittingRoomError as error:
