@@ -43,15 +43,17 @@ integration: data browser ## tests of the whole, as users get it
 test-slow: data browser ## the tests that take minutes each
 	$(PYTHON_BIN)/python -m pytest -m slow tests
 
-bench: setup ## time explanations on this machine, minutes; writes results/bench/
-	$(PYTHON_BIN)/python benchmarks/explaining.py
+bench: data ## speed beside other libraries, a quarter of an hour, then of explanations; writes results/bench/ (a try: ARGS=--quick)
+	@scripts/peers.sh
+	$(PYTHON_BIN)/python -m benchmarks.speed $(ARGS)
+	$(if $(ARGS),,$(PYTHON_BIN)/python benchmarks/explaining.py)
 
 tables: setup ## write the published tables into README and docs from the records in results/
 	$(PYTHON_BIN)/python scripts/published_tables.py
 
-clean: ## remove .venv and caches; runs/ stays
-	rm -rf .venv .pytest_cache .ruff_cache .import_linter_cache .hypothesis
-	find src tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+clean: ## remove .venv, .venv-peers and caches; runs/ stays
+	rm -rf .venv .venv-peers .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find src tests scripts benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Its recipe lies outside `make help`: `browser` only serves the tests.
 browser: setup

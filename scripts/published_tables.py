@@ -11,12 +11,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import speed_tables
+
 from fittingroom.comparison.milestones import finished_runs, milestone_lines, milestones
 from fittingroom.report.tables import markdown_table
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
-PAGES = (ROOT / "README.md", *(ROOT / "docs" / name for name in ("results.md", "records.md", "looking-inside.md")))
+PAGES = (
+    ROOT / "README.md",
+    *(ROOT / "docs" / name for name in ("results.md", "records.md", "looking-inside.md", "benchmarks.md")),
+)
 FAITHFULNESS = ROOT / "src" / "fittingroom" / "weights" / "faithfulness.json"
 PLACE = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 ORDER = ("cnn", "hybrid", "vit", "vit_cls")
@@ -210,7 +215,7 @@ def shipped_faithfulness() -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "quick": quick, "five-epochs": five_epochs, "trials": trials, "ladder": ladder, "records": records, "search": search,
-    "faithfulness": faithfulness, "positions": positions, "explaining": explaining,
+    "faithfulness": faithfulness, "positions": positions, "explaining": explaining, **speed_tables.TABLES,
 }  # fmt: skip
 
 

@@ -1,0 +1,155 @@
+"""Our side of the races: the training step that `fit` makes (`training/probe.py` repeats it), evaluation, and `fit` itself."""
+
+import statistics
+import tempfile
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import torch
+from torch import Tensor
+from torch.autograd.profiler_util import FunctionEvent
+from torch.profiler import ProfilerActivity, profile
+
+from benchmarks.contenders import CHANNELS, CLASSES, SIDE, VALIDATION_IMAGES, Contender
+from benchmarks.targets import PRODUCTS
+from fittingroom.core.config import from_dict
+from fittingroom.data.augment import AugmentConfig
+from fittingroom.data.batches import TrainBatches
+from fittingroom.data.load import load_splits
+from fittingroom.data.spec import DataSpec, ImageSet
+from fittingroom.models import build_model
+from fittingroom.models.cost import num_macs, num_params
+from fittingroom.recipes.from_scratch import recipe
+from fittingroom.training.config import RunConfig
+from fittingroom.training.engine import choose_plan, set_up_process
+from fittingroom.training.fit import FitOptions, fit
+from fittingroom.training.optim import OptimConfig
+from fittingroom.training.plan import Plan
+from fittingroom.training.probe import new_trial
+
+LONG_ENOUGH = 100.0  # epochs of the run that a plan is chosen for: long enough that every part of a plan is measured
+SYNTHETIC_STEPS = 100  # batches of synthetic images in such an epoch
+
+KINDS = {
+    PRODUCTS: ("addmm", "::mm", "bmm", "convolution", "linear", "matmul", "einsum", "baddbmm"),
+    "softmax": ("softmax",),
+    "normalisation": ("layer_norm", "batch_norm"),
+    "activation": ("gelu", "relu", "threshold"),
+    "copies, casts, layout": ("copy_", "_to_copy", "clone", "contiguous", "::cat", "fill_", "zero", "empty", "::to"),
+    "sums and scaling": ("::add", "::mul", "::sum", "::mean", "::div", "::sub"),
+}
+"""Kind of work -> parts of the names of torch's operators; the first that fits counts."""
+
+
+def synthetic_batches(contender: Contender) -> TrainBatches:
+    """Random images of the run's shape; what a batch costs to make is not part of a step's time."""
+    draw = torch.Generator().manual_seed(0)
+    number = contender.batch_size * (SYNTHETIC_STEPS if contender.kind == "fit" else 1)
+    side = dict(contender.shape).get("img_size", SIDE)
+    images = torch.randint(0, 256, (number, CHANNELS, side, side), dtype=torch.uint8, generator=draw)
+    labels = torch.randint(0, CLASSES, (number,), generator=draw)
+    spec = DataSpec(
+        name="synthetic", title="random pixels", class_names=tuple(map(str, range(CLASSES))), channels=CHANNELS,
+        height=side, width=side, mean=(0.5,), std=(0.29,), num_test=0,
+    )  # fmt: skip
+    return TrainBatches(
+        train=ImageSet(images=images, labels=labels, index=torch.arange(number)), spec=spec, seed=0,
+        batch_size=contender.batch_size, augment=AugmentConfig(), label_smoothing=0.1,
+    )  # fmt: skip
+
+
+def run_config(contender: Contender, epochs: float = LONG_ENOUGH) -> RunConfig:
+    """The family's recipe at the contender's shape, with its optimizer."""
+    config = recipe(contender.model, epochs=epochs)
+    optim = replace(config.optim, name=contender.optimizer)
+    assert isinstance(optim, OptimConfig)
+    return replace(config, model_config=dict(contender.shape), batch_size=contender.batch_size, optim=optim)
+
+
+def choose(contender: Contender, *, measured: bool) -> dict[str, Any]:
+    """The plan that `fit` chooses here for a long run of that work, and the timings behind it; or its guess, for a short one."""
+    batches = synthetic_batches(replace(contender, kind="fit"))
+    plan, table = choose_plan(run_config(contender, LONG_ENOUGH if measured else 0.01), batches, {})
+    return {"plan": asdict(plan), "table": table}
+
+
+class OurSteps:
+    """The step of `fit`: ClassificationTask, its optimizer, clipping, the plan."""
+
+    def __init__(self, contender: Contender) -> None:
+        plan = from_dict(Plan, dict(contender.plan), "plan")
+        set_up_process(plan)
+        config, batches = run_config(contender), synthetic_batches(contender)
+        self.images = batches.batch(0, 0)[0]
+        self.trial = new_trial(config, batches, plan)
+        self.num_params = num_params(self.trial.task.model)
+        _, channels, height, width = self.images.shape
+        self.num_macs = num_macs(self.trial.task.model, (channels, height, width))
+
+    def train(self) -> float:
+        """Seconds of one step."""
+        self.trial.task.train()
+        return self.trial.step()
+
+    def predict(self) -> float:
+        """Seconds of one batch as the end of a run evaluates it."""
+        task = self.trial.task
+        task.eval()
+        start = time.perf_counter()
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=task.plan.precision == "bf16"):
+            logits: Tensor = task(self.images)
+        assert tuple(logits.shape) == (len(self.images), CLASSES)
+        return time.perf_counter() - start
+
+    def profile(self, what: str, num_steps: int = 3) -> dict[str, Any]:
+        """Seconds of a step (`train`) or a batch (`predict`), and kind of work -> share of its time in torch's operators."""
+        step = {"train": self.train, "predict": self.predict}[what]
+        step()
+        step_seconds = statistics.median(step() for _ in range(num_steps))
+        with profile(activities=[ProfilerActivity.CPU]) as profiler:
+            for _ in range(num_steps):
+                step()
+        seconds: dict[str, float] = {}
+        for event in profiler.events() or []:
+            kind = kind_of(event)
+            seconds[kind] = seconds.get(kind, 0.0) + event.self_cpu_time_total
+        whole = sum(seconds.values())
+        shares = {kind: each / whole for kind, each in sorted(seconds.items(), key=lambda item: -item[1])}
+        return {"step_seconds": step_seconds, "shares": shares}
+
+
+def kind_of(event: FunctionEvent) -> str:
+    """The kind of work of one call of an operator; what the optimizer calls is the optimizer's."""
+    above: FunctionEvent | None = event
+    while above is not None:
+        if above.name.startswith("Optimizer.step"):
+            return "optimizer"
+        above = above.cpu_parent
+    fitting = (kind for kind, names in KINDS.items() if any(name in event.name for name in names))
+    return next(fitting, "the rest")
+
+
+class WholeFit:
+    """`fit` on a part of Fashion-MNIST for an epoch; a call is a run of its own, in a folder that goes away.
+
+    Images are opened beforehand, as for the usual script, and as many of them validate as there: with the whole of both,
+    which do not grow with the epoch, a short one would be mostly that.
+    """
+
+    def __init__(self, contender: Contender) -> None:
+        self.plan = {key: str(value).lower() for key, value in contender.plan}
+        self.config = replace(run_config(contender, epochs=1), train_images=contender.images)
+        splits = load_splits(self.config.seed, train_images=contender.images)
+        self.splits = replace(splits, val=splits.val.subset(torch.arange(VALIDATION_IMAGES)))
+        self.num_params = num_params(build_model(contender.model, dict(contender.shape)))
+
+    def train(self) -> float:
+        """Seconds from the call of `fit` to its return: training, validation, checkpoints, predictions, weights on disk."""
+        opened = mock.patch("fittingroom.training.fit.load_splits", return_value=self.splits)
+        with tempfile.TemporaryDirectory() as folder, opened:
+            start = time.perf_counter()
+            fit(self.config, FitOptions(folder=Path(folder) / "run", plan=self.plan, open_test=False))
+            return time.perf_counter() - start
