@@ -2,7 +2,7 @@
 
     model.eval()
     state = model.start(model.encode(src, src_mask), src_mask)
-    best = greedy(model.step, model.reorder, state, num_rows=len(src), bos_id=1, eos_id=2, max_len=40)
+    best = greedy(model.step, model.reorder, state, torch.full((len(src),), bos_id), eos_id=eos_id, max_len=40)
 
 `step(ids, state) -> (logits, state)` reads one id a row, `reorder(state, index)` gives the state of the rows `index`.
 A sequence's length is the number of predictions made for it: the end mark counts, the begin mark does not.
@@ -47,15 +47,18 @@ def length_penalty(length: int, alpha: float) -> float:
 
 @torch.inference_mode()
 def greedy(
-    step: Step, reorder: Reorder, state: Any, *, num_rows: int, bos_id: int, eos_id: int, max_len: int
+    step: Step, reorder: Reorder, state: Any, first_ids: Tensor, *, eos_id: int, max_len: int
 ) -> list[Hypothesis]:
-    """The likeliest symbol each time, until the end mark or `max_len` predictions; one hypothesis a row, in order."""
+    """The likeliest symbol each time, until the end mark or `max_len` predictions; one hypothesis a row, in order.
+
+    `first_ids` (rows,) is the begin mark of each row.
+    """
     _check(max_len=max_len)
-    written = torch.full((num_rows, max_len), eos_id)
-    log_probs = torch.zeros(num_rows)
-    rows = torch.arange(num_rows)  # which row of `written` each row of the state writes
-    ids = torch.full((num_rows,), bos_id)
-    writes = torch.ones(num_rows, dtype=torch.bool)
+    ids, num_rows, device = first_ids, len(first_ids), first_ids.device
+    written = torch.full((num_rows, max_len), eos_id, device=device)
+    log_probs = torch.zeros(num_rows, device=device)
+    rows = torch.arange(num_rows, device=device)  # which row of `written` each row of the state writes
+    writes = torch.ones(num_rows, dtype=torch.bool, device=device)
     for position in range(max_len):
         if not len(rows):
             break
@@ -96,9 +99,8 @@ def beam_search(
     step: Step,
     reorder: Reorder,
     state: Any,
+    first_ids: Tensor,
     *,
-    num_rows: int,
-    bos_id: int,
     eos_id: int,
     max_len: int,
     num_beams: int = 4,
@@ -110,10 +112,11 @@ def beam_search(
     behind those that ended, whatever their scores. With one beam this is `greedy`.
     """
     _check(max_len=max_len, num_beams=num_beams)
+    num_rows, device = len(first_ids), first_ids.device
     beams = _Beams(
-        rows=torch.arange(num_rows),
-        ids=torch.full((num_rows, num_beams, 1), bos_id),
-        log_probs=torch.full((num_rows, num_beams), -torch.inf),
+        rows=torch.arange(num_rows, device=device),
+        ids=first_ids[:, None, None].expand(num_rows, num_beams, 1),
+        log_probs=torch.full((num_rows, num_beams), -torch.inf, device=device),
         finished=[[] for _ in range(num_rows)],
     )
     beams.log_probs[:, 0] = 0.0
@@ -150,7 +153,8 @@ def _extend(beams: _Beams, log_probs_next: Tensor, eos_id: int, alpha: float) ->
     order = ends.int().argsort(dim=1, stable=True)[:, :num_beams]
     best = best.masked_fill(ends, -torch.inf)
     parents, symbols, best = (each.gather(1, order) for each in (parents, symbols, best))
-    full = torch.tensor([len(beams.finished[row]) >= num_beams for row in beams.rows.tolist()])
+    is_full = [len(beams.finished[row]) >= num_beams for row in beams.rows.tolist()]
+    full = torch.tensor(is_full, dtype=torch.bool, device=best.device)
     kept = (~full & (best > -torch.inf).any(dim=1)).nonzero().squeeze(1)
     parents, symbols, best = parents[kept], symbols[kept], best[kept]
     ids = beams.ids[kept].gather(1, parents[..., None].expand(-1, -1, length))
