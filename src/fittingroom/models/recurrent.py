@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from fittingroom.models.layers.attention import AttentionCore, masked_softmax
+from fittingroom.models.layers.dropout import Dropout
 from fittingroom.models.layers.tokens import TokenEmbed
 from fittingroom.models.registry import SEQUENCE_MODELS, check_positive, check_rate, variant
 
@@ -137,7 +138,7 @@ class Recurrent(nn.Module):
         seen = dim + 2 * hidden if self.is_additive else dim
         self.decoder = cell(seen, hidden, config.depth, batch_first=True, dropout=between)
         self.readout = nn.Linear(3 * hidden + (dim if self.is_additive else 0), dim)
-        self.drop = nn.Dropout(drop)
+        self.drop = Dropout(drop)
         self.head = None if config.tie_output else nn.Linear(dim, config.tgt_vocab_size, bias=False)
         self.apply(init_recurrent)
 

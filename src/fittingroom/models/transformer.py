@@ -3,11 +3,11 @@
     paper                                   here
     N, d_model, h, d_ff (3.1 to 3.3)        depth_encoder and depth_decoder, embed_dim, num_heads, mlp_ratio * embed_dim
     embedding * sqrt(d_model), PE (3.4, 5)  src_embed, tgt_embed: `table` and `pos_embed`
-    encoder layer (3.1)                     encoder.N: norm1 attn norm2 mlp, the block of our ViT
+    encoder layer (3.1)                     encoder.N: norm1 attn norm2 mlp
     decoder layer (3.1)                     decoder.N: norm1 self_attn norm2 cross_attn norm3 mlp
     W^Q W^K W^V, W^O (3.2.2)                attn.qkv (for cross-attention q and kv), attn.proj
     pre-softmax linear transformation (3.4) head; with `tie_output` the target's table
-    P_drop (5.4)                            drop_rate: sub-layers' outputs and embeddings, and inside the MLP, not on weights
+    P_drop (5.4)                            drop_rate: on sub-layers' outputs and embeddings, nowhere else
 
 `norm="post"` is the paper: `LayerNorm(x + Sublayer(x))`, no norm after the last block. `norm="pre"`, the default, is what is in
 use since (Xiong et al. 2020, arXiv 2002.04745): `x + Sublayer(LayerNorm(x))`, and one more norm after each stack.
@@ -31,7 +31,8 @@ from fittingroom.models.layers.attention import (
     SelfAttention,
     causal_mask,
 )
-from fittingroom.models.layers.blocks import NORM_EPSILON, Activation, Block, Mlp, NormOrder, Residual
+from fittingroom.models.layers.blocks import NORM_EPSILON, Activation, Mlp
+from fittingroom.models.layers.dropout import Dropout
 from fittingroom.models.layers.tokens import TokenEmbed
 from fittingroom.models.registry import (
     SEQUENCE_MODELS,
@@ -63,7 +64,7 @@ class TransformerConfig:
     """Attention heads h; must divide embed_dim."""
     mlp_ratio: float = 3.0
     """Hidden width d_ff of the MLP as a multiple of embed_dim."""
-    norm: NormOrder = "pre"
+    norm: Literal["pre", "post"] = "pre"
     """Normalise what goes into a sub-layer (pre), or the sum after it (post, the paper)."""
     activation: Activation = "relu"
     """Inside the MLP: relu (the paper) or gelu."""
@@ -99,19 +100,54 @@ class TransformerConfig:
             )
 
 
+class Residual(nn.Module):
+    """What is done around a sub-layer f: `LayerNorm(x + drop(f(x)))` (section 5.4), or `x + drop(f(LayerNorm(x)))` (pre-norm)."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.is_pre = config.norm == "pre"
+        self.drop = Dropout(config.drop_rate)
+
+    def before(self, norm: nn.Module, x: Tensor) -> Tensor:
+        """What f gets."""
+        return norm(x) if self.is_pre else x
+
+    def add(self, norm: nn.Module, x: Tensor, output: Tensor) -> Tensor:
+        """What becomes of `x` and f's output."""
+        x = x + self.drop(output)
+        return x if self.is_pre else norm(x)
+
+
+class EncoderBlock(Residual):
+    """Section 3.1: every symbol looks at every symbol, then thinks."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__(config)
+        self.norm1 = new_norm(config)
+        self.attn = SelfAttention(
+            config.embed_dim, config.num_heads, qkv_bias=config.qkv_bias, path=config.attention_path
+        )
+        self.norm2 = new_norm(config)
+        self.mlp = new_mlp(config)
+
+    def forward(self, x: Tensor, src_mask: Tensor) -> Tensor:
+        """(batch, src, dim) to the same."""
+        x = self.add(self.norm1, x, self.attn(self.before(self.norm1, x), src_mask))
+        return self.add(self.norm2, x, self.mlp(self.before(self.norm2, x)))
+
+
 class DecoderBlock(Residual):
     """Section 3.1: look at the target so far, then at the source, then think."""
 
     def __init__(self, config: TransformerConfig) -> None:
-        super().__init__(config.norm)
-        dim, heads, drop = config.embed_dim, config.num_heads, config.drop_rate
-        bias, path = config.qkv_bias, config.attention_path
-        self.norm1 = nn.LayerNorm(dim, eps=NORM_EPSILON)
-        self.self_attn = SelfAttention(dim, heads, qkv_bias=bias, drop_rate=drop, path=path)
-        self.norm2 = nn.LayerNorm(dim, eps=NORM_EPSILON)
-        self.cross_attn = CrossAttention(dim, heads, qkv_bias=bias, drop_rate=drop, path=path)
-        self.norm3 = nn.LayerNorm(dim, eps=NORM_EPSILON)
-        self.mlp = Mlp(dim, int(dim * config.mlp_ratio), drop, config.activation)
+        super().__init__(config)
+        dim, heads, bias, path = config.embed_dim, config.num_heads, config.qkv_bias, config.attention_path
+        self.norm1 = new_norm(config)
+        self.self_attn = SelfAttention(dim, heads, qkv_bias=bias, path=path)
+        self.norm2 = new_norm(config)
+        self.cross_attn = CrossAttention(dim, heads, qkv_bias=bias, path=path)
+        self.norm3 = new_norm(config)
+        self.mlp = new_mlp(config)
 
     def forward(self, x: Tensor, memory: KeysValues, causal: Tensor, src_mask: Tensor) -> Tensor:
         """All target tokens at once; `causal` keeps each from seeing later ones."""
@@ -125,9 +161,19 @@ class DecoderBlock(Residual):
         return self._finish(x, attended, memory, src_mask), past
 
     def _finish(self, x: Tensor, attended: Tensor, memory: KeysValues, src_mask: Tensor) -> Tensor:
-        x = self.after(self.norm1, x + attended)
-        x = self.after(self.norm2, x + self.cross_attn.look(self.before(self.norm2, x), memory, src_mask))
-        return self.after(self.norm3, x + self.mlp(self.before(self.norm3, x)))
+        x = self.add(self.norm1, x, attended)
+        x = self.add(self.norm2, x, self.cross_attn.look(self.before(self.norm2, x), memory, src_mask))
+        return self.add(self.norm3, x, self.mlp(self.before(self.norm3, x)))
+
+
+def new_norm(config: TransformerConfig) -> nn.Module:
+    """LayerNorm over a token's entries."""
+    return nn.LayerNorm(config.embed_dim, eps=NORM_EPSILON)
+
+
+def new_mlp(config: TransformerConfig) -> nn.Module:
+    """Equation 2, without dropout inside."""
+    return Mlp(config.embed_dim, int(config.embed_dim * config.mlp_ratio), activation=config.activation)
 
 
 @dataclass(frozen=True)
@@ -147,27 +193,15 @@ class Transformer(nn.Module):
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.config = config
-        dim, is_pre = config.embed_dim, config.norm == "pre"
+        is_pre = config.norm == "pre"
         self.src_embed = self._new_embed(config.src_vocab_size)
         # Absent, not a second name: a weight that stands in the state dict twice cannot be saved as safetensors.
         self.tgt_embed = None if config.share_embeddings else self._new_embed(config.tgt_vocab_size)
-        self.encoder = nn.ModuleList(
-            Block(
-                dim,
-                config.num_heads,
-                mlp_ratio=config.mlp_ratio,
-                qkv_bias=config.qkv_bias,
-                drop_rate=config.drop_rate,
-                path=config.attention_path,
-                order=config.norm,
-                activation=config.activation,
-            )
-            for _ in range(config.depth_encoder)
-        )
-        self.encoder_norm = nn.LayerNorm(dim, eps=NORM_EPSILON) if is_pre else nn.Identity()
+        self.encoder = nn.ModuleList(EncoderBlock(config) for _ in range(config.depth_encoder))
+        self.encoder_norm = new_norm(config) if is_pre else nn.Identity()
         self.decoder = nn.ModuleList(DecoderBlock(config) for _ in range(config.depth_decoder))
-        self.decoder_norm = nn.LayerNorm(dim, eps=NORM_EPSILON) if is_pre else nn.Identity()
-        self.head = None if config.tie_output else nn.Linear(dim, config.tgt_vocab_size, bias=False)
+        self.decoder_norm = new_norm(config) if is_pre else nn.Identity()
+        self.head = None if config.tie_output else nn.Linear(config.embed_dim, config.tgt_vocab_size, bias=False)
         self.apply(init_paper)
 
     def forward(

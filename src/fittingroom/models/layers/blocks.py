@@ -1,4 +1,4 @@
-"""The Transformer encoder block, pre- or post-norm, with stochastic depth. Names are timm's: norm1 attn norm2 mlp.fc1 mlp.fc2."""
+"""The Transformer encoder block, pre-norm, with stochastic depth. Names are timm's: norm1 attn norm2 mlp.fc1 mlp.fc2."""
 
 from typing import Literal
 
@@ -9,13 +9,12 @@ from torch import Tensor, nn
 from fittingroom.models.layers.attention import AttentionPath, SelfAttention
 
 NORM_EPSILON = 1e-6  # timm's value for ViT; torch's default is 1e-5
-NormOrder = Literal["pre", "post"]
 Activation = Literal["gelu", "relu"]
 ACTIVATIONS = {"gelu": nn.GELU, "relu": nn.ReLU}
 
 
 class Mlp(nn.Module):
-    """Section 3.3 of "Attention Is All You Need"; that has ReLU, ViT has GELU."""
+    """Section 3.3 of "Attention Is All You Need": ReLU there, GELU in ViT."""
 
     def __init__(self, dim: int, hidden_dim: int, drop_rate: float = 0.0, activation: Activation = "gelu") -> None:
         super().__init__()
@@ -44,28 +43,8 @@ class DropPath(nn.Module):
         return x * torch.empty(x.shape[0], 1, 1, dtype=x.dtype, device=x.device).bernoulli_(keep).div_(keep)
 
 
-class Residual(nn.Module):
-    """Where a block normalises around a sub-layer f: `x + f(LN(x))` (pre) or, as the paper of 2017 has it, `LN(x + f(x))` (post).
-
-    "On Layer Normalization in the Transformer Architecture" (Xiong et al. 2020, arXiv 2002.04745) compares the two: pre-norm
-    trains without warm-up.
-    """
-
-    def __init__(self, order: NormOrder = "pre") -> None:
-        super().__init__()
-        self.order: NormOrder = order
-
-    def before(self, norm: nn.LayerNorm, x: Tensor) -> Tensor:
-        """What the sub-layer gets."""
-        return norm(x) if self.order == "pre" else x
-
-    def after(self, norm: nn.LayerNorm, x: Tensor) -> Tensor:
-        """What becomes of the sum of `x` and the sub-layer's output."""
-        return norm(x) if self.order == "post" else x
-
-
-class Block(Residual):
-    """ViT (arXiv 2010.11929), equations 2 and 3: `x + MSA(LN(x))`, then `x + MLP(LN(x))`; or post-norm, as in 2017."""
+class Block(nn.Module):
+    """ViT (arXiv 2010.11929), equations 2 and 3: `x + MSA(LN(x))`, then `x + MLP(LN(x))`."""
 
     def __init__(
         self,
@@ -77,22 +56,20 @@ class Block(Residual):
         drop_rate: float = 0.0,
         drop_path_rate: float = 0.0,
         path: AttentionPath = "auto",
-        order: NormOrder = "pre",
-        activation: Activation = "gelu",
     ) -> None:
-        super().__init__(order)
+        super().__init__()
         self.norm1 = nn.LayerNorm(dim, eps=NORM_EPSILON)
         self.attn = SelfAttention(dim, num_heads, qkv_bias=qkv_bias, drop_rate=drop_rate, path=path)
         self.norm2 = nn.LayerNorm(dim, eps=NORM_EPSILON)
-        self.mlp = Mlp(dim, int(dim * mlp_ratio), drop_rate, activation)
+        self.mlp = Mlp(dim, int(dim * mlp_ratio), drop_rate)
         self.drop_path = DropPath(drop_path_rate)
 
     def forward(
         self, x: Float[Tensor, "batch tokens dim"], mask: Bool[Tensor, "..."] | None = None
     ) -> Float[Tensor, "batch tokens dim"]:
         """Attend, then think."""
-        x = self.after(self.norm1, x + self.drop_path(self.attn(self.before(self.norm1, x), mask)))
-        return self.after(self.norm2, x + self.drop_path(self.mlp(self.before(self.norm2, x))))
+        x = x + self.drop_path(self.attn(self.norm1(x), mask))
+        return x + self.drop_path(self.mlp(self.norm2(x)))
 
 
 def drop_path_rates(highest: float, depth: int) -> list[float]:

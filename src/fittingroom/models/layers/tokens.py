@@ -6,6 +6,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.models.layers.dropout import Dropout
 from fittingroom.models.layers.positions import add_position_embedding
 
 SequencePositions = Literal["sincos1d", "learned", "none"]
@@ -23,7 +24,7 @@ class TokenEmbed(nn.Module):
         self.table = nn.Embedding(vocab_size, dim)
         nn.init.normal_(self.table.weight, std=dim**-0.5)
         add_position_embedding(self, positions, grid=(1, max_len), dim=dim)
-        self.drop = nn.Dropout(drop_rate)
+        self.drop = Dropout(drop_rate)
 
     def forward(self, ids: Int[Tensor, "batch tokens"], first: int = 0) -> Float[Tensor, "batch tokens dim"]:
         """Vectors of tokens at positions `first`, `first + 1`, ... Raises FittingRoomError beyond the last known position."""
