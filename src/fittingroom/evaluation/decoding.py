@@ -108,8 +108,8 @@ def beam_search(
 ) -> list[list[Hypothesis]]:
     """Up to `num_beams` different hypotheses a row, best first, of the likeliest prefixes at each length.
 
-    A row ends when `num_beams` of its hypotheses have ended, or at `max_len` predictions; those that then still write rank
-    behind those that ended, whatever their scores. With one beam this is `greedy`.
+    A row ends when `num_beams` of its hypotheses have ended, or at `max_len` predictions; those that then still write are
+    cut there and ranked with the others. With one beam this is `greedy`.
     """
     _check(max_len=max_len, num_beams=num_beams)
     num_rows, device = len(first_ids), first_ids.device
@@ -163,13 +163,13 @@ def _extend(beams: _Beams, log_probs_next: Tensor, eos_id: int, alpha: float) ->
 
 
 def _rank(beams: _Beams, row: int, num_beams: int, eos_id: int, alpha: float) -> list[Hypothesis]:
-    """All of a row's hypotheses, ended ones first, the better first."""
+    """The row's best hypotheses, ended or cut."""
     found = list(beams.finished[row])
     for place in (beams.rows == row).nonzero().flatten().tolist():
         for ids, log_prob in zip(beams.ids[place, :, 1:].tolist(), beams.log_probs[place].tolist(), strict=True):
             if log_prob > -torch.inf:
                 found.append(_hypothesis(ids, log_prob, eos_id, alpha))
-    return sorted(found, key=lambda each: (not each.finished, -each.score))[:num_beams]
+    return sorted(found, key=lambda each: -each.score)[:num_beams]
 
 
 def _hypothesis(ids: list[int], log_prob: float, eos_id: int, alpha: float) -> Hypothesis:

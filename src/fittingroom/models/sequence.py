@@ -20,6 +20,12 @@ class SequenceModel(Protocol):
         """Teacher forcing: logits of the symbol after each of `tgt_in`, which begins with `bos_id`."""
         ...
 
+    def __call__(
+        self, src: Int[Tensor, "batch src"], src_mask: Bool[Tensor, "batch src"], tgt_in: Int[Tensor, "batch tgt"]
+    ) -> Float[Tensor, "batch tgt vocab"]:
+        """`forward`, as callers call it."""
+        ...
+
     def encode(
         self, src: Int[Tensor, "batch src"], src_mask: Bool[Tensor, "batch src"]
     ) -> Float[Tensor, "batch src dim"]:
