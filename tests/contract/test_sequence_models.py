@@ -16,7 +16,7 @@ from fittingroom.models.cost import num_params
 from fittingroom.models.layers.attention import capture_attention
 from fittingroom.models.sequence import SequenceModel
 
-SIZES = {"transformer": 2_686_464, "recurrent": 2_783_840}
+SIZES = {"transformer": 2_686_656, "recurrent": 2_784_032}
 SMALL = {"src_vocab_size": 12, "tgt_vocab_size": 12}
 TINY = {"transformer": {"embed_dim": 32, **SMALL}, "recurrent": {"embed_dim": 24, "hidden_dim": 20, **SMALL}}
 SHAPES: dict[str, tuple[str, dict[str, Any]]] = {

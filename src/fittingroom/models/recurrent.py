@@ -38,8 +38,8 @@ CELLS = {"gru": nn.GRU, "lstm": nn.LSTM}
 class RecurrentConfig:
     """The shape of a recurrent encoder and decoder."""
 
-    src_vocab_size: int = 31
-    """Different source symbols: 26 letters, the apostrophe, and pad, bos, eos, unk."""
+    src_vocab_size: int = 32
+    """Different source symbols: 26 letters, apostrophe, hyphen, and pad, bos, eos, unk."""
     tgt_vocab_size: int = 43
     """Different target symbols: 39 phonemes, and pad, bos, eos, unk."""
     cell: Literal["gru", "lstm"] = "gru"

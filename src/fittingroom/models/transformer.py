@@ -48,8 +48,8 @@ from fittingroom.models.registry import (
 class TransformerConfig:
     """The shape of an encoder and a decoder."""
 
-    src_vocab_size: int = 31
-    """Different source symbols: 26 letters, the apostrophe, and pad, bos, eos, unk."""
+    src_vocab_size: int = 32
+    """Different source symbols: 26 letters, apostrophe, hyphen, and pad, bos, eos, unk."""
     tgt_vocab_size: int = 43
     """Different target symbols: 39 phonemes, and pad, bos, eos, unk."""
     max_len: int = 64

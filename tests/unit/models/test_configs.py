@@ -50,7 +50,7 @@ def test_a_shape_that_cannot_be_is_one_line(name: str, values: dict, said: str) 
         ("transformer", {"norm": "both"}, "sequence model transformer.norm: 'both' is not one of pre, post"),
         ("transformer", {"positions": "none"}, "'none' is not one of sincos1d, learned"),
         ("transformer", {"embed_dim": 5, "num_heads": 1}, "embed_dim 5 is odd"),
-        ("transformer", {"share_embeddings": True}, "src_vocab_size is 31 and tgt_vocab_size 43: make them equal"),
+        ("transformer", {"share_embeddings": True}, "src_vocab_size is 32 and tgt_vocab_size 43: make them equal"),
         ("transformer", {"depth": 3}, "unknown key 'depth'"),
         ("recurrent", {"hidden_dim": 0}, "hidden_dim 0 is too small"),
         ("recurrent", {"depth": 0}, "depth 0 is too small"),
