@@ -13,9 +13,9 @@ LEVELS = 2**16
 def dropout(x: Tensor, rate: float) -> Tensor:
     """Zero each entry with probability `rate` (to the nearest 1/65536), divide the others by `1 - rate`.
 
-    Draws from torch's global generator. Elsewhere than on a CPU this is torch's dropout.
+    Draws from torch's global generator. Elsewhere than on a CPU, and in compiled code (which fuses it), this is torch's dropout.
     """
-    if x.device.type != "cpu":
+    if x.device.type != "cpu" or torch.compiler.is_compiling():
         return F.dropout(x, rate)
     draws = torch.empty((x.numel() + 3) // 4, dtype=torch.int64).random_(-(2**63), None)  # four draws of 16 bits each
     dropped = draws.view(torch.int16)[: x.numel()].view(x.shape) < round(rate * LEVELS) - LEVELS // 2
