@@ -139,7 +139,7 @@ def _extend(beams: _Beams, log_probs_next: Tensor, eos_id: int, alpha: float) ->
     num_rows, num_beams, length = beams.ids.shape
     vocab_size = log_probs_next.shape[-1]
     totals = (beams.log_probs[..., None] + log_probs_next.view(num_rows, num_beams, vocab_size)).flatten(1)
-    best, flat = totals.topk(min(2 * num_beams, totals.shape[1]))  # sorted, best first
+    best, flat = totals.topk(2 * num_beams)  # sorted, best first
     parents, symbols = flat // vocab_size, flat % vocab_size
     ends = symbols == eos_id
     is_finished = ends & (best > -torch.inf)
@@ -149,9 +149,8 @@ def _extend(beams: _Beams, log_probs_next: Tensor, eos_id: int, alpha: float) ->
         found = beams.finished[int(beams.rows[row])]
         if len(found) < num_beams:
             found.append(_hypothesis([*prefix, eos_id], float(best[row, place]), eos_id, alpha))
-    # The first num_beams that do not end, in order: a stable sort puts ends last. Where too few are left, they weigh nothing.
+    # The first num_beams that do not end, in order: a stable sort puts ends last.
     order = ends.int().argsort(dim=1, stable=True)[:, :num_beams]
-    best = best.masked_fill(ends, -torch.inf)
     parents, symbols, best = (each.gather(1, order) for each in (parents, symbols, best))
     is_full = [len(beams.finished[row]) >= num_beams for row in beams.rows.tolist()]
     full = torch.tensor(is_full, dtype=torch.bool, device=best.device)
