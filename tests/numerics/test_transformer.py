@@ -18,7 +18,7 @@ DIM, HEADS = 32, 4
 
 def ours(**values: Any) -> Transformer:
     torch.manual_seed(0)
-    shape = {"embed_dim": DIM, "num_heads": HEADS, "depth_encoder": 2, "depth_decoder": 3}
+    shape = {"embed_dim": DIM, "num_heads": HEADS, "depth_encoder": 2, "depth_decoder": 3, "tie_output": True}
     model = build_model("transformer", {**shape, **values}, SEQUENCE_MODELS).eval()
     assert isinstance(model, Transformer)
     for parameter in model.parameters():

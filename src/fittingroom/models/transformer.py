@@ -11,7 +11,8 @@
 
 `norm="post"` is the paper: `LayerNorm(x + Sublayer(x))`, no norm after the last block. `norm="pre"`, the default, is what is in
 use since (Xiong et al. 2020, arXiv 2002.04745): `x + Sublayer(LayerNorm(x))`, and one more norm after each stack.
-Deviation: source and target each have their own table, for letters are no phonemes; `share_embeddings` is the paper.
+Deviation: source, target and output have a table each (letters are no phonemes; docs/sequences.md on tying); with
+`share_embeddings` and `tie_output` there is one, as in the paper.
 Initialisation: Xavier uniform; queries, keys and values with gain 1 / sqrt(2), as fairseq; embeddings normal, 1 / sqrt(d_model).
 """
 
@@ -72,8 +73,8 @@ class TransformerConfig:
     """Sinusoids, or one learned vector a position (the paper's table 3, row E, finds them equal)."""
     share_embeddings: bool = False
     """One table, and one set of learned positions, for source and target: needs one vocabulary for both."""
-    tie_output: bool = True
-    """The output layer is the target's table."""
+    tie_output: bool = False
+    """The output layer is the target's table, as in the paper."""
     qkv_bias: bool = True
     """Queries, keys and values have a bias."""
     drop_rate: float = 0.1
@@ -287,5 +288,5 @@ def init_paper(module: nn.Module) -> None:
     registry=SEQUENCE_MODELS,
 )  # fmt: skip
 def transformer() -> TransformerConfig:
-    """The recommended Transformer: 3 + 3 blocks of width 192, pre-norm, ReLU, sinusoidal positions, tied output."""
+    """The recommended Transformer: 3 + 3 blocks of width 192, pre-norm, ReLU, sinusoidal positions."""
     return TransformerConfig()
