@@ -10,7 +10,7 @@ from fittingroom.core.config import from_dict, to_dict
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.registry import Registry
 
-Family = Literal["vit", "cnn", "hybrid"]
+Family = Literal["vit", "cnn", "hybrid", "transformer", "recurrent"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,30 +28,39 @@ class Variant:
 
 
 MODELS: Registry[Variant] = Registry("model")
+"""Images to logits: `forward(images)`."""
+SEQUENCE_MODELS: Registry[Variant] = Registry("sequence model")
+"""Sequences to sequences: `models.sequence.SequenceModel`."""
 
 
 def variant(
-    name: str, *, family: Family, title: str, source: str, build: Callable[[Any], nn.Module]
+    name: str,
+    *,
+    family: Family,
+    title: str,
+    source: str,
+    build: Callable[[Any], nn.Module],
+    registry: Registry[Variant] = MODELS,
 ) -> Callable[[Callable[[], Any]], Callable[[], Any]]:
     """Decorator for a function that returns a model config: file it under `name`."""
 
     def file(make_config: Callable[[], Any]) -> Callable[[], Any]:
         entry = Variant(name=name, family=family, title=title, source=source, make_config=make_config, build=build)
-        MODELS.register(name)(entry)
+        registry.register(name)(entry)
         return make_config
 
     return file
 
 
-def resolve_config(name: str, values: dict[str, Any] | None = None) -> Any:
+def resolve_config(name: str, values: dict[str, Any] | None = None, registry: Registry[Variant] = MODELS) -> Any:
     """The variant's config with `values` over its defaults. Unknown keys and bad values raise FittingRoomError."""
-    default = MODELS.get(name).make_config()
-    return from_dict(type(default), {**to_dict(default), **(values or {})}, where=f"model {name}")
+    default = registry.get(name).make_config()
+    return from_dict(type(default), {**to_dict(default), **(values or {})}, where=f"{registry.kind} {name}")
 
 
-def build_model(name: str, values: dict[str, Any] | None = None) -> nn.Module:
+def build_model(name: str, values: dict[str, Any] | None = None, registry: Registry[Variant] = MODELS) -> nn.Module:
     """A freshly initialised network of variant `name`, drawn from torch's global generator."""
-    return MODELS.get(name).build(resolve_config(name, values))
+    return registry.get(name).build(resolve_config(name, values, registry))
 
 
 def check_divides(what: str, whole: int, part_name: str, part: int) -> None:

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.models import build_model
+from fittingroom.models import SEQUENCE_MODELS, build_model
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,32 @@ from fittingroom.models import build_model
 def test_a_shape_that_cannot_be_is_one_line(name: str, values: dict, said: str) -> None:
     with pytest.raises(FittingRoomError, match=re.escape(said)) as caught:
         build_model(name, values)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "said"),
+    [
+        ("transformer", {"max_len": 0}, "max_len 0 is too small"),
+        ("transformer", {"depth_encoder": 0}, "depth_encoder 0 is too small"),
+        ("transformer", {"depth_decoder": 0}, "depth_decoder 0 is too small"),
+        ("transformer", {"num_heads": 5}, "num_heads 5 does not divide embed_dim 192"),
+        ("transformer", {"mlp_ratio": 0.0}, "mlp_ratio 0.0 leaves the MLP no width"),
+        ("transformer", {"norm": "both"}, "sequence model transformer.norm: 'both' is not one of pre, post"),
+        ("transformer", {"positions": "none"}, "'none' is not one of sincos1d, learned"),
+        ("transformer", {"embed_dim": 5, "num_heads": 1}, "embed_dim 5 is odd"),
+        ("transformer", {"share_embeddings": True}, "src_vocab_size is 32 and tgt_vocab_size 43: make them equal"),
+        ("transformer", {"depth": 3}, "unknown key 'depth'"),
+        ("recurrent", {"hidden_dim": 0}, "hidden_dim 0 is too small"),
+        ("recurrent", {"depth": 0}, "depth 0 is too small"),
+        ("recurrent", {"cell": "rnn"}, "'rnn' is not one of gru, lstm"),
+        ("recurrent", {"attention": "dot"}, "'dot' is not one of additive, multiplicative"),
+        ("vit", {}, "unknown sequence model 'vit': known: "),
+    ],
+)
+def test_a_sequence_model_that_cannot_be_is_one_line(name: str, values: dict, said: str) -> None:
+    with pytest.raises(FittingRoomError, match=re.escape(said)) as caught:
+        build_model(name, values, SEQUENCE_MODELS)
     assert "\n" not in str(caught.value)
 
 

@@ -41,6 +41,21 @@ def test_cosine_is_the_half_wave_and_halves_the_peak_half_way() -> None:
     assert [lr_factor(step, 50, config) for step in range(10, 50)] == pytest.approx(expected)
 
 
+@given(warmup=st.integers(1, 60), total=st.integers(61, 300))
+def test_inverse_square_root_is_the_papers_equation_3_over_its_peak(warmup: int, total: int) -> None:
+    def paper(step: float, d_model: int = 512) -> float:
+        return d_model**-0.5 * min(step**-0.5, step * warmup**-1.5)
+
+    config = ScheduleConfig(shape="inverse_sqrt", warmup_rate=warmup / total)
+    expected = [paper(step + 0.5) / paper(warmup) for step in range(total)]
+    assert [lr_factor(step, total, config) for step in range(total)] == pytest.approx(expected)
+
+
+def test_inverse_square_root_without_a_warm_up_is_refused() -> None:
+    with pytest.raises(FittingRoomError, match="warmup_rate 0 leaves inverse_sqrt no peak"):
+        ScheduleConfig(shape="inverse_sqrt", warmup_rate=0.0)
+
+
 @pytest.mark.parametrize("rate", [1.0, -0.1, float("nan")])
 def test_a_warm_up_of_the_whole_run_or_none_at_all_is_refused(rate: float) -> None:
     with pytest.raises(FittingRoomError, match=f"warmup_rate {rate} is no rate"):

@@ -20,6 +20,8 @@ from fittingroom.core.errors import FittingRoomError
 from fittingroom.models.registry import check_divides
 
 AttentionPath = Literal["auto", "explicit", "fused"]
+KeysValues = tuple[Tensor, Tensor]
+"""Keys and values (B, H, M, K) of tokens that are there to be looked at: what a decoder keeps from step to step."""
 
 
 def attention_weights(
@@ -29,7 +31,13 @@ def attention_weights(
 ) -> Float[Tensor, "batch heads queries keys"]:
     """`softmax(q k^T / sqrt(head_dim))`, the weights of equation 1. Rows sum to 1, or are 0 where nothing may be seen."""
     scale = q_BHNK.shape[-1] ** -0.5
-    scores_BHNM = (q_BHNK * scale) @ k_BHMK.transpose(-2, -1)
+    return masked_softmax((q_BHNK * scale) @ k_BHMK.transpose(-2, -1), mask)
+
+
+def masked_softmax(
+    scores_BHNM: Float[Tensor, "batch heads queries keys"], mask: Bool[Tensor, "..."] | None = None
+) -> Float[Tensor, "batch heads queries keys"]:
+    """Softmax over the keys that a query may attend to; the others, and rows where nothing may be seen, get exactly 0."""
     if mask is None:
         return scores_BHNM.softmax(dim=-1)
     lowest = torch.finfo(scores_BHNM.dtype).min
@@ -68,7 +76,10 @@ def merge_heads(x_BHNK: Float[Tensor, "batch heads tokens head_dim"]) -> Float[T
 
 
 class AttentionCore(nn.Module):
-    """What self- and cross-attention share: the choice of path, and the explicit capture of weights."""
+    """What every attention shares: the choice of path, and the explicit capture of weights.
+
+    A subclass that scores otherwise than by a scaled dot product overrides `weigh` and `combine`.
+    """
 
     def __init__(self, dim: int, num_heads: int, path: AttentionPath = "auto") -> None:
         super().__init__()
@@ -78,13 +89,21 @@ class AttentionCore(nn.Module):
         self.captured: list[Tensor] | None = None
         self.keep_graph = False
 
+    def weigh(self, q_BHNK: Tensor, k_BHMK: Tensor, mask: Tensor | None) -> Tensor:
+        """The weights (B, H, N, M)."""
+        return attention_weights(q_BHNK, k_BHMK, mask)
+
+    def combine(self, q_BHNK: Tensor, k_BHMK: Tensor, v_BHMK: Tensor, mask: Tensor | None) -> Tensor:
+        """The sum of the values by those weights, by whichever path."""
+        return scaled_dot_product_attention(q_BHNK, k_BHMK, v_BHMK, mask, self.path)
+
     def attend(self, q_BHNK: Tensor, k_BHMK: Tensor, v_BHMK: Tensor, mask: Tensor | None) -> Tensor:
         """Equation 1 for every head, heads merged. While capturing, the weights are kept as well, in float32 at least."""
         if self.captured is None:
-            return merge_heads(scaled_dot_product_attention(q_BHNK, k_BHMK, v_BHMK, mask, self.path))
+            return merge_heads(self.combine(q_BHNK, k_BHMK, v_BHMK, mask))
         dtype = torch.promote_types(q_BHNK.dtype, torch.float32)
         with torch.autocast(q_BHNK.device.type, enabled=False):
-            weights_BHNM = attention_weights(q_BHNK.to(dtype), k_BHMK.to(dtype), mask)
+            weights_BHNM = self.weigh(q_BHNK.to(dtype), k_BHMK.to(dtype), mask)
         self.captured.append(weights_BHNM if self.keep_graph else weights_BHNM.detach())
         return merge_heads(weights_BHNM.to(v_BHMK.dtype) @ v_BHMK)
 
@@ -107,6 +126,18 @@ class SelfAttention(AttentionCore):
         q_BHNK, k_BHNK, v_BHNK = (split_heads(part, self.num_heads) for part in self.qkv(x_BND).chunk(3, dim=-1))
         return self.proj_drop(self.proj(self.attend(q_BHNK, k_BHNK, v_BHNK, mask)))
 
+    def step(
+        self, x_B1D: Float[Tensor, "batch 1 dim"], past: KeysValues | None
+    ) -> tuple[Float[Tensor, "batch 1 dim"], KeysValues]:
+        """One token more: it looks at itself and at all tokens of `past`, which comes back longer by this one.
+
+        The same as the last row of `forward` with a causal mask, without computing the rows before it again.
+        """
+        q_BH1K, k_BHMK, v_BHMK = (split_heads(part, self.num_heads) for part in self.qkv(x_B1D).chunk(3, dim=-1))
+        if past is not None:
+            k_BHMK, v_BHMK = torch.cat([past[0], k_BHMK], dim=2), torch.cat([past[1], v_BHMK], dim=2)
+        return self.proj_drop(self.proj(self.attend(q_BH1K, k_BHMK, v_BHMK, None))), (k_BHMK, v_BHMK)
+
 
 class CrossAttention(AttentionCore):
     """Multi-head attention from one sequence to another: queries from `x`, keys and values from `memory` (section 3.2.3)."""
@@ -127,9 +158,19 @@ class CrossAttention(AttentionCore):
         mask: Bool[Tensor, "..."] | None = None,
     ) -> Float[Tensor, "batch queries dim"]:
         """Every token of `x` looks at every token of `memory` that `mask` lets it see."""
-        q_BHNK = split_heads(self.q(x_BND), self.num_heads)
+        return self.look(x_BND, self.keys_values(memory_BMD), mask)
+
+    def keys_values(self, memory_BMD: Float[Tensor, "batch keys dim"]) -> KeysValues:
+        """What of `memory` can be looked at: the same for every query, so a decoder computes it once."""
         k_BHMK, v_BHMK = (split_heads(part, self.num_heads) for part in self.kv(memory_BMD).chunk(2, dim=-1))
-        return self.proj_drop(self.proj(self.attend(q_BHNK, k_BHMK, v_BHMK, mask)))
+        return k_BHMK, v_BHMK
+
+    def look(
+        self, x_BND: Float[Tensor, "batch queries dim"], memory: KeysValues, mask: Bool[Tensor, "..."] | None = None
+    ) -> Float[Tensor, "batch queries dim"]:
+        """`forward` with the keys and values at hand."""
+        q_BHNK = split_heads(self.q(x_BND), self.num_heads)
+        return self.proj_drop(self.proj(self.attend(q_BHNK, *memory, mask)))
 
 
 @contextmanager

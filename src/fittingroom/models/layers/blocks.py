@@ -1,5 +1,7 @@
 """The Transformer encoder block, pre-norm, with stochastic depth. Names are timm's: norm1 attn norm2 mlp.fc1 mlp.fc2."""
 
+from typing import Literal
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
@@ -7,15 +9,17 @@ from torch import Tensor, nn
 from fittingroom.models.layers.attention import AttentionPath, SelfAttention
 
 NORM_EPSILON = 1e-6  # timm's value for ViT; torch's default is 1e-5
+Activation = Literal["gelu", "relu"]
+ACTIVATIONS = {"gelu": nn.GELU, "relu": nn.ReLU}
 
 
 class Mlp(nn.Module):
-    """Section 3.3 of "Attention Is All You Need", with GELU for ReLU as in ViT."""
+    """Section 3.3 of "Attention Is All You Need": ReLU there, GELU in ViT."""
 
-    def __init__(self, dim: int, hidden_dim: int, drop_rate: float = 0.0) -> None:
+    def __init__(self, dim: int, hidden_dim: int, drop_rate: float = 0.0, activation: Activation = "gelu") -> None:
         super().__init__()
         self.fc1 = nn.Linear(dim, hidden_dim)
-        self.act = nn.GELU()
+        self.act = ACTIVATIONS[activation]()
         self.fc2 = nn.Linear(hidden_dim, dim)
         self.drop = nn.Dropout(drop_rate)
 

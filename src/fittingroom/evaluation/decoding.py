@@ -1,0 +1,185 @@
+"""Write sequences with any decoder that reads one symbol a row: greedily, or by beam search. Knows no model.
+
+    model.eval()
+    state = model.start(model.encode(src, src_mask), src_mask)
+    best = greedy(model.step, model.reorder, state, torch.full((len(src),), bos_id), eos_id=eos_id, max_len=40)
+
+`step(ids, state) -> (logits, state)` reads one id a row, `reorder(state, index)` gives the state of the rows `index`.
+A sequence's length is the number of predictions made for it: the end mark counts, the begin mark does not.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fittingroom.core.errors import FittingRoomError
+
+Step = Callable[[Tensor, Any], tuple[Tensor, Any]]
+Reorder = Callable[[Any, Tensor], Any]
+SHRINK_BELOW = 0.75  # greedy drops finished rows when fewer than this share still writes: a copy of the state costs too
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hypothesis:
+    """One sequence that was written."""
+
+    ids: tuple[int, ...]
+    """Without begin and end marks."""
+    log_prob: float
+    """Of all its symbols and, where it was written, of the end mark."""
+    score: float
+    """What it is ranked by: `log_prob` over the length penalty."""
+    finished: bool
+    """It ended by the end mark, not at max_len."""
+
+
+def length_penalty(length: int, alpha: float) -> float:
+    """`((5 + length) / 6) ** alpha`: "Google's Neural Machine Translation System" (arXiv 1609.08144), equation 14.
+
+    Probabilities only fall as a sequence grows, so without it (alpha 0) a beam likes short ones. "Attention Is All You Need"
+    takes 0.6 with 4 beams (section 6.1).
+    """
+    return ((5 + length) / 6) ** alpha
+
+
+@torch.inference_mode()
+def greedy(
+    step: Step, reorder: Reorder, state: Any, first_ids: Tensor, *, eos_id: int, max_len: int
+) -> list[Hypothesis]:
+    """The likeliest symbol each time, until the end mark or `max_len` predictions; one hypothesis a row, in order.
+
+    `first_ids` (rows,) is the begin mark of each row.
+    """
+    _check(max_len=max_len)
+    ids, num_rows, device = first_ids, len(first_ids), first_ids.device
+    written = torch.full((num_rows, max_len), eos_id, device=device)
+    log_probs = torch.zeros(num_rows, device=device)
+    rows = torch.arange(num_rows, device=device)  # which row of `written` each row of the state writes
+    writes = torch.ones(num_rows, dtype=torch.bool, device=device)
+    for position in range(max_len):
+        if not len(rows):
+            break
+        logits, state = step(ids, state)
+        best, ids = logits.float().log_softmax(dim=-1).max(dim=-1)
+        ids = torch.where(writes, ids, eos_id)
+        written[rows, position] = ids
+        log_probs[rows] += torch.where(writes, best, 0.0)
+        writes = writes & (ids != eos_id)
+        num_left = int(writes.sum())
+        if num_left == 0:
+            break
+        if num_left < SHRINK_BELOW * len(rows):
+            kept = writes.nonzero().squeeze(1)
+            state, rows, ids, writes = reorder(state, kept), rows[kept], ids[kept], writes[kept]
+    return [
+        _hypothesis(ids, log_prob, eos_id, alpha=0.0)
+        for ids, log_prob in zip(written.tolist(), log_probs.tolist(), strict=True)
+    ]
+
+
+@dataclass
+class _Beams:
+    """The running hypotheses of all rows that still write: `num_beams` each, best first."""
+
+    rows: Tensor
+    """(rows,): where in the batch each stood at first."""
+    ids: Tensor
+    """(rows, beams, length): what they have read, begin mark first."""
+    log_probs: Tensor
+    """(rows, beams); minus infinity where there is no hypothesis."""
+    finished: list[list[Hypothesis]] = field(default_factory=list)
+    """Of every row of the batch."""
+
+
+@torch.inference_mode()
+def beam_search(
+    step: Step,
+    reorder: Reorder,
+    state: Any,
+    first_ids: Tensor,
+    *,
+    eos_id: int,
+    max_len: int,
+    num_beams: int = 4,
+    alpha: float = 0.6,
+) -> list[list[Hypothesis]]:
+    """Up to `num_beams` different hypotheses a row, best first, of the likeliest prefixes at each length.
+
+    A row ends when `num_beams` of its hypotheses have ended, or at `max_len` predictions; those that then still write are
+    cut there and ranked with the others. With one beam this is `greedy`.
+    """
+    _check(max_len=max_len, num_beams=num_beams)
+    num_rows, device = len(first_ids), first_ids.device
+    beams = _Beams(
+        rows=torch.arange(num_rows, device=device),
+        ids=first_ids[:, None, None].expand(num_rows, num_beams, 1),
+        log_probs=torch.full((num_rows, num_beams), -torch.inf, device=device),
+        finished=[[] for _ in range(num_rows)],
+    )
+    beams.log_probs[:, 0] = 0.0
+    state = reorder(state, beams.rows.repeat_interleave(num_beams))
+    for _ in range(max_len):
+        if not len(beams.rows):
+            break
+        logits, state = step(beams.ids[:, :, -1].flatten(), state)
+        beams, parents = _extend(beams, logits.float().log_softmax(dim=-1), eos_id, alpha)
+        state = reorder(state, parents)
+    return [_rank(beams, row, num_beams, eos_id, alpha) for row in range(num_rows)]
+
+
+def _extend(beams: _Beams, log_probs_next: Tensor, eos_id: int, alpha: float) -> tuple[_Beams, Tensor]:
+    """Every running hypothesis with every symbol after it: those that end leave, the best others run on, full rows stop.
+
+    Of a row's 2 * num_beams best, at most num_beams end, one for each hypothesis, so num_beams always remain. Returns as
+    well which rows of the state the new beams continue.
+    """
+    num_rows, num_beams, length = beams.ids.shape
+    vocab_size = log_probs_next.shape[-1]
+    totals = (beams.log_probs[..., None] + log_probs_next.view(num_rows, num_beams, vocab_size)).flatten(1)
+    best, flat = totals.topk(2 * num_beams)  # sorted, best first
+    parents, symbols = flat // vocab_size, flat % vocab_size
+    ends = symbols == eos_id
+    is_finished = ends & (best > -torch.inf)
+    is_finished[:, num_beams:] = False  # an end beyond the beam's width is no better than what the beam drops
+    for row, place in is_finished.nonzero().tolist():
+        prefix = beams.ids[row, parents[row, place], 1:].tolist()
+        found = beams.finished[int(beams.rows[row])]
+        if len(found) < num_beams:
+            found.append(_hypothesis([*prefix, eos_id], float(best[row, place]), eos_id, alpha))
+    # The first num_beams that do not end, in order: a stable sort puts ends last.
+    order = ends.int().argsort(dim=1, stable=True)[:, :num_beams]
+    parents, symbols, best = (each.gather(1, order) for each in (parents, symbols, best))
+    is_full = [len(beams.finished[row]) >= num_beams for row in beams.rows.tolist()]
+    full = torch.tensor(is_full, dtype=torch.bool, device=best.device)
+    kept = (~full & (best > -torch.inf).any(dim=1)).nonzero().squeeze(1)
+    parents, symbols, best = parents[kept], symbols[kept], best[kept]
+    ids = beams.ids[kept].gather(1, parents[..., None].expand(-1, -1, length))
+    ids = torch.cat([ids, symbols[..., None]], dim=2)
+    return _Beams(beams.rows[kept], ids, best, beams.finished), (kept[:, None] * num_beams + parents).flatten()
+
+
+def _rank(beams: _Beams, row: int, num_beams: int, eos_id: int, alpha: float) -> list[Hypothesis]:
+    """The row's best hypotheses, ended or cut."""
+    found = list(beams.finished[row])
+    for place in (beams.rows == row).nonzero().flatten().tolist():
+        for ids, log_prob in zip(beams.ids[place, :, 1:].tolist(), beams.log_probs[place].tolist(), strict=True):
+            if log_prob > -torch.inf:
+                found.append(_hypothesis(ids, log_prob, eos_id, alpha))
+    return sorted(found, key=lambda each: -each.score)[:num_beams]
+
+
+def _hypothesis(ids: list[int], log_prob: float, eos_id: int, alpha: float) -> Hypothesis:
+    """From what was written, up to and with its end mark, if it has one."""
+    finished = eos_id in ids
+    symbols = ids[: ids.index(eos_id)] if finished else ids
+    score = log_prob / length_penalty(len(symbols) + finished, alpha)
+    return Hypothesis(ids=tuple(symbols), log_prob=log_prob, score=score, finished=finished)
+
+
+def _check(**values: int) -> None:
+    for name, value in values.items():
+        if value < 1:
+            raise FittingRoomError(f"{name} {value} is too small: it must be at least 1")

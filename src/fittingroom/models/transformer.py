@@ -1,0 +1,292 @@
+"""The Transformer: "Attention Is All You Need" (Vaswani et al. 2017, arXiv 1706.03762), encoder and decoder.
+
+    paper                                   here
+    N, d_model, h, d_ff (3.1 to 3.3)        depth_encoder and depth_decoder, embed_dim, num_heads, mlp_ratio * embed_dim
+    embedding * sqrt(d_model), PE (3.4, 5)  src_embed, tgt_embed: `table` and `pos_embed`
+    encoder layer (3.1)                     encoder.N: norm1 attn norm2 mlp
+    decoder layer (3.1)                     decoder.N: norm1 self_attn norm2 cross_attn norm3 mlp
+    W^Q W^K W^V, W^O (3.2.2)                attn.qkv (for cross-attention q and kv), attn.proj
+    pre-softmax linear transformation (3.4) head; with `tie_output` the target's table
+    P_drop (5.4)                            drop_rate: on sub-layers' outputs and embeddings, nowhere else
+
+`norm="post"` is the paper: `LayerNorm(x + Sublayer(x))`, no norm after the last block. `norm="pre"`, the default, is what is in
+use since (Xiong et al. 2020, arXiv 2002.04745): `x + Sublayer(LayerNorm(x))`, and one more norm after each stack.
+Deviation: source, target and output have a table each (letters are no phonemes; docs/sequences.md on tying); with
+`share_embeddings` and `tie_output` there is one, as in the paper.
+Initialisation: Xavier uniform; queries, keys and values with gain 1 / sqrt(2), as fairseq; embeddings normal, 1 / sqrt(d_model).
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from fittingroom.core.errors import FittingRoomError
+from fittingroom.models.layers.attention import (
+    AttentionPath,
+    CrossAttention,
+    KeysValues,
+    SelfAttention,
+    causal_mask,
+)
+from fittingroom.models.layers.blocks import NORM_EPSILON, Activation, Mlp
+from fittingroom.models.layers.dropout import Dropout
+from fittingroom.models.layers.tokens import TokenEmbed
+from fittingroom.models.registry import (
+    SEQUENCE_MODELS,
+    check_divides,
+    check_mlp_ratio,
+    check_positive,
+    check_rate,
+    variant,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransformerConfig:
+    """The shape of an encoder and a decoder."""
+
+    src_vocab_size: int = 32
+    """Different source symbols: 26 letters, apostrophe, hyphen, and pad, bos, eos, unk."""
+    tgt_vocab_size: int = 43
+    """Different target symbols: 39 phonemes, and pad, bos, eos, unk."""
+    max_len: int = 64
+    """Longest sequence, symbols; the mark before a target counts."""
+    embed_dim: int = 192
+    """Width d_model of a token."""
+    depth_encoder: int = 3
+    """Blocks of the encoder."""
+    depth_decoder: int = 3
+    """Blocks of the decoder."""
+    num_heads: int = 4
+    """Attention heads h; must divide embed_dim."""
+    mlp_ratio: float = 3.0
+    """Hidden width d_ff of the MLP as a multiple of embed_dim."""
+    norm: Literal["pre", "post"] = "pre"
+    """Normalise what goes into a sub-layer (pre), or the sum after it (post, the paper)."""
+    activation: Activation = "relu"
+    """Inside the MLP: relu (the paper) or gelu."""
+    positions: Literal["sincos1d", "learned"] = "sincos1d"
+    """Sinusoids, or one learned vector a position (the paper's table 3, row E, finds them equal)."""
+    share_embeddings: bool = False
+    """One table, and one set of learned positions, for source and target: needs one vocabulary for both."""
+    tie_output: bool = False
+    """The output layer is the target's table, as in the paper."""
+    qkv_bias: bool = True
+    """Queries, keys and values have a bias."""
+    drop_rate: float = 0.1
+    """Dropout P_drop."""
+    attention_path: AttentionPath = "auto"
+    """explicit, fused, or auto: explicit on a CPU, fused elsewhere."""
+
+    def __post_init__(self) -> None:
+        check_positive(
+            src_vocab_size=self.src_vocab_size,
+            tgt_vocab_size=self.tgt_vocab_size,
+            max_len=self.max_len,
+            embed_dim=self.embed_dim,
+            depth_encoder=self.depth_encoder,
+            depth_decoder=self.depth_decoder,
+        )
+        check_divides("embed_dim", self.embed_dim, "num_heads", self.num_heads)
+        check_mlp_ratio(self.mlp_ratio, self.embed_dim)
+        check_rate("drop_rate", self.drop_rate)
+        if self.share_embeddings and self.src_vocab_size != self.tgt_vocab_size:
+            raise FittingRoomError(
+                f"share_embeddings needs one vocabulary, but src_vocab_size is {self.src_vocab_size} and "
+                f"tgt_vocab_size {self.tgt_vocab_size}: make them equal or set share_embeddings to false"
+            )
+
+
+class Residual(nn.Module):
+    """What is done around a sub-layer f: `LayerNorm(x + drop(f(x)))` (section 5.4), or `x + drop(f(LayerNorm(x)))` (pre-norm)."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.is_pre = config.norm == "pre"
+        self.drop = Dropout(config.drop_rate)
+
+    def before(self, norm: nn.Module, x: Tensor) -> Tensor:
+        """What f gets."""
+        return norm(x) if self.is_pre else x
+
+    def add(self, norm: nn.Module, x: Tensor, output: Tensor) -> Tensor:
+        """What becomes of `x` and f's output."""
+        x = x + self.drop(output)
+        return x if self.is_pre else norm(x)
+
+
+class EncoderBlock(Residual):
+    """Section 3.1: every symbol looks at every symbol, then thinks."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__(config)
+        self.norm1 = new_norm(config)
+        self.attn = SelfAttention(
+            config.embed_dim, config.num_heads, qkv_bias=config.qkv_bias, path=config.attention_path
+        )
+        self.norm2 = new_norm(config)
+        self.mlp = new_mlp(config)
+
+    def forward(self, x: Tensor, src_mask: Tensor) -> Tensor:
+        """(batch, src, dim) to the same."""
+        x = self.add(self.norm1, x, self.attn(self.before(self.norm1, x), src_mask))
+        return self.add(self.norm2, x, self.mlp(self.before(self.norm2, x)))
+
+
+class DecoderBlock(Residual):
+    """Section 3.1: look at the target so far, then at the source, then think."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__(config)
+        dim, heads, bias, path = config.embed_dim, config.num_heads, config.qkv_bias, config.attention_path
+        self.norm1 = new_norm(config)
+        self.self_attn = SelfAttention(dim, heads, qkv_bias=bias, path=path)
+        self.norm2 = new_norm(config)
+        self.cross_attn = CrossAttention(dim, heads, qkv_bias=bias, path=path)
+        self.norm3 = new_norm(config)
+        self.mlp = new_mlp(config)
+
+    def forward(self, x: Tensor, memory: KeysValues, causal: Tensor, src_mask: Tensor) -> Tensor:
+        """All target tokens at once; `causal` keeps each from seeing later ones."""
+        return self._finish(x, self.self_attn(self.before(self.norm1, x), causal), memory, src_mask)
+
+    def step(
+        self, x: Tensor, memory: KeysValues, src_mask: Tensor, past: KeysValues | None
+    ) -> tuple[Tensor, KeysValues]:
+        """The next target token alone, with the keys and values of those before it."""
+        attended, past = self.self_attn.step(self.before(self.norm1, x), past)
+        return self._finish(x, attended, memory, src_mask), past
+
+    def _finish(self, x: Tensor, attended: Tensor, memory: KeysValues, src_mask: Tensor) -> Tensor:
+        x = self.add(self.norm1, x, attended)
+        x = self.add(self.norm2, x, self.cross_attn.look(self.before(self.norm2, x), memory, src_mask))
+        return self.add(self.norm3, x, self.mlp(self.before(self.norm3, x)))
+
+
+def new_norm(config: TransformerConfig) -> nn.Module:
+    """LayerNorm over a token's entries."""
+    return nn.LayerNorm(config.embed_dim, eps=NORM_EPSILON)
+
+
+def new_mlp(config: TransformerConfig) -> nn.Module:
+    """Equation 2, without dropout inside."""
+    return Mlp(config.embed_dim, int(config.embed_dim * config.mlp_ratio), activation=config.activation)
+
+
+@dataclass(frozen=True)
+class TransformerState:
+    """What a decoder keeps between steps, a pair of keys and values for each block."""
+
+    src_mask: Bool[Tensor, "batch 1 1 src"]
+    memory: list[KeysValues]
+    """Of the source, for cross-attention: computed once."""
+    past: list[KeysValues] | None
+    """Of the target so far, for self-attention: one token longer after each step."""
+
+
+class Transformer(nn.Module):
+    """Figure 1 of the paper. A `models.sequence.SequenceModel`."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.config = config
+        is_pre = config.norm == "pre"
+        self.src_embed = self._new_embed(config.src_vocab_size)
+        # Absent, not a second name: a weight that stands in the state dict twice cannot be saved as safetensors.
+        self.tgt_embed = None if config.share_embeddings else self._new_embed(config.tgt_vocab_size)
+        self.encoder = nn.ModuleList(EncoderBlock(config) for _ in range(config.depth_encoder))
+        self.encoder_norm = new_norm(config) if is_pre else nn.Identity()
+        self.decoder = nn.ModuleList(DecoderBlock(config) for _ in range(config.depth_decoder))
+        self.decoder_norm = new_norm(config) if is_pre else nn.Identity()
+        self.head = None if config.tie_output else nn.Linear(config.embed_dim, config.tgt_vocab_size, bias=False)
+        self.apply(init_paper)
+
+    def forward(
+        self, src: Int[Tensor, "batch src"], src_mask: Bool[Tensor, "batch src"], tgt_in: Int[Tensor, "batch tgt"]
+    ) -> Float[Tensor, "batch tgt vocab"]:
+        """Logits of the symbol after each of `tgt_in`."""
+        memory = self.encode(src, src_mask)
+        causal, seen = causal_mask(tgt_in.shape[1]).to(tgt_in.device), src_mask[:, None, None]
+        x = self._target(tgt_in)
+        for block in self.decoder:
+            x = block(x, block.cross_attn.keys_values(memory), causal, seen)  # type: ignore[union-attr, operator]
+        return self._logits(x)
+
+    def encode(
+        self, src: Int[Tensor, "batch src"], src_mask: Bool[Tensor, "batch src"]
+    ) -> Float[Tensor, "batch src dim"]:
+        """The encoder's output; nothing looks at padding, so its rows are of no consequence."""
+        x = self.src_embed(src)
+        for block in self.encoder:
+            x = block(x, src_mask[:, None, None])
+        return self.encoder_norm(x)
+
+    def start(self, memory: Float[Tensor, "batch src dim"], src_mask: Bool[Tensor, "batch src"]) -> TransformerState:
+        """Every block's keys and values of the source."""
+        pairs = [block.cross_attn.keys_values(memory) for block in self.decoder]  # type: ignore[union-attr, operator]
+        return TransformerState(src_mask[:, None, None], pairs, None)
+
+    def step(
+        self, ids: Int[Tensor, " batch"], state: TransformerState
+    ) -> tuple[Float[Tensor, "batch vocab"], TransformerState]:
+        """Logits of the symbol after `ids`, from them and what is kept."""
+        first = 0 if state.past is None else state.past[0][0].shape[2]
+        x, pasts = self._target(ids[:, None], first), []
+        for index, block in enumerate(self.decoder):
+            before = None if state.past is None else state.past[index]
+            x, past = block.step(x, state.memory[index], state.src_mask, before)  # type: ignore[operator]
+            pasts.append(past)
+        return self._logits(x)[:, 0], TransformerState(state.src_mask, state.memory, pasts)
+
+    def reorder(self, state: TransformerState, index: Int[Tensor, " rows"]) -> TransformerState:
+        """The state of the rows `index`."""
+        past = None if state.past is None else [(k[index], v[index]) for k, v in state.past]
+        return TransformerState(state.src_mask[index], [(k[index], v[index]) for k, v in state.memory], past)
+
+    def _new_embed(self, vocab_size: int) -> TokenEmbed:
+        config = self.config
+        return TokenEmbed(
+            vocab_size,
+            config.embed_dim,
+            positions=config.positions,
+            max_len=config.max_len,
+            drop_rate=config.drop_rate,
+        )
+
+    def _target(self, ids: Tensor, first: int = 0) -> Tensor:
+        return (self.tgt_embed or self.src_embed)(ids, first)
+
+    def _logits(self, x: Tensor) -> Tensor:
+        x = self.decoder_norm(x)
+        return F.linear(x, (self.tgt_embed or self.src_embed).table.weight) if self.head is None else self.head(x)
+
+
+def init_paper(module: nn.Module) -> None:
+    """The initialisation above, for use with `apply`; the embeddings have had theirs."""
+    if isinstance(module, nn.Linear):
+        nn.init.xavier_uniform_(module.weight)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    # `apply` comes to a module after its parts: here the fused matrices are drawn anew, each of their parts as a matrix.
+    if isinstance(module, SelfAttention):
+        parts = module.qkv.weight.chunk(3)
+    elif isinstance(module, CrossAttention):
+        parts = (module.q.weight, *module.kv.weight.chunk(2))
+    else:
+        return
+    with torch.no_grad():
+        for part in parts:
+            nn.init.xavier_uniform_(part, gain=2**-0.5)
+
+
+@variant(
+    "transformer", family="transformer", title="Transformer", source="Vaswani 2017", build=Transformer,
+    registry=SEQUENCE_MODELS,
+)  # fmt: skip
+def transformer() -> TransformerConfig:
+    """The recommended Transformer: 3 + 3 blocks of width 192, pre-norm, ReLU, sinusoidal positions."""
+    return TransformerConfig()
