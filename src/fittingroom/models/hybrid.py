@@ -151,8 +151,8 @@ class HybridTransformer(nn.Module):
 
 @variant("hybrid", family="hybrid", title="Hybrid", source="after CCT, Hassani 2021", build=HybridTransformer)
 def hybrid() -> HybridConfig:
-    """The recommended hybrid: a CCT with four convolutions, 7x7 tokens, width 128, 3 blocks, sequence pooling."""
-    return HybridConfig()
+    """The recommended hybrid: a CCT with six convolutions, 7x7 tokens, width 128, 2 blocks, sequence pooling."""
+    return HybridConfig(stem_widths=(32, 64, 64, 64, 128, 128), stem_strides=(1, 2, 1, 1, 2, 1), depth=2)
 
 
 @variant("vit_conv_stem", family="hybrid", title="ViT (conv stem)", source="Xiao 2021", build=HybridTransformer)

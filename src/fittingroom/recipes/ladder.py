@@ -64,8 +64,9 @@ def hybrid_5() -> RunConfig:
     return RunConfig(
         model="hybrid",
         epochs=5,
+        batch_size=64,
         augment=AugmentConfig(shift_pixels=1),
-        optim=OptimConfig(muon_lr=0.01, lr=0.003),
+        optim=OptimConfig(muon_lr=0.006, lr=0.003),
         schedule=ScheduleConfig(shape="linear", warmup_rate=0.1),
     )
 
