@@ -9,7 +9,7 @@ from typing import Any
 from unittest import mock
 
 import torch
-from fittingroom.recipes.from_scratch import recipe
+from fittingroom.recipes import recipe
 from torch import Tensor
 from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity, profile
