@@ -9,7 +9,6 @@ from typing import Any
 from unittest import mock
 
 import torch
-from fittingroom.recipes import recipe
 from torch import Tensor
 from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity, profile
@@ -23,6 +22,7 @@ from fittingroom.data.load import load_splits
 from fittingroom.data.spec import DataSpec, ImageSet
 from fittingroom.models import build_model
 from fittingroom.models.cost import num_macs, num_params
+from fittingroom.recipes import recipe
 from fittingroom.training.config import RunConfig
 from fittingroom.training.engine import choose_plan, set_up_process
 from fittingroom.training.fit import FitOptions, fit
