@@ -128,7 +128,9 @@ def _report_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _bench_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", metavar="WHAT", help="time-to-accuracy: seconds to 90, 92, 93 and 94 % on validation")
+    parser.add_argument(
+        "action", metavar="WHAT", help="time-to-accuracy: seconds to 90, 92, 93 and 94 %% on validation"
+    )
     parser.add_argument(
         "--runs", type=Path, metavar="DIR", help="read the finished runs at or below DIR; nothing is trained"
     )

@@ -29,11 +29,11 @@ def test_no_seeds_is_no_comparison(count: int) -> None:
         check_seeds(count)
 
 
-def test_the_quick_preset_trains_for_at_most_six_minutes_in_all() -> None:
+def test_the_quick_preset_takes_at_most_six_minutes_on_two_cores() -> None:
     quick = PRESETS.get("quick")
     assert quick.budget.seconds is not None
     assert quick.seeds == 2
-    assert quick.seeds * 3 * quick.budget.seconds <= 360
+    assert quick.seeds * 3 * quick.budget.seconds / 2 <= 360  # six runs, two at a time
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from fittingroom.models import SEQUENCE_MODELS, build_model
         ("hybrid", {"mlp_ratio": -1.0}, "mlp_ratio -1.0 leaves the MLP no width"),
         ("hybrid", {"stem_widths": [8, 8]}, "stem_widths (8, 8) and stem_strides (1, 2, 1, 1, 2, 1) must name the same layers"),
         ("hybrid", {"stem_widths": [], "stem_strides": []}, "at least one"),
-        ("hybrid", {"stem_strides": [1, 0, 2, 1]}, "stem_strides[1] 0 is too small"),
+        ("hybrid", {"stem_strides": [1, 0, 2, 1, 2, 1]}, "stem_strides[1] 0 is too small"),
         ("hybrid", {"stem_widths": [8, 8, -8, 8, 8, 8]}, "stem_widths[2] -8 is too small"),
         ("cnn", {"widths": [8]}, "widths (8,) and blocks (0, 1, 2) must name the same stages"),
         ("cnn", {"widths": [], "blocks": []}, "at least one"),
