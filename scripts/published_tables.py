@@ -51,6 +51,17 @@ def quick() -> str:
     return f"> {summary['verdict']}\n\n{markdown_table(summary)}"
 
 
+def quick_change() -> str:
+    """One line a model: validation accuracy of the quick comparison before the engine, and now."""
+    before, now = (read(RESULTS / "quick" / f"{name}.json")["models"] for name in ("before-the-engine", "summary"))
+    earlier = {model["name"]: model["val"]["mean"] for model in before}
+    lines = ["| model | validation % before | now | difference |", "|---|---:|---:|---:|"]
+    for model in now:
+        was, found = earlier[model["name"]], model["val"]["mean"]
+        lines.append(f"| {model['name']} | {100 * was:.2f} | {100 * found:.2f} | {100 * (found - was):+.2f} |")
+    return "\n".join(lines) + "\n"
+
+
 def five_epochs() -> str:
     """One line a run of `fittingroom train MODEL --epochs 5 --seed 0`."""
     lines = [
@@ -214,7 +225,8 @@ def shipped_faithfulness() -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {
-    "quick": quick, "five-epochs": five_epochs, "trials": trials, "ladder": ladder, "records": records, "search": search,
+    "quick": quick, "quick-change": quick_change,
+    "five-epochs": five_epochs, "trials": trials, "ladder": ladder, "records": records, "search": search,
     "faithfulness": faithfulness, "positions": positions, "explaining": explaining, **speed_tables.TABLES,
 }  # fmt: skip
 
