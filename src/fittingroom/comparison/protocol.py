@@ -45,8 +45,10 @@ PRESETS: Registry[Preset] = Registry("preset")
 PRESETS.register("quick")(
     Preset(seeds=2, budget=Budget(seconds=100), purpose="2 seeds, under 6 minutes on two cores: a first look")
 )
-PRESETS.register("standard")(Preset(seeds=3, budget=Budget(epochs=5), purpose="3 seeds x 5 epochs: an evening"))
-PRESETS.register("full")(Preset(seeds=5, budget=Budget(epochs=20), purpose="5 seeds x 20 epochs: a weekend"))
+PRESETS.register("standard")(
+    Preset(seeds=3, budget=Budget(epochs=5), purpose="3 seeds x 5 epochs: about an hour on two cores with bf16")
+)
+PRESETS.register("full")(Preset(seeds=5, budget=Budget(epochs=20), purpose="5 seeds x 20 epochs: a night"))
 
 
 def fair_order(models: list[str], seeds: list[int]) -> list[tuple[str, int]]:
