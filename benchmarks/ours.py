@@ -23,9 +23,10 @@ from fittingroom.data.spec import DataSpec, ImageSet
 from fittingroom.models import build_model
 from fittingroom.models.cost import num_macs, num_params
 from fittingroom.recipes import recipe
-from fittingroom.training.config import RunConfig
+from fittingroom.training.config import ImageRunConfig
 from fittingroom.training.engine import choose_plan, set_up_process
 from fittingroom.training.fit import FitOptions, fit
+from fittingroom.training.images import ImageProblem
 from fittingroom.training.optim import OptimConfig
 from fittingroom.training.plan import Plan
 from fittingroom.training.probe import new_trial
@@ -61,18 +62,26 @@ def synthetic_batches(contender: Contender) -> TrainBatches:
     )  # fmt: skip
 
 
-def run_config(contender: Contender, epochs: float = LONG_ENOUGH) -> RunConfig:
+def run_config(contender: Contender, epochs: float = LONG_ENOUGH) -> ImageRunConfig:
     """The family's recipe at the contender's shape, with its optimizer."""
     config = recipe(contender.model, epochs=epochs)
     optim = replace(config.optim, name=contender.optimizer)
     assert isinstance(optim, OptimConfig)
+    assert isinstance(config, ImageRunConfig)
     return replace(config, model_config=dict(contender.shape), batch_size=contender.batch_size, optim=optim)
+
+
+def synthetic_problem(config: ImageRunConfig, contender: Contender) -> ImageProblem:
+    """A run on synthetic images."""
+    problem = ImageProblem(config)
+    problem.batches = synthetic_batches(contender)
+    return problem
 
 
 def choose(contender: Contender, *, measured: bool) -> dict[str, Any]:
     """The plan that `fit` chooses here for a long run of that work, and the timings behind it; or its guess, for a short one."""
-    batches = synthetic_batches(replace(contender, kind="fit"))
-    plan, table = choose_plan(run_config(contender, LONG_ENOUGH if measured else 0.01), batches, {})
+    config = run_config(contender, LONG_ENOUGH if measured else 0.01)
+    plan, table = choose_plan(synthetic_problem(config, replace(contender, kind="fit")), {})
     return {"plan": asdict(plan), "table": table}
 
 
@@ -82,9 +91,9 @@ class OurSteps:
     def __init__(self, contender: Contender) -> None:
         plan = from_dict(Plan, dict(contender.plan), "plan")
         set_up_process(plan)
-        config, batches = run_config(contender), synthetic_batches(contender)
-        self.images = batches.batch(0, 0)[0]
-        self.trial = new_trial(config, batches, plan)
+        problem = synthetic_problem(run_config(contender), contender)
+        self.images = problem.batches.batch(0, 0)[0]
+        self.trial = new_trial(problem, plan)
         self.num_params = num_params(self.trial.task.model)
         _, channels, height, width = self.images.shape
         self.num_macs = num_macs(self.trial.task.model, (channels, height, width))
@@ -148,7 +157,7 @@ class WholeFit:
 
     def train(self) -> float:
         """Seconds from the call of `fit` to its return: training, validation, checkpoints, predictions, weights on disk."""
-        opened = mock.patch("fittingroom.training.fit.load_splits", return_value=self.splits)
+        opened = mock.patch("fittingroom.training.images.load_splits", return_value=self.splits)
         with tempfile.TemporaryDirectory() as folder, opened:
             start = time.perf_counter()
             fit(self.config, FitOptions(folder=Path(folder) / "run", plan=self.plan, open_test=False))

@@ -27,7 +27,7 @@ PLACE = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 ORDER = ("cnn", "hybrid", "vit", "vit_cls")
 LADDER = RESULTS / "ladder"
 RECIPES = ROOT / "src" / "fittingroom" / "recipes" / "ladder.py"
-RECORDED = re.compile(r'(def (\w+)\(\) -> RunConfig:\n    """(?:(?!""").)*?\n    Recorded: )[^\n]*', re.DOTALL)
+RECORDED = re.compile(r'(def (\w+)\(\) -> ImageRunConfig:\n    """(?:(?!""").)*?\n    Recorded: )[^\n]*', re.DOTALL)
 TARGETS = {  # test accuracy in percent that issue 3 asks for
     5: {"cnn": 93.8, "hybrid": 92.5, "vit": 90.0},
     20: {"cnn": 94.8, "hybrid": 94.2, "vit": 92.8},

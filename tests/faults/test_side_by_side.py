@@ -13,7 +13,7 @@ import pytest
 
 from fittingroom.comparison.executors import Event, Work, side_by_side, usable_cores
 from fittingroom.core.rundir import read_state
-from fittingroom.training.config import RunConfig
+from fittingroom.training.config import ImageRunConfig
 from tests.command import start
 
 LINUX = sys.platform.startswith("linux")
@@ -31,7 +31,7 @@ def work(
     folder: Path, seed: int = 0, *, epochs: float = 1.0, train_images: int = 64, num_threads: str = "1", **values: Any
 ) -> Work:
     """A training of two steps an epoch."""
-    config = RunConfig(
+    config = ImageRunConfig(
         model="vit", model_config=TINY, seed=seed, epochs=epochs, train_images=train_images, batch_size=32
     )  # fmt: skip
     plan = {"num_threads": num_threads, "precision": "fp32"}

@@ -21,12 +21,12 @@ from fittingroom.evaluation.saved import load_run, logits_fn
 from fittingroom.models import build_model
 from fittingroom.training import engine
 from fittingroom.training import fit as room
-from fittingroom.training.config import RunConfig
+from fittingroom.training.config import ImageRunConfig
 from fittingroom.training.fit import FitOptions, fit
 from fittingroom.training.plan import Plan, first_guess
 from tests.unit.training.machine import TINY
 
-CONFIG = RunConfig(
+CONFIG = ImageRunConfig(
     model="hybrid", model_config={**TINY["hybrid"], "drop_rate": 0.1}, epochs=2.0, train_images=160, batch_size=32,
     ema_decay=0.9,
 )  # fmt: skip

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fittingroom.cli import bench, run
-from fittingroom.cli.options import add_checkpoint_seconds, add_data_dir, add_length, add_plan, add_set
+from fittingroom.cli.options import add_checkpoint_seconds, add_data_dir, add_length, add_pairs, add_plan, add_set
 
 AddOption = Callable[[argparse.ArgumentParser], None]
 
@@ -176,7 +176,16 @@ COMMANDS = {
         epilog="examples:\n  fittingroom train cnn --epochs 5\n  fittingroom train cnn --recipe cnn_20\n"
         "  fittingroom train vit --budget 10m --seed 1\n"
         "  fittingroom train vit --epochs 5 --set depth=6 --set optim.muon_lr=0.01",
-        options=(_model, add_length, _train_options, add_set, add_plan, add_data_dir, add_checkpoint_seconds),
+        options=(
+            _model,
+            add_pairs,
+            add_length,
+            _train_options,
+            add_set,
+            add_plan,
+            add_data_dir,
+            add_checkpoint_seconds,
+        ),
     ),
     "evaluate": Command(
         call=run.evaluate,

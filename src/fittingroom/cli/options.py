@@ -35,6 +35,19 @@ def add_length(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_pairs(parser: argparse.ArgumentParser) -> None:
+    """--data, --train, --dev, --test, --stress: what sequence models learn from"""
+    parser.add_argument(
+        "--data", metavar="NAME",
+        help="fashion-mnist for image models; for sequence models cmudict or a TSV file: source TAB target (their defaults)",
+    )  # fmt: skip
+    for part, what in (("train", "train on"), ("dev", "choose with"), ("test", "test with, once")):
+        parser.add_argument(f"--{part}", metavar="FILE", help=f"TSV file of pairs to {what}; give all three")
+    parser.add_argument(
+        "--stress", metavar="WHAT", help="of cmudict's vowels: strip (39 phonemes) or keep (69) (default: strip)"
+    )
+
+
 def add_set(parser: argparse.ArgumentParser) -> None:
     """--set"""
     parser.add_argument(
@@ -84,6 +97,39 @@ def check_jobs(jobs: int | None) -> int | None:
     if jobs is not None and jobs < 1:
         raise FittingRoomError(f"--jobs {jobs}: give 1 (one run after another) or more")
     return jobs
+
+
+def check_stress(stress: str | None) -> bool:
+    """Whether stress is kept."""
+    if stress not in (None, "strip", "keep"):
+        raise FittingRoomError(f"--stress {stress}: choose strip or keep")
+    return stress == "keep"
+
+
+def pair_fields(args: argparse.Namespace) -> dict[str, object]:
+    """The fields of a PairRunConfig that --data, --train, --dev, --test and --stress say."""
+    files = (args.train, args.dev, args.test)
+    if any(files) and not all(files):
+        raise FittingRoomError("--train, --dev and --test belong together: give all three, or one file with --data")
+    if any(files) and args.data is not None:
+        raise FittingRoomError("--data and --train are two ways to say the same: give one of them")
+    if args.data == "fashion-mnist":
+        raise FittingRoomError(
+            "--data fashion-mnist are images, and a sequence model reads pairs: cmudict or a TSV file"
+        )
+    if args.stress is not None and (any(files) or args.data not in (None, "cmudict")):
+        raise FittingRoomError(f"--stress {args.stress} belongs to cmudict: leave it away")
+    data = args.train or args.data or "cmudict"
+    return {"data": data, "dev": args.dev, "test": args.test, "keep_stress": check_stress(args.stress)}
+
+
+def refuse_pairs(args: argparse.Namespace, model: str) -> None:
+    """Raise FittingRoomError where an option of sequence models is given for an image model."""
+    given = [f"--{name}" for name in ("train", "dev", "test", "stress") if getattr(args, name) is not None]
+    if args.data not in (None, "fashion-mnist"):
+        given.insert(0, f"--data {args.data}")
+    if given:
+        raise FittingRoomError(f"{given[0]}: {model} classifies images; pairs are for transformer and recurrent")
 
 
 def parse_models(text: str) -> list[str]:

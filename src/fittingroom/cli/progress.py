@@ -1,7 +1,7 @@
 """Progress of a comparison on standard error: one bar for the whole, with the time left, and one for each run at hand."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,7 +15,7 @@ PLANS = "measuring what this machine does fastest (once)"
 
 
 @contextmanager
-def watch(configs: list[RunConfig], *, quiet: bool) -> Iterator[Watcher]:
+def watch(configs: Sequence[RunConfig], *, quiet: bool) -> Iterator[Watcher]:
     """A watcher whose bar is drawn on a terminal; elsewhere a line a run is enough."""
     console = Console(stderr=True, quiet=quiet)
     if quiet or not console.is_terminal:
@@ -26,7 +26,7 @@ def watch(configs: list[RunConfig], *, quiet: bool) -> Iterator[Watcher]:
         yield _bars(bars, configs)
 
 
-def _lines(console: Console, configs: list[RunConfig]) -> Watcher:
+def _lines(console: Console, configs: Sequence[RunConfig]) -> Watcher:
     began = time.monotonic()
     worked = 0
 
@@ -48,7 +48,7 @@ def _lines(console: Console, configs: list[RunConfig]) -> Watcher:
     return Watcher(plans=plans, starts=starts, ends=ends, looks=looks)
 
 
-def _bars(bars: Progress, configs: list[RunConfig]) -> Watcher:
+def _bars(bars: Progress, configs: Sequence[RunConfig]) -> Watcher:
     overall = bars.add_task("all runs", total=len(configs), note=PLANS)
     current: dict[int, TaskID] = {}
     done: dict[int, float] = {}

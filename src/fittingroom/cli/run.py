@@ -14,11 +14,13 @@ from fittingroom.core.errors import FittingRoomError, did_you_mean
 def train(args: argparse.Namespace) -> int:
     """`fittingroom train`"""
     epochs, seconds = options.check_epochs(args.epochs), options.parse_budget(args.budget)
-    from fittingroom.cli.settings import apply_settings
+    from fittingroom.cli.settings import apply_settings, with_data
     from fittingroom.recipes import recipe
     from fittingroom.training.fit import FitOptions, fit
 
-    config = recipe(args.model, seed=args.seed, epochs=epochs, budget_seconds=seconds, name=args.recipe)
+    config = with_data(
+        recipe(args.model, seed=args.seed, epochs=epochs, budget_seconds=seconds, name=args.recipe), args
+    )
     changes = options.parse_settings(args.settings)
     if args.early_stopping is not None:
         changes["early_stopping"] = str(args.early_stopping)

@@ -1,19 +1,25 @@
 """`--set KEY=VALUE` on a RunConfig: keys of the recipe (`batch_size`, `optim.lr`) and, without prefix, of the model (`depth`)."""
 
+import argparse
 import dataclasses
 
+from fittingroom.cli.options import pair_fields, refuse_pairs
 from fittingroom.core.config import replace
 from fittingroom.core.errors import FittingRoomError, did_you_mean
 from fittingroom.models import resolve_config
-from fittingroom.training.config import RunConfig
+from fittingroom.training.config import PairRunConfig, RunConfig
 
-FIXED = ("model", "seed", "epochs", "budget_seconds", "model_config")
+FIXED = ("model", "data", "dev", "test", "digest", "keep_stress", "seed", "epochs", "budget_seconds", "model_config")
+"""Of a config: they have options of their own."""
+COUNTED = {"src_vocab_size", "tgt_vocab_size"}
+"""Of a model: the data decide them."""
 
 
 def apply_settings(config: RunConfig, changes: dict[str, str]) -> RunConfig:
     """A copy with the changes made. Raises FittingRoomError naming the nearest key there is."""
     recipe_keys = _recipe_keys(config)
-    model_keys = {field.name for field in dataclasses.fields(resolve_config(config.model))}
+    model_config = resolve_config(config.model, registry=config.registry)
+    model_keys = {field.name for field in dataclasses.fields(model_config)} - COUNTED
     paths = {}
     for key, value in changes.items():
         if key in model_keys:
@@ -24,6 +30,14 @@ def apply_settings(config: RunConfig, changes: dict[str, str]) -> RunConfig:
             hint = did_you_mean(key, sorted(recipe_keys | model_keys))
             raise FittingRoomError(f"--set: unknown key '{key}' for {config.model}: {hint}")
     return replace(config, paths)
+
+
+def with_data(config: RunConfig, args: argparse.Namespace) -> RunConfig:
+    """The config with the pairs that the arguments name. Raises FittingRoomError where its model does not read such data."""
+    if isinstance(config, PairRunConfig):
+        return dataclasses.replace(config, **pair_fields(args))  # pyright: ignore[reportArgumentType]
+    refuse_pairs(args, config.model)
+    return config
 
 
 def _recipe_keys(config: RunConfig) -> set[str]:

@@ -6,10 +6,23 @@ from typing import Any
 
 def run_words(row: dict[str, Any], folder: Path) -> str:
     """What `train` says at the end."""
+    if "val_word_error_rate" in row:
+        return _pair_run_words(row, folder)
     test = "test images sealed" if row["test_accuracy"] is None else f"test accuracy {row['test_accuracy']:.2%}"
     return (
         f"{row['run']}: {test}, validation {row['val_accuracy']:.2%} after "
         f"{row['epochs']:g} epochs and {row['train_seconds']:.0f} s ({row['images_per_second']:.0f} images/s, "
+        f"{row['peak_memory_bytes'] / 1e9:.1f} GB)\n{folder}"
+    )
+
+
+def _pair_run_words(row: dict[str, Any], folder: Path) -> str:
+    test = "test words sealed"
+    if row["test_word_error_rate"] is not None:
+        test = f"test word error {row['test_word_error_rate']:.2%}, phoneme error {row['test_phoneme_error_rate']:.2%}"
+    return (
+        f"{row['run']}: {test}; validation {row['val_word_error_rate']:.2%} and {row['val_phoneme_error_rate']:.2%} after "
+        f"{row['epochs']:g} epochs and {row['train_seconds']:.0f} s ({row['pairs_per_second']:.0f} pairs/s, "
         f"{row['peak_memory_bytes'] / 1e9:.1f} GB)\n{folder}"
     )
 

@@ -9,9 +9,9 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Literal
 
-from fittingroom.core.config import from_dict, to_dict
+from fittingroom.core.config import to_dict
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.training.config import RunConfig
+from fittingroom.training.config import RunConfig, run_config
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +132,7 @@ def _work(plain: dict[str, Any], core: int | None, pipe: Connection) -> None:
     def tell(step: int, total: int, accuracy: float | None) -> None:
         pipe.send(("progress", (step, total, accuracy)))
 
-    config = from_dict(RunConfig, plain["config"])
+    config = run_config(plain["config"])
     options = FitOptions(
         folder=plain["folder"], data_dir=plain["data_dir"], resume=True, progress=tell,
         checkpoint_seconds=plain["checkpoint_seconds"], plan=plain["plan"], open_test=plain["open_test"],

@@ -17,12 +17,14 @@ from fittingroom.comparison.summary import summarise
 from fittingroom.core.config import config_hash, from_dict
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import make_folder, read_json, read_state, write_json
-from fittingroom.data.load import Splits, load_splits
-from fittingroom.models import MODELS, build_model
-from fittingroom.models.cost import num_macs, num_params
+from fittingroom.models import build_model
+from fittingroom.models.cost import num_params
 from fittingroom.training.config import RunConfig
-from fittingroom.training.fit import resolve
+from fittingroom.training.fit import run_identity
+from fittingroom.training.images import ImageProblem
+from fittingroom.training.pairs import PairProblem
 from fittingroom.training.plan import Plan, differences, first_guess, with_fixed
+from fittingroom.training.problem import Problem, open_problem
 from fittingroom.training.results import ledger_row
 
 
@@ -31,7 +33,7 @@ class Comparison:
     """What is compared; `configs` stand in the order in which they run."""
 
     folder: Path
-    configs: list[RunConfig]
+    configs: Sequence[RunConfig]
     budget: Budget
     command: list[str]
     data_dir: Path | None = None
@@ -57,12 +59,12 @@ class Watcher:
 
 def run_comparison(comparison: Comparison, watcher: Watcher) -> dict[str, Any]:
     """Make every run, then pictures and summary; returns the summary. Can be stopped at any moment and called again."""
-    configs = [resolve(config) for config in comparison.configs]
+    problems = _problems(comparison)
+    configs = [problem.config for problem in problems]
     _check_plan(comparison)
     make_folder(comparison.folder)
     _check_folder(comparison.folder, configs)
-    splits = load_splits(configs[0].seed, train_images=configs[0].train_images, data_dir=comparison.data_dir)
-    record = _record(comparison, configs, splits, watcher)
+    record = _record(comparison, problems, watcher)
     rows: dict[int, dict[str, Any]] = {}
     for number, row in _run_all(comparison, configs, record, watcher):
         rows[number] = row | {"folder": _run_folder(configs[number])}
@@ -72,9 +74,22 @@ def run_comparison(comparison: Comparison, watcher: Watcher) -> dict[str, Any]:
     record["environment"] = _environment(comparison.folder, record["runs"])
     write_json(comparison.folder / "comparison.json", record)
     summary = summarise(comparison.folder)
-    write_pictures(comparison.folder, record, splits, watcher.looks)
+    first = problems[0]
+    if isinstance(first, ImageProblem):
+        write_pictures(comparison.folder, record, first.splits, watcher.looks)
     write_json(comparison.folder / "summary.json", summary)
     return summary
+
+
+def _problems(comparison: Comparison) -> list[Problem]:
+    """Of each run. Raises FittingRoomError where some read images and others pairs."""
+    first = comparison.configs[0]
+    for config in comparison.configs:
+        if config.kind != first.kind:
+            raise FittingRoomError(
+                f"{first.model} reads {first.kind} and {config.model} reads {config.kind}: compare models of one kind"
+            )
+    return [open_problem(config, comparison.data_dir) for config in comparison.configs]
 
 
 def _run_folder(config: RunConfig) -> str:
@@ -141,8 +156,7 @@ def _run_all(
 
 
 def _failed(config: RunConfig, error: str) -> dict[str, Any]:
-    identity = {"run": config.run, "model": config.model, "seed": config.seed, "config_hash": config_hash(config)}
-    return identity | {"status": "failed", "error": error}
+    return run_identity(config) | {"status": "failed", "error": error}
 
 
 def _plans(comparison: Comparison, configs: Sequence[RunConfig], watcher: Watcher) -> tuple[int, dict[str, Any]]:
@@ -158,22 +172,24 @@ def _plans(comparison: Comparison, configs: Sequence[RunConfig], watcher: Watche
     return min(jobs, len(configs)), plans
 
 
-def _record(comparison: Comparison, configs: list[RunConfig], splits: Splits, watcher: Watcher) -> dict[str, Any]:
+def _record(comparison: Comparison, problems: list[Problem], watcher: Watcher) -> dict[str, Any]:
     """comparison.json before the first run."""
+    configs = [problem.config for problem in problems]
     jobs, plans = _plans(comparison, configs, watcher)
     seeds = sorted({config.seed for config in configs})
-    spec = splits.spec
-    sizes = {"num_train": len(splits.train), "num_val": len(splits.val), "num_test": spec.num_test}
-    by_model = {config.model: config for config in configs if config.seed == seeds[0]}
+    by_model = {problem.config.model: problem for problem in problems if problem.config.seed == seeds[0]}
+    title, data = _describe_data(problems[0])
+    sizes = {key: data[key] for key in ("num_train", "num_val", "num_test")}
     return {
-        "title": spec.title,
+        "title": title,
+        "kind": configs[0].kind,
         "command": shlex.join(comparison.command),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "version": __version__,
         "budget": comparison.budget.to_dict(),
-        "data": {"name": spec.name, "class_names": list(spec.class_names), **sizes},
+        "data": data,
         "seeds": seeds,
-        "models": [_describe(by_model[name], splits) for name in MODELS if name in by_model],
+        "models": [_describe(by_model[name]) for name in configs[0].registry if name in by_model],
         "jobs": jobs,
         "plans": plans,
         "runs": [],
@@ -182,15 +198,25 @@ def _record(comparison: Comparison, configs: list[RunConfig], splits: Splits, wa
     }
 
 
-def _describe(config: RunConfig, splits: Splits) -> dict[str, Any]:
-    variant, spec = MODELS.get(config.model), splits.spec
-    model = build_model(config.model, config.model_config)
+def _describe_data(problem: Problem) -> tuple[str, dict[str, Any]]:
+    """How sentences call the data, and what comparison.json says of it."""
+    if isinstance(problem, ImageProblem):
+        spec, splits = problem.splits.spec, problem.splits
+        sizes = {"num_train": len(splits.train), "num_val": len(splits.val), "num_test": spec.num_test}
+        return spec.title, {"name": spec.name, "class_names": list(spec.class_names), **sizes}
+    assert isinstance(problem, PairProblem)
+    return problem.title, problem.describe()
+
+
+def _describe(problem: Problem) -> dict[str, Any]:
+    config = problem.config
+    variant = config.registry.get(config.model)
     return {
         "name": variant.name,
         "family": variant.family,
         "title": variant.title,
-        "num_params": num_params(model),
-        "num_macs": num_macs(model, (spec.channels, spec.height, spec.width)),
+        "num_params": num_params(build_model(config.model, config.model_config, config.registry)),
+        "num_macs": problem.step_macs(),
         "source": variant.source,
     }
 

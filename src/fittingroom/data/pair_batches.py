@@ -12,6 +12,7 @@ batches is padding; 7.5 % with windows of 50, 50 % without sorting.
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Int64
@@ -79,19 +80,17 @@ def encode(pairs: Pairs, source_vocabulary: Vocabulary, target_vocabulary: Vocab
     )
 
 
-@dataclass(frozen=True, eq=False)
-class SourceBatch:
+class SourceBatch(NamedTuple):
     """Sources to decode."""
 
     src: Int64[Tensor, "batch src_len"]
     src_mask: Bool[Tensor, "batch src_len"]
     """True = may attend."""
-    index: Int64[Tensor, " batch"]
+    places: Int64[Tensor, " batch"]
     """Positions among the sources, to put answers back into order."""
 
 
-@dataclass(frozen=True, eq=False)
-class PairBatch:
+class PairBatch(NamedTuple):
     """Sources and targets for teacher forcing: of `tgt_in` up to position j the model predicts `tgt_out` at j."""
 
     src: Int64[Tensor, "batch src_len"]
@@ -103,7 +102,7 @@ class PairBatch:
     """The symbols, then EOS_ID."""
     tgt_mask: Bool[Tensor, "batch tgt_len"]
     """True = counts in the loss, and may be attended to."""
-    index: Int64[Tensor, " batch"]
+    places: Int64[Tensor, " batch"]
     """Positions among the pairs."""
 
 

@@ -29,6 +29,8 @@ class PairSplits:
     train: Pairs
     val: Pairs
     open_test: Callable[[ReadLog, str], Pairs]
+    num_test: int
+    """Sources of the test part, counted without a look at their targets."""
     num_left_out: int = 0
     """Training sources left out since validation or test holds them too."""
 
@@ -77,6 +79,7 @@ def split_pairs(name: str, load: Callable[[], Pairs]) -> PairSplits:
         train=demand_learnable(parts["train"], name),
         val=parts["val"],
         open_test=sealed(lambda: divide(load())["test"]),
+        num_test=len(parts["test"]),
     )
 
 
@@ -91,7 +94,8 @@ def three_files(train: Path, dev: Path, test: Path) -> PairSplits:
     Of the test file only the sources are used here, to keep them out of training; its targets stay shut.
     """
     pairs, val = read_pairs(train), read_pairs(dev)
-    barred = {*val.sources, *read_pairs(test).sources}
+    test_sources = read_pairs(test).sources
+    barred = {*val.sources, *test_sources}
     kept = pairs.subset(place for place, source in enumerate(pairs.sources) if source not in barred)
     if not kept:
         raise FittingRoomError(f"{train}: every source stands in {dev} or {test} too: add other pairs to train on")
@@ -100,5 +104,6 @@ def three_files(train: Path, dev: Path, test: Path) -> PairSplits:
         train=demand_learnable(kept, str(train)),
         val=val,
         open_test=sealed(lambda: read_pairs(test)),
+        num_test=len(test_sources),
         num_left_out=len(pairs) - len(kept),
     )

@@ -4,8 +4,9 @@ import math
 from dataclasses import replace
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.models import MODELS
+from fittingroom.models import MODELS, SEQUENCE_MODELS
 from fittingroom.recipes.ladder import RECIPES, RUNGS
+from fittingroom.recipes.sequences import SEQUENCE_RECIPES
 from fittingroom.training.config import RunConfig
 
 
@@ -17,19 +18,31 @@ def recipe(
     budget_seconds: float | None = None,
     name: str | None = None,
 ) -> RunConfig:
-    """The recipe `name`, or else that of the model's family whose number of epochs is nearest, for a run of that length.
+    """The recipe `name`, or else that of the model's family; of an image model that whose number of epochs is nearest.
 
     A length in seconds takes the shortest: in minutes on a CPU few epochs pass. Without a length it is the recipe's own.
     Raises FittingRoomError for an unknown model or recipe, and for a recipe of another family.
     """
+    config = _of_sequences(model, name) if model in SEQUENCE_MODELS else _of_images(model, epochs, name)
+    if epochs is None and budget_seconds is None:
+        epochs = config.epochs
+    return replace(config, model=model, seed=seed, epochs=epochs, budget_seconds=budget_seconds)
+
+
+def _of_images(model: str, epochs: float | None, name: str | None) -> RunConfig:
     family = MODELS.get(model).family
     config = RECIPES.get(name or f"{family}_{_nearest_rung(epochs)}")()
     if config.family != family:
         fitting = ", ".join(each for each in RECIPES if each.startswith(family))
         raise FittingRoomError(f"recipe '{name}' is for a {config.family}, and {model} is a {family}: choose {fitting}")
-    if epochs is None and budget_seconds is None:
-        epochs = config.epochs
-    return replace(config, model=model, seed=seed, epochs=epochs, budget_seconds=budget_seconds)
+    return config
+
+
+def _of_sequences(model: str, name: str | None) -> RunConfig:
+    family = SEQUENCE_MODELS.get(model).family
+    if name not in (None, family):
+        raise FittingRoomError(f"recipe '{name}' is not for {model}, whose only recipe is its own: leave --recipe away")
+    return SEQUENCE_RECIPES.get(family)()
 
 
 def _nearest_rung(epochs: float | None) -> int:

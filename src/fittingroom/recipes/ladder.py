@@ -9,22 +9,22 @@ from dataclasses import replace
 
 from fittingroom.core.registry import Registry
 from fittingroom.data.augment import AugmentConfig
-from fittingroom.training.config import RunConfig
+from fittingroom.training.config import ImageRunConfig
 from fittingroom.training.optim import OptimConfig
 from fittingroom.training.schedule import ScheduleConfig
 
-RECIPES: Registry[Callable[[], RunConfig]] = Registry("recipe")
+RECIPES: Registry[Callable[[], ImageRunConfig]] = Registry("recipe")
 RUNGS = (5, 20, 50)
 
 
 @RECIPES.register("cnn_5")
-def cnn_5() -> RunConfig:
+def cnn_5() -> ImageRunConfig:
     """Muon on the filters and alternating flip (after arXiv 2404.00498), linear decay, shift by one pixel.
 
     Command: `fittingroom train cnn --recipe cnn_5`.
     Recorded: not yet.
     """
-    return RunConfig(
+    return ImageRunConfig(
         model="cnn",
         epochs=5,
         batch_size=64,
@@ -35,7 +35,7 @@ def cnn_5() -> RunConfig:
 
 
 @RECIPES.register("cnn_20")
-def cnn_20() -> RunConfig:
+def cnn_20() -> ImageRunConfig:
     """`cnn_5`, and random erasing of a quarter of the images (arXiv 1708.04896).
 
     Command: `fittingroom train cnn --recipe cnn_20`.
@@ -45,7 +45,7 @@ def cnn_20() -> RunConfig:
 
 
 @RECIPES.register("cnn_50")
-def cnn_50() -> RunConfig:
+def cnn_50() -> ImageRunConfig:
     """`cnn_5`, random erasing of half of the images as in the paper, shift by two pixels.
 
     Command: `fittingroom train cnn --recipe cnn_50`.
@@ -55,13 +55,13 @@ def cnn_50() -> RunConfig:
 
 
 @RECIPES.register("hybrid_5")
-def hybrid_5() -> RunConfig:
+def hybrid_5() -> ImageRunConfig:
     """Muon on matrices and filters (arXiv 2605.24770), linear decay, shift by one pixel, alternating flip.
 
     Command: `fittingroom train hybrid --recipe hybrid_5`.
     Recorded: not yet.
     """
-    return RunConfig(
+    return ImageRunConfig(
         model="hybrid",
         epochs=5,
         batch_size=64,
@@ -72,7 +72,7 @@ def hybrid_5() -> RunConfig:
 
 
 @RECIPES.register("hybrid_20")
-def hybrid_20() -> RunConfig:
+def hybrid_20() -> ImageRunConfig:
     """`hybrid_5`, erasing of a quarter of the images, stochastic depth up to 0.1 (as CCT, arXiv 2104.05704).
 
     Command: `fittingroom train hybrid --recipe hybrid_20`.
@@ -87,7 +87,7 @@ def hybrid_20() -> RunConfig:
 
 
 @RECIPES.register("hybrid_50")
-def hybrid_50() -> RunConfig:
+def hybrid_50() -> ImageRunConfig:
     """`hybrid_20`, erasing of half of the images, shift by two pixels.
 
     Command: `fittingroom train hybrid --recipe hybrid_50`.
@@ -97,13 +97,13 @@ def hybrid_50() -> RunConfig:
 
 
 @RECIPES.register("vit_5")
-def vit_5() -> RunConfig:
+def vit_5() -> ImageRunConfig:
     """Muon on the matrices (arXiv 2605.24770), linear decay, shift by one pixel, alternating flip.
 
     Command: `fittingroom train vit --recipe vit_5`.
     Recorded: not yet.
     """
-    return RunConfig(
+    return ImageRunConfig(
         model="vit",
         epochs=5,
         augment=AugmentConfig(shift_pixels=1),
@@ -113,7 +113,7 @@ def vit_5() -> RunConfig:
 
 
 @RECIPES.register("vit_20")
-def vit_20() -> RunConfig:
+def vit_20() -> ImageRunConfig:
     """`vit_5`, erasing of a quarter of the images, stochastic depth up to 0.1.
 
     Command: `fittingroom train vit --recipe vit_20`.
@@ -128,7 +128,7 @@ def vit_20() -> RunConfig:
 
 
 @RECIPES.register("vit_50")
-def vit_50() -> RunConfig:
+def vit_50() -> ImageRunConfig:
     """`vit_20`, erasing of half of the images, shift by two pixels.
 
     Command: `fittingroom train vit --recipe vit_50`.

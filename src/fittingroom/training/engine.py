@@ -14,14 +14,11 @@ import torch
 from fittingroom.core.config import from_dict
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import cache_folder, read_json, write_json
-from fittingroom.data.batches import TrainBatches
-from fittingroom.models import build_model
-from fittingroom.models.cost import num_macs
-from fittingroom.training.config import RunConfig
 from fittingroom.training.environment import processor
 from fittingroom.training.pace import total_steps_for
 from fittingroom.training.plan import Plan, first_guess, with_fixed
 from fittingroom.training.probe import Timing, probe, probe_compile
+from fittingroom.training.problem import Problem
 
 PROBE_FROM_SECONDS = 45.0  # a run whose length is given in seconds is probed from here on
 PROBE_FROM_FLOPS = 5e12  # a run whose length is given in epochs: half a minute at 150 Gflop/s
@@ -31,28 +28,28 @@ Fixed = Mapping[str, str]
 """Parts of a plan that the user has chosen: field of Plan -> its value as text."""
 
 
-def choose_plan(config: RunConfig, batches: TrainBatches, fixed: Fixed) -> tuple[Plan, list[dict[str, Any]]]:
+def choose_plan(problem: Problem, fixed: Fixed) -> tuple[Plan, list[dict[str, Any]]]:
     """The plan of a run, and the table of timings behind it: measured, or as measured before for the same work here.
 
     A run of under half a minute takes the first guess: a probe would cost more than it brings. Raises FittingRoomError for
     a part of a plan that does not exist, or cannot be had here.
     """
-    guess = with_fixed(first_guess(config), fixed)
+    guess = with_fixed(first_guess(problem.config), fixed)
     if guess.compile:
         check_compiler()
-    if len(fixed) == len(asdict(guess)) or not _is_long(config, batches):
+    if len(fixed) == len(asdict(guess)) or not _is_long(problem):
         return guess, []
-    place = cache_folder("plans") / f"{_key(config, batches, guess, fixed)}.json"
+    place = cache_folder("plans") / f"{_key(problem, guess, fixed)}.json"
     found = _cached(place)
     if found is None:
         _keep_freed_memory()  # measured as the run will be
-        plan, table = probe(config, batches, guess, frozenset(fixed))
+        plan, table = probe(problem, guess, frozenset(fixed))
         found = {"plan": asdict(plan), "table": [timing.to_dict() for timing in table], "compile": None}
         _keep(place, found)
     plan = from_dict(Plan, found["plan"], "plan")
-    if "compile" in fixed or plan.device == "mps":
+    if "compile" in fixed or plan.device == "mps" or not problem.one_shape:
         return plan, found["table"]
-    return _with_compile(config, batches, plan, found, place)
+    return _with_compile(problem, plan, found, place)
 
 
 def step_seconds(plan: Plan, table: list[dict[str, Any]]) -> float | None:
@@ -63,15 +60,15 @@ def step_seconds(plan: Plan, table: list[dict[str, Any]]) -> float | None:
 
 
 def _with_compile(
-    config: RunConfig, batches: TrainBatches, plan: Plan, found: dict[str, Any], place: Path
+    problem: Problem, plan: Plan, found: dict[str, Any], place: Path
 ) -> tuple[Plan, list[dict[str, Any]]]:
     """Compile where what it saves over the whole run is more than what it costs; ask once a machine."""
     eager_seconds = step_seconds(plan, found["table"])
-    steps = _num_steps(config, batches, eager_seconds)
+    steps = _num_steps(problem, eager_seconds)
     if eager_seconds is None or steps * eager_seconds < COMPILE_FROM_SECONDS:
         return plan, found["table"]
     if found["compile"] is None:
-        found["compile"] = _try_compile(config, batches, plan)
+        found["compile"] = _try_compile(problem, plan)
         _keep(place, found)
     row = found["compile"]
     table = [*found["table"], row]
@@ -79,9 +76,9 @@ def _with_compile(
     return (replace(plan, compile=True) if row["agrees"] and saved > row["first_step_seconds"] else plan), table
 
 
-def _try_compile(config: RunConfig, batches: TrainBatches, plan: Plan) -> dict[str, Any]:
+def _try_compile(problem: Problem, plan: Plan) -> dict[str, Any]:
     try:
-        return probe_compile(config, batches, plan).to_dict()
+        return probe_compile(problem, plan).to_dict()
     except Exception as error:  # torch.compile raises whatever the compiler chain raises: all of it means "not here"
         first = _first_line(error)
         print(f"notice: torch.compile does not work here ({first}): training goes on eagerly", file=sys.stderr)
@@ -106,32 +103,34 @@ def _first_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)[:120]
 
 
-def _num_steps(config: RunConfig, batches: TrainBatches, seconds: float | None) -> int:
+def _num_steps(problem: Problem, seconds: float | None) -> int:
+    config = problem.config
     if config.epochs is not None:
-        return total_steps_for(config.epochs, batches.steps_per_epoch)
+        return total_steps_for(config.epochs, problem.batches.steps_per_epoch)
     assert config.budget_seconds is not None
     return int(config.budget_seconds / seconds) if seconds else 0
 
 
-def _is_long(config: RunConfig, batches: TrainBatches) -> bool:
+def _is_long(problem: Problem) -> bool:
+    config = problem.config
     if config.epochs is None:
         assert config.budget_seconds is not None
         return config.budget_seconds >= PROBE_FROM_SECONDS
-    spec = batches.spec
-    macs = num_macs(build_model(config.model, config.model_config), (spec.channels, spec.height, spec.width))
-    steps = total_steps_for(config.epochs, batches.steps_per_epoch)
-    return 6 * macs * steps * config.batch_size >= PROBE_FROM_FLOPS  # two flops each, forward once, backward twice
+    steps = total_steps_for(config.epochs, problem.batches.steps_per_epoch)
+    # Two flops each, forward once, backward twice.
+    return 6 * problem.step_macs() * steps * config.batch_size >= PROBE_FROM_FLOPS
 
 
-def _key(config: RunConfig, batches: TrainBatches, guess: Plan, fixed: Fixed) -> str:
+def _key(problem: Problem, guess: Plan, fixed: Fixed) -> str:
     """Names the machine, the versions and the work of one step; what does not change a step's time is not in it."""
+    config = problem.config
     parts = {
         "machine": [processor(), torch.__version__, torch.backends.cpu.get_cpu_capability()],
         "card": torch.cuda.get_device_name() if guess.device == "cuda" else None,
         "guess": asdict(guess),
         "fixed": sorted(fixed),
         "model": [config.model, config.model_config],
-        "step": [config.batch_size, config.optim.name, config.ema_decay > 0, list(batches.train.images.shape[1:])],
+        "step": [config.batch_size, config.optim.name, config.ema_decay > 0, problem.step_shape],
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 

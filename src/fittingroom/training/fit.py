@@ -2,27 +2,22 @@
 
 import shutil
 import time
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from fittingroom.core.config import config_hash, from_dict, to_dict
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.core.randomness import seeded
 from fittingroom.core.rundir import make_folder, read_json, read_state, write_json
-from fittingroom.data.batches import TrainBatches
-from fittingroom.data.load import Splits, load_splits
-from fittingroom.models import build_model, resolve_config
-from fittingroom.models.cost import num_macs, num_params
+from fittingroom.models.cost import num_params
 from fittingroom.training import pace
 from fittingroom.training.config import RunConfig
 from fittingroom.training.engine import Fixed, check_compiler, choose_plan, set_up_process, step_seconds
 from fittingroom.training.environment import describe_environment
 from fittingroom.training.lightning_loop import Progress, train
 from fittingroom.training.plan import Plan, check_device, differences, first_guess, with_fixed
-from fittingroom.training.probe import new_trial
+from fittingroom.training.problem import Problem, open_problem
 from fittingroom.training.results import ledger_row, write_results
-from fittingroom.training.task import ClassificationTask
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,32 +43,32 @@ def fit(config: RunConfig, options: FitOptions) -> dict[str, Any]:
     Raises FittingRoomError for bad input and for a loss that is not finite (the run is then marked failed).
     """
     began = time.perf_counter()
-    config = resolve(config)
     with_fixed(first_guess(config), options.plan)  # a plan that cannot be is refused before anything is written
-    state = claim(options.folder, config, options.resume)
+    problem = open_problem(config, options.data_dir)
+    state = claim(options.folder, problem.config, options.resume)
     if state["status"] == "finished":
         return ledger_row(state)
     plan = earlier_plan(options)
-    splits = load_splits(config.seed, train_images=config.train_images, data_dir=options.data_dir)
-    write_json(options.folder / "config.json", to_dict(config))
+    _ = problem.batches  # data that is missing or wrong is refused before anything is written, too
+    write_json(options.folder / "config.json", to_dict(problem.config))
     try:
-        return _train_and_evaluate(config, options, plan, splits, state, began)
+        return _train_and_evaluate(problem, options, plan, state, began)
     except FittingRoomError as error:
         failed = {**state, **read_state(options.folder), "status": "failed", "error": str(error)}
         write_json(options.folder / "state.json", failed)
         raise
 
 
-def resolve(config: RunConfig) -> RunConfig:
+def resolve(config: RunConfig, data_dir: Path | None = None) -> RunConfig:
     """The config with every setting of its model written out: what is hashed and saved."""
-    return replace(config, model_config=to_dict(resolve_config(config.model, config.model_config)))
+    return open_problem(config, data_dir).config
 
 
 def claim(folder: Path, config: RunConfig, resume: bool) -> dict[str, Any]:
     """The state of the run in `folder`. Raises FittingRoomError if another run lives there, or a broken one and no `resume`."""
     make_folder(folder)
     state = read_state(folder)
-    identity = {"run": config.run, "model": config.model, "seed": config.seed, "config_hash": config_hash(config)}
+    identity = run_identity(config)
     if state["status"] == "absent":
         return {**identity, "status": "running", "error": None, "step": 0, "test_reads": []}
     if state.get("config_hash") != identity["config_hash"]:
@@ -87,16 +82,10 @@ def claim(folder: Path, config: RunConfig, resume: bool) -> dict[str, Any]:
     return state if state["status"] == "finished" else {**state, "status": "running", "error": None}
 
 
-def make_batches(config: RunConfig, splits: Splits) -> TrainBatches:
-    """The run's training batches."""
-    return TrainBatches(
-        train=splits.train,
-        spec=splits.spec,
-        seed=config.seed,
-        batch_size=config.batch_size,
-        augment=config.augment,
-        label_smoothing=config.label_smoothing,
-    )
+def run_identity(config: RunConfig) -> dict[str, Any]:
+    """What a state and a row of the ledger begin with."""
+    names = {"run": config.run, "kind": config.kind, "model": config.model, "seed": config.seed}
+    return names | {"config_hash": config_hash(config)}
 
 
 def earlier_plan(options: FitOptions) -> Plan | None:
@@ -125,30 +114,24 @@ def earlier_plan(options: FitOptions) -> Plan | None:
 
 def plan_and_time(config: RunConfig, options: FitOptions) -> tuple[dict[str, Any], float | None]:
     """The plan that `fit` would take, and the seconds of a step under it, None where nothing was timed; nothing is written."""
-    config = resolve(config)
-    splits = load_splits(config.seed, train_images=config.train_images, data_dir=options.data_dir)
-    plan, table = choose_plan(config, make_batches(config, splits), options.plan)
+    plan, table = choose_plan(open_problem(config, options.data_dir), options.plan)
     return asdict(plan), step_seconds(plan, table)
 
 
 def _train_and_evaluate(
-    config: RunConfig, options: FitOptions, plan: Plan | None, splits: Splits, state: dict[str, Any], began: float
+    problem: Problem, options: FitOptions, plan: Plan | None, state: dict[str, Any], began: float
 ) -> dict[str, Any]:
-    spec, batches = splits.spec, make_batches(config, splits)
     if plan is None:
-        plan, table = choose_plan(config, batches, options.plan)
+        plan, table = choose_plan(problem, options.plan)
         write_json(options.folder / "environment.json", describe_environment(plan, table))
     set_up_process(plan)
-    with seeded(config.seed, "init"):
-        model = build_model(config.model, config.model_config)
-    state |= {"num_params": num_params(model), "num_macs": num_macs(model, (spec.channels, spec.height, spec.width))}
-    task = ClassificationTask(model, config, plan, began=began)
-    task.total_steps = state["total_steps"] = state.get("total_steps") or _total_steps(task, batches, splits, began)
+    task = problem.new_task(plan, began=began)
+    state |= {"num_params": num_params(task.model), "num_macs": problem.step_macs()}
+    task.total_steps = state["total_steps"] = state.get("total_steps") or pace.total_steps(problem, task, began)
     write_json(options.folder / "state.json", state)
     metrics = train(
         task,
-        batches,
-        splits.val,
+        problem,
         folder=options.folder,
         resume=options.resume,
         loggers=options.loggers,
@@ -156,18 +139,6 @@ def _train_and_evaluate(
         progress=options.progress,
         checkpoint_seconds=options.checkpoint_seconds,
     )
-    state = write_results(task, batches, splits, options.folder, state, metrics, open_test=options.open_test)
+    state = write_results(task, problem, options.folder, state, metrics, open_test=options.open_test)
     shutil.rmtree(options.folder / "checkpoints", ignore_errors=True)
     return ledger_row(state)
-
-
-def _total_steps(task: ClassificationTask, batches: TrainBatches, splits: Splits, began: float) -> int:
-    """From epochs, or from a measurement of this machine where a budget is given."""
-    config = task.run_config
-    if config.epochs is not None:
-        return pace.total_steps_for(config.epochs, batches.steps_per_epoch)
-    assert config.budget_seconds is not None
-    seconds = pace.measure_step(new_trial(config, batches, task.plan))
-    seconds_per_image = pace.measure_evaluation(task, batches)
-    left = config.budget_seconds - (time.perf_counter() - began)
-    return pace.steps_in_budget(left, seconds, seconds_per_image, batches.steps_per_epoch, len(splits.val))

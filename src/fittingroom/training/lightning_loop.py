@@ -9,18 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, LearningRateMonitor, RichProgressBar
 from lightning.pytorch.loggers import Logger
 
 from fittingroom.core.errors import FittingRoomError, did_you_mean
-from fittingroom.data.batches import TrainBatches
-from fittingroom.data.spec import ImageSet
 from fittingroom.training.checkpoints import AtomicCheckpointIO, ResumableCheckpoint, latest_checkpoint
-from fittingroom.training.loader import EvalLoader, StepLoader
+from fittingroom.training.loader import StepLoader
 from fittingroom.training.metrics_file import MetricsFile
 from fittingroom.training.pace import validations
-from fittingroom.training.task import ClassificationTask
+from fittingroom.training.problem import Problem
+from fittingroom.training.task import Task
 
 LOG_EVERY = 20  # steps; more often in runs of under a thousand, so that their curves have fifty points, but not at each
 # step: a checkpoint waits for a step without a log
@@ -32,25 +30,24 @@ HARMLESS = (
 )
 
 Progress = Callable[[int, int, float | None], None]
-"""Called after a step with the steps done, the total, and the latest validation accuracy."""
+"""Called after a step with the steps done, the total, and the latest first score of validation: accuracy, word error rate."""
 
 
 class ProgressReport(Callback):
     """Tell somebody outside of Lightning how far the run is."""
 
-    def __init__(self, tell: Progress) -> None:
-        self.tell = tell
+    def __init__(self, tell: Progress, score: str) -> None:
+        self.tell, self.score = tell, score
 
     def on_train_batch_end(self, trainer: pl.Trainer, *args: Any, **kwargs: Any) -> None:
         """After each step."""
-        accuracy = trainer.callback_metrics.get("val_accuracy")
-        self.tell(trainer.global_step, trainer.max_steps, None if accuracy is None else float(accuracy))
+        score = trainer.callback_metrics.get(self.score)
+        self.tell(trainer.global_step, trainer.max_steps, None if score is None else float(score))
 
 
 def train(
-    task: ClassificationTask,
-    batches: TrainBatches,
-    val: ImageSet,
+    task: Task,
+    problem: Problem,
     *,
     folder: Path,
     resume: bool = False,
@@ -61,10 +58,11 @@ def train(
 ) -> MetricsFile:
     """Run `task` to its last step, from the latest whole checkpoint if `resume`. Raises KeyboardInterrupt on Ctrl-C."""
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    config = task.run_config
-    every, num_val = validations(task.total_steps, batches.steps_per_epoch, len(val))
-    on_the_way = val.subset(torch.arange(num_val))
-    metrics = MetricsFile(folder / "metrics.csv", batches.steps_per_epoch, clock=lambda: task.seconds)
+    config, batches = task.run_config, problem.batches
+    every, num_val = validations(task.total_steps, batches.steps_per_epoch, problem.num_val)
+    metrics = MetricsFile(
+        folder / "metrics.csv", batches.steps_per_epoch, clock=lambda: task.seconds, scores=problem.score_names
+    )
     checkpoint = latest_checkpoint(folder / "checkpoints") if resume else None
     metrics.read(last_step=_step_of(checkpoint))
     callbacks: list[Callback] = [
@@ -76,7 +74,7 @@ def train(
     if progress_bar:
         callbacks.append(RichProgressBar(console_kwargs={"stderr": True}))
     if progress is not None:
-        callbacks.append(ProgressReport(progress))
+        callbacks.append(ProgressReport(progress, problem.score_names[0]))
     trainer = pl.Trainer(
         default_root_dir=folder,
         accelerator={"cpu": "cpu", "cuda": "gpu", "mps": "mps"}[task.plan.device],
@@ -95,7 +93,7 @@ def train(
         callbacks=callbacks,
         plugins=[AtomicCheckpointIO()],
     )
-    _fit(trainer, task, StepLoader(batches, task.total_steps), EvalLoader(on_the_way, batches.spec), checkpoint)
+    _fit(trainer, task, StepLoader(batches, task.total_steps), problem.val_batches(num_val), checkpoint)
     return metrics
 
 

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,8 @@ from lightning.pytorch.loggers.logger import Logger
 
 from fittingroom.core.rundir import write_text
 
-COLUMNS: tuple[str, ...] = ("step", "epoch", "seconds", "lr", "train_loss", "val_loss", "val_accuracy")
+COLUMNS: tuple[str, ...] = ("step", "epoch", "seconds", "lr", "train_loss", "val_loss")
+"""And after them the scores of the problem, such as `val_accuracy`."""
 # LearningRateMonitor names each parameter group; the first, AdamW's, stands for the schedule.
 FIRST_GROUP = ("lr-MuonAdamW", "lr-MuonAdamW/pg1")
 
@@ -18,9 +19,12 @@ FIRST_GROUP = ("lr-MuonAdamW", "lr-MuonAdamW/pg1")
 class MetricsFile(Logger):
     """A Lightning logger that keeps the columns of the run-folder contract and ignores all else."""
 
-    def __init__(self, path: Path, steps_per_epoch: int, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, path: Path, steps_per_epoch: int, clock: Callable[[], float], scores: Sequence[str] = ("val_accuracy",)
+    ) -> None:
         super().__init__()
         self.path, self.steps_per_epoch, self.clock = path, steps_per_epoch, clock
+        self.columns = (*COLUMNS, *scores)
         self.rows: dict[int, dict[str, Any]] = {}
 
     @property
@@ -41,7 +45,7 @@ class MetricsFile(Logger):
         done = (step or 0) + 1
         row = self.rows.setdefault(done, {"step": done, "epoch": round(done / self.steps_per_epoch, 4)})
         row["seconds"] = self.clock()
-        row |= {key: value for key, value in metrics.items() if key in ("train_loss", "val_loss", "val_accuracy")}
+        row |= {key: value for key, value in metrics.items() if key in self.columns[4:]}
         for key in FIRST_GROUP:
             if key in metrics:
                 row["lr"] = metrics[key]
@@ -55,7 +59,7 @@ class MetricsFile(Logger):
     def save(self) -> None:
         """Write all rows, atomically."""
         text = io.StringIO()
-        writer = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
+        writer = csv.DictWriter(text, self.columns, restval="", lineterminator="\n")
         writer.writeheader()
         for step in sorted(self.rows):
             writer.writerow({key: _short(value) for key, value in self.rows[step].items()})

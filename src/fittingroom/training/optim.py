@@ -121,13 +121,14 @@ def build_optimizer(model: nn.Module, config: OptimConfig, muon_dtype: torch.dty
 
     `muon_dtype` is what the Newton-Schulz steps are computed in: bfloat16 suffices them (Jordan et al. 2024).
     """
+    gates = num_gates(model)
     muon: dict[tuple[Any, ...], list[nn.Parameter]] = {}
     decayed, free = [], []
     for name, param in model.named_parameters():
         if not param.requires_grad:
             continue
         if config.name == "muon" and is_hidden_matrix(name, param):
-            muon.setdefault((tuple(param.shape), 3 if name.endswith("qkv.weight") else 1), []).append(param)
+            muon.setdefault((tuple(param.shape), num_blocks(name, gates)), []).append(param)
         elif param.ndim > 1 and "pos_embed" not in name and "cls_token" not in name:
             decayed.append(param)
         else:
@@ -136,12 +137,12 @@ def build_optimizer(model: nn.Module, config: OptimConfig, muon_dtype: torch.dty
         {"params": decayed, "weight_decay": config.weight_decay, "lr": config.lr},
         {"params": free, "lr": config.lr},
     ]
-    for (_, num_blocks), params in muon.items():
+    for (_, blocks), params in muon.items():
         groups.append(
             {
                 "params": params,
                 "method": "muon",
-                "num_blocks": num_blocks,
+                "num_blocks": blocks,
                 "lr": config.muon_lr,
                 "weight_decay": config.weight_decay,
             }
@@ -149,7 +150,29 @@ def build_optimizer(model: nn.Module, config: OptimConfig, muon_dtype: torch.dty
     return MuonAdamW([group for group in groups if group["params"]], config, muon_dtype)
 
 
+def num_blocks(name: str, gates: dict[str, int]) -> int:
+    """How many matrices of the paper stand one above the other in this one: queries, keys and values, or a cell's gates."""
+    fused = {"qkv": 3, "kv": 2}
+    return gates.get(name) or fused.get(name.split(".")[-2] if "." in name else "", 1)
+
+
+def num_gates(model: nn.Module) -> dict[str, int]:
+    """Of each matrix of a GRU (3) or LSTM (4), by name."""
+    cells = {nn.GRU: 3, nn.LSTM: 4}
+    return {
+        f"{place}.{name}".removeprefix("."): cells[type(module)]
+        for place, module in model.named_modules()
+        if type(module) in cells
+        for name, param in module.named_parameters()
+        if param.ndim == 2
+    }
+
+
 def is_hidden_matrix(name: str, param: Tensor) -> bool:
-    """Muon is for hidden layers: not for the first projection, the head, the pooling vector or embeddings."""
+    """Muon is for hidden layers: not for the first projection, the head, the pooling vector or embeddings.
+
+    Nor for a matrix of one row, such as the score of additive attention: it is a vector.
+    """
     is_first_or_last = name.startswith(("patch_embed", "head", "stem.0", "tokenizer.0", "pool")) or "embed" in name
-    return param.ndim >= 2 and not is_first_or_last and "token" not in name.split(".")[-1]
+    is_vector = param.shape[0] == 1
+    return param.ndim >= 2 and not is_first_or_last and not is_vector and "token" not in name.split(".")[-1]

@@ -4,17 +4,18 @@ import math
 import statistics
 import time
 
-import torch
-
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.data.batches import TrainBatches, normalise
-from fittingroom.training.probe import Trial
-from fittingroom.training.task import ClassificationTask
+from fittingroom.training.probe import Trial, new_trial
+from fittingroom.training.problem import Problem
+from fittingroom.training.task import Task
 
 RESERVE = 0.15  # share of a budget kept for what a short measurement does not see: checkpoints, logs, a machine that others use
 PROBE_SECONDS = 2.0
+MEASURED_SHARE = 0.01  # of a budget, where batches differ in length: few of them would be a chance
 LOOP_SECONDS = 0.005  # what Lightning adds to a step: callbacks, logs
-SHORT_VALIDATION = 1000  # images; on the way a run of under two epochs is validated with these, at its end with all
+SHORT_VALIDATION = (
+    1000  # images, or sources; on the way a run of under two epochs is validated with these, at its end with all
+)
 
 
 def total_steps_for(epochs: float, steps_per_epoch: int) -> int:
@@ -23,21 +24,21 @@ def total_steps_for(epochs: float, steps_per_epoch: int) -> int:
 
 
 def validations(total_steps: int, steps_per_epoch: int, num_val: int) -> tuple[int, int]:
-    """(steps between validations on the way, images of each): after an epoch all, in a shorter run at quarters a part."""
+    """(steps between validations on the way, images or sources of each): all each epoch, in a shorter run a part at quarters."""
     if total_steps >= 2 * steps_per_epoch:
         return steps_per_epoch, num_val
     return max(1, math.ceil(total_steps / 4)), min(num_val, SHORT_VALIDATION)
 
 
 def steps_in_budget(
-    seconds_left: float, step_seconds: float, seconds_per_image: float, steps_per_epoch: int, num_val: int
+    seconds_left: float, step_seconds: float, seconds_each: float, steps_per_epoch: int, num_val: int
 ) -> int:
     """The most steps that fit, the validations on the way counted. Raises FittingRoomError if not one fits."""
     usable = seconds_left * (1 - RESERVE)
-    quarters = 4 * min(num_val, SHORT_VALIDATION) * seconds_per_image
+    quarters = 4 * min(num_val, SHORT_VALIDATION) * seconds_each
     steps = int((usable - quarters) / step_seconds)
     if steps >= 2 * steps_per_epoch:
-        steps = max(2 * steps_per_epoch, int(usable / (step_seconds + num_val * seconds_per_image / steps_per_epoch)))
+        steps = max(2 * steps_per_epoch, int(usable / (step_seconds + num_val * seconds_each / steps_per_epoch)))
     if steps < 1:
         need = math.ceil((quarters + step_seconds) / (1 - RESERVE) - seconds_left)
         raise FittingRoomError(
@@ -46,23 +47,26 @@ def steps_in_budget(
     return steps
 
 
-def measure_step(trial: Trial) -> float:
-    """Median seconds of a training step, with what Lightning adds to it; the first two do not count."""
-    end = time.perf_counter() + PROBE_SECONDS
+def measure_step(trial: Trial, seconds: float = PROBE_SECONDS, *, one_shape: bool = True) -> float:
+    """Seconds of a training step, with what Lightning adds to it, measured for so long; the first two do not count.
+
+    The median, which a disturbance does not move; where batches differ in length the mean, for a median would be one of them.
+    """
+    end = time.perf_counter() + seconds
     while len(trial.seconds) < 5 or time.perf_counter() < end:
         trial.step()
-    return statistics.median(trial.seconds[2:]) + LOOP_SECONDS
+    typical = statistics.median if one_shape else statistics.fmean
+    return typical(trial.seconds[2:]) + LOOP_SECONDS
 
 
-def measure_evaluation(task: ClassificationTask, batches: TrainBatches) -> float:
-    """Seconds an image when evaluating, from one batch of at most 500, the second time it is done."""
-    images = normalise(batches.train.images[:500], batches.spec).to(task.plan.device)
-    task.to(task.plan.device).eval()
-    plan = task.plan
-    with torch.inference_mode(), torch.autocast(plan.device, torch.bfloat16, enabled=plan.precision == "bf16"):
-        task(images)
-        start = time.perf_counter()
-        task(images).sum().item()
-        seconds = time.perf_counter() - start
-    task.train()
-    return seconds / len(images)
+def total_steps(problem: Problem, task: Task, began: float) -> int:
+    """Of a run: from its epochs, or from a measurement of this machine where a budget is given that began at `began`."""
+    config, batches = problem.config, problem.batches
+    if config.epochs is not None:
+        return total_steps_for(config.epochs, batches.steps_per_epoch)
+    assert config.budget_seconds is not None
+    measured = PROBE_SECONDS if problem.one_shape else max(PROBE_SECONDS, MEASURED_SHARE * config.budget_seconds)
+    seconds = measure_step(new_trial(problem, task.plan), measured, one_shape=problem.one_shape)
+    seconds_each = problem.evaluation_seconds(task)
+    left = config.budget_seconds - (time.perf_counter() - began)
+    return steps_in_budget(left, seconds, seconds_each, batches.steps_per_epoch, problem.num_val)

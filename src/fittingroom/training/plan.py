@@ -46,7 +46,7 @@ def first_guess(config: RunConfig) -> Plan:
     return Plan(
         device=device,
         precision=_precision_for(device),
-        channels_last=config.family != "vit" and device != "mps",
+        channels_last=config.family in ("cnn", "hybrid") and device != "mps",
         attention=_attention_for(device),
         compile=False,
         num_threads=torch.get_num_threads(),

@@ -7,16 +7,13 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fittingroom.core.randomness import seed_global, seeded
-from fittingroom.data.batches import TrainBatches
-from fittingroom.models import build_model
+from fittingroom.core.randomness import seed_global
 from fittingroom.models.layers.attention import AttentionCore
-from fittingroom.training.config import RunConfig
 from fittingroom.training.plan import Plan
-from fittingroom.training.task import ClassificationTask
+from fittingroom.training.problem import Batches, Problem
+from fittingroom.training.task import Task
 
 STEPS, WARM_STEPS = 5, 2
 SCHEDULE_STEPS = 1000  # of the schedule whose first steps are made: a warm-up, as in the run itself
@@ -48,11 +45,11 @@ class Timing:
 class Trial:
     """Training steps from the run's own first weights and batches, under one plan."""
 
-    def __init__(self, task: ClassificationTask, batches: TrainBatches) -> None:
+    def __init__(self, task: Task, batches: Batches) -> None:
         self.task = task.to(task.plan.device)
         optimization: Any = task.configure_optimizers()
         self.optimizer, self.schedule = optimization["optimizer"], optimization["lr_scheduler"]["scheduler"]
-        self.batches: Iterator[tuple[Tensor, Tensor]] = batches.from_step(0)
+        self.batches: Iterator[tuple[Tensor, ...]] = batches.from_step(0)
         self.seconds: list[float] = []
         self.losses: list[float] = []
 
@@ -61,10 +58,10 @@ class Trial:
         plan, config = self.task.plan, self.task.run_config
         torch.set_num_threads(plan.num_threads)
         seed_global(config.seed, "dropout", step=len(self.seconds))
-        images, targets = (part.to(plan.device) for part in next(self.batches))
+        batch = move(next(self.batches), plan.device)
         start = time.perf_counter()
         with torch.autocast(plan.device, torch.bfloat16, enabled=plan.precision == "bf16"):
-            loss = F.cross_entropy(self.task.training_logits(images).float(), targets)
+            loss = self.task.loss(batch)
         loss.backward()
         if config.clip_norm:
             # In the optimizer's order, as Lightning adds them up: the same to the last digit.
@@ -80,28 +77,28 @@ class Trial:
         return self.seconds[-1]
 
 
-def probe(config: RunConfig, batches: TrainBatches, guess: Plan, fixed: frozenset[str]) -> tuple[Plan, list[Timing]]:
+def probe(problem: Problem, guess: Plan, fixed: frozenset[str]) -> tuple[Plan, list[Timing]]:
     """The fastest plan whose losses agree with fp32, part by part from `guess`, and the table; `fixed` parts stay.
 
     Compiling is not among them: `probe_compile` asks for it, where a run is long enough to earn its cost back.
     """
     before = torch.get_num_threads()
     try:
-        return _probe(config, batches, guess, fixed)
+        return _probe(problem, guess, fixed)
     finally:
         torch.set_num_threads(before)
 
 
-def _probe(config: RunConfig, batches: TrainBatches, guess: Plan, fixed: frozenset[str]) -> tuple[Plan, list[Timing]]:
+def _probe(problem: Problem, guess: Plan, fixed: frozenset[str]) -> tuple[Plan, list[Timing]]:
     start = guess if "precision" in fixed else replace(guess, precision="fp32")
-    best = new_trial(config, batches, start)
+    best = new_trial(problem, start)
     table: list[Timing] = []
     expected: list[float] = []
     for part in ("precision", "attention", "channels_last", "num_threads"):
         if part in fixed:
             continue
         for value in _candidates(part, best.task):
-            challenger = new_trial(config, batches, replace(best.task.plan, **{part: value}))
+            challenger = new_trial(problem, replace(best.task.plan, **{part: value}))
             table.append(duel(part, best, challenger, expected or best.losses))
             expected = expected or best.losses[:]
             if table[-1].agrees and table[-1].speedup > WORTH_CHANGING:
@@ -109,22 +106,26 @@ def _probe(config: RunConfig, batches: TrainBatches, guess: Plan, fixed: frozens
     return best.task.plan, table
 
 
-def probe_compile(config: RunConfig, batches: TrainBatches, plan: Plan) -> Timing:
+def probe_compile(problem: Problem, plan: Plan) -> Timing:
     """The plan, compiled, against itself. Raises whatever torch.compile raises where there is no compiler."""
     before = torch.get_num_threads()
     try:
-        eager = new_trial(config, batches, plan)
-        compiled = new_trial(config, batches, replace(plan, compile=True))
+        eager = new_trial(problem, plan)
+        compiled = new_trial(problem, replace(plan, compile=True))
         return duel("compile", eager, compiled, eager.losses)
     finally:
         torch.set_num_threads(before)
 
 
-def new_trial(config: RunConfig, batches: TrainBatches, plan: Plan) -> Trial:
+def new_trial(problem: Problem, plan: Plan) -> Trial:
     """On a model of its own, with the run's first weights."""
-    with seeded(config.seed, "init"):
-        model = build_model(config.model, config.model_config)
-    return Trial(ClassificationTask(model, config, plan, total_steps=SCHEDULE_STEPS), batches)
+    return Trial(problem.new_task(plan, total_steps=SCHEDULE_STEPS), problem.batches)
+
+
+def move(batch: tuple[Tensor, ...], device: str) -> Any:
+    """The batch, of whichever kind of tuple, on a device."""
+    parts = [part.to(device) for part in batch]
+    return type(batch)(*parts) if hasattr(batch, "_fields") else tuple(parts)
 
 
 def duel(part: str, best: Trial, challenger: Trial, expected: list[float]) -> Timing:
@@ -147,7 +148,7 @@ def duel(part: str, best: Trial, challenger: Trial, expected: list[float]) -> Ti
     )
 
 
-def _candidates(part: str, task: ClassificationTask) -> list[Any]:
+def _candidates(part: str, task: Task) -> list[Any]:
     """The values of a part that can make a difference to this model on this device."""
     plan, modules = task.plan, list(task.model.modules())
     if part == "precision":

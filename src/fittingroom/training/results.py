@@ -1,37 +1,35 @@
-"""The end of a run: final scores, predictions, weights, and the one read of the test split, written to the run folder."""
+"""The end of a run: final scores, predictions, weights, and the one read of the test part, written to the run folder."""
 
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from safetensors.torch import save
 
 from fittingroom.core.rundir import read_state, write_atomic, write_json
-from fittingroom.data.batches import TrainBatches, eval_batches
-from fittingroom.data.load import Splits
-from fittingroom.data.spec import ImageSet
-from fittingroom.evaluation.metrics import accuracy, negative_log_likelihood
-from fittingroom.evaluation.predict import predict
-from fittingroom.evaluation.score import log_test_read
 from fittingroom.training.environment import peak_memory_bytes
 from fittingroom.training.metrics_file import MetricsFile
-from fittingroom.training.task import ClassificationTask
+from fittingroom.training.problem import Problem
+from fittingroom.training.task import Task
 
-LEDGER_KEYS = (
-    "run", "model", "seed", "status", "error", "epochs", "steps", "val_accuracy", "test_accuracy", "train_seconds",
-    "images_per_second", "peak_memory_bytes", "config_hash", "num_params", "num_macs",
-)  # fmt: skip
+RUN_KEYS = ("run", "model", "seed", "status", "error", "epochs", "steps")
+COST_KEYS = ("peak_memory_bytes", "config_hash", "num_params", "num_macs")
+LEDGER_KEYS = {
+    "images": (*RUN_KEYS, "val_accuracy", "test_accuracy", "train_seconds", "images_per_second", *COST_KEYS),
+    "pairs": (
+        *RUN_KEYS, "val_word_error_rate", "val_phoneme_error_rate", "test_word_error_rate", "test_phoneme_error_rate",
+        "train_seconds", "pairs_per_second", "decode_seconds", *COST_KEYS,
+    ),
+}  # fmt: skip
 
 
 def ledger_row(state: dict[str, Any]) -> dict[str, Any]:
     """The keys of a run's state that the ledger keeps; None where a failed run has none."""
-    return {key: state.get(key) for key in LEDGER_KEYS}
+    return {key: state.get(key) for key in LEDGER_KEYS[state.get("kind", "images")]}
 
 
 def write_results(
-    task: ClassificationTask,
-    batches: TrainBatches,
-    splits: Splits,
+    task: Task,
+    problem: Problem,
     folder: Path,
     state: dict[str, Any],
     metrics: MetricsFile,
@@ -40,47 +38,24 @@ def write_results(
 ) -> dict[str, Any]:
     """Evaluate the final weights on validation and, once, on test; write everything; the state that says `finished`.
 
-    Without `open_test` the test split stays sealed: the state has no test accuracy, predictions.npz none of its arrays.
+    Without `open_test` the test part stays sealed: the state has no test scores, predictions.npz none of its arrays.
     """
     steps = task.global_step
     state |= {
         "step": steps,
         "steps": steps,
-        "epochs": round(steps / batches.steps_per_epoch, 4),
+        "epochs": round(steps / problem.batches.steps_per_epoch, 4),
         "train_seconds": round(task.seconds, 3),
-        "images_per_second": round(steps * batches.batch_size / task.step_seconds, 1),
+        f"{problem.config.kind}_per_second": round(steps * problem.batches.batch_size / task.step_seconds, 1),
     }
     task.eval()
-    scored = {"val": (splits.val, _probabilities(task, splits.val, splits))}
     write_json(folder / "state.json", state)
-    if open_test:
-        test = splits.open_test(lambda why: log_test_read(folder, why), "final epoch")
-        scored["test"] = (test, _probabilities(task, test, splits))
-    _write_predictions(folder, scored)
+    scores = problem.write_results(task, folder, open_test=open_test)
+    val_loss = scores.pop("val_loss")
     weights = {name: tensor.contiguous().cpu() for name, tensor in task.final_model.state_dict().items()}
     write_atomic(folder / "model.safetensors", lambda file: file.write(save(weights)))
-    state = read_state(folder) | {
-        **{f"{split}_accuracy": accuracy(probs, images.labels.numpy()) for split, (images, probs) in scored.items()},
-        "peak_memory_bytes": peak_memory_bytes(task.plan),
-        "status": "finished",
-    }
-    val_loss = negative_log_likelihood(scored["val"][1], splits.val.labels.numpy())
-    metrics.add(steps, state["train_seconds"], val_accuracy=state["val_accuracy"], val_loss=val_loss)
+    state = read_state(folder) | {**scores, "peak_memory_bytes": peak_memory_bytes(task.plan), "status": "finished"}
+    on_the_way = {name: state[name] for name in problem.score_names}
+    metrics.add(steps, state["train_seconds"], **on_the_way, val_loss=val_loss)
     write_json(folder / "state.json", state)
     return state
-
-
-def _probabilities(task: ClassificationTask, images: ImageSet, splits: Splits) -> np.ndarray:
-    """In fp32 whatever the plan: the scores are those of the saved weights, as whoever loads them will find."""
-    device = task.plan.device
-    task.to(device)
-    return predict(lambda batch: task(batch.to(device)), eval_batches(images, splits.spec))
-
-
-def _write_predictions(folder: Path, scored: dict[str, tuple[ImageSet, np.ndarray]]) -> None:
-    arrays = {}
-    for split, (images, probs) in scored.items():
-        arrays[f"{split}_probs"] = probs.astype(np.float16)
-        arrays[f"{split}_labels"] = images.labels.numpy().astype(np.uint8)
-        arrays[f"{split}_index"] = images.index.numpy().astype(np.int32)
-    write_atomic(folder / "predictions.npz", lambda file: np.savez_compressed(file, **arrays))

@@ -1,12 +1,17 @@
-"""The LightningModule: what a training step is. The forward pass is the model's, the batches are the data's."""
+"""The LightningModule: what a training step is. The forward pass is the model's, the batches are the data's.
+
+`Task` is what every run does: schedule, clocks, moving average, the plan's layout and compiling. Its two kinds say what a
+batch is and how good an answer is: `classification.py` and `transduction.py`.
+"""
 
 import math
 import time
+from abc import abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
-import torch.nn.functional as F
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
@@ -21,8 +26,8 @@ from fittingroom.training.plan import Plan
 from fittingroom.training.schedule import lr_factor
 
 
-class ClassificationTask(pl.LightningModule):
-    """Cross-entropy on soft targets, a schedule over `total_steps`, and the moving average of the weights if asked for."""
+class Task(pl.LightningModule):
+    """A loss, a schedule over `total_steps`, and the moving average of the weights if asked for."""
 
     def __init__(
         self, model: nn.Module, config: RunConfig, plan: Plan, *, total_steps: int = 0, began: float | None = None
@@ -35,7 +40,7 @@ class ClassificationTask(pl.LightningModule):
                 module.path = plan.attention
         self.model = model
         # In a tuple, where Lightning does not look for modules: weights keep their names, with no `_orig_mod.` before them.
-        self._trained = (torch.compile(model, dynamic=False) if plan.compile else model,)
+        self._trained = (torch.compile(model, dynamic=self.compiled_dynamic) if plan.compile else model,)
         self.run_config, self.plan, self.total_steps = config, plan, total_steps
         self.average = (
             AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay), use_buffers=True)
@@ -56,30 +61,33 @@ class ClassificationTask(pl.LightningModule):
         """Wall-clock seconds of training so far, interruptions left out."""
         return self.seconds_before + time.perf_counter() - self.started
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits of the final model for normalised images."""
-        return self.final_model(self._laid_out(images))
+    compiled_dynamic: bool | None = False
+    """Whether batches differ in shape: passed to `torch.compile`."""
 
-    def training_logits(self, images: Tensor) -> Tensor:
-        """Logits of the model that is trained, compiled if the plan says so."""
-        return self._trained[0](self._laid_out(images))
+    @property
+    def trained(self) -> Callable[..., Any]:
+        """The model that is trained, compiled if the plan says so."""
+        return self._trained[0]
 
-    def _laid_out(self, images: Tensor) -> Tensor:
-        layout = torch.channels_last if self.plan.channels_last else torch.contiguous_format
-        return images.contiguous(memory_format=layout)
+    @abstractmethod
+    def loss(self, batch: Any) -> Tensor:
+        """The training loss of a batch, in fp32."""
+
+    @abstractmethod
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        """Log `val_loss` and the scores of the final model."""
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Dropout and stochastic depth of this step are a function of (seed, step)."""
         self._step_started = time.perf_counter()
         seed_global(self.run_config.seed, "dropout", step=self.global_step)
 
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """Loss of one batch. A loss that is not finite ends the run."""
-        images, targets = batch
-        loss = F.cross_entropy(self.training_logits(images).float(), targets)
+        loss = self.loss(batch)
         if not torch.isfinite(loss):
             raise FittingRoomError(self._divergence(loss.item()))
-        self.log("train_loss", loss)
+        self.log("train_loss", loss, batch_size=self.run_config.batch_size)
         return loss
 
     def _divergence(self, loss: float) -> str:
@@ -101,15 +109,6 @@ class ClassificationTask(pl.LightningModule):
         super().optimizer_step(*args, **kwargs)
         if self.average is not None:
             self.average.update_parameters(self.model)
-
-    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """Loss and accuracy of the final model on validation images."""
-        images, labels = batch
-        logits = self(images).float()
-        self.log("val_loss", F.cross_entropy(logits, labels), batch_size=len(labels))
-        self.log(
-            "val_accuracy", (logits.argmax(dim=-1) == labels).float().mean(), prog_bar=True, batch_size=len(labels)
-        )
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """One optimizer, one schedule, a step at a time."""

@@ -9,9 +9,9 @@ from rich.progress import Progress
 
 from fittingroom.cli import progress
 from fittingroom.cli.progress import PLANS, watch
-from fittingroom.training.config import RunConfig
+from fittingroom.training.config import ImageRunConfig
 
-CONFIGS = [RunConfig(model="vit", seed=seed, epochs=1.0) for seed in range(3)]
+CONFIGS = [ImageRunConfig(model="vit", seed=seed, epochs=1.0) for seed in range(3)]
 
 
 def row(number: int, error: str | None = None) -> dict[str, Any]:

@@ -13,9 +13,9 @@ from fittingroom.comparison.executors import Event, Work, have_own_core
 from fittingroom.comparison.grid import Comparison, Watcher, run_comparison
 from fittingroom.comparison.protocol import Budget
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.data.fashion_mnist import SPEC
-from fittingroom.training.config import RunConfig
-from tests.unit.training.machine import GUESS, TINY, tiny_batches, tiny_config
+from fittingroom.training.config import ImageRunConfig
+from fittingroom.training.images import ImageProblem
+from tests.unit.training.machine import GUESS, TINY, tiny_config, tiny_problem
 
 PLANS = {"vit": asdict(replace(GUESS, num_threads=1)), "hybrid": asdict(GUESS), "cnn": asdict(GUESS)}
 
@@ -32,7 +32,7 @@ class Planner:
         self.works: Sequence[Work] = ()
         self.jobs = 0
 
-    def plan_grid(self, configs: Sequence[RunConfig], *, jobs: int | None, **_: Any) -> tuple[int, dict[str, Any]]:
+    def plan_grid(self, configs: Sequence[ImageRunConfig], *, jobs: int | None, **_: Any) -> tuple[int, dict[str, Any]]:
         names = [config.model for config in configs]
         self.asked.append((names, jobs))
         return min(jobs or 2, len(configs)), {name: PLANS[name] for name in names}
@@ -46,21 +46,17 @@ class Planner:
 def planner(monkeypatch: pytest.MonkeyPatch) -> Planner:
     """Nothing is measured, trained or read from disk."""
 
-    class Splits:
-        spec, train = SPEC, tiny_batches(tiny_config()).train
-        val = train
-
     planner = Planner()
     monkeypatch.setattr(grid, "plan_grid", planner.plan_grid)
     monkeypatch.setattr(grid, "side_by_side", planner.side_by_side)
-    monkeypatch.setattr(grid, "load_splits", lambda *args, **options: Splits)
+    monkeypatch.setattr(ImageProblem, "splits", tiny_problem(tiny_config()).splits)
     return planner
 
 
 def begin(folder: Path, *models: str, jobs: int | None = None, plan: Mapping[str, str] | None = None) -> int:
     """Begin a comparison of these models; how often its watcher was told that plans are measured."""
     told = []
-    configs = [RunConfig(model=name, model_config=TINY[name], epochs=1.0) for name in models]
+    configs = [ImageRunConfig(model=name, model_config=TINY[name], epochs=1.0) for name in models]
     comparison = Comparison(
         folder=folder, configs=configs, budget=Budget(epochs=1.0), command=[], jobs=jobs, plan=plan or {}
     )

@@ -13,9 +13,9 @@ from fittingroom.comparison import planning
 from fittingroom.comparison.executors import Event, Work
 from fittingroom.comparison.planning import MEMORY_A_RUN, most_jobs, plan_grid
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.training.config import RunConfig
+from fittingroom.training.config import ImageRunConfig
 
-CONFIGS = [RunConfig(model=model, seed=seed, epochs=1.0) for seed in (0, 1) for model in ("vit", "cnn")]
+CONFIGS = [ImageRunConfig(model=model, seed=seed, epochs=1.0) for seed in (0, 1) for model in ("vit", "cnn")]
 TWO_THREADS = 2
 
 

@@ -65,7 +65,7 @@ def test_a_batch_alone_equals_the_one_met_on_the_way_and_draws_nothing_from_the_
 def test_seeds_epochs_and_steps_give_other_batches() -> None:
     first = batches().batch(0, 0)
     for other in (batches(seed=1).batch(0, 0), batches().batch(1, 0), batches().batch(0, 1)):
-        assert not torch.equal(first.index.sort().values, other.index.sort().values)
+        assert not torch.equal(first.places.sort().values, other.places.sort().values)
 
 
 @given(batch_size=st.integers(1, 120), epoch=st.integers(0, 3))
@@ -84,7 +84,7 @@ def test_a_batch_says_what_its_pairs_say_and_masks_the_rest() -> None:
     ]
     source_vocabulary, target_vocabulary = build_both(pairs())
     for batch in itertools.islice(batches().from_step(0), 8):
-        for row, place in enumerate(batch.index.tolist()):
+        for row, place in enumerate(batch.places.tolist()):
             source, target = given_pairs[place]
             src, tgt_in, tgt_out = batch.src[row], batch.tgt_in[row], batch.tgt_out[row]
             src_ids, tgt_ids = source_vocabulary.encode(source), target_vocabulary.encode(target)
@@ -121,15 +121,15 @@ def test_unknown_symbols_become_one_id() -> None:
 def test_evaluation_batches_hold_every_source_and_every_pair_once_and_say_which() -> None:
     data = encoded()
     sources = list(eval_source_batches(data, batch_size=32))
-    index = torch.cat([batch.index for batch in sources])
+    index = torch.cat([batch.places for batch in sources])
     assert torch.equal(index.sort().values, torch.arange(90))
     lengths = data.sources.lengths[index]
     assert torch.equal(lengths, lengths.sort().values)
     letters = build_both(pairs())[0]
     for batch in sources:
-        for row, place in enumerate(batch.index.tolist()):
+        for row, place in enumerate(batch.places.tolist()):
             assert "".join(letters.decode(batch.src[row].tolist())) == pairs().sources[place]
-    index = torch.cat([batch.index for batch in eval_pair_batches(data, batch_size=32)])
+    index = torch.cat([batch.places for batch in eval_pair_batches(data, batch_size=32)])
     assert torch.equal(index.sort().values, torch.arange(120))
     lengths = data.targets.lengths[index]
     assert torch.equal(lengths, lengths.sort().values)

@@ -1,13 +1,17 @@
 """Which recipe a run gets, and that each says what the house demands of it."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.models import MODELS
+from fittingroom.models import MODELS, SEQUENCE_MODELS
 from fittingroom.recipes import RECIPES, recipe
 from fittingroom.recipes.ladder import RUNGS
+from fittingroom.recipes.sequences import SEQUENCE_RECIPES
+from fittingroom.training.config import ImageRunConfig
 
 
 def test_there_is_one_recipe_a_family_and_rung() -> None:
@@ -28,6 +32,7 @@ def test_a_recipe_is_what_its_name_and_its_docstring_say(name: str) -> None:
 def test_a_length_takes_the_nearest_rung(epochs: float | None, rung: int) -> None:
     wanted = RECIPES.get(f"vit_{rung}")()
     found = recipe("vit", epochs=epochs)
+    assert isinstance(found, ImageRunConfig)
     assert (found.augment, found.model_config, found.optim) == (wanted.augment, wanted.model_config, wanted.optim)
     assert found.epochs == (5 if epochs is None else epochs)
 
@@ -40,6 +45,7 @@ def test_the_length_that_was_asked_for_is_the_one_that_is_run(epochs: float, see
 
 def test_seconds_take_the_shortest_recipe_and_have_no_epochs() -> None:
     config = recipe("hybrid", budget_seconds=58)
+    assert isinstance(config, ImageRunConfig)
     assert (config.epochs, config.budget_seconds) == (None, 58)
     assert config.augment == RECIPES.get("hybrid_5")().augment
 
@@ -55,3 +61,12 @@ def test_every_model_takes_the_recipes_of_its_family_by_name(model: str) -> None
 def test_a_recipe_of_another_family_is_refused_with_those_that_fit() -> None:
     with pytest.raises(FittingRoomError, match="'vit_20' is for a vit, and cnn is a cnn: choose cnn_5, cnn_20, cnn_50"):
         recipe("cnn", name="vit_20")
+
+
+@pytest.mark.parametrize("model", SEQUENCE_MODELS.names())
+def test_a_sequence_model_takes_its_familys_recipe_at_the_length_asked_for(model: str) -> None:
+    assert recipe(model, seed=2, budget_seconds=60.0) == replace(
+        SEQUENCE_RECIPES.get(model)(), seed=2, epochs=None, budget_seconds=60.0
+    )
+    with pytest.raises(FittingRoomError, match=f"recipe 'cnn_5' is not for {model}"):
+        recipe(model, name="cnn_5")

@@ -7,11 +7,12 @@ from typing import Any
 import torch
 
 from fittingroom.data.augment import AugmentConfig
-from fittingroom.data.batches import TrainBatches
 from fittingroom.data.fashion_mnist import SPEC
+from fittingroom.data.load import Splits
 from fittingroom.data.spec import ImageSet
 from fittingroom.models import build_model
-from fittingroom.training.config import RunConfig
+from fittingroom.training.config import ImageRunConfig
+from fittingroom.training.images import ImageProblem
 from fittingroom.training.plan import Plan
 
 TINY: dict[str, dict[str, Any]] = {
@@ -24,21 +25,21 @@ GUESS = Plan(
 )  # fmt: skip
 
 
-def tiny_config(model: str = "hybrid", **changes: Any) -> RunConfig:
+def tiny_config(model: str = "hybrid", **changes: Any) -> ImageRunConfig:
     """A run of four steps, of which everything may be changed."""
-    values = {"model": model, "model_config": TINY[model], "batch_size": 16}
+    values = {"model": model, "model_config": TINY[model], "batch_size": 16, "augment": AugmentConfig(shift_pixels=1)}
     length = {} if "budget_seconds" in changes else {"epochs": 1.0}
-    return RunConfig(**{**values, **length, **changes})
+    return ImageRunConfig(**{**values, **length, **changes})
 
 
-def tiny_batches(config: RunConfig, num_images: int = 64) -> TrainBatches:
-    """Noise with labels, in the run's batches."""
+def tiny_problem(config: ImageRunConfig, num_images: int = 64) -> ImageProblem:
+    """The run on noise with labels, which are its validation images too."""
     draw = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (num_images, 1, 28, 28), generator=draw, dtype=torch.uint8)
     train = ImageSet(images, torch.arange(num_images) % 10, torch.arange(num_images))
-    return TrainBatches(
-        train=train, spec=SPEC, seed=config.seed, batch_size=config.batch_size, augment=AugmentConfig(shift_pixels=1)
-    )
+    problem = ImageProblem(config)
+    problem.splits = Splits(spec=SPEC, train=train, val=train, open_test=lambda log, why: train)
+    return problem
 
 
 class Machine:
@@ -55,8 +56,9 @@ class Machine:
         self.seconds, self.losses, self.compiling, self.has_compiler = seconds, losses, compiling, has_compiler
         self.trials: list[MachineTrial] = []
 
-    def __call__(self, config: RunConfig, batches: TrainBatches, plan: Plan) -> Any:
-        self.trials.append(MachineTrial(self, build_model(config.model, config.model_config), plan))
+    def __call__(self, problem: ImageProblem, plan: Plan) -> Any:
+        model = build_model(problem.config.model, problem.config.model_config)
+        self.trials.append(MachineTrial(self, model, plan))
         return self.trials[-1]
 
     @property

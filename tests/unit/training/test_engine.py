@@ -12,7 +12,7 @@ import torch
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.training import engine
 from fittingroom.training import probe as room
-from fittingroom.training.config import RunConfig
+from fittingroom.training.config import ImageRunConfig
 from fittingroom.training.engine import (
     COMPILE_FROM_SECONDS,
     PROBE_FROM_SECONDS,
@@ -21,9 +21,10 @@ from fittingroom.training.engine import (
     set_up_process,
     step_seconds,
 )
+from fittingroom.training.images import ImageProblem
 from fittingroom.training.optim import OptimConfig
 from fittingroom.training.plan import Plan
-from tests.unit.training.machine import GUESS, Machine, tiny_batches, tiny_config
+from tests.unit.training.machine import GUESS, Machine, tiny_config, tiny_problem
 
 FP32 = replace(GUESS, precision="fp32")
 LONG: dict[str, Any] = {"budget_seconds": COMPILE_FROM_SECONDS * 6}
@@ -48,13 +49,13 @@ def memory() -> Iterator[None]:
 
 
 def choose(
-    machine: Machine, fixed: dict[str, str] | None = None, config: RunConfig | None = None, **changes: Any
+    machine: Machine, fixed: dict[str, str] | None = None, config: ImageRunConfig | None = None, **changes: Any
 ) -> tuple[Plan, list[dict[str, Any]]]:
     """The engine's answer on that machine."""
     config = config or tiny_config(**(changes or MEDIUM))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(room, "new_trial", machine)
-        return choose_plan(config, tiny_batches(config), fixed or {})
+        return choose_plan(tiny_problem(config), fixed or {})
 
 
 def slow_bf16(plan: Plan) -> float:
@@ -91,7 +92,7 @@ def test_a_short_run_takes_the_first_guess(changes: dict[str, Any], cache: Path)
 
 def test_a_run_in_epochs_is_measured_where_its_arithmetic_takes_half_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     """6 flops a multiply-add: a run of 8 steps of 16 images has 768 x MACs."""
-    monkeypatch.setattr(engine, "num_macs", lambda model, shape: 1000)
+    monkeypatch.setattr(ImageProblem, "step_macs", lambda self: 1000)
     monkeypatch.setattr(engine, "PROBE_FROM_FLOPS", 6 * 1000 * 8 * 16)
     assert choose(Machine(slow_bf16), epochs=1.75) == (GUESS, [])
     assert choose(Machine(slow_bf16), epochs=2.0)[0] == FP32

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.training import pace
-from fittingroom.training.probe import new_trial
-from tests.unit.training.machine import GUESS, tiny_batches, tiny_config
+from tests.unit.training.machine import GUESS, tiny_config, tiny_problem
 
 STEP = st.floats(1e-4, 10)
 IMAGE = st.floats(1e-6, 1e-2)
@@ -43,7 +42,7 @@ def test_a_short_run_is_validated_at_its_quarters_on_a_part() -> None:
 
 def test_a_budget_for_not_one_step_says_how_much_more_it_takes() -> None:
     with pytest.raises(FittingRoomError, match=r"give at least \d+ s more"):
-        pace.steps_in_budget(1.0, step_seconds=2.0, seconds_per_image=0.001, steps_per_epoch=430, num_val=5000)
+        pace.steps_in_budget(1.0, step_seconds=2.0, seconds_each=0.001, steps_per_epoch=430, num_val=5000)
 
 
 class Clock:
@@ -73,16 +72,22 @@ def test_a_step_is_the_median_of_two_seconds_and_five_at_least_without_the_first
     assert abs(len(clock.seconds) - steps) <= 1
 
 
+def test_where_batches_differ_in_length_a_step_is_their_mean(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock([9.0, 9.0, 1.0, 3.0, 2.0])
+    monkeypatch.setattr(pace, "time", clock)
+    found = pace.measure_step(clock, 0.1, one_shape=False)  # type: ignore[arg-type]
+    assert found == pytest.approx(2.0 + pace.LOOP_SECONDS)
+
+
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_validation_is_timed_in_the_plans_precision_without_leaving_the_task_in_evaluation(precision: str) -> None:
-    config = tiny_config("vit")
-    batches = tiny_batches(config)
-    task = new_trial(config, batches, replace(GUESS, precision=precision, num_threads=1)).task  # type: ignore[arg-type]
+    problem = tiny_problem(tiny_config("vit"))
+    task = problem.new_task(replace(GUESS, precision=precision, num_threads=1))  # type: ignore[arg-type]
     seen = []
     task.model.register_forward_hook(
         lambda model, images, logits: seen.append((logits.dtype, model.training, len(logits)))
     )
-    assert 0 < pace.measure_evaluation(task, batches) < 1
+    assert 0 < problem.evaluation_seconds(task) < 1
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     assert seen == [(dtype, False, 64)] * 2, "once to find memory and kernels, once on the clock"
     assert task.model.training

@@ -10,16 +10,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fittingroom.core.randomness import seeded
-from fittingroom.models import build_model
 from fittingroom.training import probe as room
 from fittingroom.training.engine import step_seconds
 from fittingroom.training.lightning_loop import train
 from fittingroom.training.plan import Plan
 from fittingroom.training.probe import HOPELESS, LOSS_TOLERANCE, STEPS, WARM_STEPS, WORTH_CHANGING, Timing, Trial, probe
 from fittingroom.training.schedule import ScheduleConfig
-from fittingroom.training.task import ClassificationTask
-from tests.unit.training.machine import GUESS, Machine, tiny_batches, tiny_config
+from tests.unit.training.machine import GUESS, Machine, tiny_config, tiny_problem
 
 FP32 = replace(GUESS, precision="fp32")
 OTHER = {"precision": "bf16", "attention": "fused", "channels_last": True, "num_threads": 1}
@@ -33,7 +30,7 @@ def measure(
     config = tiny_config(model)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(room, "new_trial", machine)
-        return probe(config, tiny_batches(config), guess, frozenset(fixed))
+        return probe(tiny_problem(config), guess, frozenset(fixed))
 
 
 def times(factors: dict[str, float]) -> Callable[[Plan], float]:
@@ -137,7 +134,7 @@ def test_threads_stand_afterwards_as_before() -> None:
     config = tiny_config("vit")
     before = torch.get_num_threads()
     guess = replace(GUESS, num_threads=before + 1)
-    plan, table = probe(config, tiny_batches(config), guess, frozenset({"precision", "num_threads"}))
+    plan, table = probe(tiny_problem(config), guess, frozenset({"precision", "num_threads"}))
     assert torch.get_num_threads() == before
     assert [row.part for row in table] == ["attention"]
     assert (plan.precision, plan.num_threads) == ("bf16", before + 1)
@@ -146,7 +143,7 @@ def test_threads_stand_afterwards_as_before() -> None:
 def losses(model: str, plan: Plan) -> list[float]:
     """Of as many real steps as the probe makes."""
     config = tiny_config(model)
-    trial = room.new_trial(config, tiny_batches(config), plan)
+    trial = room.new_trial(tiny_problem(config), plan)
     for _ in range(WARM_STEPS + STEPS):
         trial.step()
     return trial.losses
@@ -167,14 +164,13 @@ def test_a_trials_steps_are_the_trainers_bit_for_bit(
     """Schedule, clipping, dropout, optimizer and average: what is timed, and compared, is what a run does."""
     config = tiny_config("vit", epochs=2.0, ema_decay=0.9, schedule=ScheduleConfig(warmup_rate=0.5), clip_norm=0.1)
     config = replace(config, model_config={**config.model_config, "drop_rate": 0.1, "drop_path_rate": 0.1})
-    batches, plan = tiny_batches(config), replace(FP32, precision=precision, num_threads=1)
+    problem, plan = tiny_problem(config), replace(FP32, precision=precision, num_threads=1)
     monkeypatch.setattr(room, "SCHEDULE_STEPS", 8)
-    trial: Trial = room.new_trial(config, batches, plan)
+    trial: Trial = room.new_trial(problem, plan)
     for _ in range(8):
         trial.step()
-    with seeded(config.seed, "init"):
-        task = ClassificationTask(build_model(config.model, config.model_config), config, plan, total_steps=8)
-    train(task, batches, batches.train, folder=tmp_path)
+    task = problem.new_task(plan, total_steps=8)
+    train(task, problem, folder=tmp_path)
     found, wanted = trial.task.state_dict(), task.state_dict()
     assert found.keys() == wanted.keys()
     assert all(torch.equal(found[name], wanted[name]) for name in wanted)

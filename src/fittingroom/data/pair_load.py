@@ -1,0 +1,43 @@
+"""Pairs by name: cmudict, one TSV file, or three; and a digest that tells whether they are still the same."""
+
+import hashlib
+from pathlib import Path
+
+from fittingroom.core.errors import FittingRoomError, did_you_mean
+from fittingroom.data import pronunciation
+from fittingroom.data.pair_splits import PairSplits, one_file, three_files
+
+
+def load_pair_splits(
+    data: str, dev: str | None = None, test: str | None = None, *, keep_stress: bool = False
+) -> PairSplits:
+    """`data` is cmudict or a TSV file; with `dev` and `test` it is the training file.
+
+    Raises FittingRoomError for a name that is neither, and as the files' readers do.
+    """
+    check_name(data)
+    if dev is not None and test is not None:
+        return three_files(Path(data), Path(dev), Path(test))
+    if data == pronunciation.NAME:
+        return pronunciation.load_splits(keep_stress=keep_stress)
+    return one_file(Path(data))
+
+
+def check_name(data: str) -> None:
+    """Raise FittingRoomError for a word that is no data set and looks like no file."""
+    if data != pronunciation.NAME and not Path(data).exists() and not Path(data).suffix:
+        raise FittingRoomError(
+            f"unknown data set '{data}': {did_you_mean(data, (pronunciation.NAME, 'fashion-mnist'))}"
+        )
+
+
+def digest_of(data: str, dev: str | None = None, test: str | None = None) -> str:
+    """Twelve hex digits of the SHA-256 of the files' bytes, one after another."""
+    files = [pronunciation.find()] if data == pronunciation.NAME else [Path(name) for name in (data, dev, test) if name]
+    found = hashlib.sha256()
+    for file in files:
+        try:
+            found.update(file.read_bytes())
+        except OSError as error:
+            raise FittingRoomError(f"{file} cannot be read ({error.strerror}): name a TSV file of pairs") from error
+    return found.hexdigest()[:12]

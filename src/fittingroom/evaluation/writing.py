@@ -1,0 +1,32 @@
+"""What a sequence model writes for given sources, greedily: a batch, or all sources of a part."""
+
+import torch
+
+from fittingroom.data.pair_batches import EncodedPairs, SourceBatch, eval_source_batches
+from fittingroom.data.pairs import Pairs
+from fittingroom.data.vocabulary import BOS_ID, EOS_ID, Vocabulary
+from fittingroom.evaluation.decoding import Hypothesis, greedy
+from fittingroom.evaluation.error_rates import ErrorRates, error_rates
+from fittingroom.models.sequence import SequenceModel
+
+
+def write_batch(model: SequenceModel, batch: SourceBatch, max_len: int) -> list[Hypothesis]:
+    """The answer for each source of the batch, in the model's mode and precision as they are."""
+    state = model.start(model.encode(batch.src, batch.src_mask), batch.src_mask)
+    first = torch.full((len(batch.src),), BOS_ID, device=batch.src.device)
+    return greedy(model.step, model.reorder, state, first, eos_id=EOS_ID, max_len=max_len)
+
+
+def write_all(model: SequenceModel, pairs: EncodedPairs, max_len: int, *, device: str = "cpu") -> list[Hypothesis]:
+    """The answer for every source, in the order of the sources."""
+    answers: dict[int, Hypothesis] = {}
+    with torch.inference_mode():
+        for batch in eval_source_batches(pairs):
+            on_device = SourceBatch(*(part.to(device) for part in batch))
+            answers.update(zip(batch.places.tolist(), write_batch(model, on_device, max_len), strict=True))
+    return [answers[place] for place in range(len(pairs.sources))]
+
+
+def judge(pairs: Pairs, places: list[int], answers: list[Hypothesis], vocabulary: Vocabulary) -> ErrorRates:
+    """Error rates of the answers for the sources at `places`, symbol by symbol: an unknown symbol equals no reference."""
+    return error_rates([vocabulary.decode(each.ids) for each in answers], [pairs.targets[place] for place in places])
