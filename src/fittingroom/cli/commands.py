@@ -24,7 +24,9 @@ class Command:
 
 def _model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "model", metavar="MODEL", help="vit, cnn, hybrid or another name that `fittingroom models` lists"
+        "model",
+        metavar="MODEL",
+        help="vit, cnn, hybrid; transformer, recurrent; or another name that `fittingroom models` lists",
     )
 
 
@@ -54,8 +56,9 @@ def _train_options(parser: argparse.ArgumentParser) -> None:
 
 def _compare_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--models", default="vit,cnn,hybrid", metavar="A,B", help="names, separated by commas (default: vit,cnn,hybrid)"
-    )
+        "--models", metavar="A,B",
+        help="names, separated by commas (default: vit,cnn,hybrid; with pairs for --data transformer,recurrent)",
+    )  # fmt: skip
     parser.add_argument("--preset", default="quick", metavar="NAME", help="quick, standard or full (default: quick)")
     parser.add_argument(
         "--seeds", type=int, metavar="N", help="runs of each model, seeds 0 to N-1 (default: the preset's)"
@@ -165,8 +168,9 @@ COMMANDS = {
         epilog="presets:\n  quick     2 seeds x 100 s each: under 6 minutes on two cores, a first look\n"
         "  standard  3 seeds x 5 epochs\n  full      5 seeds x 20 epochs\n\n"
         "examples:\n  fittingroom compare --preset quick\n"
-        "  fittingroom compare --models resnet20,hybrid --seeds 3 --budget 10m --out runs/mine",
-        options=(_compare_options, add_length, add_set, add_plan, add_data_dir, add_checkpoint_seconds),
+        "  fittingroom compare --models resnet20,hybrid --seeds 3 --budget 10m --out runs/mine\n"
+        "  fittingroom compare --data cmudict --models transformer,recurrent --seeds 3 --budget 20m",
+        options=(_compare_options, add_pairs, add_length, add_set, add_plan, add_data_dir, add_checkpoint_seconds),
     ),
     "train": Command(
         call=run.train,
@@ -175,7 +179,9 @@ COMMANDS = {
         "Kill it at any moment: the same command with --resume ends with the very same weights.",
         epilog="examples:\n  fittingroom train cnn --epochs 5\n  fittingroom train cnn --recipe cnn_20\n"
         "  fittingroom train vit --budget 10m --seed 1\n"
-        "  fittingroom train vit --epochs 5 --set depth=6 --set optim.muon_lr=0.01",
+        "  fittingroom train vit --epochs 5 --set depth=6 --set optim.muon_lr=0.01\n"
+        "  fittingroom train transformer --data cmudict --budget 20m\n"
+        "  fittingroom train recurrent --train a.tsv --dev b.tsv --test c.tsv --epochs 30",
         options=(
             _model,
             add_pairs,
@@ -225,7 +231,8 @@ COMMANDS = {
     "models": Command(
         call=run.models,
         help="list the models: family, parameters, multiply-adds, source",
-        description="List every model that `train` and `compare` know. Sizes are for Fashion-MNIST: 28x28, one channel.",
+        description="List every model that `train` and `compare` know. Sizes are for one image of Fashion-MNIST (28x28, one\n"
+        "channel), or for one word of eight letters and eight phonemes.",
     ),
     "data": Command(
         call=run.data,

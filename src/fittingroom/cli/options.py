@@ -26,7 +26,7 @@ def add_length(parser: argparse.ArgumentParser) -> None:
     """--epochs or --budget"""
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
-        "--epochs", type=float, metavar="N", help="passes over the training images; part of one is fine: 0.5"
+        "--epochs", type=float, metavar="N", help="passes over the training part; part of one is fine: 0.5"
     )
     group.add_argument(
         "--budget",
@@ -39,10 +39,10 @@ def add_pairs(parser: argparse.ArgumentParser) -> None:
     """--data, --train, --dev, --test, --stress: what sequence models learn from"""
     parser.add_argument(
         "--data", metavar="NAME",
-        help="fashion-mnist for image models; for sequence models cmudict or a TSV file: source TAB target (their defaults)",
+        help="of image models fashion-mnist; of sequence models cmudict, or a TSV file of lines SOURCE TAB TARGET",
     )  # fmt: skip
     for part, what in (("train", "train on"), ("dev", "choose with"), ("test", "test with, once")):
-        parser.add_argument(f"--{part}", metavar="FILE", help=f"TSV file of pairs to {what}; give all three")
+        parser.add_argument(f"--{part}", metavar="FILE", help=f"TSV file of pairs to {what}; all three go together")
     parser.add_argument(
         "--stress", metavar="WHAT", help="of cmudict's vowels: strip (39 phonemes) or keep (69) (default: strip)"
     )
@@ -121,6 +121,12 @@ def pair_fields(args: argparse.Namespace) -> dict[str, object]:
         raise FittingRoomError(f"--stress {args.stress} belongs to cmudict: leave it away")
     data = args.train or args.data or "cmudict"
     return {"data": data, "dev": args.dev, "test": args.test, "keep_stress": check_stress(args.stress)}
+
+
+def default_models(args: argparse.Namespace) -> str:
+    """What is compared where no model is named: those that read such data."""
+    reads_pairs = args.train is not None or args.data not in (None, "fashion-mnist")
+    return "transformer,recurrent" if reads_pairs else "vit,cnn,hybrid"
 
 
 def refuse_pairs(args: argparse.Namespace, model: str) -> None:

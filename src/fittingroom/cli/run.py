@@ -61,8 +61,8 @@ def compare(args: argparse.Namespace) -> int:
 def _comparison(args: argparse.Namespace) -> Any:
     epochs, seconds = options.check_epochs(args.epochs), options.parse_budget(args.budget)
     changes = options.parse_settings(args.settings)
-    names = options.parse_models(args.models)
-    from fittingroom.cli.settings import apply_settings
+    names = options.parse_models(args.models or options.default_models(args))
+    from fittingroom.cli.settings import apply_settings, with_data
     from fittingroom.comparison.grid import Comparison
     from fittingroom.comparison.protocol import PRESETS, Budget, check_seeds, fair_order
     from fittingroom.recipes import recipe
@@ -71,11 +71,14 @@ def _comparison(args: argparse.Namespace) -> Any:
     budget = Budget(epochs=epochs, seconds=seconds) if epochs or seconds else preset.budget
     seeds = check_seeds(preset.seeds if args.seeds is None else args.seeds)
     configs = [
-        apply_settings(recipe(name, seed=seed, epochs=budget.epochs, budget_seconds=budget.seconds), changes)
+        apply_settings(
+            with_data(recipe(name, seed=seed, epochs=budget.epochs, budget_seconds=budget.seconds), args), changes
+        )
         for name, seed in fair_order(names, seeds)
     ]
+    kind = ["compare"] if configs[0].kind == "images" else ["compare", Path(configs[0].data).stem]
     return Comparison(
-        folder=args.out or Path("runs") / f"compare-{budget.slug}",
+        folder=args.out or Path("runs") / "-".join([*kind, budget.slug]),
         configs=configs,
         budget=budget,
         command=_command_line(args),
@@ -89,10 +92,10 @@ def _comparison(args: argparse.Namespace) -> Any:
 def _command_line(args: argparse.Namespace) -> list[str]:
     """The command that makes this comparison again, in one normal form."""
     words = ["fittingroom", "compare", "--preset", args.preset]
-    for name in ("epochs", "budget", "seeds", "jobs", "out"):
+    for name in ("data", "train", "dev", "test", "stress", "epochs", "budget", "seeds", "jobs", "out"):
         value = getattr(args, name)
         words += [] if value is None else [f"--{name}", f"{value:g}" if isinstance(value, float) else str(value)]
-    words += [] if args.models == "vit,cnn,hybrid" else ["--models", args.models]
+    words += [] if args.models in (None, "vit,cnn,hybrid") else ["--models", args.models]
     words += ["--plan", args.plan] if args.plan else []
     return words + [word for setting in args.settings for word in ("--set", setting)]
 
@@ -181,10 +184,10 @@ def models(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({"models": rows}))
         return 0
-    table = Table("model", "family", "parameters", "multiply-adds", "source", box=None)
+    table = Table("model", "reads", "family", "parameters", "multiply-adds", "source", box=None)
     for row in rows:
         size = (f"{row['num_params'] / 1e6:.2f} M", f"{row['num_macs'] / 1e6:.1f} M")
-        table.add_row(row["name"], row["family"], *size, row["source"])
+        table.add_row(row["name"], row["reads"], row["family"], *size, row["source"])
     Console().print(table)
     return 0
 

@@ -2,25 +2,33 @@
 
 from typing import Any
 
-from fittingroom.models.cost import num_macs, num_params
-from fittingroom.models.registry import MODELS, build_model
+from fittingroom.models.cost import num_macs, num_params, sequence_macs
+from fittingroom.models.registry import MODELS, SEQUENCE_MODELS, Variant
+
+WORD = 8
+"""Letters, and phonemes, of the word that a sequence model's multiply-adds are counted for: about the mean of English."""
 
 
 def list_models() -> list[dict[str, Any]]:
-    """name, family, title, num_params, num_macs (at the variant's own input size) and source of each variant."""
-    rows = []
-    for name in MODELS:
-        variant = MODELS.get(name)
-        model, config = build_model(name), variant.make_config()
-        image_shape = (config.in_chans, config.img_size, config.img_size)
-        rows.append(
-            {
-                "name": name,
-                "family": variant.family,
-                "title": variant.title,
-                "num_params": num_params(model),
-                "num_macs": num_macs(model, image_shape),
-                "source": variant.source,
-            }
-        )
-    return rows
+    """name, family, title, reads, num_params, num_macs and source of each variant.
+
+    Multiply-adds are those of one image of the variant's own input size, or of one word of eight letters and phonemes.
+    """
+    return [_row(registry.get(name)) for registry in (MODELS, SEQUENCE_MODELS) for name in registry]
+
+
+def _row(variant: Variant) -> dict[str, Any]:
+    config = variant.make_config()
+    model, is_sequence = variant.build(config), variant.name in SEQUENCE_MODELS.names()
+    macs = (
+        sequence_macs(model, WORD, WORD) if is_sequence else num_macs(model, (config.in_chans, *[config.img_size] * 2))
+    )
+    return {
+        "name": variant.name,
+        "family": variant.family,
+        "title": variant.title,
+        "reads": "pairs" if is_sequence else "images",
+        "num_params": num_params(model),
+        "num_macs": macs,
+        "source": variant.source,
+    }

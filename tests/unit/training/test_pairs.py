@@ -1,0 +1,203 @@
+"""Training on pairs: what is learnt, counted, saved and kept shut."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.rundir import read_json
+from fittingroom.data.pair_batches import PairBatch
+from fittingroom.data.pair_splits import part_of
+from fittingroom.evaluation.error_rates import error_rates
+from fittingroom.models import build_model
+from fittingroom.training import probe as room
+from fittingroom.training.config import PairRunConfig, run_config
+from fittingroom.training.fit import FitOptions, fit
+from fittingroom.training.lightning_loop import train
+from fittingroom.training.optim import build_optimizer
+from fittingroom.training.pairs import PairProblem
+from fittingroom.training.plan import Plan
+from fittingroom.training.schedule import ScheduleConfig
+from fittingroom.training.transduction import symbol_loss
+from tests.pairs_fixture import GREEK, TINY, made_up, write_tsv
+
+PLAN = Plan(
+    device="cpu", precision="fp32", channels_last=False, attention="explicit", compile=False, num_threads=1
+)  # fmt: skip
+MODELS = ("transformer", "recurrent")
+FIXED = {"num_threads": "1", "precision": "fp32"}
+
+
+@pytest.fixture(scope="module")
+def greek(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """300 words in one file."""
+    return write_tsv(tmp_path_factory.mktemp("pairs") / "greek.tsv", made_up(GREEK, 300))
+
+
+def config(model: str, data: Path, **changes: Any) -> PairRunConfig:
+    """A small run."""
+    values = {"model": model, "model_config": TINY[model], "data": str(data), "epochs": 2.0, "batch_size": 32}
+    return PairRunConfig(**{**values, **changes})
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_data_decide_the_sizes_and_the_resolved_config_resolves_to_itself(model: str, greek: Path) -> None:
+    found = PairProblem(config(model, greek)).config
+    assert found.model_config["src_vocab_size"] == found.model_config["tgt_vocab_size"] == 4 + len(GREEK)
+    assert found.model_config.get("max_len", 258) == 258
+    assert len(found.digest) == 12
+    assert PairProblem(found).config == found
+    assert run_config({**vars(found), "optim": vars(found.optim), "schedule": vars(found.schedule)}) == found
+
+
+def test_no_more_pairs_a_step_than_there_are(greek: Path) -> None:
+    problem = PairProblem(config("transformer", greek, batch_size=10_000))
+    assert problem.config.batch_size == problem.splits.train.num_pairs
+    assert problem.batches.steps_per_epoch == 1
+
+
+def test_a_file_that_changed_since_the_run_began_is_noticed(tmp_path: Path) -> None:
+    path = write_tsv(tmp_path / "greek.tsv", made_up(GREEK, 300))
+    begun = PairProblem(config("transformer", path)).config
+    write_tsv(path, made_up(GREEK, 301))
+    with pytest.raises(FittingRoomError, match=r"greek\.tsv has changed since the run began: put it back"):
+        _ = PairProblem(begun).splits
+
+
+def test_padding_counts_nothing_in_the_loss_and_smoothing_raises_it() -> None:
+    logits, targets = torch.randn(2, 3, 7), torch.tensor([[4, 2, 0], [5, 6, 2]])
+    alone = [symbol_loss(logits[:1, :2], targets[:1, :2]) * 2, symbol_loss(logits[1:], targets[1:]) * 3]
+    assert symbol_loss(logits, targets).item() == pytest.approx(sum(alone).item() / 5)  # type: ignore[union-attr]
+    sure = torch.nn.functional.one_hot(targets, 7).float() * 20
+    assert symbol_loss(sure, targets) < 1e-6 < symbol_loss(sure, targets, smoothing=0.1)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_trials_steps_are_the_trainers_bit_for_bit(
+    model: str, greek: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem = PairProblem(config(model, greek, ema_decay=0.9, clip_norm=0.1, schedule=ScheduleConfig(warmup_rate=0.5)))
+    monkeypatch.setattr(room, "SCHEDULE_STEPS", 8)
+    trial = room.new_trial(problem, PLAN)
+    for _ in range(8):
+        trial.step()
+    task = problem.new_task(PLAN, total_steps=8)
+    train(task, problem, folder=tmp_path)
+    found, wanted = trial.task.state_dict(), task.state_dict()
+    assert found.keys() == wanted.keys()
+    assert all(torch.equal(found[name], wanted[name]) for name in wanted)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_run_learns_the_rule_and_its_folder_holds_what_was_written(model: str, greek: Path, tmp_path: Path) -> None:
+    """Each letter has one symbol: what was never seen together can be written."""
+    wide = {"embed_dim": 32, **({"hidden_dim": 32} if model == "recurrent" else {})}
+    made = config(model, greek, epochs=60.0, model_config={**TINY[model], **wide, "drop_rate": 0.0})
+    row = fit(made, FitOptions(folder=tmp_path / "run", plan=FIXED))
+    assert row["test_word_error_rate"] < 0.5, "a model that learnt nothing has 1"
+    assert row["test_phoneme_error_rate"] < row["test_word_error_rate"]
+    assert set(row) > {"pairs_per_second", "decode_seconds", "num_macs"}
+    words = dict(made_up(GREEK, 300))
+    with np.load(tmp_path / "run" / "predictions.npz") as found:
+        for split in ("val", "test"):
+            sources, predicted, references = (
+                found[f"{split}_{name}"].tolist() for name in ("sources", "predicted", "references")
+            )
+            assert sorted(sources) == sorted(word for word in words if part_of(word) == split)
+            assert references == [words[word] for word in sources]
+            rates = error_rates([each.split() for each in predicted], [[each.split()] for each in references])
+            assert rates.word_error_rate == row[f"{split}_word_error_rate"]
+            assert rates.phoneme_error_rate == row[f"{split}_phoneme_error_rate"]
+    vocabularies = read_json(tmp_path / "run" / "vocabularies.json")
+    assert vocabularies["source"] == sorted(GREEK)
+    header = (tmp_path / "run" / "metrics.csv").read_text().splitlines()[0]
+    assert header.endswith("val_loss,val_word_error_rate,val_phoneme_error_rate")
+
+
+def test_validation_on_the_way_is_that_of_all_words_together(greek: Path, tmp_path: Path) -> None:
+    """Batches differ in size and length; their mean weighted by words, and by phonemes, is the whole's."""
+    problem = PairProblem(config("recurrent", greek, epochs=1.0))
+    task = problem.new_task(PLAN, total_steps=9)
+    problem.val_batches = lambda number: type(whole)(whole.pairs, whole.places, batch_size=4)  # type: ignore[method-assign]
+    whole = PairProblem.val_batches(problem, problem.num_val)
+    metrics = train(task, problem, folder=tmp_path)
+    scores = problem.write_results(task.eval(), tmp_path, open_test=False)
+    last = metrics.rows[9]
+    for name in ("val_loss", "val_word_error_rate", "val_phoneme_error_rate"):
+        assert last[name] == pytest.approx(scores[name], rel=1e-5)
+
+
+def test_the_test_part_stays_shut_where_it_is_to_be(greek: Path, tmp_path: Path) -> None:
+    row = fit(config("transformer", greek, epochs=0.2), FitOptions(folder=tmp_path / "run", open_test=False))
+    assert row["test_word_error_rate"] is None
+    assert read_json(tmp_path / "run" / "state.json")["test_reads"] == []
+    with np.load(tmp_path / "run" / "predictions.npz") as found:
+        assert all(name.startswith("val_") for name in found)
+
+
+def test_symbols_and_lengths_that_training_lacks_are_no_crash(greek: Path, tmp_path: Path) -> None:
+    dev = write_tsv(tmp_path / "dev.tsv", [("αβ", "3B1 3B2"), ("żółw", "17C F3"), ("α" * 256, " ".join(["3B1"] * 256))])
+    test = write_tsv(tmp_path / "test.tsv", [("ab", "61 62"), ("ω" * 200, "3C9")])
+    for model in MODELS:
+        made = config(model, greek, dev=str(dev), test=str(test), epochs=0.2)
+        row = fit(made, FitOptions(folder=tmp_path / model))
+        assert row["test_word_error_rate"] == 1.0
+
+
+class Interrupted:
+    """Ctrl-C at a step."""
+
+    def __call__(self, step: int, total: int, score: float | None) -> None:
+        if step == 7:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_run_that_is_interrupted_and_resumed_ends_with_the_very_same_weights(
+    model: str, greek: Path, tmp_path: Path
+) -> None:
+    made = config(model, greek, model_config={**TINY[model], "drop_rate": 0.2}, ema_decay=0.5)
+    fit(made, FitOptions(folder=tmp_path / "whole", plan=FIXED))
+    options = FitOptions(folder=tmp_path / "parts", plan=FIXED, checkpoint_seconds=0.0, progress=Interrupted())
+    with pytest.raises(KeyboardInterrupt):
+        fit(made, options)
+    assert not (tmp_path / "parts" / "model.safetensors").exists()
+    fit(made, replace(options, resume=True, progress=None))
+    for name in ("model.safetensors", "predictions.npz"):
+        assert (tmp_path / "parts" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
+def test_muon_moves_each_gate_and_keys_and_values_apart(cell: str) -> None:
+    """An orthogonal update of a stack of matrices is not the stack of their orthogonal updates."""
+    registry, gates = PairRunConfig.registry, {"gru": 3, "lstm": 4}[cell]
+    for model, name, blocks in (
+        (build_model("recurrent", {**TINY["recurrent"], "cell": cell}, registry), "decoder.weight_hh_l0", gates),
+        (build_model("transformer", TINY["transformer"], registry), "decoder.0.cross_attn.kv.weight", 2),
+    ):
+        param = dict(model.named_parameters())[name]
+        before = param.detach().clone()
+        param.grad = torch.randn_like(param)
+        made = PairRunConfig(model="recurrent", epochs=1.0).optim
+        build_optimizer(model, replace(made, weight_decay=0.0)).step()
+        for part in (param.detach() - before).chunk(blocks):
+            values = torch.linalg.svdvals(part)
+            assert values.max() / values.min() < 2.5, "all singular values are about the same"
+
+
+def test_the_score_of_additive_attention_is_a_vector_and_no_matrix_of_muons() -> None:
+    model = build_model("recurrent", TINY["recurrent"], PairRunConfig.registry)
+    optimizer = build_optimizer(model, PairRunConfig(model="recurrent", epochs=1.0).optim)
+    (group,) = [g for g in optimizer.param_groups if any(p is model.attention.score.weight for p in g["params"])]  # type: ignore[union-attr]
+    assert group["method"] == "adamw"
+
+
+def test_batches_keep_their_kind_when_moved(greek: Path) -> None:
+    batch = PairProblem(config("transformer", greek)).batches.batch(0, 0)
+    moved = room.move(batch, "cpu")
+    assert isinstance(moved, PairBatch) and torch.equal(moved.tgt_out, batch.tgt_out)
+    assert room.move((torch.ones(1),), "cpu") == (torch.ones(1),)
