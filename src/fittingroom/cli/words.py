@@ -20,6 +20,8 @@ def _pair_run_words(row: dict[str, Any], folder: Path) -> str:
     test = "test words sealed"
     if row["test_word_error_rate"] is not None:
         test = f"test word error {row['test_word_error_rate']:.2%}, phoneme error {row['test_phoneme_error_rate']:.2%}"
+    if row["num_unknown"]:
+        test += f" ({row['num_unknown']:,} symbols there were unknown)"
     return (
         f"{row['run']}: {test}; validation {row['val_word_error_rate']:.2%} and {row['val_phoneme_error_rate']:.2%} after "
         f"{row['epochs']:g} epochs and {row['train_seconds']:.0f} s ({row['pairs_per_second']:.0f} pairs/s, "

@@ -1,9 +1,11 @@
 """What a sequence model writes for given sources, greedily: a batch, or all sources of a part."""
 
+from typing import Any
+
 import torch
 
 from fittingroom.data.pair_batches import EncodedPairs, SourceBatch, eval_source_batches
-from fittingroom.data.pairs import Pairs
+from fittingroom.data.pairs import MAX_SYMBOLS, Pairs
 from fittingroom.data.vocabulary import BOS_ID, EOS_ID, Vocabulary
 from fittingroom.evaluation.decoding import Hypothesis, greedy
 from fittingroom.evaluation.error_rates import ErrorRates, error_rates
@@ -25,6 +27,18 @@ def write_all(model: SequenceModel, pairs: EncodedPairs, max_len: int, *, device
             on_device = SourceBatch(*(part.to(device) for part in batch))
             answers.update(zip(batch.places.tolist(), write_batch(model, on_device, max_len), strict=True))
     return [answers[place] for place in range(len(pairs.sources))]
+
+
+def most_symbols(train: Pairs, model_config: dict[str, Any]) -> int:
+    """How many symbols are written at most: twice the longest target in training, as far as the model can count."""
+    longest = max(len(target) for targets in train.targets for target in targets)
+    return min(2 * longest + 8, model_config.get("max_len", MAX_SYMBOLS))
+
+
+def num_unknown(pairs: Pairs, source: Vocabulary, target: Vocabulary) -> int:
+    """Symbols of these pairs, on both sides, that the vocabularies lack: each counts as often as it stands there."""
+    targets = [each for several in pairs.targets for each in several]
+    return source.unknown(pairs.sources).total() + target.unknown(targets).total()
 
 
 def judge(pairs: Pairs, places: list[int], answers: list[Hypothesis], vocabulary: Vocabulary) -> ErrorRates:

@@ -30,7 +30,7 @@ from fittingroom.data.pairs import MAX_SYMBOLS, Pairs
 from fittingroom.data.vocabulary import Vocabulary, build_both
 from fittingroom.evaluation.decoding import Hypothesis
 from fittingroom.evaluation.score import log_test_read
-from fittingroom.evaluation.writing import judge, write_all, write_batch
+from fittingroom.evaluation.writing import judge, most_symbols, num_unknown, write_all, write_batch
 from fittingroom.models import build_model, resolve_config
 from fittingroom.models.cost import sequence_macs
 from fittingroom.training.config import PairRunConfig
@@ -113,9 +113,8 @@ class PairProblem(Problem):
 
     @property
     def max_len(self) -> int:
-        """Most symbols that are written: twice the longest target in training, as far as the model can count."""
-        longest = int(self.batches.pairs.targets.lengths.max())
-        return min(2 * longest + 8, self.config.model_config.get("max_len", MAX_SYMBOLS))
+        """Most symbols that are written."""
+        return most_symbols(self.splits.train, self.config.model_config)
 
     def new_task(self, plan: Plan, *, total_steps: int = 0, began: float | None = None) -> TransductionTask:
         """On a model of its own, with the run's first weights."""
@@ -167,8 +166,9 @@ class PairProblem(Problem):
             start = time.perf_counter()
             encoded = encode(pairs, source, target)
             answers = write_all(task.writer, encoded, self.max_len, device=task.plan.device)
-            scores["decode_seconds"] = round(time.perf_counter() - start, 3)  # the last part's stands: the test's
+            scores["decode_seconds"] = round(time.perf_counter() - start, 3)  # the last part's stands, and of unknown symbols too: the test's
             rates = judge(pairs, list(range(len(pairs))), answers, target)
+            scores["num_unknown"] = num_unknown(pairs, source, target)
             scores[f"{split}_word_error_rate"] = rates.word_error_rate
             scores[f"{split}_phoneme_error_rate"] = rates.phoneme_error_rate
             arrays |= {f"{split}_{name}": array for name, array in prediction_arrays(pairs, answers, target).items()}

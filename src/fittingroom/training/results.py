@@ -17,7 +17,7 @@ LEDGER_KEYS = {
     "images": (*RUN_KEYS, "val_accuracy", "test_accuracy", "train_seconds", "images_per_second", *COST_KEYS),
     "pairs": (
         *RUN_KEYS, "val_word_error_rate", "val_phoneme_error_rate", "test_word_error_rate", "test_phoneme_error_rate",
-        "train_seconds", "pairs_per_second", "decode_seconds", *COST_KEYS,
+        "num_unknown", "train_seconds", "pairs_per_second", "decode_seconds", *COST_KEYS,
     ),
 }  # fmt: skip
 
