@@ -1,7 +1,8 @@
-"""Search the recipe of a family on validation images: `python scripts/search.py cnn`; the same number of trials for each family.
+"""Search the recipe of a family on the validation part: `python scripts/search.py cnn`; families that are compared with one
+another get the same number of trials.
 
 The first trials are chosen by hand (what the recipe is now, and the changes that the literature promises most of); Optuna's TPE
-chooses the others. The test split stays sealed. Two trials run side by side, one core each. Stop it at any moment: the same
+chooses the others. The test split stays sealed. Trials run side by side, one a core. Stop it at any moment: the same
 command goes on. The study, all its trials and its space, goes to results/search/FAMILY.json.
 """
 
@@ -41,16 +42,23 @@ SHAPES: dict[str, dict[str, dict[str, Any]]] = {
         "width 96, depth 8": {"embed_dim": 96, "depth": 8, "num_heads": 3},
         "width 128, depth 6, MLP ratio 2": {"depth": 6, "mlp_ratio": 2.0},
     },
+    "transformer": {"3 + 3 blocks, width 192": {}},
+    "recurrent": {"2 + 2 layers, width 224": {}},
 }  # fmt: skip
 SPACE = {
     "muon_lr": "log-uniform 0.005 to 0.04",
     "label_smoothing": [0.0, 0.1],
     "batch_size": [64, 128],
 }
+PAIR_SPACE = {**SPACE, "batch_size": [128, 256]}
+PAIRS = ("transformer", "recurrent")
 
 
 def first_trials(family: str) -> list[dict[str, Any]]:
     """Chosen by hand: the recipe as it is, then one change at a time."""
+    if family in PAIRS:
+        now = {"shape": next(iter(SHAPES[family])), "muon_lr": 0.01, "label_smoothing": 0.1, "batch_size": 256}
+        return [now, {**now, "muon_lr": 0.02}, {**now, "muon_lr": 0.005}, {**now, "batch_size": 128}]
     now = {
         "shape": next(iter(SHAPES[family])), "muon_lr": 0.02 if family == "cnn" else 0.01, "label_smoothing": 0.1,
         "batch_size": 128,
@@ -61,16 +69,16 @@ def first_trials(family: str) -> list[dict[str, Any]]:
 
 def settings(family: str, trial: Trial) -> dict[str, Any]:
     """What a trial tries, drawn from the space."""
-    low, high = 0.005, 0.04
+    low, high, space = 0.005, 0.04, PAIR_SPACE if family in PAIRS else SPACE
     return {
         "shape": trial.suggest_categorical("shape", list(SHAPES[family])),
         "muon_lr": trial.suggest_float("muon_lr", low, high, log=True),
-        **{name: trial.suggest_categorical(name, SPACE[name]) for name in SPACE if name != "muon_lr"},
+        **{name: trial.suggest_categorical(name, space[name]) for name in space if name != "muon_lr"},
     }
 
 
 def run_trial(family: str, epochs: float, trial: Trial) -> float:
-    """Train with the trial's settings; validation accuracy."""
+    """Train with the trial's settings; the share of validation images, or words, that are right."""
     from dataclasses import replace
 
     from fittingroom.recipes import recipe
@@ -86,10 +94,19 @@ def run_trial(family: str, epochs: float, trial: Trial) -> float:
         optim=replace(config.optim, muon_lr=chosen["muon_lr"]),
     )
     row = fit(config, FitOptions(folder=WORK / family / f"trial-{trial.number}", resume=True, open_test=False))
-    for key in ("num_params", "num_macs", "train_seconds", "images_per_second"):
-        trial.set_user_attr(key, row[key])
-    print(json.dumps({"family": family, "trial": trial.number, **chosen, "val": row["val_accuracy"]}), flush=True)
-    return row["val_accuracy"]
+    score = 1 - row["val_word_error_rate"] if family in PAIRS else row["val_accuracy"]
+    for key in (
+        "num_params",
+        "num_macs",
+        "train_seconds",
+        "images_per_second",
+        "pairs_per_second",
+        "val_phoneme_error_rate",
+    ):
+        if key in row:
+            trial.set_user_attr(key, row[key])
+    print(json.dumps({"family": family, "trial": trial.number, **chosen, "val": score}), flush=True)
+    return score
 
 
 def open_study(family: str) -> optuna.Study:
@@ -122,7 +139,7 @@ def record(family: str, epochs: float) -> Path:
     trials = sorted((_row(trial) for trial in done), key=lambda row: -row["val_accuracy"])
     path = RECORDS / f"{family}.json"
     make_folder(RECORDS)
-    space = {"shape": SHAPES[family], **SPACE}
+    space = {"shape": SHAPES[family], **(PAIR_SPACE if family in PAIRS else SPACE)}
     write_json(path, {"family": family, "epochs": epochs, "seed": 0, "split": "val", "space": space, "trials": trials})
     return path
 
