@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.special import ndtr
 
 from fittingroom.evaluation.error_rates import error_rates
 
@@ -22,7 +23,8 @@ MODELS: tuple[dict[str, Any], ...] = (
 NUM_MACS = {"transformer": 24_000_000, "recurrent": 31_000_000, "small": 2_600_000}
 SOURCES = {"transformer": "Vaswani 2017", "recurrent": "Bahdanau 2015", "small": "Bahdanau 2015"}
 ERRORS = {"transformer": 0.045, "recurrent": 0.075, "small": 0.11}
-"""Chance of an error at a chunk of an average word."""
+"""Chance of an error at a sound of an average word."""
+MOST_SOUNDS = 20
 SPEED = {"transformer": 3900.0, "recurrent": 2300.0, "small": 9400.0}
 DECODE_SECONDS = {"transformer": 0.9, "recurrent": 0.7, "small": 0.3}
 TRAIN_SECONDS, NUM_VAL, NUM_TRAIN = 300.0, 300, 113_263
@@ -86,6 +88,7 @@ def write_pair_comparison(
     random = np.random.default_rng(seed)
     words = {split: make_words(random, size) for split, size in (("val", NUM_VAL), ("test", num_test))}
     hard = {split: random.gamma(1.2, 1 / 1.2, len(found)) for split, found in words.items()}
+    traps = {split: random.normal(size=(len(found), MOST_SOUNDS)) for split, found in words.items()}
     rows = []
     for model in MODELS[:num_models]:
         for run_seed in range(num_seeds):
@@ -95,7 +98,8 @@ def write_pair_comparison(
             wrong = ERRORS[model["name"]] * random.uniform(0.95, 1.05)
             arrays: dict[str, Any] = {}
             for split, found in words.items():
-                arrays |= {f"{split}_{key}": value for key, value in _write(random, found, wrong * hard[split]).items()}
+                written = _write(random, found, wrong * hard[split], traps[split])
+                arrays |= {f"{split}_{key}": value for key, value in written.items()}
             row = _ledger_row(random, model, run_seed, arrays, failed=run in failed)
             _write_run(folder / "runs" / run, row, arrays, random)
             rows.append(row)
@@ -121,13 +125,16 @@ def _pick(random: np.random.Generator, table: dict[str, str]) -> tuple[str, str]
     return list(table.items())[random.integers(len(table))]
 
 
-def _write(random: np.random.Generator, words: list[tuple[str, list[str]]], wrong: Any) -> dict[str, Any]:
-    """The four arrays of a split; `wrong` is the chance of an error at each sound of a word, [words]."""
+def _write(random: np.random.Generator, words: list[tuple[str, list[str]]], wrong: Any, traps: Any) -> dict[str, Any]:
+    """The four arrays of a split; `wrong` is the chance of an error at each sound of a word, [words].
+
+    `traps` [words, sounds] are normal deviates that all runs share: what one gets wrong, others tend to get wrong as well.
+    """
     written, log_probs = [], []
-    for (_, answers), chance in zip(words, wrong, strict=True):
+    for (_, answers), chance, trap in zip(words, wrong, traps, strict=True):
         symbols = []
-        for sound in answers[0].split():
-            lot = random.random()
+        for sound, shared in zip(answers[0].split(), trap, strict=False):
+            lot = ndtr(0.85 * shared + np.sqrt(1 - 0.85**2) * random.normal())
             symbols += [sound] if lot > chance else [ALIKE[sound]] if sound in ALIKE else []
             symbols += ["AH"] if lot > 1 - chance / 8 else []
         written.append(" ".join(symbols))

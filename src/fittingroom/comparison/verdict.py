@@ -39,13 +39,14 @@ def verdict(summary: dict[str, Any], comparison: dict[str, Any]) -> str:
     kind, title, budget and seeds.
     """
     first, *others = measures_of(comparison)
-    clauses = [_opening(comparison) + _finding(summary["models"], summary["pairs"], first)]
-    clauses += [clause for second in others for clause in _second(summary["models"], summary["pairs"], first, second)]
-    finished = [model for model in summary["models"] if model["num_runs"]]
+    models, pairs = summary["models"], summary["pairs"]
+    clauses = [_opening(comparison) + _finding(models, pairs, first)]
+    clauses += [clause for second in others for clause in _second(models, pairs, first, second)]
+    finished = [model for model in models if model["num_runs"]]
     if finished and max(model["num_runs"] for model in finished) == 1:
         clauses.append("with one seed this holds for these trained networks, not for the architectures")
     if finished:
-        clauses += _failures(summary["models"])
+        clauses += _failures(models)
     return "; ".join(clauses) + "."
 
 
@@ -81,7 +82,7 @@ def _second(models: list[dict[str, Any]], pairs: list[dict[str, Any]], first: Me
     leads = [gap for gap in _gaps(models, pairs, second) if gap.winner == leader and gap.other in beaten]
     better, worse = [gap for gap in leads if gap.separated], [gap for gap in leads if gap.high < 0]
     ties = [gap for gap in leads if gap not in better and gap not in worse]
-    clauses = [f"{leader} makes fewer {second.noun} too: {_beyond(better, second)}"] if better else []
+    clauses = [f"in {second.noun} {leader} is {_beyond(better, second, brief=True)}"] if better else []
     clauses += [f"{second.noun} do not separate {leader} from {_tied(ties)}"] if ties else []
     turned = [_Gap(winner=g.other, other=leader, difference=-g.difference, low=-g.high, high=-g.low) for g in worse]
     return clauses + [f"yet {gap.winner} makes fewer {second.noun}: {_beyond([gap], second)}" for gap in turned]
@@ -131,11 +132,15 @@ def _ranked(finished: list[dict[str, Any]], gaps: list[_Gap], measure: Measure) 
     return [model["title"] for model in ordered]
 
 
-def _beyond(leads: list[_Gap], measure: Measure) -> str:
-    """'4.1 percentage points above Hybrid (95 % interval 3.2 to 5.0) and 7.9 above ViT (6.8 to 9.0)'."""
+def _beyond(leads: list[_Gap], measure: Measure, brief: bool = False) -> str:
+    """'4.1 percentage points above Hybrid (95 % interval 3.2 to 5.0) and 7.9 above ViT (6.8 to 9.0)'.
+
+    `brief` after a clause that has said so already: '4.1 points above Hybrid (3.2 to 5.0) and ...'.
+    """
     texts = []
     for number, gap in enumerate(leads):
         unit, kind = (" percentage points", "95 % interval ") if number == 0 else ("", "")
+        unit, kind = (" points" if unit else "", "") if brief else (unit, kind)
         interval = _interval(gap.low, gap.high, _decimals(gap.low))
         texts.append(f"{_number(gap)}{unit} {measure.beyond} {gap.other} ({kind}{interval})")
     return _listed(texts)

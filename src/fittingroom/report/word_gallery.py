@@ -2,12 +2,12 @@
 
 Of a model with several seeds the answer is the one that most of its seeds gave, of equally frequent ones the surest. First
 come words that some models have right and others wrong, then those that all have wrong, then those that all have right;
-within each the word on which a wrong answer was the surest.
+within each the word on which a wrong answer was the surest, over all seeds.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,17 @@ MOST_WORDS = 8_000
 """More test words than that are not all on the page."""
 SHOWN_UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 MarkKind = Literal["same", "other", "more", "less"]
+
+
+class _Given(NamedTuple):
+    """The answer that most seeds of a model gave, its probability (mean over those), how many they are, and all seeds."""
+
+    symbols: Target
+    probability: float
+    num_agreed: int
+    num_seeds: int
+
+
 Answers = Mapping[str, Mapping[int, PairPredictions]]
 """By model and seed, what was written for the test words."""
 
@@ -44,8 +55,18 @@ class Answer:
     marks: tuple[Mark, ...]
     right: bool
     probability: float
-    seeds: str
-    """'2 of 3 seeds', or nothing where the model has one."""
+    num_agreed: int
+    num_seeds: int
+
+    @property
+    def seeds(self) -> str:
+        """'2 of 3 seeds', or nothing where the model has one."""
+        return f"{self.num_agreed} of {self.num_seeds} seeds" if self.num_seeds > 1 else ""
+
+    @property
+    def sureness(self) -> float:
+        """The probability over all seeds, nothing for those that wrote something else."""
+        return self.probability * self.num_agreed / self.num_seeds
 
     @property
     def percent(self) -> str:
@@ -109,8 +130,8 @@ def word_filters(cards: Sequence[WordCard], models: Sequence[dict[str, Any]]) ->
     return [choice for choice in counted if choice.num_images]
 
 
-def _agreed(runs: Mapping[int, PairPredictions]) -> list[tuple[Target, float, str]]:
-    """Of each word the answer that most seeds gave, its probability (mean over those seeds), and how many they are."""
+def _agreed(runs: Mapping[int, PairPredictions]) -> list[_Given]:
+    """Of each word the answer that most seeds gave."""
     of_seeds = list(runs.values())
     probabilities = np.exp(np.minimum(0, np.stack([found.log_probs for found in of_seeds])))
     agreed = []
@@ -119,13 +140,12 @@ def _agreed(runs: Mapping[int, PairPredictions]) -> list[tuple[Target, float, st
         for symbols, probability in zip(given, probabilities[:, word].tolist(), strict=True):
             of_answer.setdefault(symbols, []).append(probability)
         symbols, found = max(of_answer.items(), key=lambda item: (len(item[1]), sum(item[1])))
-        seeds = f"{len(found)} of {len(of_seeds)} seeds" if len(of_seeds) > 1 else ""
-        agreed.append((symbols, sum(found) / len(found), seeds))
+        agreed.append(_Given(symbols, sum(found) / len(found), len(found), len(of_seeds)))
     return agreed
 
 
-def _answer(place: int, title: str, given: tuple[Target, float, str], references: Sequence[Target]) -> Answer:
-    symbols, probability, seeds = given
+def _answer(place: int, title: str, given: _Given, references: Sequence[Target]) -> Answer:
+    symbols = given.symbols
     closest = min(references, key=lambda reference: edit_distance(reference, symbols))
     return Answer(
         place=place,
@@ -133,8 +153,9 @@ def _answer(place: int, title: str, given: tuple[Target, float, str], references
         symbols=symbols,
         marks=tuple(marks(closest, symbols)),
         right=symbols in references,
-        probability=probability,
-        seeds=seeds,
+        probability=given.probability,
+        num_agreed=given.num_agreed,
+        num_seeds=given.num_seeds,
     )
 
 
@@ -160,6 +181,6 @@ def shown(symbol: str) -> str:
 
 
 def _rank(card: WordCard) -> tuple[int, float, str]:
-    wrong = [answer.probability for answer in card.answers if not answer.right]
+    wrong = [answer.sureness for answer in card.answers if not answer.right]
     group = 2 if not wrong else int(len(wrong) == len(card.answers))
     return group, -max(wrong, default=0), card.word

@@ -3,7 +3,7 @@
   const source = document.getElementById("words-data");
   if (!source || typeof DecompressionStream === "undefined") return;
   const at = (name) => document.getElementById(`words-${name}`);
-  const STEP = 48;
+  const STEP = 24;
   const sieve = document.querySelector(".sieve");
   const search = document.getElementById("word-search");
   const buttons = [...sieve.querySelectorAll("button")];
