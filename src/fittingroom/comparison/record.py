@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.evaluation.statistics import (
     Interval,
     SeedSpread,
-    Values,
     holm,
     paired_difference,
     pooled_seed_spread,
@@ -68,7 +68,7 @@ def description(comparison: dict[str, Any], model: dict[str, Any], means: Sequen
     }
 
 
-def stacked(runs: Mapping[int, Any], seeds: Sequence[int] | None = None) -> Values:
+def stacked(runs: Mapping[int, Any], seeds: Sequence[int] | None = None) -> NDArray[Any]:
     """One model's values [seeds, items], seeds ascending: all of them, or those asked for."""
     return np.stack([runs[seed] for seed in sorted(runs if seeds is None else seeds)])
 
