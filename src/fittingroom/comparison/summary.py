@@ -5,7 +5,6 @@ statistic changed, without training anything.
 """
 
 import math
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -14,30 +13,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fittingroom.comparison.measures import ACCURACY, PAIRS, kind_of
+from fittingroom.comparison.pair_summary import summarise_pairs
 from fittingroom.comparison.predictions import SPLITS, Predictions, read_predictions
+from fittingroom.comparison.record import (
+    LEVEL,
+    best_by_val,
+    check_comparison,
+    description,
+    differences,
+    failure_notes,
+    plain,
+    rows_of,
+    seed_notes,
+    spread_of,
+    stacked,
+)
 from fittingroom.comparison.verdict import verdict
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import read_json
 from fittingroom.evaluation import metrics
-from fittingroom.evaluation.statistics import (
-    SeedSpread,
-    accuracy_interval,
-    holm,
-    paired_difference,
-    pooled_seed_spread,
-    simultaneous_level,
-)
+from fittingroom.evaluation.statistics import Interval, SeedSpread, accuracy_interval
 
-LEVEL = 0.95
-MODEL_KEYS = ("name", "title", "family", "num_params", "num_macs")
-NEEDED: dict[str, tuple[str, ...]] = {
-    "title": (),
-    "seeds": (),
-    "budget": ("text",),
-    "data": ("class_names",),
-    "models": MODEL_KEYS,
-    "runs": ("run", "folder", "model", "seed", "status"),
-}
+COSTS = ("train_seconds", "images_per_second", "epochs")
 
 Runs = dict[int, dict[str, Predictions]]
 """One model's finished runs: seed -> split -> predictions."""
@@ -46,12 +44,15 @@ Runs = dict[int, dict[str, Predictions]]
 def summarise(folder: Path) -> dict[str, Any]:
     """The contents of `summary.json` for the comparison in `folder`: plain values, finite, None where undefined.
 
-    Raises FittingRoomError that names the file where `comparison.json` or a finished run's `predictions.npz` is missing
-    or damaged, and where two runs were tested on different images.
+    A comparison of pairs is handed to `summarise_pairs`. Raises FittingRoomError that names the file where
+    `comparison.json` or a finished run's `predictions.npz` is missing or damaged, and where two runs were tested on
+    different images.
     """
     path = folder / "comparison.json"
     comparison = read_json(path)
-    _check_comparison(comparison, path)
+    if isinstance(comparison, dict) and kind_of(comparison) == PAIRS:
+        return summarise_pairs(folder)
+    check_comparison(comparison, path, ("class_names",))
     return _Summary(folder=folder, comparison=comparison).build()
 
 
@@ -98,49 +99,28 @@ class _Summary:
         runs = {model["name"]: self._read_runs(model["name"]) for model in self.comparison["models"]}
         _check_same_images(runs)
         finished = {name: found for name, found in runs.items() if found}
-        spreads = {split: _spread(finished, split) for split in SPLITS}
+        correct = {split: {name: _correct(found, split) for name, found in finished.items()} for split in SPLITS}
+        spreads = {split: spread_of(correct[split]) for split in SPLITS}
         models = [self._model(model, runs[model["name"]], spreads) for model in self.comparison["models"]]
-        pairs = _pairs(finished, spreads["test"])
-        summary = {"models": models, "pairs": pairs, "best_by_val": _best_by_val(models)}
-        notes = self._failure_notes(models) + _seed_notes(finished, pairs, spreads["test"])
+        found = differences(correct["test"], spreads["test"])
+        pairs = [{"a": a, "b": b, **difference} for (a, b), difference in found.items()]
+        best = best_by_val(models, lambda model: model["val"]["mean"])
+        summary = {"models": models, "pairs": pairs, "best_by_val": best}
+        notes = failure_notes(self.comparison, models)
+        notes += seed_notes(len(finished), len(pairs), spreads["test"], items="images", score=ACCURACY.name)
         return {**summary, "verdict": verdict(summary, self.comparison), "notes": notes}
-
-    def _rows(self, name: str, status: str) -> list[dict[str, Any]]:
-        return [row for row in self.comparison["runs"] if row["model"] == name and row["status"] == status]
 
     def _read_runs(self, name: str) -> Runs:
         num_classes = len(self.comparison["data"]["class_names"])
-        rows = self._rows(name, "finished")
+        rows = rows_of(self.comparison, name, "finished")
         return {row["seed"]: read_predictions(self.folder / row["folder"], num_classes) for row in rows}
 
     def _model(self, model: dict[str, Any], runs: Runs, spreads: dict[str, SeedSpread]) -> dict[str, Any]:
-        rows = self._rows(model["name"], "finished")
         return {
-            **{key: model[key] for key in MODEL_KEYS},
-            "num_runs": len(rows),
-            "num_failed": len(self._rows(model["name"], "failed")),
-            **{key: _over(rows, key, np.mean) for key in ("train_seconds", "images_per_second", "epochs")},
-            "peak_memory_bytes": _over(rows, "peak_memory_bytes", np.max),
-            **{split: _scores(runs, split, spreads[split]) for split in SPLITS},
+            **description(self.comparison, model, COSTS),
+            **{split: plain(_interval(runs, split, spreads[split])) for split in SPLITS},
             **_test_details(runs, len(self.comparison["data"]["class_names"])),
         }
-
-    def _failure_notes(self, models: list[dict[str, Any]]) -> list[str]:
-        failed = [row for row in self.comparison["runs"] if row["status"] == "failed"]
-        notes = [f"{row['run']} failed: {row.get('error') or 'no reason was recorded'}" for row in failed]
-        absent = [model["title"] for model in models if not model["num_runs"]]
-        return notes + [f"{title} finished no run and is left out" for title in absent]
-
-
-def _check_comparison(comparison: Any, path: Path) -> None:
-    """FittingRoomError where `comparison.json` lacks something that the summary needs."""
-    for key, inner in NEEDED.items():
-        value = comparison.get(key) if isinstance(comparison, dict) else None
-        parts = value if isinstance(value, list) else [value]
-        lacking = [name for part in parts for name in inner if not isinstance(part, dict) or name not in part]
-        if value is None or lacking:
-            where = key if value is None else f"{key}.{lacking[0]}"
-            raise FittingRoomError(f"{path} lacks '{where}': run the comparison again to write it anew")
 
 
 def _check_same_images(runs: dict[str, Runs]) -> None:
@@ -155,26 +135,13 @@ def _check_same_images(runs: dict[str, Runs]) -> None:
             raise FittingRoomError(f"{message}: they cannot be compared; run both again on the same data")
 
 
-def _correct(runs: Runs, split: str, seeds: Sequence[int] | None = None) -> NDArray[np.bool_]:
-    """Right or not, [seeds, images], seeds ascending."""
-    return np.stack([runs[seed][split].correct for seed in sorted(runs if seeds is None else seeds)])
+def _correct(runs: Runs, split: str) -> dict[int, NDArray[np.bool_]]:
+    """Right or not, by seed, [images]."""
+    return {seed: runs[seed][split].correct for seed in sorted(runs)}
 
 
-def _spread(finished: dict[str, Runs], split: str) -> SeedSpread:
-    return pooled_seed_spread([_correct(runs, split) for runs in finished.values()])
-
-
-def _over(rows: list[dict[str, Any]], key: str, reduce: Callable[[list[float]], Any]) -> float | int | None:
-    """Mean or largest of a ledger column, over the rows that have it."""
-    values = [row[key] for row in rows if row.get(key) is not None]
-    return reduce(values).item() if values else None
-
-
-def _scores(runs: Runs, split: str, spread: SeedSpread) -> dict[str, float | None]:
-    if not runs:
-        return dict.fromkeys(("mean", "sd", "low", "high"))
-    found = accuracy_interval(_correct(runs, split), LEVEL, spread)
-    return {"mean": found.mean, "sd": found.sd, "low": found.low, "high": found.high}
+def _interval(runs: Runs, split: str, spread: SeedSpread) -> Interval | None:
+    return accuracy_interval(stacked(_correct(runs, split)), LEVEL, spread) if runs else None
 
 
 def _test_details(runs: Runs, num_classes: int) -> dict[str, Any]:
@@ -190,38 +157,3 @@ def _test_details(runs: Runs, num_classes: int) -> dict[str, Any]:
         "nll": float(np.mean([metrics.negative_log_likelihood(test.probs, test.labels) for test in tests])),
         "ece": float(np.mean([metrics.expected_calibration_error(test.probs, test.labels) for test in tests])),
     }
-
-
-def _pairs(finished: dict[str, Runs], spread: SeedSpread) -> list[dict[str, Any]]:
-    """Every two models over the seeds both finished; pairs without a common seed are left out."""
-    common = {(a, b): sorted(finished[a].keys() & finished[b].keys()) for a, b in combinations(finished, 2)}
-    common = {pair: seeds for pair, seeds in common.items() if seeds}
-    level = simultaneous_level(LEVEL, len(common))
-    found = [
-        paired_difference(_correct(finished[a], "test", seeds), _correct(finished[b], "test", seeds), level, spread)
-        for (a, b), seeds in common.items()
-    ]
-    adjusted = holm([pair.p for pair in found])
-    names = ("difference", "low", "high", "p")
-    return [
-        {"a": a, "b": b, **{name: getattr(pair, name) for name in names}, "p_holm": p_holm}
-        for (a, b), pair, p_holm in zip(common, found, adjusted, strict=True)
-    ]
-
-
-def _best_by_val(models: list[dict[str, Any]]) -> str | None:
-    scored = [model for model in models if model["val"]["mean"] is not None]
-    return max(scored, key=lambda model: model["val"]["mean"])["name"] if scored else None
-
-
-def _seed_notes(finished: dict[str, Runs], pairs: list[dict[str, Any]], spread: SeedSpread) -> list[str]:
-    notes = []
-    if finished and spread.df == 0:
-        notes.append("one seed: the interval covers images only")
-    if spread.df > 0 and spread.variance == 0:
-        notes.append("every seed gave the same test accuracy: the intervals cover images only")
-    if len(pairs) > 1:
-        notes.append(f"the {len(pairs)} intervals of differences hold together with 95 % probability (Bonferroni)")
-    if len(pairs) < math.comb(len(finished), 2):
-        notes.append("models that finished no seed in common are not compared")
-    return notes

@@ -2,6 +2,9 @@
 
 "A is above B" is said only where the simultaneous interval of the pair excludes zero, and numbers are rounded away from
 the claim: lower ends down, upper ends up, with more decimals where one would show a real difference as 0.0.
+
+Where there are two measures, the first ranks. The second is spoken of only for models that the first tells apart: asked
+in that order, at the same level, both answers together are wrong no more often than the first alone may be.
 """
 
 import math
@@ -9,12 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fittingroom.comparison.measures import Measure, measures_of
+
 MOST_DECIMALS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Gap:
-    """Test accuracy of `winner` above `other`, in percentage points; separated when its interval is above zero."""
+    """By how much `winner` is better than `other`, in percentage points; separated when its interval is above zero."""
 
     winner: str
     other: str
@@ -28,17 +33,20 @@ class _Gap:
 
 
 def verdict(summary: dict[str, Any], comparison: dict[str, Any]) -> str:
-    """One sentence on which model classifies the test images best.
+    """One sentence on which model does best on the test part.
 
     `summary` needs `models` and `pairs` as in summary.json; `comparison` is the contents of comparison.json, for its
-    title, budget and seeds.
+    kind, title, budget and seeds.
     """
-    clauses = [_opening(comparison) + _finding(summary["models"], summary["pairs"])]
-    finished = [model for model in summary["models"] if model["num_runs"]]
+    first, *others = measures_of(comparison)
+    models, pairs = summary["models"], summary["pairs"]
+    clauses = [_opening(comparison) + _finding(models, pairs, first)]
+    clauses += [clause for second in others for clause in _second(models, pairs, first, second)]
+    finished = [model for model in models if model["num_runs"]]
     if finished and max(model["num_runs"] for model in finished) == 1:
         clauses.append("with one seed this holds for these trained networks, not for the architectures")
     if finished:
-        clauses += _failures(summary["models"])
+        clauses += _failures(models)
     return "; ".join(clauses) + "."
 
 
@@ -48,62 +56,93 @@ def _opening(comparison: dict[str, Any]) -> str:
     return f"On {comparison['title']}, with {comparison['budget']['text']} and {seeds}, "
 
 
-def _finding(models: list[dict[str, Any]], pairs: list[dict[str, Any]]) -> str:
+def _finding(models: list[dict[str, Any]], pairs: list[dict[str, Any]], measure: Measure) -> str:
     finished = [model for model in models if model["num_runs"]]
     if not finished:
         num_failed = sum(model["num_failed"] for model in models)
         return f"no run finished ({num_failed} failed), so nothing can be said"
     if len(finished) == 1:
-        return _alone(finished[0])
-    gaps = [gap for pair in pairs for gap in _both_ways(pair, {model["name"]: model["title"] for model in models})]
-    ranked = _ranked(finished, gaps)
+        return _alone(finished[0], measure)
+    gaps = _gaps(models, pairs, measure)
+    ranked = _ranked(finished, gaps, measure)
     leads = [gap for title in ranked[1:] for gap in gaps if (gap.winner, gap.other) == (ranked[0], title)]
     if len(leads) == len(ranked) - 1 and all(gap.separated for gap in leads):
-        return f"{ranked[0]} classifies best: {_above(leads)}"
+        return f"{ranked[0]} {measure.wins}: {_beyond(leads, measure)}"
     return _partial(ranked, gaps, leads)
 
 
-def _alone(model: dict[str, Any]) -> str:
-    test = model["test"]
+def _second(models: list[dict[str, Any]], pairs: list[dict[str, Any]], first: Measure, second: Measure) -> list[str]:
+    """What the second measure says of the leader and each model that the first tells from it; nothing else."""
+    finished = [model for model in models if model["num_runs"]]
+    gaps = _gaps(models, pairs, first)
+    if len(finished) < 2:
+        return []
+    leader = _ranked(finished, gaps, first)[0]
+    beaten = [gap.other for gap in gaps if gap.separated and gap.winner == leader]
+    leads = [gap for gap in _gaps(models, pairs, second) if gap.winner == leader and gap.other in beaten]
+    better, worse = [gap for gap in leads if gap.separated], [gap for gap in leads if gap.high < 0]
+    ties = [gap for gap in leads if gap not in better and gap not in worse]
+    clauses = [f"in {second.noun} {leader} is {_beyond(better, second, brief=True)}"] if better else []
+    clauses += [f"{second.noun} do not separate {leader} from {_tied(ties)}"] if ties else []
+    turned = [_Gap(winner=g.other, other=leader, difference=-g.difference, low=-g.high, high=-g.low) for g in worse]
+    return clauses + [f"yet {gap.winner} makes fewer {second.noun}: {_beyond([gap], second)}" for gap in turned]
+
+
+def _alone(model: dict[str, Any], measure: Measure) -> str:
+    test = measure.scores(model)
     share = f"{100 * test['mean']:.1f}"
     if share == "100.0" and test["mean"] < 1:
         share = "over 99.9"
+    if share == "0.0" and test["mean"] > 0:
+        share = "under 0.1"
     interval = _interval(100 * test["low"], 100 * test["high"], 1)
     return (
-        f"{model['title']} classifies {share} % of the test images correctly (95 % interval {interval}), "
+        f"{model['title']} {measure.alone.format(share=share)} (95 % interval {interval}), "
         "with no other model to compare it with"
     )
 
 
-def _both_ways(pair: dict[str, Any], titles: dict[str, str]) -> list[_Gap]:
-    """The pair as a above b and as b above a."""
-    a, b = titles[pair["a"]], titles[pair["b"]]
-    difference, low, high = (100 * pair[key] for key in ("difference", "low", "high"))
+def _gaps(models: list[dict[str, Any]], pairs: list[dict[str, Any]], measure: Measure) -> list[_Gap]:
+    """Every pair both ways."""
+    titles = {model["name"]: model["title"] for model in models}
+    return [gap for pair in pairs for gap in _both_ways(measure.lead(pair), titles)]
+
+
+def _both_ways(lead: dict[str, Any], titles: dict[str, str]) -> list[_Gap]:
+    """The pair as a better than b and as b better than a."""
+    a, b = titles[lead["a"]], titles[lead["b"]]
+    difference, low, high = (100 * lead[key] for key in ("difference", "low", "high"))
     return [
         _Gap(winner=a, other=b, difference=difference, low=low, high=high),
         _Gap(winner=b, other=a, difference=-difference, low=-high, high=-low),
     ]
 
 
-def _ranked(finished: list[dict[str, Any]], gaps: list[_Gap]) -> list[str]:
-    """Titles, best first: those that fewer models beat, then by mean test accuracy.
+def _ranked(finished: list[dict[str, Any]], gaps: list[_Gap], measure: Measure) -> list[str]:
+    """Titles, best first: those that fewer models beat, then by mean test score.
 
     Means alone could name a leader that its own pair contradicts, where one mean holds a seed that the other lacks.
     """
     num_beaten = {
         model["title"]: sum(gap.separated and gap.other == model["title"] for gap in gaps) for model in finished
     }
-    ordered = sorted(finished, key=lambda model: (num_beaten[model["title"]], -model["test"]["mean"]))
+    ordered = sorted(
+        finished, key=lambda model: (num_beaten[model["title"]], -measure.sign * measure.scores(model)["mean"])
+    )
     return [model["title"] for model in ordered]
 
 
-def _above(leads: list[_Gap]) -> str:
-    """'4.1 percentage points above Hybrid (95 % interval 3.2 to 5.0) and 7.9 above ViT (6.8 to 9.0)'."""
+def _beyond(leads: list[_Gap], measure: Measure, brief: bool = False) -> str:
+    """'4.1 percentage points above Hybrid (95 % interval 3.2 to 5.0) and 7.9 above ViT (6.8 to 9.0)'.
+
+    `brief` after a clause that has said so already: '4.1 points above Hybrid (3.2 to 5.0) and ...'.
+    """
     texts = []
     for number, gap in enumerate(leads):
         unit, kind = (" percentage points", "95 % interval ") if number == 0 else ("", "")
+        unit, kind = (" points" if unit else "", "") if brief else (unit, kind)
         interval = _interval(gap.low, gap.high, _decimals(gap.low))
-        texts.append(f"{_number(gap)}{unit} above {gap.other} ({kind}{interval})")
+        texts.append(f"{_number(gap)}{unit} {measure.beyond} {gap.other} ({kind}{interval})")
     return _listed(texts)
 
 

@@ -1,4 +1,4 @@
-"""How sure an accuracy is: intervals that cover both chances at once, another seed and other test images.
+"""How sure a score is: intervals that cover both chances at once, another seed and other test images (or words).
 
 Seeds and images are crossed: every seed's network judges the same images. The variance of a mean accuracy then has two
 parts that come from samples of very different size: a handful of seeds, thousands of images. Each part gets the t
@@ -10,6 +10,9 @@ Such an interval covers at least as often as it says, whatever the ratio of the 
 function of a squared standard normal, which is concave, F(w1 x1 + w2 x2) >= w1 F(x1) + w2 F(x2), and each part alone
 covers exactly. One t with Satterthwaite's degrees of freedom is shorter but misses almost three times too often at 2
 seeds (docs/statistics.md holds the figures). Needs numpy and scipy only.
+
+A score that is a ratio of sums, such as edits over reference phonemes, comes here as `ratio_values`: one number an item
+whose mean is the ratio and whose spread is that of its linearisation (the delta method), so that all of the above applies.
 """
 
 import math
@@ -28,10 +31,13 @@ LEAST_P = 1e-100
 Correct = NDArray[np.bool_]
 """Rightly classified or not, [seeds, images]: one model, every seed on the same images."""
 
+Values = NDArray[np.bool_] | NDArray[np.float64]
+"""One number an item whose mean over items is a seed's score, [seeds, items]; booleans are the case of 0 and 1."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SeedSpread:
-    """Variance between seeds of an accuracy, pooled over models, with its degrees of freedom (0: one seed each)."""
+    """Variance between seeds of a score, pooled over models, with its degrees of freedom (0: one seed each)."""
 
     variance: float
     df: int
@@ -39,7 +45,7 @@ class SeedSpread:
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
-    """A mean accuracy (fraction) and where it may lie. `sd` is over this model's seeds, None with one seed.
+    """A mean score (fraction) and where it may lie. `sd` is over this model's seeds, None with one seed.
 
     `seed_df` 0 says that no seed variance was known: the interval covers other images, not other seeds.
     """
@@ -53,7 +59,7 @@ class Interval:
 
 @dataclass(frozen=True, kw_only=True)
 class PairedDifference:
-    """Accuracy of a minus accuracy of b (fractions). `p` is below 1 - level exactly when the interval excludes 0."""
+    """Score of a minus score of b (fractions). `p` is below 1 - level exactly when the interval excludes 0."""
 
     difference: float
     low: float
@@ -62,17 +68,28 @@ class PairedDifference:
     seed_df: int
 
 
-def seed_variance(correct: Correct) -> float:
-    """Variance over seeds of the accuracy (divisor S - 1); 0 with one seed, which tells nothing of it."""
-    return float(np.var(correct.mean(axis=1), ddof=1)) if len(correct) > 1 else 0.0
+def ratio_values(numerators: NDArray[Any], denominators: NDArray[Any]) -> NDArray[np.float64]:
+    """Linearised values of a ratio of sums: of one seed [items], or of several [seeds, items]; denominators positive.
+
+    Item i counts as rate + (numerator_i - rate * denominator_i) / mean denominator. The mean over items is exactly the
+    ratio, and the variance over them is what the delta method gives for it (Cochran, Sampling Techniques, 6.3).
+    """
+    mean = denominators.mean(axis=-1, keepdims=True)
+    rate = numerators.mean(axis=-1, keepdims=True) / mean
+    return rate + (numerators - rate * denominators) / mean
 
 
-def pooled_seed_spread(corrects: Sequence[Correct]) -> SeedSpread:
+def seed_variance(values: Values) -> float:
+    """Variance over seeds of the score (divisor S - 1); 0 with one seed, which tells nothing of it."""
+    return float(np.var(values.mean(axis=1), ddof=1)) if len(values) > 1 else 0.0
+
+
+def pooled_seed_spread(of_models: Sequence[Values]) -> SeedSpread:
     """Seed variance of several models taken as one, each with weight S - 1, as in an analysis of variance."""
-    dfs = [len(correct) - 1 for correct in corrects]
+    dfs = [len(values) - 1 for values in of_models]
     if sum(dfs) == 0:
         return SeedSpread(variance=0.0, df=0)
-    weighted = sum(df * seed_variance(correct) for df, correct in zip(dfs, corrects, strict=True))
+    weighted = sum(df * seed_variance(values) for df, values in zip(dfs, of_models, strict=True))
     return SeedSpread(variance=weighted / sum(dfs), df=sum(dfs))
 
 
@@ -94,23 +111,45 @@ def accuracy_interval(correct: Correct, level: float = 0.95, spread: SeedSpread 
     return Interval(mean=mean, low=max(0.0, float(low)), high=min(1.0, float(high)), sd=sd, seed_df=spread.df)
 
 
+def rate_interval(values: Values, level: float = 0.95, spread: SeedSpread | None = None) -> Interval:
+    """Interval for one model's rate of edits, of `ratio_values` [seeds, words]: never negative, but it may pass 1.
+
+    The word part is a score interval, as Wilson's is, but for counts: an edit's variance is taken as proportional to the
+    rate (quasi-Poisson), with the factor that the words show, so words that fail as a whole widen it. Two imaginary words
+    of mean length, one right and one wholly wrong, are added to find that factor: words all alike are no certainty.
+    """
+    num_seeds, num_words = _shape(values)
+    spread = spread or pooled_seed_spread([values])
+    mean, own = float(values.mean()), seed_variance(values)
+    padded = np.append(values.mean(axis=0), [0.0, 1.0])
+    per_rate = float(np.var(padded, ddof=1)) / len(padded) / float(padded.mean())
+    step = _t_square(num_words, 1 - level) * per_rate
+    reach = float(np.sqrt(step * mean + step**2 / 4))
+    seed_square = _t_square(spread.df, 1 - level) * max(own, spread.variance) / num_seeds
+    low = mean - np.sqrt((reach - step / 2) ** 2 + seed_square)
+    high = mean + np.sqrt((reach + step / 2) ** 2 + seed_square)
+    sd = float(np.sqrt(own)) if num_seeds > 1 else None
+    return Interval(mean=mean, low=max(0.0, float(low)), high=float(high), sd=sd, seed_df=spread.df)
+
+
 def paired_difference(
-    correct_a: Correct, correct_b: Correct, level: float = 0.95, spread: SeedSpread | None = None
+    values_a: Values, values_b: Values, level: float = 0.95, spread: SeedSpread | None = None
 ) -> PairedDifference:
-    """Difference of two models' accuracies: same images, same seeds (equal shapes [seeds, images]).
+    """Difference of two models' scores: same images or words, same seeds (equal shapes [seeds, items]).
 
     Images are paired: the image part is that of the per-image differences, as in a paired t-test, with one image added
     for each side (after Bonett and Price 2012), so that agreement on every image gives no zero width. The two models'
     seed variances are added as if independent: a shared seed shares the order of the data at most, and moving together
-    could only lessen the variance of the difference.
+    could only lessen the variance of the difference. Of `ratio_values` the two imaginary items are words of mean length,
+    wholly wrong for one model and right for the other.
     """
-    num_seeds, _ = _shape(correct_a)
-    assert correct_a.shape == correct_b.shape, f"{correct_a.shape}, {correct_b.shape}: not the same seeds and images"
-    spread = spread or pooled_seed_spread([correct_a, correct_b])
-    per_image = correct_a.mean(axis=0) - correct_b.mean(axis=0)
+    num_seeds, _ = _shape(values_a)
+    assert values_a.shape == values_b.shape, f"{values_a.shape}, {values_b.shape}: not the same seeds and items"
+    spread = spread or pooled_seed_spread([values_a, values_b])
+    per_image = values_a.mean(axis=0) - values_b.mean(axis=0)
     padded = np.append(per_image, [1.0, -1.0])
     variances = _Variances(
-        seed=max(seed_variance(correct_a) + seed_variance(correct_b), 2 * spread.variance) / num_seeds,
+        seed=max(seed_variance(values_a) + seed_variance(values_b), 2 * spread.variance) / num_seeds,
         seed_df=spread.df,
         image=float(np.var(padded, ddof=1)) / len(padded),
         image_df=len(padded) - 1,
@@ -168,9 +207,9 @@ class _Variances:
         return math.exp(log_p)
 
 
-def _shape(correct: Correct) -> tuple[int, int]:
-    assert correct.ndim == 2 and correct.size, f"expected [seeds, images], at least one of each, got {correct.shape}"
-    return correct.shape[0], correct.shape[1]
+def _shape(values: Values) -> tuple[int, int]:
+    assert values.ndim == 2 and values.size, f"expected [seeds, items], at least one of each, got {values.shape}"
+    return values.shape[0], values.shape[1]
 
 
 def _t_square(df: int, p: float) -> float:

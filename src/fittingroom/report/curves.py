@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from fittingroom.comparison.measures import ACCURACY, Measure
 from fittingroom.report.load import Curve
 from fittingroom.report.palette import DASHES, MARKERS, series
 from fittingroom.report.svg import FONT_SIZE, canvas, drawing, panel, render, variable
@@ -17,14 +18,16 @@ MINUTES_FROM = 600
 Points = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
-def learning_figures(models: list[dict[str, Any]], curves: dict[str, list[Curve]]) -> list[str]:
-    """Validation accuracy, then training loss, over training time, as two SVGs with the learning rate under each.
+def learning_figures(
+    models: list[dict[str, Any]], curves: dict[str, list[Curve]], measure: Measure = ACCURACY
+) -> list[str]:
+    """The measure on validation, then training loss, over training time, as two SVGs with the learning rate under each.
 
-    The mean accuracy is taken between evaluations along straight lines; the loss, measured often and noisy, is averaged
+    The mean score is taken between evaluations along straight lines; the loss, measured often and noisy, is averaged
     over 40 stretches of equal time. `curves` maps a model's name to its runs; models that have none are left out.
     """
     return [
-        _figure(models, curves, "val_accuracy", "validation accuracy (%)", 100.0),
+        _figure(models, curves, measure.column, f"validation {measure.name} (%)", 100.0),
         _figure(models, curves, "train_loss", "training loss", 1.0),
     ]
 
@@ -37,7 +40,7 @@ def rate_note(models: list[dict[str, Any]], curves: dict[str, list[Curve]]) -> s
 
 def measured(curve: Curve, column: str) -> Points:
     """Seconds and values of the rows that hold both."""
-    values = getattr(curve, column)
+    values = curve.columns[column]
     rows = np.isfinite(values) & np.isfinite(curve.seconds)
     return curve.seconds[rows], values[rows]
 
@@ -112,7 +115,7 @@ def _draw_rate(axes: Axes, place: int, runs: list[Curve], unit: float) -> None:
 
 
 def _peak(curve: Curve) -> float:
-    return float(np.nanmax(curve.lr, initial=0))
+    return float(np.nanmax(curve.columns["lr"], initial=0))
 
 
 def _frame(upper: Axes, lower: Axes, end: float) -> None:

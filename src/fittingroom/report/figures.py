@@ -1,4 +1,4 @@
-"""Two drawings of the scores: accuracy against cost, and the differences between models with their intervals.
+"""Two drawings of the scores: score against cost, and the differences between models with their intervals.
 
 Widths are chosen so that a figure shown at 400 pixels has text of about 12 pixels; wider places scale it up.
 """
@@ -11,6 +11,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from fittingroom.comparison.measures import PAIRS, Measure, kind_of, measures_of
 from fittingroom.report import numbers
 from fittingroom.report.palette import MARKERS, series
 from fittingroom.report.svg import FONT_SIZE, canvas, drawing, panel, render, variable
@@ -20,6 +21,8 @@ COSTS = {
     "num_params": "parameters",
     "images_per_second": "images per second in training",
     "train_seconds": "training time (s)",
+    "pairs_per_second": "pairs per second in training",
+    "words_per_second": "words written per second",
 }
 LONGEST_TITLE = 12
 LABEL_SHARE = 0.2
@@ -28,27 +31,39 @@ EQUAL_TIMES = 1.1
 
 
 def cost_keys(summary: dict[str, Any]) -> list[str]:
-    """The three costs worth an axis: seconds where the models differ in them, else images per second."""
+    """The three costs worth an axis: seconds where the models differ in them, else images (or pairs) per second."""
     times = [model["train_seconds"] for model in _scored(summary) if model["train_seconds"]]
     equal = bool(times) and max(times) <= EQUAL_TIMES * min(times)
-    last = "images_per_second" if equal else "train_seconds"
-    known = (key for key in ("num_macs", "num_params", last))
-    return [key for key in known if all(model[key] is not None for model in _scored(summary))]
+    if kind_of(summary) == PAIRS:
+        keys = ("num_params", "pairs_per_second" if equal else "train_seconds", "words_per_second")
+    else:
+        keys = ("num_macs", "num_params", "images_per_second" if equal else "train_seconds")
+    return [key for key in keys if all(model[key] is not None for model in _scored(summary))]
 
 
 def cost_figures(summary: dict[str, Any]) -> list[str]:
-    """Test accuracy with its 95 % interval against each of `cost_keys`, one SVG each. Needs a finished run."""
+    """The first measure in the test part with its 95 % interval against each of `cost_keys`, one SVG each.
+
+    Needs a finished run.
+    """
     return [_cost_figure(summary, key) for key in cost_keys(summary)]
 
 
-def pair_figure(summary: dict[str, Any]) -> str:
-    """Every pair's difference in test accuracy with its simultaneous 95 % interval, as SVG, the better model first."""
-    pairs = [_better_first(pair) for pair in summary["pairs"]]
+def pair_figures(summary: dict[str, Any]) -> list[str]:
+    """One SVG for each measure: every pair's difference in the test part with its simultaneous 95 % interval."""
+    return [_pair_figure(summary, measure) for measure in measures_of(summary)]
+
+
+def _pair_figure(summary: dict[str, Any], measure: Measure) -> str:
+    """The higher score first: the better model of two by accuracy, the worse by errors."""
+    pairs = [_better_first(measure.lead(pair)) for pair in summary["pairs"]]
+    pairs = pairs if measure.higher_is_better else [{**pair, "a": pair["b"], "b": pair["a"]} for pair in pairs]
+    key = f"pairs-{measure.key.replace('_', '-')}".removesuffix("-")
     titles = {model["name"]: model["title"] for model in summary["models"]}
     short = {model["name"]: short_title(model) for model in summary["models"]}
     height = 62 + 46 * len(pairs)
     described = [f"{titles[p['a']]} minus {titles[p['b']]} {_in_points(p)}" for p in pairs]
-    with drawing("pairs"):
+    with drawing(key):
         figure = canvas(440, height)
         axes = panel(figure, 12, 6, 416, height - 56)
         axes.grid(visible=False)
@@ -60,8 +75,8 @@ def pair_figure(summary: dict[str, Any]) -> str:
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
         axes.xaxis.set_major_locator(MaxNLocator(6))
-        axes.set_xlabel("difference in test accuracy (percentage points)")
-        return render(figure, "pairs", f"Differences in test accuracy, in percentage points: {'; '.join(described)}.")
+        axes.set_xlabel(f"difference in test {measure.name} (percentage points)")
+        return render(figure, key, f"Differences in test {measure.name}, in percentage points: {'; '.join(described)}.")
 
 
 def short_title(model: dict[str, Any]) -> str:
@@ -71,14 +86,26 @@ def short_title(model: dict[str, Any]) -> str:
 
 
 def _scored(summary: dict[str, Any]) -> list[dict[str, Any]]:
-    return [model for model in summary["models"] if model["test"]["mean"] is not None]
+    return [model for _, model in _placed(summary)]
+
+
+def _placed(summary: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
+    """The models with a score, each with its place in the comparison; `test` holds the scores of the first measure."""
+    measure = measures_of(summary)[0]
+    scores = [measure.scores(model) for model in summary["models"]]
+    return [
+        (place, {**model, "test": found})
+        for place, (model, found) in enumerate(zip(summary["models"], scores, strict=True))
+        if found["mean"] is not None
+    ]
 
 
 def _cost_figure(summary: dict[str, Any], cost: str) -> str:
     key = f"cost-{cost.replace('_', '-')}"
-    scored = [(place, model) for place, model in enumerate(summary["models"]) if model["test"]["mean"] is not None]
+    scored, score = _placed(summary), f"test {measures_of(summary)[0].name}"
+    words = COSTS[cost].replace("image", "word") if cost == "num_macs" and kind_of(summary) == PAIRS else COSTS[cost]
     described = [
-        f"{model['title']} {numbers.accuracy(model['test'])} percent at {_cost_text(cost, model[cost])}"
+        f"{model['title']} {numbers.score(model['test'])} percent at {_cost_text(cost, model[cost])}"
         for _, model in scored
     ]
     with drawing(key):
@@ -97,9 +124,9 @@ def _cost_figure(summary: dict[str, Any], cost: str) -> str:
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _tick_text(cost, value)))
         axes.xaxis.set_minor_formatter(FuncFormatter(lambda *_: ""))
         axes.yaxis.set_major_locator(MaxNLocator(5))
-        axes.set_xlabel(COSTS[cost], labelpad=8)
-        figure.text(0.02, 0.985, "test accuracy (%)", fontsize=FONT_SIZE, va="top")
-        return render(figure, key, f"Test accuracy against {COSTS[cost]}: {'; '.join(described)}.")
+        axes.set_xlabel(words, labelpad=8)
+        figure.text(0.02, 0.985, f"{score} (%)", fontsize=FONT_SIZE, va="top")
+        return render(figure, key, f"{score.capitalize()} against {words}: {'; '.join(described)}.")
 
 
 def _cost_limits(axes: Axes, costs: Sequence[float]) -> tuple[float, float]:
@@ -111,7 +138,7 @@ def _cost_limits(axes: Axes, costs: Sequence[float]) -> tuple[float, float]:
 
 
 def _cost_text(cost: str, value: float) -> str:
-    return numbers.rate(value) if cost in ("images_per_second", "train_seconds") else numbers.count(value)
+    return numbers.count(value) if cost in ("num_macs", "num_params") else numbers.rate(value)
 
 
 def _tick_text(cost: str, value: float) -> str:

@@ -87,7 +87,7 @@ def _card(gallery: Gallery, number: int, models: Sequence[dict[str, Any]], class
                     place=place,
                     title=model["title"],
                     predicted=class_names[guess],
-                    percent=_percent(float(probs[guess])),
+                    percent=as_percent(float(probs[guess])),
                     right=guess == label,
                 )
             )
@@ -100,7 +100,7 @@ def _card(gallery: Gallery, number: int, models: Sequence[dict[str, Any]], class
     )
 
 
-def _percent(probability: float) -> str:
+def as_percent(probability: float) -> str:
     """'87 %'; certainty that is not complete is not rounded up to 100."""
     text = f"{100 * probability:.0f} %"
     return "over 99 %" if text == "100 %" and probability < 1 else text

@@ -10,25 +10,33 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fittingroom.comparison.measures import ACCURACY, PAIRS, kind_of, measures_of
+from fittingroom.comparison.pair_predictions import PairPredictions
+from fittingroom.comparison.pair_summary import read_pair_runs
 from fittingroom.comparison.predictions import read_predictions
 from fittingroom.comparison.summary import summarise
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import read_json
 from fittingroom.report.explorer import Explorer, read_explorer
 
-COLUMNS = ("seconds", "lr", "train_loss", "val_accuracy")
+COLUMNS = ("seconds", "lr", "train_loss")
 SHOWN = {"command": str, "created": str, "version": str, "protocol": list, "environment": dict}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Curve:
-    """One run over its training, arrays [rows] of metrics.csv; not-a-number where a row does not hold the value."""
+    """One run over its training, arrays [rows] of metrics.csv; not-a-number where a row does not hold the value.
+
+    `columns` are those of `COLUMNS` and the validation score that the comparison is by.
+    """
 
     seed: int
-    seconds: NDArray[np.float64]
-    lr: NDArray[np.float64]
-    train_loss: NDArray[np.float64]
-    val_accuracy: NDArray[np.float64]
+    columns: dict[str, NDArray[np.float64]]
+
+    @property
+    def seconds(self) -> NDArray[np.float64]:
+        """Since the start of the run."""
+        return self.columns["seconds"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,13 +53,17 @@ class Gallery:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """All that the page shows. `gallery` is None where there is nothing to disagree on, or not yet; so is `explorer`."""
+    """All that the page shows. `gallery` is None where there is nothing to disagree on, or not yet; so is `explorer`.
+
+    Of pairs there is neither, but `answers`: by model and seed, what was written for the test words.
+    """
 
     facts: dict[str, Any]
     summary: dict[str, Any]
     curves: dict[str, list[Curve]]
     gallery: Gallery | None
     explorer: Explorer | None
+    answers: dict[str, dict[int, PairPredictions]] | None
     failed: list[dict[str, Any]]
     missing: list[str]
 
@@ -63,37 +75,49 @@ def load(folder: Path) -> Comparison:
     _check_shown(facts, folder / "comparison.json")
     finished = [row for row in facts["runs"] if row["status"] == "finished"]
     missing = _missing_runs(facts)
+    is_pairs, column = kind_of(facts) == PAIRS, measures_of(facts)[0].column
     curves: dict[str, list[Curve]] = {}
     for row in finished:
-        curves.setdefault(row["model"], []).append(read_curve(folder / row["folder"] / "metrics.csv", row["seed"]))
+        path = folder / row["folder"] / "metrics.csv"
+        curves.setdefault(row["model"], []).append(read_curve(path, row["seed"], column))
     return Comparison(
         facts=facts,
         summary=summary,
         curves=curves,
-        gallery=_read_gallery(folder, facts, finished, complete=not missing),
-        explorer=read_explorer(folder, len(facts["models"]), len(facts["data"]["class_names"])),
+        gallery=None if is_pairs else _read_gallery(folder, facts, finished, complete=not missing),
+        explorer=None if is_pairs else read_explorer(folder, len(facts["models"]), len(facts["data"]["class_names"])),
+        answers=_read_answers(folder, facts) if is_pairs else None,
         failed=[row for row in facts["runs"] if row["status"] == "failed"],
         missing=missing,
     )
 
 
-def read_curve(path: Path, seed: int) -> Curve:
-    """The rows of a run's metrics.csv. Raises FittingRoomError where it is missing or not what `fit` writes."""
+def read_curve(path: Path, seed: int, score: str = ACCURACY.column) -> Curve:
+    """The rows of a run's metrics.csv, with the column `score`.
+
+    Raises FittingRoomError where the file is missing or not what `fit` writes.
+    """
     try:
-        rows = _read_rows(path)
-        columns = {name: np.array([float(row[name] or "nan") for row in rows]) for name in COLUMNS}
+        names = (*COLUMNS, score)
+        rows = _read_rows(path, names)
+        columns = {name: np.array([float(row[name] or "nan") for row in rows]) for name in names}
     except FileNotFoundError as error:
         raise FittingRoomError(f"{path} is missing: delete {path.parent} and run the comparison again") from error
     except (OSError, ValueError, TypeError, csv.Error) as error:
         raise FittingRoomError(
             f"{path} is damaged ({error}): delete {path.parent} and run the comparison again"
         ) from error
-    return Curve(seed=seed, **columns)
+    return Curve(seed=seed, columns=columns)
 
 
-def _read_rows(path: Path) -> list[dict[str, str]]:
+def _read_answers(folder: Path, facts: dict[str, Any]) -> dict[str, dict[int, PairPredictions]]:
+    runs = read_pair_runs(folder, facts)
+    return {name: {seed: splits["test"] for seed, splits in found.items()} for name, found in runs.items() if found}
+
+
+def _read_rows(path: Path, names: tuple[str, ...]) -> list[dict[str, str]]:
     reader = csv.DictReader(path.read_text(encoding="utf-8").splitlines(), strict=True)
-    absent = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+    absent = [name for name in names if name not in (reader.fieldnames or ())]
     if absent:
         raise ValueError(f"no column '{absent[0]}'")
     return list(reader)

@@ -35,7 +35,7 @@ def rate(value: float | None) -> str:
     return f"{value:,.0f}" if value >= 99.95 else _three_digits(value)
 
 
-def accuracy(scores: dict[str, float | None]) -> str:
+def score(scores: dict[str, float | None]) -> str:
     """'92.31 ± 0.22' in percent: mean and standard deviation over seeds; without the latter for one seed."""
     if scores["mean"] is None:
         return ABSENT
@@ -51,7 +51,7 @@ def interval(scores: dict[str, float | None]) -> str:
 
 
 def points(value: float) -> str:
-    """A difference of accuracies in percentage points with its sign: '+4.12', '−0.30', '0.00'."""
+    """A difference of scores in percentage points with its sign: '+4.12', '−0.30', '0.00'."""
     text = f"{100 * abs(value):.2f}"
     if float(text) == 0:
         return text

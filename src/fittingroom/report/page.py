@@ -6,6 +6,7 @@ forbids every request, and every script but the page's own, which it knows by it
 
 import base64
 import hashlib
+import re
 from datetime import datetime
 from functools import cache
 from importlib import resources
@@ -15,10 +16,13 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from fittingroom.comparison.measures import kind_of, measures_of
 from fittingroom.core.rundir import write_json, write_text
 from fittingroom.report import curves, explorer_pack, figures, gallery, matrices, numbers, tables
 from fittingroom.report.load import Comparison, load
 from fittingroom.report.palette import DARK, LIGHT, MARKER_PATHS, NUM_SERIES, css_variables
+from fittingroom.report.word_page import word_sections
+from fittingroom.report.wording import WORDING
 
 EXPLORER_SCRIPTS = tuple(f"explorer{part}.js" for part in ("_maps", "_paint", "_words", "_tiles", ""))
 
@@ -42,13 +46,16 @@ def render_page(comparison: Comparison) -> str:
     if comparison.explorer:
         style += _asset("explorer.css")
         script += "".join(map(_asset, EXPLORER_SCRIPTS))
+    if comparison.answers is not None:
+        style += _asset("words.css")
+        script += _asset("words.js")
     return (
         _environment()
         .get_template("page.html.jinja")
         .render(
             **_texts(comparison),
             **_drawings(comparison),
-            **_pictures(comparison),
+            **(_pictures(comparison) | word_sections(comparison, _environment())),
             explorer=_explorer(comparison),
             light=css_variables(LIGHT),
             dark=css_variables(DARK),
@@ -65,10 +72,12 @@ def _texts(comparison: Comparison) -> dict[str, Any]:
     return {
         "facts": facts,
         "summary": summary,
+        "words": WORDING[kind_of(facts)],
+        "heading": re.sub("^the ", "The ", facts["title"]),
         "titles": [model["title"] for model in facts["models"]],
         "seeds": "1 seed" if num_seeds == 1 else f"{num_seeds} seeds",
-        "headings": tables.HEADINGS,
-        "under": tables.UNDER,
+        "headings": tables.headings(summary),
+        "under": tables.under(summary),
         "rows": tables.summary_rows(summary),
         "tags": _tags(summary),
         "missing": comparison.missing,
@@ -94,40 +103,52 @@ def _notes(comparison: Comparison) -> list[str]:
 
 
 def _tags(summary: dict[str, Any]) -> list[dict[str, Any]]:
-    """A price tag for each model with a score: its place, title, accuracy and interval in percent."""
+    """A price tag for each model with a score: its place, title, score and interval in percent."""
+    measure = measures_of(summary)[0]
+    scores = [measure.scores(model) for model in summary["models"]]
     return [
         {
             "place": place,
             "title": model["title"],
-            "accuracy": f"{100 * model['test']['mean']:.1f}",
-            "interval": numbers.interval(model["test"]),
+            "score": f"{100 * found['mean']:.1f}",
+            "interval": numbers.interval(found),
         }
-        for place, model in enumerate(summary["models"])
-        if model["test"]["mean"] is not None
+        for place, (model, found) in enumerate(zip(summary["models"], scores, strict=True))
+        if found["mean"] is not None
     ]
 
 
 def _drawings(comparison: Comparison) -> dict[str, Any]:
-    summary, class_names = comparison.summary, comparison.facts["data"]["class_names"]
-    models, scored = summary["models"], [model for model in summary["models"] if model["confusion"]]
+    summary, models = comparison.summary, comparison.summary["models"]
+    measure = measures_of(summary)[0]
+    is_scored = any(measure.scores(model)["mean"] is not None for model in models)
+    learning = curves.learning_figures(models, comparison.curves, measure) if is_scored else []
     return {
         "marker_paths": MARKER_PATHS,
         "num_series": NUM_SERIES,
-        "costs": [Markup(drawn) for drawn in figures.cost_figures(summary)] if scored else [],
-        "equal_times": "images_per_second" in figures.cost_keys(summary),
-        "pairs": Markup(figures.pair_figure(summary)) if summary["pairs"] else "",
-        "learning": [Markup(drawn) for drawn in curves.learning_figures(models, comparison.curves)] if scored else [],
+        "costs": [Markup(drawn) for drawn in figures.cost_figures(summary)] if is_scored else [],
+        "equal_times": not {"images_per_second", "pairs_per_second"}.isdisjoint(figures.cost_keys(summary)),
+        "differences": [Markup(drawn) for drawn in figures.pair_figures(summary)] if summary["pairs"] else [],
+        "learning": [Markup(drawn) for drawn in learning],
         "learners": [place for place, model in enumerate(models) if model["name"] in comparison.curves],
         "rates": curves.rate_note(models, comparison.curves),
-        "matrices": [
-            {
-                "title": model["title"],
-                "drawing": Markup(matrices.confusion_figure(model, class_names, f"confusion-{number}")),
-                "mistakes": matrices.most_confused(model, class_names),
-            }
-            for number, model in enumerate(scored)
-        ],
+        "matrices": _matrices(comparison),
     }
+
+
+def _matrices(comparison: Comparison) -> list[dict[str, Any]]:
+    """The confusion matrix of each model with a score; of words there is none."""
+    if comparison.answers is not None:
+        return []
+    class_names = comparison.facts["data"]["class_names"]
+    return [
+        {
+            "title": model["title"],
+            "drawing": Markup(matrices.confusion_figure(model, class_names, f"confusion-{number}")),
+            "mistakes": matrices.most_confused(model, class_names),
+        }
+        for number, model in enumerate(model for model in comparison.summary["models"] if model["confusion"])
+    ]
 
 
 def _pictures(comparison: Comparison) -> dict[str, Any]:

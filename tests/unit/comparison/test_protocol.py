@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fittingroom.comparison.protocol import PRESETS, Budget, check_seeds, fair_order, sentences
+from fittingroom.comparison.protocol import PRESETS, Budget, check_seeds, fair_order, pair_sentences, sentences
 from fittingroom.core.errors import FittingRoomError
 
 NAMES = st.lists(st.text("abcdef", min_size=1), min_size=1, max_size=5, unique=True)
@@ -65,3 +65,25 @@ def test_the_protocol_states_sizes_and_seeds() -> None:
 def test_a_budget_in_seconds_says_that_its_steps_are_measured(budget: Budget, measured: bool) -> None:
     first = sentences(budget, [0, 1], 1, False, num_train=55_000, num_val=5_000, num_test=10_000)[0]
     assert ("the steps that fit are measured" in first) == measured
+
+
+def pair_text(**changes: bool) -> str:
+    return " ".join(
+        pair_sentences(Budget(epochs=5), [0, 1], 1, False, num_train=900, num_val=50, num_test=51, **changes)
+    )
+
+
+def test_the_protocol_of_pairs_states_words_split_and_seeds() -> None:
+    for words in (
+        "2 seeds, paired: a seed decides initial weights, order and dropout, for all models alike",
+        "900 training, 50 validation and 51 test words, split 90, 5 and 5 in a hundred by a hash of the spelling",
+        "51 test words are read once",
+        "written greedily",
+    ):
+        assert words in pair_text()
+    assert "image" not in pair_text()
+
+
+def test_three_files_are_split_as_the_user_says() -> None:
+    text = pair_text(three_files=True)
+    assert "as the three files say" in text and "hash" not in text

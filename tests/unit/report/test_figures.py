@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fittingroom.report.curves import learning_figures, mean_between, mean_in_stretches, rate_note
-from fittingroom.report.figures import cost_figures, cost_keys, pair_figure, short_title, spread
+from fittingroom.report.figures import cost_figures, cost_keys, pair_figures, short_title, spread
 from fittingroom.report.load import read_curve
 from fittingroom.report.matrices import confusion_figure, most_confused
 from tests.comparison_fixture import CLASS_NAMES
@@ -25,7 +25,7 @@ def all_figures(summary: dict[str, Any], folder: Path) -> list[str]:
     names = [model["name"] for model in summary["models"]]
     curves = {name: [read_curve(folder / f"runs/{name}-seed{k}/metrics.csv", k) for k in (0, 1)] for name in names}
     matrices = [confusion_figure(model, ODD_NAMES, f"confusion-{n}") for n, model in enumerate(summary["models"])]
-    return [*cost_figures(summary), pair_figure(summary), *learning_figures(summary["models"], curves), *matrices]
+    return [*cost_figures(summary), *pair_figures(summary), *learning_figures(summary["models"], curves), *matrices]
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def test_the_better_model_of_a_pair_is_named_first_and_a_tie_is_called_one() -> 
         {"a": "a", "b": "b", "difference": -0.04, "low": -0.06, "high": -0.02},
         {"a": "a", "b": "c", "difference": 0.01, "low": -0.01, "high": 0.03},
     ]
-    svg = pair_figure({"models": models, "pairs": pairs})
+    (svg,) = pair_figures({"models": models, "pairs": pairs})
     label = ElementTree.fromstring(svg).attrib["aria-label"]
     assert "B minus A +4.00, 95 % interval +2.00 to +6.00;" in label
     assert "A minus C +1.00, 95 % interval −1.00 to +3.00, which includes zero" in label

@@ -82,7 +82,7 @@ def test_names_are_neither_markup_nor_cell_borders(summary: dict[str, Any]) -> N
         (numbers.points(0.0412), "+4.12"),
         (numbers.points(-0.003), "−0.30"),
         (numbers.points(-0.00001), "0.00"),
-        (numbers.accuracy({"mean": 0.92314, "sd": 0.0022}), "92.31 ± 0.22"),
+        (numbers.score({"mean": 0.92314, "sd": 0.0022}), "92.31 ± 0.22"),
         (numbers.interval({"low": 0.9185, "high": 1.0}), "91.85–100.00"),
     ],
 )
