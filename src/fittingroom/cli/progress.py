@@ -58,8 +58,10 @@ def _bars(bars: Progress, configs: Sequence[RunConfig]) -> Watcher:
         current[number] = bars.add_task(config.run, total=None, note="starting")
         bars.update(overall, note=f"{ended} of {len(configs)}")
 
-    def steps(number: int, step: int, total: int, accuracy: float | None) -> None:
-        note = "" if accuracy is None else f"validation {accuracy:.1%}"
+    words = "validation" if configs[0].kind == "images" else "wrong words"
+
+    def steps(number: int, step: int, total: int, score: float | None) -> None:
+        note = "" if score is None else f"{words} {score:.1%}"
         bars.update(current[number], completed=step, total=total, note=note)
         done[number] = step / total
         bars.update(overall, completed=sum(done.values()))
@@ -81,7 +83,11 @@ def _bars(bars: Progress, configs: Sequence[RunConfig]) -> Watcher:
 def _outcome(row: dict[str, Any]) -> str:
     if row["status"] != "finished":
         return f"failed: {row['error']}"
-    return f"validation {row['val_accuracy']:.2%}, {row['epochs']:g} epochs in {row['train_seconds']:.0f} s"
+    if "val_word_error_rate" in row:
+        score = f"{row['val_word_error_rate']:.2%} of the validation words wrong"
+    else:
+        score = f"validation {row['val_accuracy']:.2%}"
+    return f"{score}, {row['epochs']:g} epochs in {row['train_seconds']:.0f} s"
 
 
 def _minutes(seconds: float) -> str:

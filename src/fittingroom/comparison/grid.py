@@ -12,7 +12,7 @@ from fittingroom import __version__
 from fittingroom.comparison.executors import Work, have_own_core, side_by_side
 from fittingroom.comparison.pictures import write_pictures
 from fittingroom.comparison.planning import plan_grid
-from fittingroom.comparison.protocol import Budget, sentences
+from fittingroom.comparison.protocol import Budget, pair_sentences, sentences
 from fittingroom.comparison.summary import summarise
 from fittingroom.core.config import config_hash, from_dict
 from fittingroom.core.errors import FittingRoomError
@@ -193,9 +193,18 @@ def _record(comparison: Comparison, problems: list[Problem], watcher: Watcher) -
         "jobs": jobs,
         "plans": plans,
         "runs": [],
-        "protocol": sentences(comparison.budget, seeds, jobs, have_own_core(plans, jobs), **sizes),
+        "protocol": _protocol(comparison.budget, seeds, jobs, have_own_core(plans, jobs), problems[0], sizes),
         "environment": {},
     }
+
+
+def _protocol(
+    budget: Budget, seeds: list[int], jobs: int, own_core: bool, problem: Problem, sizes: dict[str, int]
+) -> list[str]:
+    if isinstance(problem, PairProblem):
+        three_files = problem.config.dev is not None
+        return pair_sentences(budget, seeds, jobs, own_core, **sizes, three_files=three_files)
+    return sentences(budget, seeds, jobs, own_core, **sizes)
 
 
 def _describe_data(problem: Problem) -> tuple[str, dict[str, Any]]:
