@@ -42,6 +42,9 @@ def _train(args: argparse.Namespace, folder: Path) -> int:
     from fittingroom.recipes import recipe
 
     configs = [recipe(name, seed=seed, epochs=args.epochs) for name, seed in fair_order(names, check_seeds(args.seeds))]
+    for config in configs:
+        if config.kind != "images":
+            raise FittingRoomError(f"time to accuracy is measured on images, and {config.model} reads {config.kind}")
     works = [
         Work(
             config=config, folder=folder / config.run, data_dir=args.data_dir, open_test=False,

@@ -3,7 +3,7 @@
 import math
 from dataclasses import replace
 
-from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.errors import FittingRoomError, did_you_mean
 from fittingroom.models import MODELS, SEQUENCE_MODELS
 from fittingroom.recipes.ladder import RECIPES, RUNGS
 from fittingroom.recipes.sequences import SEQUENCE_RECIPES
@@ -23,7 +23,10 @@ def recipe(
     A length in seconds takes the shortest: in minutes on a CPU few epochs pass. Without a length it is the recipe's own.
     Raises FittingRoomError for an unknown model or recipe, and for a recipe of another family.
     """
-    config = _of_sequences(model, name) if model in SEQUENCE_MODELS else _of_images(model, epochs, name)
+    known = [*MODELS, *SEQUENCE_MODELS]
+    if model not in known:
+        raise FittingRoomError(f"unknown model '{model}': {did_you_mean(model, known)}")
+    config = _of_images(model, epochs, name) if model in MODELS.names() else _of_sequences(model, name)
     if epochs is None and budget_seconds is None:
         epochs = config.epochs
     return replace(config, model=model, seed=seed, epochs=epochs, budget_seconds=budget_seconds)
