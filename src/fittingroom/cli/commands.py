@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fittingroom.cli import bench, run
 from fittingroom.cli.options import add_checkpoint_seconds, add_data_dir, add_length, add_pairs, add_plan, add_set
+from fittingroom.cli.pronounce import pronounce
 
 AddOption = Callable[[argparse.ArgumentParser], None]
 
@@ -126,6 +127,27 @@ def _explain_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", default="png", metavar="NAMES", help="png, svg or png,svg (default: png)")
 
 
+def _pronounce_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "model",
+        metavar="MODEL",
+        help="folder of a finished run of a sequence model, or transformer, recurrent where their weights come with the package",
+    )
+    parser.add_argument(
+        "words", nargs="+", metavar="WORD", help="a spelling; one that begins with a dash goes after --"
+    )
+    parser.add_argument(
+        "--beam", type=int, default=1, metavar="N",
+        help="up to N answers a word, by beam search (default: 1, the likeliest symbol each time)",
+    )  # fmt: skip
+    parser.add_argument("--explain", action="store_true", help="show which letters were looked at for each symbol")
+    parser.add_argument(
+        "--out", type=Path, metavar="PATH",
+        help="with --explain: a picture (x.png, x.svg) of every layer and head, a page (x.html) to click through, or a folder "
+        "for all of it",
+    )  # fmt: skip
+
+
 def _report_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder of a comparison")
 
@@ -210,6 +232,18 @@ COMMANDS = {
         "  fittingroom explain vit cnn --image shoe.jpg\n  fittingroom explain hybrid --mistakes 16 --method rollout\n"
         "  fittingroom explain runs/vit-5-epochs-seed0 --disagreements 16 --faithfulness 200",
         options=(_explain_options, add_data_dir),
+    ),
+    "pronounce": Command(
+        call=pronounce,
+        help="ask a sequence model how words are spoken, and which letters it looked at",
+        description="Print what a trained model makes of spellings: any word, whether a dictionary holds it or not. What the\n"
+        "CMU dictionary says stands beside it where the model was trained on that.",
+        epilog="examples:\n  fittingroom pronounce transformer hello tomato\n"
+        "  fittingroom pronounce transformer tomato --beam 4\n"
+        "  fittingroom pronounce recurrent though through thorough --explain\n"
+        "  fittingroom pronounce runs/mine phonograph --explain --out phonograph.png\n"
+        "  fittingroom pronounce runs/mine though through --explain --out though.html",
+        options=(_pronounce_options,),
     ),
     "report": Command(
         call=run.report,

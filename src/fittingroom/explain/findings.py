@@ -93,3 +93,33 @@ class Looking:
     notes: list[str]
     """What a reader should know besides."""
     networks: list[Findings]
+
+
+END = "<end>"
+"""The mark after the last letter and the last symbol, in an Alignment."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alignment:
+    """The letters of a word, what a sequence model wrote, and how much it looked at which letter meanwhile."""
+
+    word: str
+    letters: tuple[str, ...]
+    """As the model read them, END last."""
+    phonemes: tuple[str, ...]
+    """As it wrote them, END last unless it was cut."""
+    weights: Float[np.ndarray, "layers heads phonemes letters"]
+    """Rows sum to 1."""
+
+    @property
+    def mean(self) -> Float[np.ndarray, "phonemes letters"]:
+        """Over the heads of the last layer."""
+        return self.weights[-1].mean(axis=0)
+
+    @property
+    def which(self) -> str:
+        """What `mean` is, in words."""
+        layers, heads = self.weights.shape[:2]
+        if heads == 1:
+            return "its attention" if layers == 1 else f"attention of layer {layers}, the last"
+        return f"mean of the {heads} heads of layer {layers}, the last"

@@ -4,21 +4,17 @@ Names come from files and are escaped by Jinja; only drawings made here go in as
 forbids every request, and every script but the page's own, which it knows by its hash.
 """
 
-import base64
-import hashlib
 import re
 from datetime import datetime
-from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from fittingroom.comparison.measures import kind_of, measures_of
 from fittingroom.core.rundir import write_json, write_text
 from fittingroom.report import curves, explorer_pack, figures, gallery, matrices, numbers, tables
+from fittingroom.report.assets import asset, environment, script_hash
 from fittingroom.report.load import Comparison, load
 from fittingroom.report.palette import DARK, LIGHT, MARKER_PATHS, NUM_SERIES, css_variables
 from fittingroom.report.word_page import word_sections
@@ -42,26 +38,26 @@ def write_report(folder: Path) -> Path:
 
 def render_page(comparison: Comparison) -> str:
     """The page as text."""
-    style, script = _asset("style.css"), _asset("script.js")
+    style, script = asset("style.css"), asset("script.js")
     if comparison.explorer:
-        style += _asset("explorer.css")
-        script += "".join(map(_asset, EXPLORER_SCRIPTS))
+        style += asset("explorer.css")
+        script += "".join(map(asset, EXPLORER_SCRIPTS))
     if comparison.answers is not None:
-        style += _asset("words.css")
-        script += _asset("words.js")
+        style += asset("words.css")
+        script += asset("words.js")
     return (
-        _environment()
+        environment()
         .get_template("page.html.jinja")
         .render(
             **_texts(comparison),
             **_drawings(comparison),
-            **(_pictures(comparison) | word_sections(comparison, _environment())),
+            **(_pictures(comparison) | word_sections(comparison, environment())),
             explorer=_explorer(comparison),
             light=css_variables(LIGHT),
             dark=css_variables(DARK),
             style=Markup(style),
             script=Markup(script),
-            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+            script_hash=script_hash(script),
         )
     )
 
@@ -164,15 +160,3 @@ def _explorer(comparison: Comparison) -> dict[str, Any] | None:
         return None
     class_names = comparison.facts["data"]["class_names"]
     return explorer_pack.explorer_section(comparison.explorer, comparison.summary["models"], class_names)
-
-
-@cache
-def _environment() -> Environment:
-    loader = PackageLoader("fittingroom.report")
-    found = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    found.filters["together"] = lambda text: text.replace(" %", "\N{NO-BREAK SPACE}%")
-    return found
-
-
-def _asset(name: str) -> str:
-    return resources.files("fittingroom.report").joinpath("templates", name).read_text(encoding="utf-8")

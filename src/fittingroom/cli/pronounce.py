@@ -1,0 +1,139 @@
+"""`fittingroom pronounce`: ask a sequence model for words, and see which letters it looked at."""
+
+import argparse
+import json
+import math
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fittingroom.cli.cells import for_terminal, padded, width_of
+from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.text import named, shown
+
+if TYPE_CHECKING:  # these import torch, and `--help` must not
+    from fittingroom.evaluation.pronounce import Answer, Pronunciation
+    from fittingroom.evaluation.reference import Reference
+    from fittingroom.explain.findings import Alignment
+
+PARTS = {
+    "train": "a training word",
+    "val": "a validation word, not trained on",
+    "test": "a test word, not trained on",
+}
+
+
+def pronounce(args: argparse.Namespace) -> int:
+    """`fittingroom pronounce`"""
+    if args.out is not None and not args.explain:
+        raise FittingRoomError("--out is for the pictures of --explain: give both or neither")
+    from fittingroom.evaluation import pronounce as asking
+    from fittingroom.evaluation.reference import references
+    from fittingroom.evaluation.saved import load_sequence_run
+    from fittingroom.evaluation.shipped import find_run
+
+    folder = find_run(args.model, "words")
+    model, source, target, config = load_sequence_run(folder)
+    answers = asking.pronounce(model, source, target, args.words, num_beams=args.beam)
+    entries = references(config, target, [answer.spelling for answer in answers])
+    known = [entries.get(answer.spelling) for answer in answers]
+    aligned: list[Alignment | None] = [None] * len(answers)
+    if args.explain:
+        from fittingroom.explain.alignment import align
+
+        aligned = [align(model, answer) for answer in answers]
+    files = _draw(args.out, folder.name, answers, known, aligned) if args.out is not None else []
+    if args.json:
+        rows = [_row(*each) for each in zip(answers, known, aligned, strict=True)]
+        print(json.dumps({"model": config["model"], "words": rows, "files": [str(path) for path in files]}))
+    else:
+        print(for_terminal("\n".join([*_lines(answers, known, aligned), *map(str, files)])))
+    return 0
+
+
+def _draw(
+    out: Path,
+    name: str,
+    answers: "Sequence[Answer]",
+    known: "Sequence[Reference | None]",
+    aligned: "Sequence[Alignment | None]",
+) -> list[Path]:
+    """The pictures and the page that `out` asks for; their paths."""
+    from fittingroom.report.alignment import Alignments, Reading, Readings
+    from fittingroom.report.alignment_page import write_alignment_files
+
+    found = [
+        Reading(alignment=alignment, prob=math.exp(answer.pronunciations[0].log_prob))
+        for answer, alignment in zip(answers, aligned, strict=True)
+        if alignment is not None
+    ]
+    references = [[" ".join(target) for target in entry.targets] if entry else [] for entry in known]
+    words = [answer.word for answer in answers]
+    looks = [Readings(place=0, answers=found)]
+    return write_alignment_files(out, name, Alignments(words=words, references=references, looks=looks))
+
+
+def _lines(
+    answers: "Sequence[Answer]", known: "Sequence[Reference | None]", aligned: "Sequence[Alignment | None]"
+) -> list[str]:
+    """What a person reads: each word beside its answers, then the notes."""
+    words = [shown(answer.word) for answer in answers]
+    margin = max(map(width_of, words)) + 2
+    lines: list[str] = []
+    for word, answer, entry, alignment in zip(words, answers, known, aligned, strict=True):
+        several = len(answer.pronunciations) > 1
+        for place, found in enumerate(answer.pronunciations):
+            lines.append(padded("" if place else word, margin) + _answer(found, several))
+        if entry is not None:
+            said = " | ".join(" ".join(target) for target in entry.targets)
+            lines.append(" " * margin + f"dictionary: {said} ({PARTS[entry.part]})")
+        if alignment is not None:
+            from fittingroom.cli.alignment import alignment_lines
+
+            width = shutil.get_terminal_size().columns
+            lines += ["", *alignment_lines(alignment, width), ""]
+    return lines + [f"note: {note}" for note in _notes(answers)]
+
+
+def _answer(found: "Pronunciation", several: bool) -> str:
+    share = f"{100 * math.exp(found.log_prob):5.1f} %  " if several else ""
+    return share + " ".join(map(shown, found.symbols)) + ("" if found.finished else " ...")
+
+
+def _notes(answers: "Sequence[Answer]") -> list[str]:
+    notes = [
+        f"{shown(answer.word)}: the model does not know {', '.join(map(named, answer.unknown))}; it was read as an unknown symbol"
+        for answer in answers
+        if answer.unknown
+    ]
+    cut = [shown(answer.word) for answer in answers if not answer.pronunciations[0].finished]
+    return notes + ([f"cut where the model can write no more: {', '.join(cut)}"] if cut else [])
+
+
+def _row(answer: "Answer", entry: "Reference | None", alignment: "Alignment | None") -> dict[str, Any]:
+    """A word for `--json`."""
+    row: dict[str, Any] = {
+        "word": answer.word,
+        "read": list(answer.read),
+        "unknown": list(answer.unknown),
+        "pronunciations": [
+            {
+                "symbols": list(found.symbols),
+                "prob": math.exp(found.log_prob),
+                "log_prob": found.log_prob,
+                "finished": found.finished,
+            }
+            for found in answer.pronunciations
+        ],
+        "dictionary": None,
+    }
+    if entry is not None:
+        row["dictionary"] = {"pronunciations": [list(target) for target in entry.targets], "part": entry.part}
+    if alignment is not None:
+        row["alignment"] = {
+            "letters": list(alignment.letters),
+            "phonemes": list(alignment.phonemes),
+            "weights": alignment.weights.round(5).tolist(),
+        }
+    return row

@@ -1,0 +1,27 @@
+"""What pages are made of: templates, style sheets, scripts, and the hash by which a page knows its own script."""
+
+import base64
+import hashlib
+from functools import cache
+from importlib import resources
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+
+@cache
+def environment() -> Environment:
+    """Templates: everything is escaped, and what is not given is an error."""
+    loader = PackageLoader("fittingroom.report")
+    found = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    found.filters["together"] = lambda text: text.replace(" %", "\N{NO-BREAK SPACE}%")
+    return found
+
+
+def asset(name: str) -> str:
+    """The text of a file beside the templates."""
+    return resources.files("fittingroom.report").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def script_hash(script: str) -> str:
+    """What a content security policy calls this script: 'sha256-' and this."""
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

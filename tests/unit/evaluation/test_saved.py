@@ -1,0 +1,84 @@
+"""Sequence models from their run folders, and what is said of folders that are not right."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from fittingroom.core.errors import FittingRoomError
+from fittingroom.evaluation import shipped as package
+from fittingroom.evaluation.saved import load_run, load_sequence_run
+from fittingroom.evaluation.shipped import find_run, shipped
+from tests.sequence_fixture import LETTERS, PHONEMES, TINY, write_sequence_run
+
+
+@pytest.mark.parametrize("name", list(TINY))
+def test_a_run_comes_back_in_fp32_and_evaluation_mode(tmp_path: Path, name: str) -> None:
+    model, source, target, config = load_sequence_run(write_sequence_run(tmp_path / "run", name, half=True))
+    assert not model.training and {each.dtype for each in model.parameters()} == {torch.float32}
+    assert source.to_list() == LETTERS and target.to_list() == PHONEMES
+    assert (config["model"], config["data"]) == (name, "cmudict")
+
+
+def test_a_run_of_the_other_kind_is_refused_by_name(tmp_path: Path) -> None:
+    words = write_sequence_run(tmp_path / "mine")
+    with pytest.raises(FittingRoomError, match=r"run mine reads words, not images: give .*cnn, hybrid, vit, vit_cls"):
+        load_run(words)
+    with pytest.raises(FittingRoomError, match="run cnn reads images, not words: give the folder of another run"):
+        load_sequence_run(find_run("cnn", "words"))
+
+
+def test_names_are_listed_to_whoever_they_suit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(package, "WEIGHTS", tmp_path)
+    shutil.copytree(Path(package.__file__).parents[1] / "weights" / "cnn", tmp_path / "cnn")
+    for name in ("transformer", "recurrent"):
+        write_sequence_run(tmp_path / name, name, half=True)
+    assert shipped() == shipped("images") == ["cnn"] and shipped("words") == ["recurrent", "transformer"]
+    assert find_run("transformer", "words") == tmp_path / "transformer"
+    with pytest.raises(FittingRoomError, match=r"no run at 'x'.*weights: known: cnn$"):
+        find_run("x")
+    with pytest.raises(FittingRoomError, match=r"no run at 'recurent'.*did you mean 'recurrent'\?"):
+        find_run("recurent", "words")
+    with pytest.raises(FittingRoomError, match=r"reads images, not words: .*\(recurrent, transformer\)"):
+        load_sequence_run(find_run("cnn", "words"))
+
+
+def test_where_no_weights_suit_none_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(package, "WEIGHTS", tmp_path)
+    with pytest.raises(FittingRoomError, match=r"give the folder of a finished run$"):
+        find_run("transformer", "words")
+
+
+@pytest.mark.parametrize(
+    ("file", "contents", "words"),
+    [
+        ("config.json", "[]", "lacks a model or its model_config"),
+        ("config.json", '{"model": "transformer"}', "lacks a model or its model_config"),
+        ("config.json", "{", "cannot be read"),
+        ("vocabularies.json", None, "vocabularies.json is missing"),
+        ("vocabularies.json", '{"source": ["a"]}', 'lacks "source" or "target"'),
+        ("vocabularies.json", '{"source": ["a"], "target": [1]}', "target: expected a list of symbols"),
+        ("vocabularies.json", '{"source": ["a"], "target": ["B"]}', "source makes 5 ids where the model has 32"),
+        ("model.safetensors", None, "the run is not finished"),
+        ("model.safetensors", "no weights", "does not fit its config.json"),
+    ],
+)
+def test_a_damaged_folder_is_named_with_its_file(tmp_path: Path, file: str, contents: str | None, words: str) -> None:
+    folder = write_sequence_run(tmp_path / "run")
+    (folder / file).unlink()
+    if contents is not None:
+        (folder / file).write_text(contents)
+    with pytest.raises(FittingRoomError, match=words) as raised:
+        load_sequence_run(folder)
+    assert str(folder) in str(raised.value) and "\n" not in str(raised.value)
+
+
+def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
+    folder = write_sequence_run(tmp_path / "run")
+    config = json.loads((folder / "config.json").read_text())
+    config["model_config"]["embed_dim"] = 64
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(FittingRoomError, match=r"does not fit its config\.json"):
+        load_sequence_run(folder)
