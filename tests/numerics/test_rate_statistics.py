@@ -122,10 +122,11 @@ def test_the_mean_of_linearised_values_is_the_ratio(counts: list[tuple[int, int]
     assert ratio_values(edits, lengths).mean() == pytest.approx(edits.sum() / lengths.sum())
 
 
-def test_the_spread_of_linearised_values_is_that_of_the_ratio_when_words_are_drawn_anew() -> None:
+@pytest.mark.parametrize("share", [0.1, 0.6])
+def test_the_spread_of_linearised_values_is_that_of_the_ratio_when_words_are_drawn_anew(share: float) -> None:
     random = np.random.default_rng(5)
     lengths = random.choice(LENGTHS, 1000)
-    edits = random.binomial(lengths, 0.1 * random.random(1000))
+    edits = random.binomial(lengths, share)
     drawn = random.integers(0, 1000, (4000, 1000))
     bootstrap = edits[drawn].sum(axis=1) / lengths[drawn].sum(axis=1)
     assert ratio_values(edits, lengths).std() / np.sqrt(1000) == pytest.approx(bootstrap.std(), rel=0.05)

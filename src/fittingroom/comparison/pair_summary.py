@@ -5,7 +5,6 @@ rate of b: below zero, a is the better one.
 """
 
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ from fittingroom.comparison.record import (
 from fittingroom.comparison.verdict import verdict
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import read_json
-from fittingroom.evaluation.statistics import Interval, SeedSpread, Values, accuracy_interval, rate_interval
+from fittingroom.evaluation.statistics import Interval, SeedSpread, accuracy_interval, rate_interval
 
 DATA_KEYS = ("num_train", "num_val", "num_test")
 COSTS = ("train_seconds", "pairs_per_second", "decode_seconds", "epochs")
@@ -41,7 +40,6 @@ SECOND_QUESTION = (
 
 PairRuns = dict[int, dict[str, PairPredictions]]
 """One model's finished runs: seed -> split -> predictions."""
-Interpret = Callable[[Values, SeedSpread], Interval]
 
 
 def summarise_pairs(folder: Path) -> dict[str, Any]:
@@ -104,7 +102,7 @@ def _values(runs: PairRuns, split: str, measure: Measure) -> dict[int, Any]:
     }
 
 
-def _interval(measure: Measure, values: Values, spread: SeedSpread) -> Interval:
+def _interval(measure: Measure, values: Any, spread: SeedSpread) -> Interval:
     """Of words Wilson's, which is the same whether right or wrong ones are counted; of phonemes that of a ratio."""
     return (accuracy_interval if measure is WORD_ERRORS else rate_interval)(values, LEVEL, spread)
 

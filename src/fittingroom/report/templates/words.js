@@ -25,13 +25,15 @@
     return holding.sort((a, b) => closeness(a.word, state.query) - closeness(b.word, state.query));
   };
 
+  const count = (cards) => cards.length.toLocaleString("en");
+
   const show = (cards) => {
     const all = found(cards);
     const shown = all.slice(0, state.num);
     for (const button of buttons) button.setAttribute("aria-pressed", String(button.dataset.show === state.filter));
     // Made by the same template as the page, which has escaped every name in it.
     at("gallery").innerHTML = shown.map((card) => card.html).join("");
-    at("shown").textContent = all.length ? `${shown.length} of ${all.length} words shown` : `No word here holds “${state.query}”`;
+    at("shown").textContent = all.length ? `${count(shown)} of ${count(all)} words shown` : `No word here holds “${state.query}”`;
     at("more").hidden = shown.length === all.length;
   };
 
