@@ -79,7 +79,7 @@ def test_a_comparison_takes_the_sequence_models_by_itself_and_gives_verdict_and_
     assert "2 seeds" in out and "report.html" in out
     assert "--train" in record["command"]
     summary = json.loads((folder / "summary.json").read_text())
-    assert all(0 <= model["test"]["mean"] <= 1 for model in summary["models"])
+    assert all(0 <= model["test"]["word_error_rate"]["mean"] <= 1 for model in summary["models"])
 
 
 def test_called_again_it_trains_nothing_and_says_the_same(compared: Any) -> None:

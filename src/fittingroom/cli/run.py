@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fittingroom.cli import options
-from fittingroom.cli.words import data_words, looking_words, pair_words, run_words
+from fittingroom.cli.words import data_words, looking_words, pair_words, run_words, score_words
 from fittingroom.core.errors import FittingRoomError, did_you_mean
 
 
@@ -118,11 +118,15 @@ def evaluate(args: argparse.Namespace) -> int:
     if args.split not in ("val", "test"):
         raise FittingRoomError(f"unknown split '{args.split}': choose val or test")
     from fittingroom.evaluation.score import score_run
-    from fittingroom.evaluation.shipped import find_run
+    from fittingroom.evaluation.score_pairs import score_pair_run
+    from fittingroom.evaluation.shipped import find_run, reads
 
-    scores = score_run(find_run(args.run), args.split, data_dir=args.data_dir)
-    words = f"{scores['run']}: {args.split} accuracy {scores[f'{args.split}_accuracy']:.2%} on {scores['num_images']:,} images"
-    _print(args, scores, words)
+    folder = find_run(args.run)
+    if reads(folder) == "words":
+        scores = score_pair_run(folder, args.split)
+    else:
+        scores = score_run(folder, args.split, data_dir=args.data_dir)
+    _print(args, scores, score_words(scores))
     return 0
 
 

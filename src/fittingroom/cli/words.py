@@ -29,6 +29,19 @@ def _pair_run_words(row: dict[str, Any], folder: Path) -> str:
     )
 
 
+def score_words(scores: dict[str, Any]) -> str:
+    """What `evaluate` says."""
+    split = scores["split"]
+    if "num_images" in scores:
+        return f"{scores['run']}: {split} accuracy {scores[f'{split}_accuracy']:.2%} on {scores['num_images']:,} images"
+    rates = (scores[f"{split}_word_error_rate"], scores[f"{split}_phoneme_error_rate"])
+    unknown = f" ({scores['num_unknown']:,} symbols there were unknown)" if scores["num_unknown"] else ""
+    return (
+        f"{scores['run']}: {split} word error {rates[0]:.2%}, phoneme error {rates[1]:.2%} on {scores['num_words']:,} words"
+        f"{unknown}"
+    )
+
+
 def data_words(found: dict[str, Any]) -> str:
     """What `data check` says."""
     lines = [f"{found['name']} in {found['folder']}"]

@@ -33,6 +33,7 @@ def check_name(data: str) -> None:
 
 def digest_of(data: str, dev: str | None = None, test: str | None = None) -> str:
     """Twelve hex digits of the SHA-256 of the files' bytes, one after another."""
+    check_name(data)
     files = [pronunciation.find()] if data == pronunciation.NAME else [Path(name) for name in (data, dev, test) if name]
     found = hashlib.sha256()
     for file in files:

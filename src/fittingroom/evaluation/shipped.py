@@ -42,6 +42,11 @@ def find_run(run: str | Path, kind: Kind = "images") -> Path:
     raise FittingRoomError(f"no run at '{run}': give the folder of a finished run{hint}")
 
 
+def reads(folder: Path) -> Kind:
+    """What the run in `folder` reads: only one that reads words has vocabularies."""
+    return "words" if (folder / VOCABULARIES).exists() else "images"
+
+
 def where_from(kind: Kind) -> str:
     """What can be given in place of a run that does not suit, in words."""
     names = shipped(kind)

@@ -166,7 +166,9 @@ class PairProblem(Problem):
             start = time.perf_counter()
             encoded = encode(pairs, source, target)
             answers = write_all(task.writer, encoded, self.max_len, device=task.plan.device)
-            scores["decode_seconds"] = round(time.perf_counter() - start, 3)  # the last part's stands, and of unknown symbols too: the test's
+            scores["decode_seconds"] = round(
+                time.perf_counter() - start, 3
+            )  # the last part's stands, and of unknown symbols too: the test's
             rates = judge(pairs, list(range(len(pairs))), answers, target)
             scores["num_unknown"] = num_unknown(pairs, source, target)
             scores[f"{split}_word_error_rate"] = rates.word_error_rate
