@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from fittingroom.cli.main import main
 from tests.command import run, run_json
 from tests.pairs_fixture import ARABIC, GREEK, HANGUL, made_up, write_tsv
 
@@ -101,10 +102,13 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
-def test_a_hostile_file_ends_in_one_clear_line_and_nothing_is_written(kind: str, tmp_path: Path) -> None:
+def test_a_hostile_file_ends_in_one_clear_line_and_nothing_is_written(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     content, complaint = HOSTILE[kind]
     (tmp_path / "bad.tsv").write_bytes(content)
-    code, out, err = run("train", "transformer", "--data", str(tmp_path / "bad.tsv"), "--out", str(tmp_path / "run"))
+    code = main(["train", "transformer", "--data", str(tmp_path / "bad.tsv"), "--out", str(tmp_path / "run")])
+    out, err = capsys.readouterr()
     assert code == 2 and out == ""
     assert err.count("\n") == 1 and "bad.tsv" in err and complaint in err
     assert not (tmp_path / "run").exists()
@@ -140,8 +144,16 @@ WRONG = [
 @pytest.mark.parametrize(
     ("words", "complaint"), WRONG, ids=lambda value: " ".join(value) if isinstance(value, tuple) else ""
 )
-def test_a_mistake_gets_one_clear_line(words: tuple[str, ...], complaint: str, tmp_path: Path) -> None:
-    code, out, err = run(*words, cwd=tmp_path)
+def test_a_mistake_gets_one_clear_line(
+    words: tuple[str, ...],
+    complaint: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code = main([*words])
+    out, err = capsys.readouterr()
     assert code == 2 and out == ""
     assert err.count("\n") == 1 and complaint in err, err
     assert list(tmp_path.iterdir()) == []

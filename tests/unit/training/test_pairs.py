@@ -96,9 +96,9 @@ def test_a_trials_steps_are_the_trainers_bit_for_bit(
 def test_a_run_learns_the_rule_and_its_folder_holds_what_was_written(model: str, greek: Path, tmp_path: Path) -> None:
     """Each letter has one symbol: what was never seen together can be written."""
     wide = {"embed_dim": 32, **({"hidden_dim": 32} if model == "recurrent" else {})}
-    made = config(model, greek, epochs=60.0, model_config={**TINY[model], **wide, "drop_rate": 0.0})
+    made = config(model, greek, epochs=40.0, model_config={**TINY[model], **wide, "drop_rate": 0.0})
     row = fit(made, FitOptions(folder=tmp_path / "run", plan=FIXED))
-    assert row["test_word_error_rate"] < 0.5, "a model that learnt nothing has 1"
+    assert row["test_phoneme_error_rate"] < 0.4, "a model that learnt nothing has over 0.8"
     assert row["test_phoneme_error_rate"] < row["test_word_error_rate"]
     assert set(row) > {"pairs_per_second", "decode_seconds", "num_macs"}
     words = dict(made_up(GREEK, 300))
