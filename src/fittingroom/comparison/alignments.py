@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from fittingroom.comparison.pair_predictions import read_pair_predictions
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import write_atomic
 from fittingroom.data.pairs import Target
@@ -19,8 +20,42 @@ from fittingroom.evaluation.saved import load_sequence_run
 from fittingroom.explain.alignment import align
 
 FILE = "alignments.npz"
+NUM_WORDS = 12
+LEGIBLE = (4, 12)
+"""Letters of a word that is shown without being asked for."""
 MOST_WORDS = 24
 """A page with more is no longer looked through."""
+
+
+def choose_words(folder: Path, record: dict[str, Any]) -> dict[str, list[Target]]:
+    """A dozen test words with their right answers, short enough to be read, by the first finished run of each model.
+
+    As many as may be on which models differ, then those that all get wrong, then those that all get right.
+    """
+    runs = [read_pair_predictions(run)["test"] for run in _first_runs(folder, record).values()]
+    if not runs:
+        return {}
+    places = [n for n, word in enumerate(runs[0].sources) if LEGIBLE[0] <= len(word) <= LEGIBLE[1]]
+    num_right = {n: sum(not run.rates.wrong[n] for run in runs) for n in places}
+    groups = {"differ": [], "wrong": [], "right": []}
+    for n in places:
+        groups["wrong" if not num_right[n] else "right" if num_right[n] == len(runs) else "differ"].append(n)
+    # Spread over a group, which stands in alphabetical order; what one group lacks the next one fills.
+    chosen: list[int] = []
+    for left, group in zip((3, 2, 1), groups.values(), strict=True):
+        number = min(len(group), (NUM_WORDS - len(chosen)) // left)
+        chosen += [group[place * len(group) // number] for place in range(number)]
+    references = runs[0].references
+    return {runs[0].sources[n]: [tuple(each) for each in references[n]] for n in sorted(chosen)}
+
+
+def _first_runs(folder: Path, record: dict[str, Any]) -> dict[str, Path]:
+    """The folder of each model's first finished run."""
+    first: dict[str, Path] = {}
+    for row in record["runs"]:
+        if row["status"] == "finished":
+            first.setdefault(row["model"], folder / row["folder"])
+    return first
 
 
 def write_alignments(
@@ -41,10 +76,7 @@ def write_alignments(
     """
     if not 1 <= len(words) <= MOST_WORDS:
         raise FittingRoomError(f"{len(words)} words for the report: choose 1 to {MOST_WORDS}")
-    first: dict[str, Path] = {}
-    for row in record["runs"]:
-        if row["status"] == "finished":
-            first.setdefault(row["model"], folder / row["folder"])
+    first = _first_runs(folder, record)
     if not first:
         return None
     arrays: dict[str, np.ndarray] = {"words": np.array([word.strip() for word in words])}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fittingroom import __version__
+from fittingroom.comparison.alignments import choose_words, write_alignments
 from fittingroom.comparison.executors import Work, have_own_core, side_by_side
 from fittingroom.comparison.pictures import write_pictures
 from fittingroom.comparison.planning import plan_grid
@@ -77,6 +78,9 @@ def run_comparison(comparison: Comparison, watcher: Watcher) -> dict[str, Any]:
     first = problems[0]
     if isinstance(first, ImageProblem):
         write_pictures(comparison.folder, record, first.splits, watcher.looks)
+    elif words := choose_words(comparison.folder, record):
+        watcher.looks()
+        write_alignments(comparison.folder, record, list(words), words)
     write_json(comparison.folder / "summary.json", summary)
     return summary
 

@@ -8,6 +8,7 @@ from markupsafe import Markup
 from fittingroom import __version__
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import make_folder, write_text
+from fittingroom.core.text import shown
 from fittingroom.explain.findings import Alignment
 from fittingroom.report.alignment import Alignments, alignment_section
 from fittingroom.report.assets import asset, environment, script_hash
@@ -39,14 +40,15 @@ def write_alignment_files(out: Path, model: str, data: Alignments) -> list[Path]
     return paths
 
 
-def render_alignment_page(model: str, data: Alignments) -> str:
-    """The page as text; it needs nothing else."""
+def render_alignment_page(titles: Sequence[str], data: Alignments) -> str:
+    """The page as text, which needs nothing else; `titles` are the names of the models by their place."""
+    titles = [shown(title) for title in titles]
     script = asset("script.js") + asset("alignment.js")
     page = environment().get_template("alignment_page.html.jinja")
     return page.render(
-        model=model,
+        titles=titles,
         version=__version__,
-        alignment=alignment_section(data, [{"title": model}]),
+        alignment=alignment_section(data, [{"title": title} for title in titles]),
         marker_paths=MARKER_PATHS,
         num_series=NUM_SERIES,
         light=css_variables(LIGHT),
@@ -58,7 +60,7 @@ def render_alignment_page(model: str, data: Alignments) -> str:
 
 
 def _write_page(path: Path, model: str, data: Alignments) -> Path:
-    write_text(path, render_alignment_page(model, data))
+    write_text(path, render_alignment_page([model], data))
     return path
 
 

@@ -17,6 +17,7 @@ from fittingroom.comparison.predictions import read_predictions
 from fittingroom.comparison.summary import summarise
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import read_json
+from fittingroom.report.alignment import Alignments, read_alignments
 from fittingroom.report.explorer import Explorer, read_explorer
 
 COLUMNS = ("seconds", "lr", "train_loss")
@@ -55,7 +56,8 @@ class Gallery:
 class Comparison:
     """All that the page shows. `gallery` is None where there is nothing to disagree on, or not yet; so is `explorer`.
 
-    Of pairs there is neither, but `answers`: by model and seed, what was written for the test words.
+    Of pairs there is neither, but `answers`: by model and seed, what was written for the test words; and `alignments`, where
+    the comparison has come so far.
     """
 
     facts: dict[str, Any]
@@ -64,6 +66,7 @@ class Comparison:
     gallery: Gallery | None
     explorer: Explorer | None
     answers: dict[str, dict[int, PairPredictions]] | None
+    alignments: Alignments | None
     failed: list[dict[str, Any]]
     missing: list[str]
 
@@ -87,6 +90,7 @@ def load(folder: Path) -> Comparison:
         gallery=None if is_pairs else _read_gallery(folder, facts, finished, complete=not missing),
         explorer=None if is_pairs else read_explorer(folder, len(facts["models"]), len(facts["data"]["class_names"])),
         answers=_read_answers(folder, facts) if is_pairs else None,
+        alignments=read_alignments(folder, len(facts["models"])) if is_pairs else None,
         failed=[row for row in facts["runs"] if row["status"] == "failed"],
         missing=missing,
     )

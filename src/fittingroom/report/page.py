@@ -14,6 +14,7 @@ from markupsafe import Markup
 from fittingroom.comparison.measures import kind_of, measures_of
 from fittingroom.core.rundir import write_json, write_text
 from fittingroom.report import curves, explorer_pack, figures, gallery, matrices, numbers, tables
+from fittingroom.report.alignment import alignment_section
 from fittingroom.report.assets import asset, environment, script_hash
 from fittingroom.report.load import Comparison, load
 from fittingroom.report.palette import DARK, LIGHT, MARKER_PATHS, NUM_SERIES, css_variables
@@ -45,6 +46,9 @@ def render_page(comparison: Comparison) -> str:
     if comparison.answers is not None:
         style += asset("words.css")
         script += asset("words.js")
+    if comparison.alignments is not None:
+        style += asset("alignment.css")
+        script += asset("alignment.js")
     return (
         environment()
         .get_template("page.html.jinja")
@@ -53,6 +57,7 @@ def render_page(comparison: Comparison) -> str:
             **_drawings(comparison),
             **(_pictures(comparison) | word_sections(comparison, environment())),
             explorer=_explorer(comparison),
+            alignment=_alignment(comparison),
             light=css_variables(LIGHT),
             dark=css_variables(DARK),
             style=Markup(style),
@@ -153,6 +158,12 @@ def _pictures(comparison: Comparison) -> dict[str, Any]:
     models = comparison.summary["models"]
     found = gallery.cards(comparison.gallery, models, comparison.facts["data"]["class_names"])
     return {"cards": found, "filters": gallery.filters(found, models)}
+
+
+def _alignment(comparison: Comparison) -> dict[str, Any] | None:
+    if comparison.alignments is None:
+        return None
+    return alignment_section(comparison.alignments, comparison.facts["models"])
 
 
 def _explorer(comparison: Comparison) -> dict[str, Any] | None:

@@ -81,3 +81,18 @@ def test_the_real_dictionary_has_39_phonemes_and_letters_in_lower_case(splits: P
     train = splits.train
     assert len({symbol for targets in train.targets for target in targets for symbol in target}) == 39
     assert "".join(sorted(set("".join(train.sources)))) == "'-abcdefghijklmnopqrstuvwxyz"
+
+
+def test_a_few_words_are_looked_up_as_the_whole_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "cmudict.dict"
+    path.write_text(SAMPLE)
+    sha256 = hashlib.sha256(SAMPLE.encode()).hexdigest()
+    for keep_stress in (False, True):
+        whole = read(tmp_path, keep_stress=keep_stress).pairs
+        words = ["refuse", "a", "a.m.", "aalborg", "nothing", "ref", "a(2)", ""]
+        found = pronunciation.look_up(path, words, keep_stress=keep_stress, sha256=sha256)
+        assert found == {
+            word: targets for word, targets in zip(whole.sources, whole.targets, strict=True) if word in words
+        }
+    with pytest.raises(FittingRoomError, match="altered or of another release"):
+        pronunciation.look_up(path, ["a"])
