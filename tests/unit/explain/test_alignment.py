@@ -15,6 +15,7 @@ from fittingroom.evaluation.pronounce import pronounce
 from fittingroom.evaluation.saved import load_run, load_sequence_run
 from fittingroom.evaluation.shipped import find_run
 from fittingroom.explain.alignment import align, cross_attention
+from fittingroom.explain.capture import capture_attention
 from fittingroom.explain.findings import END
 from tests.sequence_fixture import LETTERS, write_sequence_run
 
@@ -85,6 +86,19 @@ def test_symbols_given_one_by_one_look_at_the_same_letters(models: dict[str, Ask
         part = cross_attention(model, src, mask, tgt_in[:, :length])
         torch.testing.assert_close(part[..., -1, :], whole[..., length - 1, :], rtol=0, atol=2e-5)
     assert not torch.allclose(whole[..., 0, :], whole[..., 1, :], atol=1e-4)
+
+
+@EVERY
+def test_it_is_what_the_model_looked_at_while_it_wrote(models: dict[str, Asked], shape: str) -> None:
+    """Caught during decoding itself, a symbol a step: row j belongs to the step that wrote symbol j."""
+    model, source, target = models[shape]
+    with capture_attention(model) as weights:
+        (answer,) = pronounce(model, source, target, ["hello"])
+    cross = [calls for name, calls in weights.items() if "self_attn" not in name and not name.startswith("encoder")]
+    seen = torch.stack([torch.cat(calls, dim=2)[0] for calls in cross])
+    found = align(model, answer)
+    assert len(found.phonemes) > 2
+    torch.testing.assert_close(torch.from_numpy(found.weights), seen, rtol=0, atol=2e-5)
 
 
 def test_a_recurrent_models_context_is_its_memory_by_these_weights(models: dict[str, Asked]) -> None:
