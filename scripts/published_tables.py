@@ -20,7 +20,10 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
 PAGES = (
     ROOT / "README.md",
-    *(ROOT / "docs" / name for name in ("results.md", "records.md", "looking-inside.md", "benchmarks.md")),
+    *(
+        ROOT / "docs" / name
+        for name in ("results.md", "records.md", "looking-inside.md", "benchmarks.md", "sequences.md")
+    ),
 )
 FAITHFULNESS = ROOT / "src" / "fittingroom" / "weights" / "faithfulness.json"
 PLACE = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -128,6 +131,28 @@ def search() -> str:
     return "\n".join(lines) + "\n"
 
 
+def sequences() -> str:
+    """What the comparison of the sequence models printed: verdict, then table."""
+    summary = read(RESULTS / "sequences" / "summary.json")
+    return f"> {summary['verdict']}\n\n{markdown_table(summary)}"
+
+
+def sequence_search() -> str:
+    """One line a trial of the search behind the sequence recipes, each family's best first."""
+    lines = [
+        "| model | batch | Muon rate | wrong words % | wrong phonemes % | seconds |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for model in ("transformer", "recurrent"):
+        for trial in read(RESULTS / "search" / f"{model}.json")["trials"]:
+            wrong = 100 * (1 - trial["val_accuracy"])
+            lines.append(
+                f"| {model} | {trial['batch_size']} | {trial['muon_lr']:g} | {wrong:.1f} | "
+                f"{100 * trial['val_phoneme_error_rate']:.1f} | {trial['train_seconds']:.0f} |"
+            )
+    return "\n".join(lines) + "\n"
+
+
 def recipe_docstrings() -> str:
     """recipes/ladder.py with each recipe's result as recorded."""
     return RECORDED.sub(lambda place: place[1] + recorded(place[2]), RECIPES.read_text())
@@ -227,7 +252,8 @@ def shipped_faithfulness() -> str:
 TABLES: dict[str, Callable[[], str]] = {
     "quick": quick, "quick-change": quick_change,
     "five-epochs": five_epochs, "trials": trials, "ladder": ladder, "records": records, "search": search,
-    "faithfulness": faithfulness, "positions": positions, "explaining": explaining, **speed_tables.TABLES,
+    "faithfulness": faithfulness, "positions": positions, "explaining": explaining, "sequences": sequences, "sequence-search": sequence_search,
+    **speed_tables.TABLES,
 }  # fmt: skip
 
 

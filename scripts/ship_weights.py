@@ -1,7 +1,7 @@
 """Make a finished run the network that the package ships under its model's name: `python scripts/ship_weights.py RUN`.
 
-Floating-point weights are stored in half precision. That must cost less than a tenth of a point of validation accuracy; the
-figure goes into the shipped record.
+Floating-point weights are stored in half precision. That must cost less than a tenth of a point of what is right on validation,
+images or words; the figure goes into the shipped record.
 """
 
 import shutil
@@ -16,9 +16,10 @@ from safetensors.torch import load_file, save
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import read_json, write_atomic, write_json
 from fittingroom.evaluation.score import score_run
-from fittingroom.evaluation.shipped import WEIGHTS
+from fittingroom.evaluation.score_pairs import score_pair_run
+from fittingroom.evaluation.shipped import VOCABULARIES, WEIGHTS, reads
 
-LARGEST_LOSS = 0.001  # of validation accuracy, a fraction
+LARGEST_LOSS = 0.001  # a fraction
 LARGEST_FILE = 6_000_000  # bytes
 
 
@@ -26,17 +27,16 @@ def ship(run: Path) -> Path:
     """Write `weights/MODEL/`; returns it. FittingRoomError, and the old ones stay, where half precision costs too much."""
     config, state = read_json(run / "config.json"), read_json(run / "state.json")
     with TemporaryDirectory() as made:
-        found = _halve(run, Path(made), config)
-        if found < state["val_accuracy"] - LARGEST_LOSS:
-            raise FittingRoomError(
-                f"{run}: half precision takes {state['val_accuracy']:.4f} on validation to {found:.4f}"
-            )
-        write_json(Path(made) / "state.json", {**state, "half_precision_val_accuracy": found})
+        name, sign = ("val_word_error_rate", -1) if reads(run) == "words" else ("val_accuracy", 1)
+        found = _halve(run, Path(made), config)[name]
+        if sign * (state[name] - found) > LARGEST_LOSS:
+            raise FittingRoomError(f"{run}: half precision takes {name} from {state[name]:.4f} to {found:.4f}")
+        write_json(Path(made) / "state.json", {**state, f"half_precision_{name}": found})
         return Path(shutil.copytree(made, WEIGHTS / config["model"], dirs_exist_ok=True))
 
 
-def _halve(run: Path, folder: Path, config: dict[str, Any]) -> float:
-    """The run's config and its weights in half precision; returns the validation accuracy of those."""
+def _halve(run: Path, folder: Path, config: dict[str, Any]) -> dict[str, Any]:
+    """The run's config and its weights in half precision; returns the validation scores of those."""
     weights = {
         name: tensor.half() if torch.is_floating_point(tensor) else tensor
         for name, tensor in load_file(run / "model.safetensors").items()
@@ -47,7 +47,10 @@ def _halve(run: Path, folder: Path, config: dict[str, Any]) -> float:
     write_atomic(folder / "model.safetensors", lambda file: file.write(content))
     write_json(folder / "config.json", config)
     write_json(folder / "state.json", {})
-    return score_run(folder, "val")["val_accuracy"]
+    if reads(run) == "words":
+        shutil.copyfile(run / VOCABULARIES, folder / VOCABULARIES)
+        return score_pair_run(folder, "val")
+    return score_run(folder, "val")
 
 
 if __name__ == "__main__":
