@@ -43,10 +43,12 @@ integration: data browser ## tests of the whole, as users get it
 test-slow: data browser ## the tests that take minutes each
 	$(PYTHON_BIN)/python -m pytest -m slow tests
 
-bench: data ## speed beside other libraries, a quarter of an hour, then of explanations; writes results/bench/ (a try: ARGS=--quick)
+bench: data ## speed beside other libraries, a quarter of an hour, then of explanations and sequences; writes results/bench/ (a try: ARGS=--quick)
 	@scripts/peers.sh
 	$(PYTHON_BIN)/python -m benchmarks.speed $(ARGS)
 	$(if $(ARGS),,$(PYTHON_BIN)/python benchmarks/explaining.py)
+	$(if $(ARGS),,$(PYTHON_BIN)/python -m benchmarks.sequences)
+	$(if $(ARGS),,$(PYTHON_BIN)/python -m benchmarks.claims)
 
 tables: setup ## write the published tables into README and docs from the records in results/
 	$(PYTHON_BIN)/python scripts/published_tables.py
