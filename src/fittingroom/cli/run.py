@@ -33,11 +33,17 @@ def train(args: argparse.Namespace) -> int:
         FitOptions(
             folder=folder, data_dir=args.data_dir, resume=args.resume, loggers=tuple(args.loggers),
             progress_bar=not args.json and sys.stderr.isatty(), checkpoint_seconds=args.checkpoint_seconds,
-            plan=options.parse_plan(args.plan), open_test=not args.sealed,
+            plan=options.parse_plan(args.plan), open_test=not args.sealed, measures=_say_measuring,
         ),
     )  # fmt: skip
     _print(args, {**row, "folder": str(folder)}, run_words(row, folder))
     return 0
+
+
+def _say_measuring() -> None:
+    from fittingroom.cli.progress import PLANS
+
+    print(PLANS, file=sys.stderr)
 
 
 def compare(args: argparse.Namespace) -> int:

@@ -4,7 +4,7 @@ import ctypes
 import hashlib
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -28,11 +28,13 @@ Fixed = Mapping[str, str]
 """Parts of a plan that the user has chosen: field of Plan -> its value as text."""
 
 
-def choose_plan(problem: Problem, fixed: Fixed) -> tuple[Plan, list[dict[str, Any]]]:
+def choose_plan(
+    problem: Problem, fixed: Fixed, measures: Callable[[], None] = lambda: None
+) -> tuple[Plan, list[dict[str, Any]]]:
     """The plan of a run, and the table of timings behind it: measured, or as measured before for the same work here.
 
-    A run of under half a minute takes the first guess: a probe would cost more than it brings. Raises FittingRoomError for
-    a part of a plan that does not exist, or cannot be had here.
+    `measures` is called before anything is timed. A run of under half a minute takes the first guess: a probe would cost more
+    than it brings. Raises FittingRoomError for a part of a plan that does not exist, or cannot be had here.
     """
     guess = with_fixed(first_guess(problem.config), fixed)
     if guess.compile:
@@ -42,6 +44,7 @@ def choose_plan(problem: Problem, fixed: Fixed) -> tuple[Plan, list[dict[str, An
     place = cache_folder("plans") / f"{_key(problem, guess, fixed)}.json"
     found = _cached(place)
     if found is None:
+        measures()
         _keep_freed_memory()  # measured as the run will be
         plan, table = probe(problem, guess, frozenset(fixed))
         found = {"plan": asdict(plan), "table": [timing.to_dict() for timing in table], "compile": None}

@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ class FitOptions:
     progress_bar: bool = False
     progress: Progress | None = None
     checkpoint_seconds: float = 30.0
+    measures: Callable[[], None] = field(default=lambda: None)
+    """Called when the speed plan is about to be measured: some seconds, the first time on a machine."""
     plan: Fixed = field(default_factory=dict)
     """Parts of the speed plan that are chosen by hand; the others are measured."""
     open_test: bool = True
@@ -122,7 +125,7 @@ def _train_and_evaluate(
     problem: Problem, options: FitOptions, plan: Plan | None, state: dict[str, Any], began: float
 ) -> dict[str, Any]:
     if plan is None:
-        plan, table = choose_plan(problem, options.plan)
+        plan, table = choose_plan(problem, options.plan, options.measures)
         write_json(options.folder / "environment.json", describe_environment(plan, table))
     set_up_process(plan)
     task = problem.new_task(plan, began=began)

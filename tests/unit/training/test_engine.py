@@ -83,6 +83,14 @@ def test_a_second_run_of_the_same_work_times_nothing() -> None:
     assert machine.trials == []
 
 
+def test_whoever_waits_is_told_once_that_something_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "new_trial", Machine())
+    told, problem = [], tiny_problem(tiny_config(**MEDIUM))
+    for _ in range(2):
+        choose_plan(problem, {}, lambda: told.append(1))
+    assert told == [1], "the second time it is known"
+
+
 @pytest.mark.parametrize("changes", [{"epochs": 1.0}, {"budget_seconds": PROBE_FROM_SECONDS - 1}])
 def test_a_short_run_takes_the_first_guess(changes: dict[str, Any], cache: Path) -> None:
     machine = Machine()
