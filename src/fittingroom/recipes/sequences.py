@@ -17,7 +17,7 @@ def transformer() -> PairRunConfig:
     """Muon on the matrices (Jordan et al. 2024) in place of the paper's Adam; label smoothing 0.1 and dropout 0.1 as there.
 
     Linear decay after a short warm-up; the paper's own schedule is `--set schedule.shape=inverse_sqrt`.
-    Command: `fittingroom train transformer --budget 20m`.
+    Command: `fittingroom train transformer --budget 20m`. Result: docs/sequences.md, results/sequences/.
     """
     return PairRunConfig(
         model="transformer",
@@ -32,7 +32,7 @@ def transformer() -> PairRunConfig:
 def recurrent() -> PairRunConfig:
     """The same for the attention RNN: Muon on the gates' matrices, each by itself.
 
-    Command: `fittingroom train recurrent --budget 20m`.
+    Command: `fittingroom train recurrent --budget 20m`. Result: docs/sequences.md, results/sequences/.
     """
     return PairRunConfig(
         model="recurrent",

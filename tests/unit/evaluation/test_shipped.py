@@ -11,10 +11,12 @@ from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import cache_folder, read_json
 from fittingroom.data.load import load_splits
 from fittingroom.evaluation.score import log_test_read, score_run
+from fittingroom.evaluation.score_pairs import score_pair_run
 from fittingroom.evaluation.shipped import WEIGHTS, find_run, shipped
 from fittingroom.models import MODELS
 
 NAMES = ("cnn", "hybrid", "vit", "vit_cls")
+WORDS = ("transformer", "recurrent")
 
 
 def test_one_of_each_family_and_the_papers_vit_are_shipped_and_small() -> None:
@@ -43,6 +45,18 @@ def test_half_precision_scores_as_the_record_says_and_costs_nothing(name: str) -
     found = score_run(find_run(name), "val")["val_accuracy"]  # two images may sit on the fence
     assert found == pytest.approx(record["half_precision_val_accuracy"], abs=2 / 5000)
     assert found > record["val_accuracy"] - 0.001
+    assert len(record["test_reads"]) == 1
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_shipped_sequence_weights_score_as_the_record_says_and_half_precision_costs_nothing(name: str) -> None:
+    """All validation words: writing them takes seconds."""
+    record = read_json(find_run(name, "words") / "state.json")
+    assert shipped("words") == sorted(WORDS)
+    assert (find_run(name) / "model.safetensors").stat().st_size <= 6_000_000
+    found = score_pair_run(find_run(name), "val")["val_word_error_rate"]
+    assert found == pytest.approx(record["half_precision_val_word_error_rate"], abs=5 / 6387)
+    assert found < record["val_word_error_rate"] + 0.001
     assert len(record["test_reads"]) == 1
 
 
