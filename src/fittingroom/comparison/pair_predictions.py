@@ -4,8 +4,6 @@ For each split four arrays, one entry a word: `sources` the spelling, `predicted
 `references` all right answers, separated by tabs, and `log_probs` of what was written.
 """
 
-import zipfile
-import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,8 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fittingroom.comparison.predictions import SPLITS
-from fittingroom.core.errors import FittingRoomError
+from fittingroom.comparison.predictions import SPLITS, open_predictions
 from fittingroom.data.pairs import Target
 from fittingroom.data.vocabulary import UNKNOWN
 from fittingroom.evaluation.error_rates import ErrorRates, confusions, error_rates
@@ -68,14 +65,8 @@ class PairPredictions:
 
 def read_pair_predictions(folder: Path) -> dict[str, PairPredictions]:
     """The predictions of the run in `folder`, by split ('val', 'test'). FittingRoomError where the file is bad."""
-    path = folder / "predictions.npz"
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            return {split: _read_split(archive, split) for split in SPLITS}
-    except FileNotFoundError as error:
-        raise FittingRoomError(f"{path} is missing: delete {folder} and run the comparison again") from error
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise FittingRoomError(f"{path} is damaged ({error}): delete {folder} and run the comparison again") from error
+    with open_predictions(folder) as archive:
+        return {split: _read_split(archive, split) for split in SPLITS}
 
 
 def _read_split(archive: Any, split: str) -> PairPredictions:

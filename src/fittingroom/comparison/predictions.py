@@ -1,14 +1,14 @@
 """Read what a finished run predicted: its `predictions.npz`, checked before anything is counted from it."""
 
-import zipfile
-import zlib
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
-from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.archives import open_arrays
 
 SPLITS = ("val", "test")
 
@@ -34,20 +34,20 @@ class Predictions:
 
 def read_predictions(folder: Path, num_classes: int) -> dict[str, Predictions]:
     """The predictions of the run in `folder`, by split ('val', 'test'). FittingRoomError where the file is bad."""
-    path = folder / "predictions.npz"
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            found = {split: _read_split(archive, split) for split in SPLITS}
+    with open_predictions(folder) as archive:
+        found = {split: _read_split(archive, split) for split in SPLITS}
         for split, predictions in found.items():
             _check(predictions, split, num_classes)
-    except FileNotFoundError as error:
-        raise FittingRoomError(f"{path} is missing: delete {folder} and run the comparison again") from error
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise FittingRoomError(f"{path} is damaged ({error}): delete {folder} and run the comparison again") from error
     return found
 
 
-def _read_split(archive: np.lib.npyio.NpzFile, split: str) -> Predictions:
+def open_predictions(folder: Path) -> AbstractContextManager[NpzFile]:
+    """The arrays of a run's `predictions.npz`, of either kind of run, as `open_arrays` gives them."""
+    mend = f"delete {folder} and run the comparison again"
+    return open_arrays(folder / "predictions.npz", missing=mend, damaged=mend)
+
+
+def _read_split(archive: NpzFile, split: str) -> Predictions:
     return Predictions(
         probs=archive[f"{split}_probs"].astype(np.float32),
         labels=archive[f"{split}_labels"].astype(np.int64),

@@ -6,8 +6,6 @@ uint16, little-endian, [layers, heads, phonemes, letters]: 65535 is 1. `alignmen
 """
 
 import base64
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.archives import MEND, open_arrays
 from fittingroom.core.text import shown, symbol
 from fittingroom.explain.findings import END, Alignment
 
@@ -57,17 +55,11 @@ def read_alignments(folder: Path, num_models: int) -> Alignments | None:
     path = folder / FILE
     if not path.exists():
         return None
-    try:
-        # Opened here, for numpy leaves a file open that turns out to be no archive.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays: Arrays = {name: archive[name] for name in archive.files}
+    with open_arrays(path, missing=MEND, damaged=MEND) as archive:
+        arrays: Arrays = {name: archive[name] for name in archive.files}
         words = [str(word) for word in arrays["words"]]
         references = [[str(each) for each in arrays[f"w{number}_references"]] for number in range(len(words))]
         looks = [_readings(arrays, place, words) for place in range(num_models) if f"m{place}_probs" in arrays]
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise FittingRoomError(
-            f"{path} is damaged ({error}): delete it and run the comparison again, runs are kept"
-        ) from error
     return Alignments(words=words, references=references, looks=looks) if words and looks else None
 
 

@@ -4,8 +4,6 @@ The file's arrays are those of the comparison's `pictures`: images with their ki
 comparison the keys that start with `m{i}_`. A model whose runs all failed has none, one without attention only some.
 """
 
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.archives import MEND, open_arrays
 
 FILE = "explorer.npz"
 KINDS = ("mistake", "disagreement", "right")
@@ -76,20 +74,14 @@ def read_explorer(folder: Path, num_models: int, num_classes: int) -> Explorer |
     path = folder / FILE
     if not path.exists():
         return None
-    try:
-        # Opened here, for numpy leaves a file open that turns out to be no archive.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays: Arrays = {name: archive[name] for name in archive.files}
+    with open_arrays(path, missing=MEND, damaged=MEND) as archive:
+        arrays: Arrays = {name: archive[name] for name in archive.files}
         images = _images(arrays, num_classes)
         looks = [
             _look(arrays, place, images, num_classes) for place in range(num_models) if f"m{place}_probs" in arrays
         ]
         labels, index = (arrays[name].astype(np.int64) for name in ("labels", "index"))
         kinds = [str(kind) for kind in arrays["kind"]]
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise FittingRoomError(
-            f"{path} is damaged ({error}): delete it and run the comparison again, runs are kept"
-        ) from error
     return (
         Explorer(images=images, labels=labels, index=index, kinds=kinds, looks=looks) if len(kinds) and looks else None
     )

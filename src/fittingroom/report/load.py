@@ -1,8 +1,6 @@
 """Read a comparison's folder into what the page shows; files are checked here, so that drawing can trust them."""
 
 import csv
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from fittingroom.comparison.pair_predictions import PairPredictions
 from fittingroom.comparison.pair_summary import read_pair_runs
 from fittingroom.comparison.predictions import read_predictions
 from fittingroom.comparison.summary import summarise
+from fittingroom.core.archives import MEND, open_arrays
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import read_json
 from fittingroom.report.alignment import Alignments, read_alignments
@@ -148,23 +147,14 @@ def _read_gallery(
     if len(models) < 2 or not (complete or path.exists()):
         return None
     num_classes = len(facts["data"]["class_names"])
-    try:
-        # Opened here, for numpy leaves a file open that turns out to be no archive.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            images, labels, index = (archive[name] for name in ("images", "labels", "test_index"))
+    missing = "run the comparison again, finished runs are kept"
+    with open_arrays(path, missing=missing, damaged=MEND) as archive:
+        images, labels, index = (archive[name] for name in ("images", "labels", "test_index"))
         _check_images(images, labels, index, num_classes)
         if not len(images):
             return None
         folders = {name: [folder / row["folder"] for row in finished if row["model"] == name] for name in models}
         probs = {name: _mean_probs(found, num_classes, index) for name, found in folders.items()}
-    except FileNotFoundError as error:
-        raise FittingRoomError(f"{path} is missing: run the comparison again, finished runs are kept") from error
-    except FittingRoomError:
-        raise
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise FittingRoomError(
-            f"{path} is damaged ({error}): delete it and run the comparison again, runs are kept"
-        ) from error
     return Gallery(images=images, labels=labels.astype(np.int64), probs=probs)
 
 
