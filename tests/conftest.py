@@ -2,10 +2,15 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # One thread: the same arithmetic on every machine, and no fight over cores. It must be set before torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -43,3 +48,16 @@ def chromium() -> str:
     if path is None:
         pytest.skip("needs Chromium: apt-get install chromium")
     return path
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator["Browser"]:
+    """A headless Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    from tests.browsing import ARGUMENTS
+
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS, timeout=120_000)
+        yield found
+        found.close()

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from matplotlib import colormaps
 from numpy.typing import NDArray
-from playwright.sync_api import Browser, Locator, Page
+from playwright.sync_api import Browser, Locator
 
+from tests import browsing
 from tests.explorer_fixture import CNN, GRID, HYBRID, VIT, Arrays
 
 TITLES = {VIT: "ViT", CNN: "CNN", HYBRID: "Hybrid"}
@@ -19,19 +20,11 @@ PIXEL = """(e, [x, y]) => {
 }"""
 
 
-class Visit:
-    """The report open in a window of its own; keeps every request and every complaint."""
+class Visit(browsing.Visit):
+    """The report with its explorer."""
 
     def __init__(self, browser: Browser, address: str, **settings: Any) -> None:
-        options = {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce", **settings}
-        self.page: Page = browser.new_context(**options).new_page()
-        self.page.set_default_timeout(60_000)
-        self.requests: list[str] = []
-        self.complaints: list[str] = []
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.goto(address)
+        super().__init__(browser, address, **{"reduced_motion": "reduce", **settings})
         self.at("stage").wait_for()
 
     def until(self, key: str, value: Any) -> None:

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Locator
 
 from fittingroom.core.rundir import write_text
 from fittingroom.report.alignment_page import render_alignment_page
 from fittingroom.report.palette import DARK, LIGHT
+from tests import browsing
 from tests.alignment_fixture import TITLES, alignments
 
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 TRANSFORMER, RECURRENT = 0, 1
 COLOUR = """(e, what) => {
     const pen = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
@@ -32,27 +32,11 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     return path.as_uri()
 
 
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS, timeout=120_000)
-        yield browser
-        browser.close()
-
-
-class Visit:
-    """The page open in a window of its own; keeps every request and every complaint."""
+class Visit(browsing.Visit):
+    """The page with its two panels."""
 
     def __init__(self, browser: Browser, address: str, **settings: Any) -> None:
-        options = {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce", **settings}
-        self.page: Page = browser.new_context(**options).new_page()
-        self.page.set_default_timeout(60_000)
-        self.requests: list[str] = []
-        self.complaints: list[str] = []
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.goto(address)
+        super().__init__(browser, address, **{"reduced_motion": "reduce", **settings})
         self.page.locator("#alignment").wait_for()
 
     def panel(self, model: int) -> Locator:
@@ -88,7 +72,7 @@ def visit(browser: Browser, address: str) -> Iterator[Visit]:
     found = Visit(browser, address)
     yield found
     assert found.complaints == []
-    assert [url for url in found.requests if not url.startswith("data:")] == [address]
+    assert found.requests == [address]
     found.page.context.close()
 
 

@@ -8,13 +8,13 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, expect
 
 from fittingroom.report.page import write_report
 from fittingroom.report.word_page import NUM_STANDING
+from tests import browsing
 from tests.pair_comparison_fixture import write_pair_comparison
 
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 SIZES = {"desktop": (1280, 900), "phone": (375, 812)}
 Scheme = Literal["light", "dark"]
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
@@ -42,26 +42,11 @@ def right(folder: Path) -> dict[str, tuple[bool, ...]]:
     return found
 
 
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS, timeout=120_000)
-        yield found
-        found.close()
-
-
-class Visit:
-    """The report open in a window of its own; keeps every request and every complaint."""
+class Visit(browsing.Visit):
+    """The report with its gallery of words."""
 
     def __init__(self, browser: Browser, address: str, **settings: Any) -> None:
-        self.page: Page = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **settings}).new_page()
-        self.page.set_default_timeout(60_000)
-        self.requests: list[str] = []
-        self.complaints: list[str] = []
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.goto(address)
+        super().__init__(browser, address, **settings)
         self.search = self.page.get_by_role("searchbox")
         self.search.wait_for()
 
@@ -91,7 +76,7 @@ def visit(request: pytest.FixtureRequest, browser: Browser, report: str) -> Iter
     found = Visit(browser, report, viewport={"width": width, "height": height}, color_scheme=scheme)
     yield found
     assert found.complaints == []
-    assert [url for url in found.requests if not url.startswith("data:")] == [report]
+    assert found.requests == [report]
     found.page.context.close()
 
 

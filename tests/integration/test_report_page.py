@@ -1,20 +1,18 @@
 """The report in a real browser: desktop and phone, light and dark, by mouse and by keyboard."""
 
 import re
-import shutil
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser
 
 from fittingroom.report.page import write_report
+from tests import browsing
 from tests.comparison_fixture import write_comparison
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 SIZES = {"desktop": (1280, 900), "phone": (375, 812)}
 Scheme = Literal["light", "dark"]
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
@@ -27,38 +25,12 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> str:
     return write_report(folder).as_uri()
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        pytest.fail(f"no browser: install one of {', '.join(BROWSERS)}, for example with `apt-get install chromium`")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS, timeout=120_000)
-        yield browser
-        browser.close()
-
-
-class Visit:
-    """The report open in a window of its own; keeps every request and every complaint."""
+class Visit(browsing.Visit):
+    """The report at a size and in a colour scheme."""
 
     def __init__(self, browser: Browser, address: str, size: str, scheme: Scheme) -> None:
         width, height = SIZES[size]
-        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
-        self.page: Page = context.new_page()
-        self.page.set_default_timeout(60_000)
-        self.requests: list[str] = []
-        self.complaints: list[str] = []
-        self.page.on("request", self._note_request)
-        self.page.on("console", self._note_console)
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.goto(address)
-
-    def _note_request(self, request: Request) -> None:
-        if not request.url.startswith("data:"):
-            self.requests.append(request.url)
-
-    def _note_console(self, message: ConsoleMessage) -> None:
-        self.complaints.append(message.text)
+        super().__init__(browser, address, viewport={"width": width, "height": height}, color_scheme=scheme)
 
     def ground(self) -> str:
         return self.page.evaluate(GROUND)
