@@ -234,10 +234,11 @@ def _data_pairs(args: argparse.Namespace, names: list[str]) -> int:
         raise FittingRoomError(f"--stress {args.stress}: choose strip or keep, of cmudict alone")
     if len(names) not in (1, 3):
         raise FittingRoomError(f"{len(names)} names do not make a data set: give one file, or three: train dev test")
-    for name in names:
-        if name != "cmudict" and not Path(name).exists() and not Path(name).suffix:
-            raise FittingRoomError(f"unknown data set '{name}': {did_you_mean(name, ('cmudict', 'fashion-mnist'))}")
     from fittingroom.data import pair_integrity
+    from fittingroom.data.pair_load import check_name
+
+    for name in names:
+        check_name(name)
 
     if names == ["cmudict"]:
         found = pair_integrity.check_dictionary(keep_stress=args.stress == "keep")

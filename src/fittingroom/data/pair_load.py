@@ -23,6 +23,12 @@ def load_pair_splits(
     return one_file(Path(data))
 
 
+def check_digest(digest: str, data: str, dev: str | None = None, test: str | None = None) -> None:
+    """Raise FittingRoomError unless the files are those of which that was the digest."""
+    if digest != digest_of(data, dev, test):
+        raise FittingRoomError(f"{data} has changed since the run began: put it back, or begin another run")
+
+
 def check_name(data: str) -> None:
     """Raise FittingRoomError for a word that is no data set and looks like no file."""
     if data != pronunciation.NAME and not Path(data).exists() and not Path(data).suffix:

@@ -10,6 +10,7 @@ from fittingroom.data.pair_batches import sequences
 from fittingroom.data.pairs import MAX_SYMBOLS
 from fittingroom.data.vocabulary import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Vocabulary
 from fittingroom.evaluation.decoding import Hypothesis, beam_search, greedy
+from fittingroom.evaluation.writing import begin
 from fittingroom.models.sequence import SequenceModel
 
 BATCH_SIZE = 512
@@ -107,13 +108,11 @@ def _write(
     model: SequenceModel, src: torch.Tensor, src_mask: torch.Tensor, *, num_beams: int, max_len: int
 ) -> list[list[Hypothesis]]:
     """Of each row of the batch its hypotheses, best first."""
-    with torch.inference_mode():
-        state = model.start(model.encode(src, src_mask), src_mask)
-    begin = torch.full((len(src),), BOS_ID)
+    state, first = begin(model, src, src_mask)
     if num_beams == 1:
-        found = greedy(model.step, model.reorder, state, begin, eos_id=EOS_ID, max_len=max_len)
+        found = greedy(model.step, model.reorder, state, first, eos_id=EOS_ID, max_len=max_len)
         return [[each] for each in found]
-    return beam_search(model.step, model.reorder, state, begin, eos_id=EOS_ID, max_len=max_len, num_beams=num_beams)
+    return beam_search(model.step, model.reorder, state, first, eos_id=EOS_ID, max_len=max_len, num_beams=num_beams)
 
 
 def _pronunciation(found: Hypothesis, target: Vocabulary) -> Pronunciation:

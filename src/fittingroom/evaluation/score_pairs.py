@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import read_json
 from fittingroom.data.pair_batches import encode
-from fittingroom.data.pair_load import digest_of, load_pair_splits
+from fittingroom.data.pair_load import check_digest, load_pair_splits
 from fittingroom.evaluation.saved import load_sequence_run
 from fittingroom.evaluation.score import log_test_read
 from fittingroom.evaluation.writing import judge, most_symbols, num_unknown, write_all
@@ -20,8 +19,7 @@ def score_pair_run(folder: Path, split: Literal["val", "test"]) -> dict[str, Any
     model, source, target, config = load_sequence_run(folder)
     state = read_json(folder / "state.json")
     files = (config["data"], config["dev"], config["test"])
-    if config["digest"] != digest_of(*files):
-        raise FittingRoomError(f"{files[0]} has changed since the run began: put it back to score the run")
+    check_digest(config["digest"], *files)
     splits = load_pair_splits(*files, keep_stress=config["keep_stress"])
     pairs = splits.val if split == "val" else splits.open_test(lambda why: log_test_read(folder, why), "evaluate")
     answers = write_all(model, encode(pairs, source, target), most_symbols(splits.train, config["model_config"]))

@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from fittingroom.data.pair_batches import EncodedPairs, SourceBatch, eval_source_batches
 from fittingroom.data.pairs import MAX_SYMBOLS, Pairs
@@ -14,9 +15,14 @@ from fittingroom.models.sequence import SequenceModel
 
 def write_batch(model: SequenceModel, batch: SourceBatch, max_len: int) -> list[Hypothesis]:
     """The answer for each source of the batch, in the model's mode and precision as they are."""
-    state = model.start(model.encode(batch.src, batch.src_mask), batch.src_mask)
-    first = torch.full((len(batch.src),), BOS_ID, device=batch.src.device)
-    return greedy(model.step, model.reorder, state, first, eos_id=EOS_ID, max_len=max_len)
+    return greedy(model.step, model.reorder, *begin(model, batch.src, batch.src_mask), eos_id=EOS_ID, max_len=max_len)
+
+
+@torch.inference_mode()
+def begin(model: SequenceModel, src: Tensor, src_mask: Tensor) -> tuple[Any, Tensor]:
+    """The decoder's state before its first symbol, and the begin mark of each row."""
+    state = model.start(model.encode(src, src_mask), src_mask)
+    return state, torch.full((len(src),), BOS_ID, device=src.device)
 
 
 def write_all(model: SequenceModel, pairs: EncodedPairs, max_len: int, *, device: str = "cpu") -> list[Hypothesis]:

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 
 from fittingroom.core.config import to_dict
-from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.randomness import seeded
 from fittingroom.core.rundir import write_atomic, write_json
 from fittingroom.data import pronunciation
@@ -24,7 +23,7 @@ from fittingroom.data.pair_batches import (
     pair_batch,
     source_batch,
 )
-from fittingroom.data.pair_load import digest_of, load_pair_splits
+from fittingroom.data.pair_load import check_digest, digest_of, load_pair_splits
 from fittingroom.data.pair_splits import PairSplits
 from fittingroom.data.pairs import MAX_SYMBOLS, Pairs
 from fittingroom.data.vocabulary import Vocabulary, build_both
@@ -57,8 +56,8 @@ class PairProblem(Problem):
     def splits(self) -> PairSplits:
         """The pairs. Raises FittingRoomError where they are others than those the run began with."""
         given = self._given
-        if given.digest not in ("", self.digest):
-            raise FittingRoomError(f"{given.data} has changed since the run began: put it back, or begin another run")
+        if given.digest:
+            check_digest(given.digest, given.data, given.dev, given.test)
         return _load(given.data, given.dev, given.test, given.keep_stress, self.digest)
 
     @cached_property
