@@ -100,6 +100,23 @@ def differences(by_model: ByModel, spread: SeedSpread) -> dict[tuple[str, str], 
     }
 
 
+def overrun(comparison: dict[str, Any]) -> float:
+    """By what share of a budget in seconds the longest run exceeded it; 0 where none did, or where epochs were given."""
+    budget = comparison["budget"]
+    if budget.get("kind") != "seconds":
+        return 0.0
+    seconds = [row.get("train_seconds") or 0.0 for row in comparison["runs"] if row["status"] == "finished"]
+    return max(0.0, max(seconds, default=0.0) / budget["value"] - 1)
+
+
+def budget_text(comparison: dict[str, Any]) -> str:
+    """The budget in words, as planned; one that a busy machine overran is not called 'at most'."""
+    budget, share = comparison["budget"], overrun(comparison)
+    if not share:
+        return budget["text"]
+    return f"{budget['value']:g} s of training each (overrun by up to {math.ceil(100 * share - 1e-6)} %)"
+
+
 def failure_notes(comparison: dict[str, Any], models: list[dict[str, Any]]) -> list[str]:
     """The runs that failed and why, and the models that have no other."""
     failed = [row for row in comparison["runs"] if row["status"] == "failed"]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fittingroom.comparison.measures import Measure, measures_of
+from fittingroom.comparison.record import budget_text
 
 MOST_DECIMALS = 4
 
@@ -53,7 +54,7 @@ def verdict(summary: dict[str, Any], comparison: dict[str, Any]) -> str:
 def _opening(comparison: dict[str, Any]) -> str:
     num_seeds = len(comparison["seeds"])
     seeds = "1 seed" if num_seeds == 1 else f"{num_seeds} seeds"
-    return f"On {comparison['title']}, with {comparison['budget']['text']} and {seeds}, "
+    return f"On {comparison['title']}, with {budget_text(comparison)} and {seeds}, "
 
 
 def _finding(models: list[dict[str, Any]], pairs: list[dict[str, Any]], measure: Measure) -> str:

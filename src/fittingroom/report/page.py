@@ -12,6 +12,7 @@ from typing import Any
 from markupsafe import Markup
 
 from fittingroom.comparison.measures import kind_of, measures_of
+from fittingroom.comparison.record import budget_text
 from fittingroom.core.rundir import write_json, write_text
 from fittingroom.report import curves, explorer_pack, figures, gallery, matrices, numbers, tables
 from fittingroom.report.alignment import alignment_section
@@ -76,6 +77,7 @@ def _texts(comparison: Comparison) -> dict[str, Any]:
         "words": WORDING[kind_of(facts)],
         "heading": re.sub("^the ", "The ", facts["title"]),
         "titles": [model["title"] for model in facts["models"]],
+        "budget": budget_text(facts),
         "seeds": "1 seed" if num_seeds == 1 else f"{num_seeds} seeds",
         "headings": tables.headings(summary),
         "under": tables.under(summary),

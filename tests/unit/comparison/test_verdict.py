@@ -42,6 +42,23 @@ def test_a_clear_winner_is_named_with_its_lead_over_each() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        ([60.0, 12.0], "at most 60 s of training each"),
+        ([12.0, 60.3], r"60 s of training each \(overrun by up to 1 %\)"),
+        ([65.4, None], r"60 s of training each \(overrun by up to 9 %\)"),
+    ],
+)
+def test_a_budget_that_was_overrun_is_not_called_at_most(seconds: list[float | None], words: str) -> None:
+    budget = {"kind": "seconds", "value": 60.0, "text": "at most 60 s of training each"}
+    runs = [{"status": "finished", "train_seconds": each} for each in seconds]
+    runs.append({"status": "failed", "train_seconds": 999.0})
+    assert re.match(
+        f"On Fashion-MNIST, with {words} and 2 seeds, ", verdict(CLEAR, {**MINUTE, "budget": budget, "runs": runs})
+    )
+
+
 def test_pairs_given_the_other_way_round_say_the_same() -> None:
     turned = [
         {"a": p["b"], "b": p["a"], "difference": -p["difference"], "low": -p["high"], "high": -p["low"]}
