@@ -76,7 +76,7 @@ def _evaluate_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "run",
         metavar="RUN",
-        help="folder of a finished run, or vit, cnn, hybrid, vit_cls: the weights that come with the package",
+        help="folder of a finished run, or vit, cnn, hybrid, vit_cls, transformer, recurrent: weights that come with the package",
     )
     parser.add_argument(
         "--split",
@@ -131,7 +131,7 @@ def _pronounce_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "model",
         metavar="MODEL",
-        help="folder of a finished run of a sequence model, or transformer, recurrent where their weights come with the package",
+        help="folder of a finished run of a sequence model, or transformer, recurrent: weights that come with the package",
     )
     parser.add_argument(
         "words", nargs="+", metavar="WORD", help="a spelling; one that begins with a dash goes after --"
@@ -217,10 +217,11 @@ COMMANDS = {
     ),
     "evaluate": Command(
         call=run.evaluate,
-        help="score a finished run on validation or test images",
+        help="score a finished run on its validation or test part",
         description="Load a run's weights and score them. Reading the test split is logged in the run's state.json\n"
         "(for the weights that come with the package: in the cache, below fittingroom/test-reads).",
-        epilog="examples:\n  fittingroom evaluate hybrid\n  fittingroom evaluate runs/cnn-5-epochs-seed0 --split test",
+        epilog="examples:\n  fittingroom evaluate hybrid\n  fittingroom evaluate transformer\n"
+        "  fittingroom evaluate runs/cnn-5-epochs-seed0 --split test",
         options=(_evaluate_options, add_data_dir),
     ),
     "explain": Command(
