@@ -37,8 +37,9 @@ imports: setup ## which room may import which, by import-linter
 unit: data ## tests of the parts, with array shapes checked at every call
 	$(PYTHON_BIN)/python -m pytest -m "not slow" --numprocesses 2 --jaxtyping-packages=$(SHAPES),beartype.beartype $(SHAPE_CHECKED)
 
+# In the order of the files: pytest-xdist would begin those of fewest tests last, and some of these take two minutes each.
 integration: data browser ## tests of the whole, as users get it
-	$(PYTHON_BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile $(SHAPE_CHECKED:%=--ignore=%) tests
+	$(PYTHON_BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile --no-loadscope-reorder $(SHAPE_CHECKED:%=--ignore=%) tests
 
 test-slow: data browser ## the tests that take minutes each
 	$(PYTHON_BIN)/python -m pytest -m slow tests

@@ -33,12 +33,13 @@ def three_files(folder: Path, script: str) -> tuple[str, ...]:
     ("script", "model"), [("greek", "transformer"), ("korean", "recurrent"), ("arabic", "transformer")]
 )
 def test_pairs_in_another_script_train_and_the_saved_weights_score_alike(
-    script: str, model: str, tmp_path: Path
+    script: str, model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     files = three_files(tmp_path, script)
     row = run_json("train", model, *files, "--epochs", "1", *SMALL, *TINY[model], "--out", str(tmp_path / "run"))
     assert row["status"] == "finished" and row["test_phoneme_error_rate"] > 0
-    scores = run_json("evaluate", str(tmp_path / "run"), "--split", "test")
+    assert main(["evaluate", str(tmp_path / "run"), "--split", "test", "--json"]) == 0
+    scores = json.loads(capsys.readouterr().out)
     assert scores["num_words"] == 30
     for name in ("test_word_error_rate", "test_phoneme_error_rate"):
         assert scores[name] == row[name]
@@ -46,7 +47,9 @@ def test_pairs_in_another_script_train_and_the_saved_weights_score_alike(
     assert [read["why"] for read in reads] == ["final epoch", "evaluate"]
 
 
-def test_one_file_is_split_by_word_and_the_line_at_the_end_says_what_came_out(tmp_path: Path) -> None:
+def test_one_file_is_split_by_word_and_the_line_at_the_end_says_what_came_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = write_tsv(tmp_path / "words.tsv", made_up(GREEK, 300))
     code, out, err = run(
         "train", "transformer", "--data", str(path), "--epochs", "0.5", *SMALL, *TINY["transformer"],
@@ -54,8 +57,8 @@ def test_one_file_is_split_by_word_and_the_line_at_the_end_says_what_came_out(tm
     )  # fmt: skip
     assert code == 0, err
     assert out.startswith("transformer-seed0: test word error ") and "pairs/s" in out
-    code, out, err = run("evaluate", str(tmp_path / "run"))
-    assert code == 0, err
+    assert main(["evaluate", str(tmp_path / "run")]) == 0
+    out = capsys.readouterr().out
     assert out.startswith("transformer-seed0: val word error ") and "words" in out
 
 
