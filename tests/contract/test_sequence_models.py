@@ -16,13 +16,21 @@ from fittingroom.models.cost import num_params
 from fittingroom.models.layers.attention import capture_attention
 from fittingroom.models.sequence import SequenceModel
 
-SIZES = {"transformer": 2_694_912, "recurrent": 2_784_032}
+SIZES = {
+    "transformer": 2_694_912,
+    "transformer_1head": 2_694_912,
+    "transformer_learned": 2_694_912 + 2 * 64 * 192,
+    "recurrent": 2_784_032,
+}
 SMALL = {"src_vocab_size": 12, "tgt_vocab_size": 12}
-TINY = {"transformer": {"embed_dim": 32, **SMALL}, "recurrent": {"embed_dim": 24, "hidden_dim": 20, **SMALL}}
+TINY = {
+    **{name: {"embed_dim": 32, **SMALL} for name in ("transformer", "transformer_1head", "transformer_learned")},
+    "recurrent": {"embed_dim": 24, "hidden_dim": 20, **SMALL},
+}
 SHAPES: dict[str, tuple[str, dict[str, Any]]] = {
     **{name: (name, {}) for name in SEQUENCE_MODELS},
     "post-norm": ("transformer", {"norm": "post", "activation": "gelu", "tie_output": True}),
-    "learned positions": ("transformer", {"positions": "learned", "depth_encoder": 1, "depth_decoder": 2}),
+    "uneven depths": ("transformer", {"positions": "learned", "depth_encoder": 1, "depth_decoder": 2}),
     "one table": ("transformer", {"share_embeddings": True, "tie_output": True, "qkv_bias": False}),
     "fused": ("transformer", {"attention_path": "fused"}),
     "lstm": ("recurrent", {"cell": "lstm", "tie_output": False}),

@@ -186,7 +186,7 @@ def report(args: argparse.Namespace) -> int:
 def models(args: argparse.Namespace) -> int:
     """`fittingroom models`"""
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from fittingroom.models.listing import list_models
 
@@ -194,7 +194,8 @@ def models(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({"models": rows}))
         return 0
-    table = Table("model", "reads", "family", "parameters", "multiply-adds", "source", box=None)
+    columns = [Column(name, no_wrap=True) for name in ("model", "reads", "family", "params", "mult-adds")]
+    table = Table(*columns, "source", box=None)  # a narrow terminal wraps the source, and leaves names whole
     for row in rows:
         size = (f"{row['num_params'] / 1e6:.2f} M", f"{row['num_macs'] / 1e6:.1f} M")
         table.add_row(row["name"], row["reads"], row["family"], *size, row["source"])

@@ -29,7 +29,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from fittingroom.models.layers.attention import AttentionCore, masked_softmax
 from fittingroom.models.layers.dropout import Dropout
 from fittingroom.models.layers.tokens import TokenEmbed
-from fittingroom.models.registry import SEQUENCE_MODELS, check_positive, check_rate, variant
+from fittingroom.models.registry import check_positive, check_rate, sequence_variant
 
 CELLS = {"gru": nn.GRU, "lstm": nn.LSTM}
 
@@ -224,10 +224,7 @@ def init_recurrent(module: nn.Module) -> None:
                 (nn.init.orthogonal_ if "_hh_" in name else nn.init.xavier_uniform_)(gate)
 
 
-@variant(
-    "recurrent", family="recurrent", title="RNN with attention", source="Bahdanau 2015", build=Recurrent,
-    registry=SEQUENCE_MODELS,
-)  # fmt: skip
+@sequence_variant("recurrent", family="recurrent", title="RNN with attention", source="Bahdanau 2015", build=Recurrent)
 def recurrent() -> RecurrentConfig:
     """The recommended recurrent network: two layers of GRU each way and two to write, additive attention, tied output."""
     return RecurrentConfig()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 from torch import nn
@@ -50,6 +51,10 @@ def variant(
         return make_config
 
     return file
+
+
+sequence_variant = partial(variant, registry=SEQUENCE_MODELS)
+"""`variant` for models of sequences."""
 
 
 def resolve_config(name: str, values: dict[str, Any] | None = None, registry: Registry[Variant] = MODELS) -> Any:

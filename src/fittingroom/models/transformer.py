@@ -25,23 +25,16 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.models.layers.attention import (
-    AttentionPath,
-    CrossAttention,
-    KeysValues,
-    SelfAttention,
-    causal_mask,
-)
+from fittingroom.models.layers.attention import AttentionPath, CrossAttention, KeysValues, SelfAttention, causal_mask
 from fittingroom.models.layers.blocks import NORM_EPSILON, Activation, Mlp
 from fittingroom.models.layers.dropout import Dropout
 from fittingroom.models.layers.tokens import TokenEmbed
 from fittingroom.models.registry import (
-    SEQUENCE_MODELS,
     check_divides,
     check_mlp_ratio,
     check_positive,
     check_rate,
-    variant,
+    sequence_variant,
 )
 
 
@@ -283,10 +276,23 @@ def init_paper(module: nn.Module) -> None:
             nn.init.xavier_uniform_(part, gain=2**-0.5)
 
 
-@variant(
-    "transformer", family="transformer", title="Transformer", source="Vaswani 2017", build=Transformer,
-    registry=SEQUENCE_MODELS,
-)  # fmt: skip
+@sequence_variant("transformer", family="transformer", title="Transformer", source="Vaswani 2017", build=Transformer)
 def transformer() -> TransformerConfig:
     """The recommended Transformer: 3 + 3 blocks of width 192, pre-norm, ReLU, sinusoidal positions."""
     return TransformerConfig()
+
+
+@sequence_variant(
+    "transformer_1head", family="transformer", title="Transformer (1 head)", source="Vaswani 2017", build=Transformer
+)
+def transformer_1head() -> TransformerConfig:
+    """One head as wide as the four of `transformer` together (table 3, row A): the same parameters and products."""
+    return TransformerConfig(num_heads=1)
+
+
+@sequence_variant(
+    "transformer_learned", family="transformer", title="Transformer (learned positions)", source="Vaswani 2017", build=Transformer
+)  # fmt: skip
+def transformer_learned() -> TransformerConfig:
+    """One learned vector a position in place of sinusoids (table 3, row E)."""
+    return TransformerConfig(positions="learned")

@@ -66,7 +66,7 @@ def test_a_recipe_of_another_family_is_refused_with_those_that_fit() -> None:
 @pytest.mark.parametrize("model", SEQUENCE_MODELS.names())
 def test_a_sequence_model_takes_its_familys_recipe_at_the_length_asked_for(model: str) -> None:
     assert recipe(model, seed=2, budget_seconds=60.0) == replace(
-        SEQUENCE_RECIPES.get(model)(), seed=2, epochs=None, budget_seconds=60.0
+        SEQUENCE_RECIPES.get(SEQUENCE_MODELS.get(model).family)(), model=model, seed=2, epochs=None, budget_seconds=60.0
     )
     with pytest.raises(FittingRoomError, match=f"recipe 'cnn_5' is not for {model}"):
         recipe(model, name="cnn_5")
