@@ -10,7 +10,7 @@ from fittingroom.report.looking.style import MARGIN, WIDTH, drawing, place, save
 from fittingroom.report.palette import LIGHT
 
 ROOT = Path(__file__).parents[1]
-BAR, LEFT, TOP, GAP = 0.24, 1.95, 0.62, 0.5
+BAR, LEFT, TOP, GAP = 0.24, 2.15, 0.62, 0.5
 """Inches: of a bar with its space, left of the bars, above them, and between the panels."""
 PARTS = (("train", "training", FLOPS_TRAINING), ("predict", "inference", FLOPS_INFERENCE))
 
