@@ -59,7 +59,7 @@ def hybrid_5() -> ImageRunConfig:
     """Muon on matrices and filters (arXiv 2605.24770), linear decay, shift by one pixel, alternating flip.
 
     Command: `fittingroom train hybrid --recipe hybrid_5`.
-    Recorded: 92.79 ± 0.18 % of the test images, 2 seeds; 19 minutes on one of two cores (results/ladder/).
+    Recorded: 92.68 ± 0.22 % of the test images, 3 seeds; 18 minutes on one of two cores (results/ladder/).
     """
     return ImageRunConfig(
         model="hybrid",
@@ -101,7 +101,7 @@ def vit_5() -> ImageRunConfig:
     """Muon on the matrices (arXiv 2605.24770), linear decay, shift by one pixel, alternating flip.
 
     Command: `fittingroom train vit --recipe vit_5`.
-    Recorded: 90.55 ± 0.01 % of the test images, 2 seeds; 15 minutes on one of two cores (results/ladder/).
+    Recorded: 90.50 ± 0.07 % of the test images, 3 seeds; 13 minutes on one of two cores (results/ladder/).
     """
     return ImageRunConfig(
         model="vit",
