@@ -1,6 +1,5 @@
 """Our side of the races: the training step that `fit` makes (`training/probe.py` repeats it), evaluation, and `fit` itself."""
 
-import statistics
 import tempfile
 import time
 from dataclasses import asdict, replace
@@ -10,11 +9,9 @@ from unittest import mock
 
 import torch
 from torch import Tensor
-from torch.autograd.profiler_util import FunctionEvent
-from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.contenders import CHANNELS, CLASSES, SIDE, VALIDATION_IMAGES, Contender
-from benchmarks.targets import PRODUCTS
+from benchmarks.profiling import profile_of
 from fittingroom.core.config import from_dict
 from fittingroom.data.augment import AugmentConfig
 from fittingroom.data.batches import TrainBatches
@@ -33,16 +30,6 @@ from fittingroom.training.probe import new_trial
 
 LONG_ENOUGH = 100.0  # epochs of the run that a plan is chosen for: long enough that every part of a plan is measured
 SYNTHETIC_STEPS = 100  # batches of synthetic images in such an epoch
-
-KINDS = {
-    PRODUCTS: ("addmm", "::mm", "bmm", "convolution", "linear", "matmul", "einsum", "baddbmm"),
-    "softmax": ("softmax",),
-    "normalisation": ("layer_norm", "batch_norm"),
-    "activation": ("gelu", "relu", "threshold"),
-    "copies, casts, layout": ("copy_", "_to_copy", "clone", "contiguous", "::cat", "fill_", "zero", "empty", "::to"),
-    "sums and scaling": ("::add", "::mul", "::sum", "::mean", "::div", "::sub"),
-}
-"""Kind of work -> parts of the names of torch's operators; the first that fits counts."""
 
 
 def synthetic_batches(contender: Contender) -> TrainBatches:
@@ -115,30 +102,7 @@ class OurSteps:
 
     def profile(self, what: str, num_steps: int = 3) -> dict[str, Any]:
         """Seconds of a step (`train`) or a batch (`predict`), and kind of work -> share of its time in torch's operators."""
-        step = {"train": self.train, "predict": self.predict}[what]
-        step()
-        step_seconds = statistics.median(step() for _ in range(num_steps))
-        with profile(activities=[ProfilerActivity.CPU]) as profiler:
-            for _ in range(num_steps):
-                step()
-        seconds: dict[str, float] = {}
-        for event in profiler.events() or []:
-            kind = kind_of(event)
-            seconds[kind] = seconds.get(kind, 0.0) + event.self_cpu_time_total
-        whole = sum(seconds.values())
-        shares = {kind: each / whole for kind, each in sorted(seconds.items(), key=lambda item: -item[1])}
-        return {"step_seconds": step_seconds, "shares": shares}
-
-
-def kind_of(event: FunctionEvent) -> str:
-    """The kind of work of one call of an operator; what the optimizer calls is the optimizer's."""
-    above: FunctionEvent | None = event
-    while above is not None:
-        if above.name.startswith("Optimizer.step"):
-            return "optimizer"
-        above = above.cpu_parent
-    fitting = (kind for kind, names in KINDS.items() if any(name in event.name for name in names))
-    return next(fitting, "the rest")
+        return profile_of({"train": self.train, "predict": self.predict}[what], num_steps)
 
 
 class WholeFit:

@@ -3,7 +3,8 @@
 
 Both have the same shape, batches of cmudict's training words, label smoothing, dropout and one thread. The plain one is as most
 would write it: fp32, AdamW, `nn.Transformer` with its own masks; once more under bf16 autocast. Ours is the recipe's step:
-Muon, clipping, the speed plan's bf16 and explicit attention; once more with AdamW.
+Muon, clipping, the speed plan's bf16 and explicit attention; once more with AdamW. Where the recipe's step spends its time is
+profiled beside it.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchmarks.profiling import profile_of
 from fittingroom.core.rundir import make_folder, write_json
 from fittingroom.data.pair_batches import PairBatch
 from fittingroom.data.vocabulary import PAD_ID
@@ -119,9 +121,10 @@ def main() -> None:
     rows = [
         {"name": name, "step_seconds": round(seconds[name], 4), "speedup": round(speedup[name], 3)} for name in seconds
     ]
+    profile = profile_of(ours(problem, plan, "muon").step, args.rounds)
     record = {
         "processor": f"{processor()}, 1 thread", "torch": torch.__version__, "batch_size": BATCH, "rounds": args.rounds,
-        "step": rows,
+        "step": rows, "profile": profile,
     }  # fmt: skip
     make_folder(args.out.parent)
     write_json(args.out, {**record, "decoding": decoding()})
