@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import sequence_tables
 import speed_tables
 
 from fittingroom.comparison.milestones import finished_runs, milestone_lines, milestones
@@ -131,49 +132,6 @@ def search() -> str:
     return "\n".join(lines) + "\n"
 
 
-def sequences() -> str:
-    """What the comparison of the sequence models printed: verdict, then table."""
-    summary = read(RESULTS / "sequences" / "summary.json")
-    return f"> {summary['verdict']}\n\n{markdown_table(summary)}"
-
-
-def sequence_search() -> str:
-    """One line a trial of the search behind the sequence recipes, each family's best first."""
-    lines = [
-        "| model | batch | Muon rate | wrong words % | wrong phonemes % | seconds |",
-        "|---|---:|---:|---:|---:|---:|",
-    ]
-    for model in ("transformer", "recurrent"):
-        for trial in read(RESULTS / "search" / f"{model}.json")["trials"]:
-            wrong = 100 * (1 - trial["val_accuracy"])
-            lines.append(
-                f"| {model} | {trial['batch_size']} | {trial['muon_lr']:g} | {wrong:.1f} | "
-                f"{100 * trial['val_phoneme_error_rate']:.1f} | {trial['train_seconds']:.0f} |"
-            )
-    return "\n".join(lines) + "\n"
-
-
-def sequence_speed() -> str:
-    """One line a contender: milliseconds of a training step, and how many times faster than nn.Transformer as it comes."""
-    lines = ["| training step | ms | times the first |", "|---|---:|---:|"]
-    for row in read(RESULTS / "bench" / "sequences.json")["step"]:
-        lines.append(f"| {row['name']} | {1000 * row['step_seconds']:.0f} | {row['speedup']:.2f} |")
-    return "\n".join(lines) + "\n"
-
-
-def claims() -> str:
-    """One line a length: milliseconds of a training step by attention and by recurrence, and how far a gradient reaches."""
-    record = read(RESULTS / "bench" / "claims.json")
-    names = list(record["rows"][0]["step_seconds"])
-    heads = [*(f"{name}, ms" for name in names), "gradient at the first symbol: attention", "recurrence"]
-    lines = ["| length | " + " | ".join(heads) + " |", "|---:|" + "---:|" * len(heads)]
-    for row in record["rows"]:
-        times = [f"{1000 * row['step_seconds'][name]:.0f}" for name in names]
-        reach = [f"{row['reach'][name]:.2g}" for name in ("attention", "recurrence")]
-        lines.append(f"| {row['length']:,} | " + " | ".join([*times, *reach]) + " |")
-    return "\n".join(lines) + "\n"
-
-
 def recipe_docstrings() -> str:
     """recipes/ladder.py with each recipe's result as recorded."""
     return RECORDED.sub(lambda place: place[1] + recorded(place[2]), RECIPES.read_text())
@@ -274,7 +232,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "quick": quick, "quick-change": quick_change,
     "five-epochs": five_epochs, "trials": trials, "ladder": ladder, "records": records, "search": search,
     "faithfulness": faithfulness, "positions": positions, "explaining": explaining,
-    "sequences": sequences, "sequence-search": sequence_search, "claims": claims, "sequence-speed": sequence_speed,
+    **sequence_tables.TABLES,
     **speed_tables.TABLES,
 }  # fmt: skip
 

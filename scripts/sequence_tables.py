@@ -1,0 +1,126 @@
+"""The tables of docs/sequences.md, from the records in results/; `published_tables.py` puts them in their places."""
+
+import statistics
+from collections.abc import Callable
+from itertools import chain
+from pathlib import Path
+
+from fittingroom.comparison.pair_predictions import PairPredictions, read_pair_predictions
+from fittingroom.core.rundir import read_json
+from fittingroom.report.tables import markdown_table
+
+RESULTS = Path(__file__).parents[1] / "results"
+LETTERS = {
+    "to 8, as in training": range(1, 9), "9": range(9, 10), "10": range(10, 11), "11 and 12": range(11, 13),
+    "13 and more": range(13, 100),
+}  # fmt: skip
+"""Lengths of words, a line of the table of positions each."""
+
+
+def comparison(name: str) -> str:
+    """What a comparison printed: verdict, then table."""
+    summary = read_json(RESULTS / name / "summary.json")
+    return f"> {summary['verdict']}\n\n{markdown_table(summary)}"
+
+
+def sequence_search() -> str:
+    """One line a trial of the search behind the sequence recipes, each family's best first."""
+    lines = [
+        "| model | batch | Muon rate | wrong words % | wrong phonemes % | seconds |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for model in ("transformer", "recurrent"):
+        for trial in read_json(RESULTS / "search" / f"{model}.json")["trials"]:
+            wrong = 100 * (1 - trial["val_accuracy"])
+            lines.append(
+                f"| {model} | {trial['batch_size']} | {trial['muon_lr']:g} | {wrong:.1f} | "
+                f"{100 * trial['val_phoneme_error_rate']:.1f} | {trial['train_seconds']:.0f} |"
+            )
+    return "\n".join(lines) + "\n"
+
+
+def sequence_speed() -> str:
+    """One line a contender: milliseconds of a training step, and how many times faster than nn.Transformer as it comes."""
+    lines = ["| training step | ms | times the first |", "|---|---:|---:|"]
+    for row in read_json(RESULTS / "bench" / "sequences.json")["step"]:
+        lines.append(f"| {row['name']} | {1000 * row['step_seconds']:.0f} | {row['speedup']:.2f} |")
+    return "\n".join(lines) + "\n"
+
+
+def claims() -> str:
+    """One line a length: milliseconds of a training step by attention and by recurrence, and how far a gradient reaches."""
+    record = read_json(RESULTS / "bench" / "claims.json")
+    names = list(record["rows"][0]["step_seconds"])
+    heads = [*(f"{name}, ms" for name in names), "gradient at the first symbol: attention", "recurrence"]
+    lines = ["| length | " + " | ".join(heads) + " |", "|---:|" + "---:|" * len(heads)]
+    for row in record["rows"]:
+        times = [f"{1000 * row['step_seconds'][name]:.0f}" for name in names]
+        reach = [f"{row['reach'][name]:.2g}" for name in ("attention", "recurrence")]
+        lines.append(f"| {row['length']:,} | " + " | ".join([*times, *reach]) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def long_run() -> str:
+    """The long run beside the one of twenty minutes that shipped before it."""
+    lines = [
+        "| run | epochs | hours of one core | validation WER % | PER % | test WER % | PER % |",
+        "|---|" + "---:|" * 6,
+    ]
+    for name, folder in (("20 minutes, seed 2", "sequences/runs/transformer-seed2"), ("the long run", "long")):
+        row = read_json(RESULTS / folder / "state.json")
+        rates = [
+            f"{100 * row[f'{split}_{kind}_error_rate']:.2f}"
+            for split in ("val", "test")
+            for kind in ("word", "phoneme")
+        ]
+        cells = [name, f"{row['epochs']:.1f}", f"{row['train_seconds'] / 3600:.2f}", *rates]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def word_lengths() -> str:
+    """One line a length of words, trained on or longer: wrong words of each model, the mean over its seeds."""
+    folder = RESULTS / "positions"
+    titles = {model["name"]: model["title"] for model in read_json(folder / "summary.json")["models"]}
+    runs = {
+        name: [read_pair_predictions(run) for run in sorted((folder / "runs").glob(f"{name}-seed*"))] for name in titles
+    }
+    lines = [
+        "| letters | words | " + " | ".join(f"{title}, %" for title in titles.values()) + " |",
+        "|---|" + "---:|" * (1 + len(titles)),
+    ]
+    for words, letters in LETTERS.items():
+        wrong = {name: [wrong_of_length(run, letters) for run in of_model] for name, of_model in runs.items()}
+        number = len(wrong["transformer"][0])
+        means = (f"{100 * statistics.fmean(chain(*of_model)):.1f}" for of_model in wrong.values())
+        lines.append(f"| {words} | {number:,} | {' | '.join(means)} |")
+    return "\n".join(lines) + "\n"
+
+
+def wrong_of_length(run: dict[str, PairPredictions], letters: range) -> list[bool]:
+    """Of each word with so many letters, of whichever split, whether the answer is wrong."""
+    return [
+        not right
+        for part in run.values()
+        for source, right in zip(part.sources, part.right, strict=True)
+        if len(source) in letters
+    ]
+
+
+def profile() -> str:
+    """Milliseconds of the recipe's training step by kind of work, and the speed if all that could be spared were free."""
+    record = read_json(RESULTS / "bench" / "sequences.json")
+    found = record["profile"]
+    lines = ["| work | share | ms |", "|---|---:|---:|"]
+    for kind, share in found["shares"].items():
+        lines.append(f"| {kind} | {100 * share:.0f} % | {1000 * share * found['step_seconds']:.0f} |")
+    lines.append(f"| if products and optimizer alone took time: {record['limit']:.2f} times the first line above | | |")
+    return "\n".join(lines) + "\n"
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "sequences": lambda: comparison("sequences"), "sequence-heads": lambda: comparison("heads"),
+    "sequence-positions": lambda: comparison("positions"), "sequence-lengths": word_lengths,
+    "sequence-long": long_run, "sequence-search": sequence_search, "sequence-speed": sequence_speed,
+    "sequence-profile": profile, "claims": claims,
+}  # fmt: skip
