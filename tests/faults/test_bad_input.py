@@ -36,7 +36,10 @@ MISTAKES = [
     ("train vit --set train_images=100 --set batch_size=101", "batch_size 101 does not suit 100 training images"),
     ("train vit --set train_images=70000", "train_images 70000 is more than there are"),
     ("train cnn --recipe cnn_2", "unknown recipe 'cnn_2': did you mean 'cnn_20'?"),
-    ("train cnn --recipe vit_20", "recipe 'vit_20' is for a vit, and cnn is a cnn: choose cnn_5, cnn_20, cnn_50"),
+    (
+        "train cnn --recipe vit_20",
+        "recipe 'vit_20' is for another family than cnn: for cnn choose cnn_5, cnn_20, cnn_50",
+    ),
     ("bench", "the following arguments are required: WHAT"),
     ("bench time-to-acuracy", "unknown bench 'time-to-acuracy': did you mean 'time-to-accuracy'?"),
     ("bench time-to-accuracy --models vitt", "unknown model 'vitt': did you mean 'vit'?"),

@@ -136,7 +136,10 @@ WRONG = [
     (("train", "transformer", "--train", "a.tsv"), "--train, --dev and --test belong together"),
     (("train", "transformer", "--stress", "kept"), "--stress kept: choose strip or keep"),
     (("train", "transformer", "--data", "a.tsv", "--stress", "keep"), "--stress keep belongs to cmudict"),
-    (("train", "transformer", "--recipe", "cnn_5"), "recipe 'cnn_5' is not for transformer"),
+    (
+        ("train", "transformer", "--recipe", "cnn_5"),
+        "recipe 'cnn_5' is for another family than transformer: for transformer choose transformer_10, transformer_24",
+    ),
     (("train", "transformer", "--set", "src_vocab_size=9"), "unknown key 'src_vocab_size'"),
     (("train", "transformr"), "did you mean 'transformer'"),
     (("compare", "--models", "vit,transformer"), "compare models of one kind"),

@@ -37,7 +37,8 @@ def _train_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--recipe", metavar="NAME",
-        help="cnn_5, cnn_20, cnn_50, and so for hybrid and vit (default: that of the family nearest in epochs)",
+        help="cnn_5, cnn_20, cnn_50, and so for hybrid and vit; transformer_10, transformer_24, and so for recurrent (default: "
+        "that of the family nearest in epochs; with --budget the first, from an hour on the second)",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, metavar="DIR", help="run folder (default: runs/MODEL-LENGTH-RECIPE-seedS)")
     parser.add_argument(

@@ -5,9 +5,12 @@ from dataclasses import replace
 
 from fittingroom.core.errors import FittingRoomError, did_you_mean
 from fittingroom.models import MODELS, SEQUENCE_MODELS
-from fittingroom.recipes.ladder import RECIPES, RUNGS
+from fittingroom.recipes.ladder import RECIPES
 from fittingroom.recipes.sequences import SEQUENCE_RECIPES
 from fittingroom.training.config import RunConfig
+
+LONG_SECONDS = 3600.0
+"""A budget from which on the second recipe of a family is taken: within an hour of one core few epochs pass."""
 
 
 def recipe(
@@ -18,38 +21,33 @@ def recipe(
     budget_seconds: float | None = None,
     name: str | None = None,
 ) -> RunConfig:
-    """The recipe `name`, or else that of the model's family; of an image model that whose number of epochs is nearest.
+    """The recipe `name`, or else that of the model's family whose number of epochs is nearest.
 
-    A length in seconds takes the shortest: in minutes on a CPU few epochs pass. Without a length it is the recipe's own.
+    A length in seconds takes the shortest, from an hour on the next. Without a length it is the recipe's own.
     Raises FittingRoomError for an unknown model or recipe, and for a recipe of another family.
     """
     known = [*MODELS, *SEQUENCE_MODELS]
     if model not in known:
         raise FittingRoomError(f"unknown model '{model}': {did_you_mean(model, known)}")
-    config = _of_images(model, epochs, name) if model in MODELS.names() else _of_sequences(model, name)
+    models, recipes = (MODELS, RECIPES) if model in MODELS.names() else (SEQUENCE_MODELS, SEQUENCE_RECIPES)
+    family = models.get(model).family
+    fitting = [each for each in recipes if each.startswith(f"{family}_")]
+    lengths = [int(each.removeprefix(f"{family}_")) for each in fitting]
+    chosen = name or f"{family}_{_length(lengths, epochs, budget_seconds)}"
+    if chosen not in fitting:
+        if chosen not in {*RECIPES, *SEQUENCE_RECIPES}:
+            raise FittingRoomError(f"unknown recipe '{chosen}': {did_you_mean(chosen, fitting)}")
+        raise FittingRoomError(
+            f"recipe '{chosen}' is for another family than {family}: for {model} choose {', '.join(fitting)}"
+        )
+    config = recipes.get(chosen)()
     if epochs is None and budget_seconds is None:
         epochs = config.epochs
     return replace(config, model=model, seed=seed, epochs=epochs, budget_seconds=budget_seconds)
 
 
-def _of_images(model: str, epochs: float | None, name: str | None) -> RunConfig:
-    family = MODELS.get(model).family
-    config = RECIPES.get(name or f"{family}_{_nearest_rung(epochs)}")()
-    if config.family != family:
-        fitting = ", ".join(each for each in RECIPES if each.startswith(family))
-        raise FittingRoomError(f"recipe '{name}' is for a {config.family}, and {model} is a {family}: choose {fitting}")
-    return config
-
-
-def _of_sequences(model: str, name: str | None) -> RunConfig:
-    family = SEQUENCE_MODELS.get(model).family
-    if name not in (None, family):
-        raise FittingRoomError(f"recipe '{name}' is not for {model}, whose only recipe is its own: leave --recipe away")
-    return SEQUENCE_RECIPES.get(family)()
-
-
-def _nearest_rung(epochs: float | None) -> int:
+def _length(lengths: list[int], epochs: float | None, budget_seconds: float | None) -> int:
     """By ratio: 10 epochs are as far from 5 as from 20, and take the shorter."""
     if epochs is None or epochs <= 0:
-        return RUNGS[0]
-    return min(RUNGS, key=lambda rung: abs(math.log(rung / epochs)))
+        return lengths[1 if budget_seconds is not None and budget_seconds >= LONG_SECONDS else 0]
+    return min(lengths, key=lambda length: abs(math.log(length / epochs)))

@@ -58,15 +58,37 @@ def test_every_model_takes_the_recipes_of_its_family_by_name(model: str) -> None
         assert (config.model, config.epochs) == (model, rung)
 
 
-def test_a_recipe_of_another_family_is_refused_with_those_that_fit() -> None:
-    with pytest.raises(FittingRoomError, match="'vit_20' is for a vit, and cnn is a cnn: choose cnn_5, cnn_20, cnn_50"):
-        recipe("cnn", name="vit_20")
+@pytest.mark.parametrize(
+    ("model", "name", "message"),
+    [
+        ("cnn", "vit_20", "recipe 'vit_20' is for another family than cnn: for cnn choose cnn_5, cnn_20, cnn_50"),
+        ("vit_cls", "cnn_5", "recipe 'cnn_5' is for another family than vit: for vit_cls choose vit_5"),
+        ("transformer", "cnn_5", "recipe 'cnn_5' is for another family than transformer: for transformer choose transformer_10"),
+        ("recurrent", "recurent_10", "unknown recipe 'recurent_10': did you mean 'recurrent_10'"),
+    ],
+)  # fmt: skip
+def test_a_recipe_of_another_family_is_refused_with_those_that_fit(model: str, name: str, message: str) -> None:
+    with pytest.raises(FittingRoomError, match=message):
+        recipe(model, name=name)
 
 
 @pytest.mark.parametrize("model", SEQUENCE_MODELS.names())
-def test_a_sequence_model_takes_its_familys_recipe_at_the_length_asked_for(model: str) -> None:
-    assert recipe(model, seed=2, budget_seconds=60.0) == replace(
-        SEQUENCE_RECIPES.get(SEQUENCE_MODELS.get(model).family)(), model=model, seed=2, epochs=None, budget_seconds=60.0
+@pytest.mark.parametrize(
+    ("length", "rung"), [({"budget_seconds": 60.0}, 10), ({"epochs": 15.0}, 10), ({"epochs": 16.0}, 24)]
+)
+def test_a_sequence_model_takes_its_familys_recipe_at_the_length_asked_for(
+    model: str, length: dict[str, float], rung: int
+) -> None:
+    wanted = SEQUENCE_RECIPES.get(f"{SEQUENCE_MODELS.get(model).family}_{rung}")()
+    whole = {"epochs": None, "budget_seconds": None, **length}
+    assert recipe(model, seed=2, epochs=length.get("epochs"), budget_seconds=length.get("budget_seconds")) == replace(
+        wanted, model=model, seed=2, **whole
     )
-    with pytest.raises(FittingRoomError, match=f"recipe 'cnn_5' is not for {model}"):
-        recipe(model, name="cnn_5")
+
+
+@pytest.mark.parametrize(("seconds", "place"), [(60.0, 0), (3599.0, 0), (3600.0, 1), (30_000.0, 1)])
+@pytest.mark.parametrize("model", ["vit", "cnn", "hybrid", "transformer", "recurrent"])
+def test_an_hour_is_long_enough_for_the_second_recipe(model: str, seconds: float, place: int) -> None:
+    recipes = RECIPES if model in MODELS.names() else SEQUENCE_RECIPES
+    name = [each for each in recipes if each.startswith(f"{model}_")][place]
+    assert recipe(model, budget_seconds=seconds) == replace(recipes.get(name)(), epochs=None, budget_seconds=seconds)
