@@ -15,7 +15,7 @@ from fittingroom.models.layers.attention import capture_attention
 from fittingroom.training.optim import OptimConfig, build_optimizer
 
 SIZES = {  # name: parameters, multiply-adds for 28 x 28 x 1
-    "cnn": (759_018, 50_804_480),
+    "cnn": (759_018, 72_480_512),
     "resnet20": (269_434, 30_821_248),
     "hybrid": (712_811, 49_637_888),
     "vit_conv_stem": (744_306, 39_646_592),

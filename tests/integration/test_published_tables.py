@@ -35,9 +35,10 @@ def test_what_is_said_of_the_shipped_networks_was_measured_on_them() -> None:
         assert {score["num_images"] for score in network["proof"]["faithfulness"].values()} == {1000}
 
 
-def test_every_record_read_the_test_split_once_and_finished() -> None:
+def test_every_record_finished_and_read_the_test_split_once_or_of_a_trial_never() -> None:
     states = sorted((ROOT / "results").rglob("state.json"))
     assert len(states) >= 11  # four runs of five epochs, six of the quick comparison, one without flips
     for path in states:
         state = json.loads(path.read_text())
-        assert (state["status"], len(state["test_reads"])) == ("finished", 1), path
+        reads = 0 if "attempts" in path.parts else 1
+        assert (state["status"], len(state["test_reads"])) == ("finished", reads), path
