@@ -8,13 +8,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
+from fittingroom.core.config import from_dict
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.registry import Registry
 from fittingroom.core.rundir import read_json
 from fittingroom.data.vocabulary import Vocabulary
 from fittingroom.evaluation.predict import PredictFn
 from fittingroom.evaluation.shipped import VOCABULARIES, Kind, where_from
-from fittingroom.models import MODELS, SEQUENCE_MODELS, Variant, build_model
+from fittingroom.models import MODELS, SEQUENCE_MODELS, Variant
 
 REGISTRIES: dict[Kind, Registry[Variant]] = {"images": MODELS, "words": SEQUENCE_MODELS}
 OTHER: dict[Kind, Kind] = {"images": "words", "words": "images"}
@@ -71,7 +72,11 @@ def _load_model(folder: Path, config: dict[str, Any], registry: Registry[Variant
     weights = folder / "model.safetensors"
     if not weights.exists():
         raise FittingRoomError(f"{weights} is missing: the run is not finished; run its command again with --resume")
-    model = build_model(config["model"], config["model_config"], registry)
+    variant = registry.get(config["model"])
+    # A setting that the run's config lacks is newer than the run. The class's default is what was done before there was a choice,
+    # the variant's may be the other one.
+    shape = from_dict(type(variant.make_config()), config["model_config"], where=f"{registry.kind} {config['model']}")
+    model = variant.build(shape)
     try:
         model.load_state_dict(load_file(weights))
     except (SafetensorError, RuntimeError, OSError) as error:

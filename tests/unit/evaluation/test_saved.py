@@ -6,11 +6,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
+from fittingroom.core.config import to_dict
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.rundir import write_json
 from fittingroom.evaluation import shipped as package
 from fittingroom.evaluation.saved import load_run, load_sequence_run
 from fittingroom.evaluation.shipped import find_run, shipped
+from fittingroom.models import build_model, resolve_config
 from tests.sequence_fixture import LETTERS, PHONEMES, TINY, write_sequence_run
 
 
@@ -82,3 +86,17 @@ def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
     (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(FittingRoomError, match=r"does not fit its config\.json"):
         load_sequence_run(folder)
+
+
+def test_a_run_older_than_a_choice_has_what_was_done_before_it(tmp_path: Path) -> None:
+    """Strides and pooling have the same weights, so nothing but the config tells them apart."""
+    config = {"downsample": "stride", "widths": (4, 8), "blocks": (0, 1)}
+    strided = build_model("cnn", config).eval()
+    save_file(strided.state_dict(), tmp_path / "model.safetensors")
+    older = to_dict(resolve_config("cnn", config))
+    del older["downsample"]
+    write_json(tmp_path / "config.json", {"model": "cnn", "model_config": older})
+    images = torch.randn(2, 1, 28, 28)
+    model, _ = load_run(tmp_path)
+    assert torch.equal(model(images), strided(images))
+    assert not torch.equal(model(images), build_model("cnn", {**config, "downsample": "pool"}).eval()(images))
