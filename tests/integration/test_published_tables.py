@@ -40,5 +40,16 @@ def test_every_record_finished_and_read_the_test_split_once_or_of_a_trial_never(
     assert len(states) >= 11  # four runs of five epochs, six of the quick comparison, one without flips
     for path in states:
         state = json.loads(path.read_text())
-        reads = 0 if "attempts" in path.parts else 1
+        reads = 0 if path.parent.parent.name == "attempts" else 1
         assert (state["status"], len(state["test_reads"])) == ("finished", reads), path
+
+
+@pytest.mark.parametrize("name", ["quick", "sequences", "heads", "positions"])
+def test_a_recorded_comparison_has_all_of_its_runs(name: str) -> None:
+    """A summary alone can be checked by no one; a rule of .gitignore is enough to lose the runs."""
+    folder = ROOT / "results" / name
+    record = json.loads((folder / "comparison.json").read_text())
+    assert record["runs"]
+    for run in record["runs"]:
+        found = {path.name for path in (folder / "runs" / run["run"]).iterdir()}
+        assert {"config.json", "environment.json", "metrics.csv", "predictions.npz", "state.json"} <= found
