@@ -29,8 +29,8 @@ TINY = {
 }
 SHAPES: dict[str, tuple[str, dict[str, Any]]] = {
     **{name: (name, {}) for name in SEQUENCE_MODELS},
+    "transformer_learned": ("transformer_learned", {"depth_encoder": 1, "depth_decoder": 2}),
     "post-norm": ("transformer", {"norm": "post", "activation": "gelu", "tie_output": True}),
-    "uneven depths": ("transformer", {"positions": "learned", "depth_encoder": 1, "depth_decoder": 2}),
     "one table": ("transformer", {"share_embeddings": True, "tie_output": True, "qkv_bias": False}),
     "fused": ("transformer", {"attention_path": "fused"}),
     "lstm": ("recurrent", {"cell": "lstm", "tie_output": False}),
