@@ -61,6 +61,11 @@ def quick() -> str:
     return f"> {summary['verdict']}\n\n{markdown_table(summary)}"
 
 
+def quick_again() -> str:
+    """The verdict of the same command on another occasion."""
+    return f"> {read(RESULTS / 'quick' / 'again.json')['verdict']}\n"
+
+
 def quick_change() -> str:
     """One line a model: validation accuracy of the quick comparison before the engine, and now."""
     before, now = (read(RESULTS / "quick" / f"{name}.json")["models"] for name in ("before-the-engine", "summary"))
@@ -250,7 +255,7 @@ def shipped_faithfulness() -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {
-    "quick": quick, "quick-change": quick_change,
+    "quick": quick, "quick-again": quick_again, "quick-change": quick_change,
     "five-epochs": five_epochs, "trials": trials, "attempts": attempts, "ladder": ladder, "records": records, "search": search,
     "faithfulness": faithfulness, "positions": positions, "explaining": explaining,
     **sequence_tables.TABLES,
