@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 
 def to_tokens(maps: Float[Tensor, "batch dim height width"]) -> Float[Tensor, "batch tokens dim"]:
-    """Feature maps as a row-major sequence of tokens."""
-    return maps.flatten(2).transpose(1, 2)
+    """Feature maps as a row-major sequence of tokens, each a row in memory: what is added to them later keeps their layout."""
+    return maps.flatten(2).transpose(1, 2).contiguous()
 
 
 class PatchEmbed(nn.Module):
