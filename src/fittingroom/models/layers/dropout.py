@@ -18,8 +18,10 @@ def dropout(x: Tensor, rate: float) -> Tensor:
     if x.device.type != "cpu" or torch.compiler.is_compiling():
         return F.dropout(x, rate)
     draws = torch.empty((x.numel() + 3) // 4, dtype=torch.int64).random_(-(2**63), None)  # four draws of 16 bits each
-    dropped = draws.view(torch.int16)[: x.numel()].view(x.shape) < round(rate * LEVELS) - LEVELS // 2
-    return x.masked_fill(dropped, 0.0) * (1 / (1 - rate))
+    draws = draws.view(torch.int16)[: x.numel()].view(x.shape)
+    # Ones and zeros of x's own type, for a product: `masked_fill` takes eight times as long, on the way back once more.
+    kept = torch.ge(draws, round(rate * LEVELS) - LEVELS // 2, out=torch.empty_like(x, requires_grad=False))
+    return x * kept * (1 / (1 - rate))
 
 
 class Dropout(nn.Module):
