@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from fittingroom.core.randomness import seed_global
 from fittingroom.models.layers.attention import AttentionCore
 from fittingroom.training.plan import Plan
-from fittingroom.training.problem import Batches, Problem
+from fittingroom.training.problem import Problem
 from fittingroom.training.task import Task
 
 STEPS, WARM_STEPS = 5, 2
@@ -43,13 +43,13 @@ class Timing:
 
 
 class Trial:
-    """Training steps from the run's own first weights and batches, under one plan."""
+    """Training steps from the run's own first weights, under one plan; `new_trial` gives it the run's own batches."""
 
-    def __init__(self, task: Task, batches: Batches) -> None:
+    def __init__(self, task: Task, batches: Iterator[tuple[Tensor, ...]]) -> None:
         self.task = task.to(task.plan.device)
         optimization: Any = task.configure_optimizers()
         self.optimizer, self.schedule = optimization["optimizer"], optimization["lr_scheduler"]["scheduler"]
-        self.batches: Iterator[tuple[Tensor, ...]] = batches.from_step(0)
+        self.batches = batches
         self.seconds: list[float] = []
         self.losses: list[float] = []
 
@@ -119,7 +119,7 @@ def probe_compile(problem: Problem, plan: Plan) -> Timing:
 
 def new_trial(problem: Problem, plan: Plan) -> Trial:
     """On a model of its own, with the run's first weights."""
-    return Trial(problem.new_task(plan, total_steps=SCHEDULE_STEPS), problem.batches)
+    return Trial(problem.new_task(plan, total_steps=SCHEDULE_STEPS), problem.batches.from_step(0))
 
 
 def move(batch: tuple[Tensor, ...], device: str) -> Any:
