@@ -9,7 +9,7 @@ from torch.optim._muon import _zeropower_via_newtonschulz
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.models import build_model
-from fittingroom.training.optim import NEWTON_SCHULZ, MuonAdamW, OptimConfig, build_optimizer, orthogonalise
+from fittingroom.training.optim import AT_ONCE, NEWTON_SCHULZ, MuonAdamW, OptimConfig, build_optimizer, orthogonalise
 
 
 def train(model: nn.Module, optimizer: torch.optim.Optimizer, steps: int, seed: int = 0) -> None:
@@ -119,6 +119,18 @@ def test_each_third_of_qkv_is_made_orthogonal_by_itself() -> None:
     thirds = [orthogonalise(third[None])[0] for third in gradient.chunk(3)]
     expected = before - 0.1 * 0.2 * 8**0.5 * torch.cat(thirds)
     torch.testing.assert_close(qkv.weight.detach(), expected, rtol=0, atol=1e-5)
+
+
+def test_more_matrices_than_are_iterated_together_each_get_their_own_update() -> None:
+    draw = torch.Generator().manual_seed(6)
+    weights = [nn.Parameter(torch.zeros(6, 5)) for _ in range(AT_ONCE + 2)]
+    gradients = [torch.randn(6, 5, generator=draw) for _ in weights]
+    for weight, gradient in zip(weights, gradients, strict=True):
+        weight.grad = gradient.clone()
+    MuonAdamW([{"params": weights, "method": "muon", "lr": 0.1}], OptimConfig()).step()
+    for weight, gradient in zip(weights, gradients, strict=True):
+        expected = -0.1 * 0.2 * 6**0.5 * orthogonalise(gradient[None])[0]
+        torch.testing.assert_close(weight.detach(), expected, rtol=0, atol=1e-5)
 
 
 def test_the_fused_qkv_is_three_matrices() -> None:

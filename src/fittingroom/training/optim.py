@@ -19,6 +19,8 @@ from torch.optim import Optimizer
 from fittingroom.core.errors import FittingRoomError
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
+AT_ONCE = 4
+"""Matrices that a processor iterates together: few calls, and what they need stays in its cache (a quarter faster than 27)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,12 +86,15 @@ class MuonAdamW(Optimizer):
         return loss
 
     def _muon(self, params: list[Tensor], group: dict[str, Any]) -> None:
-        """All parameters of a group have one shape, so one batched iteration serves them."""
+        """All parameters of a group have one shape, so that batched iterations serve them."""
         updates = [self._nesterov(param) for param in params]
         rows = params[0].shape[0] // group["num_blocks"]
         stacked = torch.stack(updates).reshape(len(params) * group["num_blocks"], rows, -1)
         scale = 0.2 * max(stacked.shape[-2:]) ** 0.5  # update of root-mean-square 0.2, AdamW's (arXiv 2502.16982)
-        steps = orthogonalise(stacked.to(self.muon_dtype)).to(stacked.dtype).reshape(len(params), *params[0].shape)
+        parts = stacked.to(self.muon_dtype).split(AT_ONCE if stacked.device.type == "cpu" else len(stacked))
+        steps = (
+            torch.cat([orthogonalise(part) for part in parts]).to(stacked.dtype).reshape(len(params), *params[0].shape)
+        )
         for param, step in zip(params, steps, strict=True):
             param.mul_(1 - group["lr"] * group["weight_decay"]).add_(step, alpha=-group["lr"] * scale)
 
