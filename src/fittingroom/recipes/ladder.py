@@ -39,7 +39,7 @@ def cnn_20() -> ImageRunConfig:
     """`cnn_5`, and random erasing of a quarter of the images (arXiv 1708.04896).
 
     Command: `fittingroom train cnn --recipe cnn_20`.
-    Recorded: not yet.
+    Recorded: 95.17 % of the test images, 1 seed; 118 minutes on one of two cores (results/ladder/).
     """
     return replace(cnn_5(), epochs=20, augment=AugmentConfig(shift_pixels=1, erase_rate=0.25))
 
@@ -76,7 +76,7 @@ def hybrid_20() -> ImageRunConfig:
     """`hybrid_5`, erasing of a quarter of the images, stochastic depth up to 0.1 (as CCT, arXiv 2104.05704).
 
     Command: `fittingroom train hybrid --recipe hybrid_20`.
-    Recorded: not yet.
+    Recorded: 94.05 % of the test images, 1 seed; 107 minutes on one of two cores (results/ladder/).
     """
     return replace(
         hybrid_5(),
