@@ -138,6 +138,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=ROUNDS, metavar="N")
     parser.add_argument("--out", type=Path, default=RECORD, metavar="FILE")
     args = parser.parse_args()
+    if args.rounds < 1:
+        parser.error(f"--rounds {args.rounds}: at least one round is needed")
     config = recipe("transformer", epochs=1)
     assert isinstance(config, PairRunConfig)
     problem = PairProblem(replace(config, batch_size=BATCH))
@@ -148,17 +150,16 @@ def main() -> None:
     contenders: dict[str, Callable[[], float]] = {
         AS_IT_COMES: PlainSteps(problem, mixed).step,
         SAME_BATCHES: PlainSteps(problem, like).step,
-        "nn.Transformer, our batches, bf16": PlainSteps(problem, like, bf16=True).step,
         f"fittingroom, Muon as the recipe ({plan.precision})": ours(problem, like, plan, "muon").step,
         f"fittingroom, AdamW ({plan.precision})": ours(problem, like, plan, "adamw").step,
         f"fittingroom, the recipe, {BATCH // 2} pairs a step ({plan.precision})": lambda: small.step() + small.step(),
     }
-    if plan.precision == "fp32":
-        del contenders["nn.Transformer, our batches, bf16"]  # emulated here: minutes, and no one would train so
-    else:
-        contenders["fittingroom, Muon as the recipe (fp32)"] = ours(
-            problem, like, replace(plan, precision="fp32"), "muon"
-        ).step
+    if plan.precision == "bf16":  # elsewhere it is emulated: minutes, and no one would train so
+        slow = ours(problem, like, replace(plan, precision="fp32"), "muon")
+        contenders |= {
+            "nn.Transformer, bf16, our batches": PlainSteps(problem, like, bf16=True).step,
+            "fittingroom, Muon as the recipe (fp32)": slow.step,
+        }
     seconds = in_turns(contenders, args.rounds)
     rows = [row_of(name, seconds) for name in contenders]
     profile = profile_of(ours(problem, like, plan, "muon").step, STEPS)
@@ -180,8 +181,8 @@ def in_turns(contenders: dict[str, Callable[[], float]], num_rounds: int) -> dic
     """Seconds of each contender in each round, step by step in turns; a first round, for warmth, is dropped."""
     rounds = [dict.fromkeys(contenders, 0.0) for _ in range(1 + num_rounds)]
     for sums, _ in itertools.product(rounds, range(STEPS)):
-        for name, make in contenders.items():
-            sums[name] += make()
+        for name, step in contenders.items():
+            sums[name] += step()
     return {name: [sums[name] for sums in rounds[1:]] for name in contenders}
 
 

@@ -92,9 +92,8 @@ class MuonAdamW(Optimizer):
         stacked = torch.stack(updates).reshape(len(params) * group["num_blocks"], rows, -1)
         scale = 0.2 * max(stacked.shape[-2:]) ** 0.5  # update of root-mean-square 0.2, AdamW's (arXiv 2502.16982)
         parts = stacked.to(self.muon_dtype).split(AT_ONCE if stacked.device.type == "cpu" else len(stacked))
-        steps = (
-            torch.cat([orthogonalise(part) for part in parts]).to(stacked.dtype).reshape(len(params), *params[0].shape)
-        )
+        orthogonal = torch.cat([orthogonalise(part) for part in parts]).to(stacked.dtype)
+        steps = orthogonal.reshape(len(params), *params[0].shape)
         for param, step in zip(params, steps, strict=True):
             param.mul_(1 - group["lr"] * group["weight_decay"]).add_(step, alpha=-group["lr"] * scale)
 

@@ -20,7 +20,7 @@ def dropout(x: Tensor, rate: float) -> Tensor:
     draws = torch.empty((x.numel() + 3) // 4, dtype=torch.int64).random_(-(2**63), None)  # four draws of 16 bits each
     draws = draws.view(torch.int16)[: x.numel()].view(x.shape)
     # Ones and zeros of x's own type, for a product: `masked_fill` takes eight times as long, on the way back once more.
-    kept = torch.ge(draws, round(rate * LEVELS) - LEVELS // 2, out=torch.empty_like(x, requires_grad=False))
+    kept = torch.ge(draws, round(rate * LEVELS) - LEVELS // 2, out=torch.empty_like(x))
     return x * kept * (1 / (1 - rate))
 
 
