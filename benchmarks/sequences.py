@@ -1,5 +1,5 @@
 """Training of our Transformer beside `torch.nn.Transformer` trained plainly, and the time to write a part of cmudict:
-`python -m benchmarks.sequences`, six minutes. Writes results/bench/sequences.json.
+`python -m benchmarks.sequences`, seven minutes. Writes results/bench/sequences.json.
 
 Both have the same shape, words of cmudict's training part, label smoothing, dropout and one thread. The plain one is as most
 would write it: fp32, AdamW, `nn.Transformer` with its own masks, words shuffled and padded to the longest of their batch. It
@@ -8,31 +8,33 @@ recipe's step: Muon, clipping, the precision that the speed plan takes here, exp
 the recipe's own 128 pairs a step, where Muon, whose cost is a step's, weighs double. Where the step of 256 pairs spends its
 time is profiled beside it.
 
+Each contender lives in a process of its own, for ours also tells glibc to keep freed memory, which would help the plain one too.
 Lengths differ from batch to batch, so a round is the same STEPS batches for every contender: ours evenly from the shortest to
 the longest, as an epoch has them. A contender's speed in a round is its pairs over its seconds; a speedup is a ratio of those.
 """
 
 import argparse
 import itertools
+import multiprocessing
 import statistics
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
 
+from benchmarks.plain_sequences import PlainSteps
 from benchmarks.profiling import profile_of
 from benchmarks.targets import PRODUCTS
 from fittingroom.core.randomness import generator
 from fittingroom.core.rundir import make_folder, write_json
 from fittingroom.data.pair_batches import PairBatch, TrainPairBatches, pair_batch
-from fittingroom.data.vocabulary import PAD_ID
 from fittingroom.evaluation.writing import write_all
-from fittingroom.models.layers.positions import sinusoidal_1d
 from fittingroom.recipes import recipe
 from fittingroom.training.config import PairRunConfig
 from fittingroom.training.engine import set_up_process
@@ -45,34 +47,7 @@ RECORD = Path(__file__).parents[1] / "results" / "bench" / "sequences.json"
 STEPS, ROUNDS, BATCH = 10, 7, 256
 AS_IT_COMES = "nn.Transformer, fp32, as it comes"
 SAME_BATCHES = "nn.Transformer, fp32, our batches"
-
-
-class Plain(nn.Module):
-    """`nn.Transformer` with embeddings, sinusoids and an output layer, pre-norm, ReLU."""
-
-    positions: Tensor
-
-    def __init__(self, src_vocab_size: int, tgt_vocab_size: int, dim: int = 192) -> None:
-        super().__init__()
-        self.source, self.target = nn.Embedding(src_vocab_size, dim), nn.Embedding(tgt_vocab_size, dim)
-        self.register_buffer("positions", sinusoidal_1d(64, dim))
-        self.transformer = nn.Transformer(dim, 4, 3, 3, 3 * dim, 0.1, batch_first=True, norm_first=True)
-        self.output = nn.Linear(dim, tgt_vocab_size)
-
-    def forward(self, batch: PairBatch) -> Tensor:
-        """Logits."""
-        src, tgt = (
-            table(ids) + self.positions[: ids.shape[1]]
-            for table, ids in ((self.source, batch.src), (self.target, batch.tgt_in))
-        )
-        causal = nn.Transformer.generate_square_subsequent_mask(batch.tgt_in.shape[1], dtype=torch.bool)
-        padding = ~batch.src_mask
-        return self.output(
-            self.transformer(
-                src, tgt, tgt_mask=causal, tgt_is_causal=True, src_key_padding_mask=padding, memory_key_padding_mask=padding,
-                tgt_key_padding_mask=~batch.tgt_mask,
-            )
-        )  # fmt: skip
+AS_THE_RECIPE = "fittingroom, Muon as the recipe"
 
 
 def of_like_length(batches: TrainPairBatches) -> list[PairBatch]:
@@ -100,36 +75,96 @@ def padding(batches: list[PairBatch]) -> float:
     return 1 - sum(int(mask.sum()) for mask in masks) / sum(mask.numel() for mask in masks)
 
 
-class PlainSteps:
-    """Training steps of `Plain`."""
-
-    def __init__(self, problem: PairProblem, batches: list[PairBatch], *, bf16: bool = False) -> None:
-        torch.manual_seed(0)
-        sizes = problem.config.model_config
-        self.model = Plain(sizes["src_vocab_size"], sizes["tgt_vocab_size"]).train()
-        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=3e-4)
-        self.batches, self.bf16 = itertools.cycle(batches), bf16
-
-    def step(self) -> float:
-        """Seconds of one step, the making of the batch left out."""
-        batch = next(self.batches)
-        start = time.perf_counter()
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
-            logits = self.model(batch)
-            loss = F.cross_entropy(
-                logits.float().flatten(0, 1), batch.tgt_out.flatten(), ignore_index=PAD_ID, label_smoothing=0.1
-            )
-        self.optimizer.zero_grad()
-        loss.backward()
-        self.optimizer.step()
-        return time.perf_counter() - start
-
-
 def ours(problem: PairProblem, batches: list[PairBatch], plan: Plan, optimizer: str) -> Trial:
     """Training steps of `fit`."""
     config = problem.config
     changed = PairProblem(replace(config, optim=replace(config.optim, name=optimizer)))
     return Trial(changed.new_task(plan, total_steps=SCHEDULE_STEPS), itertools.cycle(batches))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contender:
+    """One line of the table."""
+
+    name: str
+    batches: Literal["shuffled", "like", "halved"] = "like"
+    precision: Literal["fp32", "bf16"] = "fp32"
+    optimizer: Literal["muon", "adamw"] | None = None
+    """Of ours; None is the plain one, with torch's AdamW."""
+
+
+def all_contenders(precision: Literal["fp32", "bf16"]) -> list[Contender]:
+    """`precision` is the one that the speed plan takes here."""
+    found = [
+        Contender(name=AS_IT_COMES, batches="shuffled"),
+        Contender(name=SAME_BATCHES),
+        Contender(name=f"{AS_THE_RECIPE} ({precision})", precision=precision, optimizer="muon"),
+        Contender(name=f"fittingroom, AdamW ({precision})", precision=precision, optimizer="adamw"),
+        Contender(
+            name=f"fittingroom, the recipe, {BATCH // 2} pairs a step ({precision})", batches="halved", precision=precision,
+            optimizer="muon",
+        ),
+    ]  # fmt: skip
+    if precision == "bf16":  # elsewhere it is emulated: minutes, and no one would train so
+        found += [
+            Contender(name="nn.Transformer, bf16, our batches", precision="bf16"),
+            Contender(name=f"{AS_THE_RECIPE} (fp32)", optimizer="muon"),
+        ]
+    return found
+
+
+def the_problem() -> tuple[PairProblem, Plan]:
+    """cmudict at BATCH pairs a step, and the plan of one thread that this machine takes."""
+    config = recipe("transformer", epochs=1)
+    assert isinstance(config, PairRunConfig)
+    return PairProblem(replace(config, batch_size=BATCH)), replace(first_guess(config), num_threads=1)
+
+
+def turn_of(contender: Contender) -> Callable[[], float]:
+    """What makes a turn, BATCH pairs, and returns its seconds."""
+    problem, plan = the_problem()
+    made = {"shuffled": shuffled, "like": of_like_length, "halved": lambda batches: halved(of_like_length(batches))}
+    batches = made[contender.batches](problem.batches)
+    if contender.optimizer is None:
+        torch.set_num_threads(1)
+        return PlainSteps(problem, batches, bf16=contender.precision == "bf16").step
+    plan = replace(plan, precision=contender.precision)
+    set_up_process(plan)
+    step = ours(problem, batches, plan, contender.optimizer).step
+    return (lambda: step() + step()) if contender.batches == "halved" else step
+
+
+def serve(contender: Contender, pipe: Connection) -> None:
+    """In a process of its own: a turn whenever the pipe asks."""
+    turn = turn_of(contender)
+    while pipe.recv():
+        pipe.send(turn())
+
+
+@contextmanager
+def processes(contenders: list[Contender]) -> Iterator[dict[str, Callable[[], float]]]:
+    """Name -> what asks that contender for a turn and waits for its seconds."""
+    context, started = multiprocessing.get_context("spawn"), []
+    turns: dict[str, Callable[[], float]] = {}
+    for contender in contenders:
+        here, there = context.Pipe()
+        assert isinstance(here, Connection)
+        started.append(context.Process(target=serve, args=(contender, there), daemon=True))
+        started[-1].start()
+        there.close()  # so that a contender that dies is an EOFError, not an endless wait
+        turns[contender.name] = partial(ask, here)
+    try:
+        yield turns
+    finally:
+        for process in started:
+            process.terminate()
+            process.join()
+
+
+def ask(pipe: Connection) -> float:
+    """One turn."""
+    pipe.send(True)
+    return pipe.recv()
 
 
 def main() -> None:
@@ -140,31 +175,16 @@ def main() -> None:
     args = parser.parse_args()
     if args.rounds < 1:
         parser.error(f"--rounds {args.rounds}: at least one round is needed")
-    config = recipe("transformer", epochs=1)
-    assert isinstance(config, PairRunConfig)
-    problem = PairProblem(replace(config, batch_size=BATCH))
-    plan = replace(first_guess(config), num_threads=1)
+    problem, plan = the_problem()
+    assert plan.precision in ("fp32", "bf16")
+    with processes(all_contenders(plan.precision)) as turns:
+        seconds = in_turns(turns, args.rounds)
+    rows = [row_of(name, seconds) for name in seconds]
     set_up_process(plan)
     like, mixed = of_like_length(problem.batches), shuffled(problem.batches)
-    small = ours(problem, halved(like), plan, "muon")
-    contenders: dict[str, Callable[[], float]] = {
-        AS_IT_COMES: PlainSteps(problem, mixed).step,
-        SAME_BATCHES: PlainSteps(problem, like).step,
-        f"fittingroom, Muon as the recipe ({plan.precision})": ours(problem, like, plan, "muon").step,
-        f"fittingroom, AdamW ({plan.precision})": ours(problem, like, plan, "adamw").step,
-        f"fittingroom, the recipe, {BATCH // 2} pairs a step ({plan.precision})": lambda: small.step() + small.step(),
-    }
-    if plan.precision == "bf16":  # elsewhere it is emulated: minutes, and no one would train so
-        slow = ours(problem, like, replace(plan, precision="fp32"), "muon")
-        contenders |= {
-            "nn.Transformer, bf16, our batches": PlainSteps(problem, like, bf16=True).step,
-            "fittingroom, Muon as the recipe (fp32)": slow.step,
-        }
-    seconds = in_turns(contenders, args.rounds)
-    rows = [row_of(name, seconds) for name in contenders]
     profile = profile_of(ours(problem, like, plan, "muon").step, STEPS)
     unavoidable = sum(profile["shares"][kind] for kind in (PRODUCTS, "optimizer"))
-    recipe_row = next(row for row in rows if row["name"].startswith("fittingroom, Muon"))
+    recipe_row = next(row for row in rows if row["name"].startswith(AS_THE_RECIPE))
     record = {
         "processor": f"{processor()}, 1 thread", "torch": torch.__version__, "batch_size": BATCH, "rounds": args.rounds,
         "steps_a_round": STEPS, "padding": {"shuffled": round(padding(mixed), 3), "like": round(padding(like), 3)},
@@ -177,13 +197,13 @@ def main() -> None:
         print(f"{row['name']}: {row['pairs_per_second']:.0f} pairs/s, {row['speedup'][AS_IT_COMES]['median']:.2f} x")
 
 
-def in_turns(contenders: dict[str, Callable[[], float]], num_rounds: int) -> dict[str, list[float]]:
-    """Seconds of each contender in each round, step by step in turns; a first round, for warmth, is dropped."""
-    rounds = [dict.fromkeys(contenders, 0.0) for _ in range(1 + num_rounds)]
+def in_turns(turns: dict[str, Callable[[], float]], num_rounds: int) -> dict[str, list[float]]:
+    """Seconds of each contender in each round, turn by turn; a first round, for warmth, is dropped."""
+    rounds = [dict.fromkeys(turns, 0.0) for _ in range(1 + num_rounds)]
     for sums, _ in itertools.product(rounds, range(STEPS)):
-        for name, step in contenders.items():
-            sums[name] += step()
-    return {name: [sums[name] for sums in rounds[1:]] for name in contenders}
+        for name, turn in turns.items():
+            sums[name] += turn()
+    return {name: [sums[name] for sums in rounds[1:]] for name in turns}
 
 
 def row_of(name: str, seconds: dict[str, list[float]]) -> dict[str, Any]:
