@@ -57,5 +57,6 @@ if cpu_wheels_answer; then
         echo "setup: no CPU build of torch there, taking the one that pip finds"
 fi
 pip_install --constraint constraints.txt --editable '.[dev]'
+.venv/bin/python -m compileall -q src # pip leaves an editable package uncompiled: the first command would take half a second longer
 fingerprint >"$stamp.part"
 mv "$stamp.part" "$stamp"
