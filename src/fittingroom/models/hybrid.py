@@ -36,6 +36,8 @@ class HybridConfig:
     """Channels of each 3x3 convolution of the tokenizer."""
     stem_strides: tuple[int, ...] = (1, 2, 1, 2)
     """Stride of each: their product is the side of the image area that one token stands for."""
+    stem_downsample: Literal["stride", "pool"] = "stride"
+    """How the tokenizer halves the map: by the convolution's stride, or by max-pooling after it, as CCT does."""
     embed_dim: int = 128
     """Width D of a token; a 1x1 convolution joins where the last stem width differs."""
     depth: int = 3
@@ -107,7 +109,7 @@ class HybridTransformer(nn.Module):
         super().__init__()
         self.config = config
         dim = config.embed_dim
-        self.tokenizer = ConvTokenizer(config.in_chans, config.stem_widths, config.stem_strides)
+        self.tokenizer = ConvTokenizer(config.in_chans, config.stem_widths, config.stem_strides, config.stem_downsample)
         last = config.stem_widths[-1]
         self.join = nn.Conv2d(last, dim, kernel_size=1) if last != dim else nn.Identity()
         add_position_embedding(self, config.positions, grid=(config.grid, config.grid), dim=dim)
