@@ -24,17 +24,23 @@ from fittingroom.core.rundir import make_folder, write_json
 ROOT = Path(__file__).parents[1]
 RECORDS, WORK = ROOT / "results" / "search", ROOT / "runs" / "search"
 
+# Whole shapes, all halving by strides, as the recorded search had them: the models have changed since.
 SHAPES: dict[str, dict[str, dict[str, Any]]] = {
     "cnn": {
-        "32-64-128, blocks 0-1-2": {},
-        "32-64-128, blocks 1-1-1": {"blocks": [1, 1, 1]},
-        "32-96-160, blocks 0-1-1": {"widths": [32, 96, 160], "blocks": [0, 1, 1]},
+        "32-64-128, blocks 0-1-2": {"downsample": "stride"},
+        "32-64-128, blocks 1-1-1": {"downsample": "stride", "blocks": [1, 1, 1]},
+        "32-96-160, blocks 0-1-1": {"downsample": "stride", "widths": [32, 96, 160], "blocks": [0, 1, 1]},
     },
     "hybrid": {
-        "4 convolutions, depth 3": {},
-        "5 convolutions, depth 3": {"stem_widths": [32, 64, 64, 128, 128], "stem_strides": [1, 2, 1, 2, 1]},
+        "4 convolutions, depth 3": {
+            "stem_downsample": "stride", "stem_widths": [32, 64, 64, 128], "stem_strides": [1, 2, 1, 2], "depth": 3,
+        },
+        "5 convolutions, depth 3": {
+            "stem_downsample": "stride", "stem_widths": [32, 64, 64, 128, 128], "stem_strides": [1, 2, 1, 2, 1], "depth": 3,
+        },
         "6 convolutions, depth 2": {
-            "stem_widths": [32, 64, 64, 64, 128, 128], "stem_strides": [1, 2, 1, 1, 2, 1], "depth": 2,
+            "stem_downsample": "stride", "stem_widths": [32, 64, 64, 64, 128, 128], "stem_strides": [1, 2, 1, 1, 2, 1],
+            "depth": 2,
         },
     },
     "vit": {

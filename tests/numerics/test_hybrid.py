@@ -24,10 +24,32 @@ def test_sequence_pooling_is_the_papers_softmax_mean(batch: int, tokens: int, di
 
 @pytest.mark.parametrize("img_size", [28, 31, 32])
 @pytest.mark.parametrize("strides", [(1, 2, 2), (2, 2, 2), (2, 1, 1)])
-def test_the_config_knows_how_many_tokens_its_tokenizer_makes(img_size: int, strides: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("downsample", ["stride", "pool"])
+def test_the_config_knows_how_many_tokens_its_tokenizer_makes(
+    img_size: int, strides: tuple[int, ...], downsample: str
+) -> None:
     config = HybridConfig(img_size=img_size, stem_widths=(4, 4, 4), stem_strides=strides)
-    maps = ConvTokenizer(1, (4, 4, 4), strides)(torch.zeros(2, 1, img_size, img_size))
+    maps = ConvTokenizer(1, (4, 4, 4), strides, downsample)(torch.zeros(2, 1, img_size, img_size))
     assert maps.shape == (2, 4, config.grid, config.grid)
+
+
+def test_a_tokenizer_that_pools_sees_every_place_and_keeps_the_largest() -> None:
+    """By numpy: each place is convolved, the largest of every 2x2 is kept, then scale and shift of batch norm, then ReLU."""
+    torch.manual_seed(0)
+    tokenizer = ConvTokenizer(1, (3,), (2,), "pool").eval()
+    norm = tokenizer[2]
+    assert isinstance(norm, torch.nn.BatchNorm2d)
+    assert norm.running_mean is not None
+    torch.nn.init.normal_(norm.running_mean)
+    torch.nn.init.uniform_(norm.weight, -1, 1)
+    image, kernels = torch.randn(6, 6).numpy(), tokenizer[0].weight.detach().numpy()[:, 0]  # type: ignore[index]
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(image, 1), (3, 3))
+    maps = np.einsum("hwij,cij->chw", windows, kernels)
+    largest = maps.reshape(3, 3, 2, 3, 2).max(axis=(2, 4))
+    mean, scale = norm.running_mean.numpy(), norm.weight.detach().numpy() / np.sqrt(1 + norm.eps)
+    expected = np.maximum((largest - mean[:, None, None]) * scale[:, None, None], 0)
+    found = tokenizer(torch.tensor(image)[None, None]).detach().numpy()[0]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
 
 
 def test_tokens_stand_row_by_row() -> None:

@@ -2,7 +2,8 @@
 
 CCT: "Escaping the Big Data Paradigm with Compact Transformers" (Hassani et al. 2021, arXiv 2104.05704): convolutional tokenizer,
 encoder, and sequence pooling (equations 3 to 5: a learned softmax over the tokens in place of a class token).
-Deviations: strided convolutions with batch norm where the paper has convolution, ReLU and max-pooling; fixed 2-D positions.
+Deviations: batch norm after each convolution, and convolutions that keep the map's size between those that halve it; fixed 2-D
+positions.
 ViT with a convolutional stem: "Early Convolutions Help Transformers See Better" (Xiao et al. 2021, arXiv 2106.14881): the patch
 projection becomes four 3x3 convolutions and a 1x1, mean pooling as in our ViT.
 Initialisation: as ViT for linear layers; He normal for convolutions.
@@ -153,8 +154,10 @@ class HybridTransformer(nn.Module):
 
 @variant("hybrid", family="hybrid", title="Hybrid", source="after CCT, Hassani 2021", build=HybridTransformer)
 def hybrid() -> HybridConfig:
-    """The recommended hybrid: a CCT with six convolutions, 7x7 tokens, width 128, 2 blocks, sequence pooling."""
-    return HybridConfig(stem_widths=(32, 64, 64, 64, 128, 128), stem_strides=(1, 2, 1, 1, 2, 1), depth=2)
+    """The recommended hybrid: a CCT with six convolutions, max-pooling to 7x7 tokens, width 128, 2 blocks, sequence pooling."""
+    return HybridConfig(
+        stem_widths=(32, 64, 64, 64, 128, 128), stem_strides=(1, 2, 1, 1, 2, 1), stem_downsample="pool", depth=2
+    )
 
 
 @variant("vit_conv_stem", family="hybrid", title="ViT (conv stem)", source="Xiao 2021", build=HybridTransformer)
