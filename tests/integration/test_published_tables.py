@@ -11,6 +11,7 @@ import pytest
 from fittingroom.evaluation.saved import load_run
 from fittingroom.evaluation.shipped import find_run
 from fittingroom.explain.examine import filters_of, positions_of
+from scripts import ladder
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,6 +43,13 @@ def test_every_record_finished_and_read_the_test_split_once_or_of_a_trial_never(
         state = json.loads(path.read_text())
         reads = 0 if path.parent.parent.name == "attempts" else 1
         assert (state["status"], len(state["test_reads"])) == ("finished", reads), path
+
+
+def test_a_record_of_the_ladder_is_of_its_recipe_as_it_is_now() -> None:
+    """Change a recipe or its model, and what was recorded before is no longer its result."""
+    records = [path.name.rsplit("-seed") for path in ladder.RECORDS.iterdir()]
+    assert records
+    assert [f"{name}-seed{seed}" for name, seed in records if ladder.missing([name], [int(seed)])] == []
 
 
 @pytest.mark.parametrize("name", ["quick", "sequences", "heads", "positions"])

@@ -42,8 +42,9 @@ def replace(config: T, changes: dict[str, str], where: str = "--set") -> T:
 
 
 def config_hash(config: Any) -> str:
-    """Twelve hex digits that name this configuration: the run's id."""
-    text = json.dumps(to_dict(config), sort_keys=True, separators=(",", ":"))
+    """Twelve hex digits that name this configuration: the run's id. 5 epochs and 5.0 are one configuration."""
+    read_back = from_dict(type(config), to_dict(config))
+    text = json.dumps(to_dict(read_back), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

@@ -104,6 +104,10 @@ def test_the_order_of_keys_changes_nothing() -> None:
     assert config_hash(from_dict(Outer, backwards)) == config_hash(from_dict(Outer, values))
 
 
+def test_a_whole_number_where_a_real_one_may_stand_is_the_same_configuration() -> None:
+    assert config_hash(Outer(limit=5)) == config_hash(Outer(limit=5.0)) != config_hash(Outer(limit=5.5))
+
+
 def test_replace_reaches_inside_and_parses_by_type() -> None:
     changes = {"inner.rate": "1", "widths": "[4]", "limit": "null", "on": "True", "free.x": "2"}
     changed = replace(Outer(limit=1.0, free={"x": 1}), changes)
