@@ -42,6 +42,8 @@ ATTEMPTS = {
     "gelu": "GELU in place of ReLU (the code was not kept)",
     "pool": "max-pooling after the convolution in place of stride 2",
     "pool011": "max-pooling, blocks 0-1-1",
+    "hybrid-base": "as it was: convolutions of stride 2",
+    "hybrid-pool": "max-pooling after the convolution in place of stride 2",
 }
 PEERS = {
     5: "fast.ai 93.4",
@@ -92,9 +94,9 @@ def five_epochs() -> str:
     return "\n".join(lines) + "\n"
 
 
-def of_recipe(name: str) -> list[dict[str, Any]]:
+def of_recipe(name: str, records: Path = LADDER) -> list[dict[str, Any]]:
     """The states of its runs, seed 0 first; empty where there is no record yet."""
-    return [read(path) for path in sorted(LADDER.glob(f"{name}-seed*/state.json"))]
+    return [read(path) for path in sorted(records.glob(f"{name}-seed*/state.json"))]
 
 
 def percent(values: list[float]) -> str:
@@ -160,17 +162,27 @@ def recorded(name: str) -> str:
 
 
 def attempts() -> str:
-    """One line a change that was tried on the CNN beyond its search: validation accuracy of each seed."""
+    """One line a change that was tried beyond the search: validation accuracy of each seed."""
     runs: dict[str, list[dict[str, Any]]] = {}
     for path in sorted((RESULTS / "attempts").glob("*/state.json")):
         runs.setdefault(path.parent.name.rpartition("-")[0], []).append(read(path))
-    lines = ["| change | epochs | multiply-adds | validation % | images/s |", "|---|---:|---:|---|---:|"]
-    for name, rows in runs.items():
+    lines = ["| model | change | epochs | multiply-adds | validation % | images/s |", "|---|---|---:|---:|---|---:|"]
+    for name, rows in sorted(runs.items(), key=lambda item: list(ATTEMPTS).index(item[0])):
         found = ", ".join(f"{100 * row['val_accuracy']:.2f} (seed {row['seed']})" for row in rows)
         speed = statistics.median(row["images_per_second"] for row in rows)
-        lines.append(
-            f"| {ATTEMPTS[name]} | {rows[0]['epochs']:g} | {rows[0]['num_macs'] / 1e6:.1f} M | {found} | {speed:.0f} |"
-        )
+        cells = [rows[0]["model"], ATTEMPTS[name], f"{rows[0]['epochs']:g}", f"{rows[0]['num_macs'] / 1e6:.1f} M"]
+        lines.append(f"| {' | '.join(cells)} | {found} | {speed:.0f} |")
+    return "\n".join(lines) + "\n"
+
+
+def strides() -> str:
+    """The hybrid's recipes with convolutions of stride 2, as they were, and with max-pooling, as they are."""
+    lines = ["| recipe | halving | validation % | test % | seeds |", "|---|---|---:|---:|---:|"]
+    for name in ("hybrid_5", "hybrid_20"):
+        for halving, records in (("stride 2", RESULTS / "strides"), ("max-pooling", LADDER)):
+            rows = of_recipe(name, records)
+            found = [percent([row[f"{split}_accuracy"] for row in rows]) if rows else "" for split in ("val", "test")]
+            lines.append(f"| {name} | {halving} | {found[0]} | {found[1]} | {len(rows) or 'not yet'} |")
     return "\n".join(lines) + "\n"
 
 
@@ -256,7 +268,8 @@ def shipped_faithfulness() -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "quick": quick, "quick-again": quick_again, "quick-change": quick_change,
-    "five-epochs": five_epochs, "trials": trials, "attempts": attempts, "ladder": ladder, "records": records, "search": search,
+    "five-epochs": five_epochs, "trials": trials, "attempts": attempts, "strides": strides,
+    "ladder": ladder, "records": records, "search": search,
     "faithfulness": faithfulness, "positions": positions, "explaining": explaining,
     **sequence_tables.TABLES,
     **speed_tables.TABLES,

@@ -59,7 +59,7 @@ def hybrid_5() -> ImageRunConfig:
     """Muon on matrices and filters (arXiv 2605.24770), linear decay, shift by one pixel, alternating flip.
 
     Command: `fittingroom train hybrid --recipe hybrid_5`.
-    Recorded: 92.68 ± 0.22 % of the test images, 3 seeds; 18 minutes on one of two cores (results/ladder/).
+    Recorded: not yet.
     """
     return ImageRunConfig(
         model="hybrid",
@@ -76,7 +76,7 @@ def hybrid_20() -> ImageRunConfig:
     """`hybrid_5`, erasing of a quarter of the images, stochastic depth up to 0.1 (as CCT, arXiv 2104.05704).
 
     Command: `fittingroom train hybrid --recipe hybrid_20`.
-    Recorded: 94.05 % of the test images, 1 seed; 107 minutes on one of two cores (results/ladder/).
+    Recorded: not yet.
     """
     return replace(
         hybrid_5(),
