@@ -127,11 +127,11 @@ class VisionTransformer(nn.Module):
 
 @variant("vit", family="vit", title="ViT", source="Dosovitskiy 2021; plain recipe, Beyer 2022", build=VisionTransformer)
 def vit() -> ViTConfig:
-    """The recommended ViT: patch 4, width 128, 4 blocks, fixed 2-D sinusoidal positions, mean pooling."""
-    return ViTConfig()
+    """The recommended ViT: patch 4, width 128, 4 blocks of 8 heads, fixed 2-D sinusoidal positions, mean pooling."""
+    return ViTConfig(num_heads=8)
 
 
 @variant("vit_cls", family="vit", title="ViT (class token)", source="Dosovitskiy 2021", build=VisionTransformer)
 def vit_cls() -> ViTConfig:
     """As in the paper: class token and learned positions; same size as `vit`."""
-    return ViTConfig(pool="cls", positions="learned")
+    return ViTConfig(num_heads=8, pool="cls", positions="learned")

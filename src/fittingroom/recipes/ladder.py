@@ -106,8 +106,9 @@ def vit_5() -> ImageRunConfig:
     return ImageRunConfig(
         model="vit",
         epochs=5,
+        batch_size=64,
         augment=AugmentConfig(shift_pixels=1),
-        optim=OptimConfig(muon_lr=0.01, lr=0.003),
+        optim=OptimConfig(muon_lr=0.005, lr=0.002),
         schedule=ScheduleConfig(shape="linear", warmup_rate=0.1),
     )
 
