@@ -101,7 +101,7 @@ def vit_5() -> ImageRunConfig:
     """Muon on the matrices (arXiv 2605.24770), linear decay, shift by one pixel, alternating flip.
 
     Command: `fittingroom train vit --recipe vit_5`.
-    Recorded: 90.50 ± 0.07 % of the test images, 3 seeds; 13 minutes on one of two cores (results/ladder/).
+    Recorded: not yet.
     """
     return ImageRunConfig(
         model="vit",
