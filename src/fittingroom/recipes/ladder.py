@@ -101,7 +101,7 @@ def vit_5() -> ImageRunConfig:
     """Muon on the matrices (arXiv 2605.24770), linear decay, shift by one pixel, alternating flip.
 
     Command: `fittingroom train vit --recipe vit_5`.
-    Recorded: not yet.
+    Recorded: 91.20 ± 0.28 % of the test images, 2 seeds; 28 minutes on one of two cores (results/ladder/).
     """
     return ImageRunConfig(
         model="vit",
