@@ -76,7 +76,7 @@ def hybrid_20() -> ImageRunConfig:
     """`hybrid_5`, erasing of a quarter of the images, stochastic depth up to 0.1 (as CCT, arXiv 2104.05704).
 
     Command: `fittingroom train hybrid --recipe hybrid_20`.
-    Recorded: not yet.
+    Recorded: 94.63 % of the test images, 1 seed; 119 minutes on one of two cores (results/ladder/).
     """
     return replace(
         hybrid_5(),
