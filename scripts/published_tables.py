@@ -74,19 +74,18 @@ def quick() -> str:
     return f"> {summary['verdict']}\n\n{markdown_table(summary)}"
 
 
-def quick_again() -> str:
-    """The verdict of the same command on another occasion."""
-    return f"> {read(RESULTS / 'quick' / 'again.json')['verdict']}\n"
-
-
 def quick_change() -> str:
-    """One line a model: validation accuracy of the quick comparison before the engine, and now."""
-    before, now = (read(RESULTS / "quick" / f"{name}.json")["models"] for name in ("before-the-engine", "summary"))
-    earlier = {model["name"]: model["val"]["mean"] for model in before}
-    lines = ["| model | validation % before | now | difference |", "|---|---:|---:|---:|"]
-    for model in now:
-        was, found = earlier[model["name"]], model["val"]["mean"]
-        lines.append(f"| {model['name']} | {100 * was:.2f} | {100 * found:.2f} | {100 * (found - was):+.2f} |")
+    """One line a model: validation accuracy of the quick comparison before the engine, with bf16, and now."""
+    before, fast, now = (
+        {model["name"]: 100 * model["val"]["mean"] for model in read(RESULTS / "quick" / f"{name}.json")["models"]}
+        for name in ("before-the-engine", "with-bf16", "summary")
+    )
+    lines = [
+        "| model | before the engine, no bf16 | now, no bf16 | difference | with bf16 |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    for name, found in now.items():
+        lines.append(f"| {name} | {before[name]:.2f} | {found:.2f} | {found - before[name]:+.2f} | {fast[name]:.2f} |")
     return "\n".join(lines) + "\n"
 
 
@@ -278,7 +277,7 @@ def shipped_faithfulness() -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {
-    "quick": quick, "quick-again": quick_again, "quick-change": quick_change,
+    "quick": quick, "quick-change": quick_change,
     "five-epochs": five_epochs, "trials": trials, "attempts": attempts, "earlier": earlier,
     "ladder": ladder, "records": records, "search": search,
     "faithfulness": faithfulness, "positions": positions, "explaining": explaining,
