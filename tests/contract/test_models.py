@@ -17,7 +17,7 @@ from fittingroom.training.optim import OptimConfig, build_optimizer
 SIZES = {  # name: parameters, multiply-adds for 28 x 28 x 1
     "cnn": (759_018, 72_480_512),
     "resnet20": (269_434, 30_821_248),
-    "hybrid": (712_811, 49_637_888),
+    "hybrid": (712_811, 71_313_920),
     "vit_conv_stem": (744_306, 39_646_592),
     "vit": (796_810, 41_095_424),
     "vit_cls": (803_338, 41_983_232),

@@ -116,7 +116,7 @@ def test_a_causal_mask_leaks_nothing(changed: int, path: str) -> None:
 
 
 def test_captured_and_fast_outputs_agree_and_capture_ends_with_its_block() -> None:
-    model = build_model("vit", {"depth": 2}).eval()
+    model = build_model("vit", {"depth": 2, "num_heads": 4}).eval()
     images = draw(3, 1, 28, 28)
     fast = model(images)
     with capture_attention(model) as weights:
