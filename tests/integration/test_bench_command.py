@@ -48,5 +48,5 @@ def test_the_ladder_keeps_the_record_of_a_run_and_skips_what_has_one(
     assert len(json.loads((kept / "state.json").read_text())["test_reads"]) == 1
     assert ladder.missing(["vit_5"], [0]) == {}
     assert list(ladder.missing(["vit_5"], [0, 1])) == ["vit_5-seed1"]
-    monkeypatch.setattr(ladder.RECIPES, "get", lambda name: lambda: replace(tiny, batch_size=64))
+    monkeypatch.setattr(ladder.RECIPES, "get", lambda name: lambda: replace(tiny, batch_size=32))
     assert list(ladder.missing(["vit_5"], [0])) == ["vit_5-seed0"]

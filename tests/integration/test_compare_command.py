@@ -54,7 +54,7 @@ def test_the_page_lets_one_look_inside(finished: tuple[Path, str]) -> None:
             assert arrays[f"m{place}_attention"].shape == (
                 images,
                 1,
-                4,
+                8,
                 *(2 * [4 + place_of_class_token(folder, place)]),
             )
             assert str(arrays[f"m{place}_method"]) == "relevance"
