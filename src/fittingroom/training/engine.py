@@ -17,7 +17,7 @@ from fittingroom.core.rundir import cache_folder, read_json, write_json
 from fittingroom.training.environment import processor
 from fittingroom.training.pace import total_steps_for
 from fittingroom.training.plan import Plan, first_guess, with_fixed
-from fittingroom.training.probe import Timing, probe, probe_compile
+from fittingroom.training.probe import STEADY, Timing, probe, probe_compile
 from fittingroom.training.problem import Problem
 
 PROBE_FROM_SECONDS = 45.0  # a run whose length is given in seconds is probed from here on
@@ -33,7 +33,8 @@ def choose_plan(
 ) -> tuple[Plan, list[dict[str, Any]]]:
     """The plan of a run, and the table of timings behind it: measured, or as measured before for the same work here.
 
-    `measures` is called before anything is timed. A run of under half a minute takes the first guess: a probe would cost more
+    `measures` is called before anything is timed. A plan that was measured while the machine stalled serves this run; the next
+    one measures again. A run of under half a minute takes the first guess: a probe would cost more
     than it brings. Raises FittingRoomError for a part of a plan that does not exist, or cannot be had here.
     """
     guess = with_fixed(first_guess(problem.config), fixed)
@@ -52,7 +53,7 @@ def choose_plan(
     plan = from_dict(Plan, found["plan"], "plan")
     if "compile" in fixed or plan.device == "mps" or not problem.one_shape:
         return plan, found["table"]
-    return _with_compile(problem, plan, found, place)
+    return _with_compile(problem, plan, found, place, measures)
 
 
 def step_seconds(plan: Plan, table: list[dict[str, Any]]) -> float | None:
@@ -63,7 +64,7 @@ def step_seconds(plan: Plan, table: list[dict[str, Any]]) -> float | None:
 
 
 def _with_compile(
-    problem: Problem, plan: Plan, found: dict[str, Any], place: Path
+    problem: Problem, plan: Plan, found: dict[str, Any], place: Path, measures: Callable[[], None]
 ) -> tuple[Plan, list[dict[str, Any]]]:
     """Compile where what it saves over the whole run is more than what it costs; ask once a machine."""
     eager_seconds = step_seconds(plan, found["table"])
@@ -71,6 +72,7 @@ def _with_compile(
     if eager_seconds is None or steps * eager_seconds < COMPILE_FROM_SECONDS:
         return plan, found["table"]
     if found["compile"] is None:
+        measures()
         found["compile"] = _try_compile(problem, plan)
         _keep(place, found)
     row = found["compile"]
@@ -87,7 +89,13 @@ def _try_compile(problem: Problem, plan: Plan) -> dict[str, Any]:
         print(f"notice: torch.compile does not work here ({first}): training goes on eagerly", file=sys.stderr)
         compiled = replace(plan, compile=True)
         none = Timing(
-            part="compile", plan=compiled, step_seconds=0.0, speedup=0.0, agrees=False, first_step_seconds=0.0
+            part="compile",
+            plan=compiled,
+            step_seconds=0.0,
+            speedup=0.0,
+            spread=1.0,
+            agrees=False,
+            first_step_seconds=0.0,
         )
         return {**none.to_dict(), "error": first}
 
@@ -128,7 +136,7 @@ def _key(problem: Problem, guess: Plan, fixed: Fixed) -> str:
     """Names the machine, the versions and the work of one step; what does not change a step's time is not in it."""
     config = problem.config
     parts = {
-        "machine": [processor(), torch.__version__, torch.backends.cpu.get_cpu_capability()],
+        "machine": [processor(), torch.__version__, torch.backends.cpu.get_cpu_capability(), _bf16_instructions()],
         "card": torch.cuda.get_device_name() if guess.device == "cuda" else None,
         "guess": asdict(guess),
         "fixed": sorted(fixed),
@@ -136,6 +144,12 @@ def _key(problem: Problem, guess: Plan, fixed: Fixed) -> str:
         "step": [config.batch_size, config.optim.name, config.ema_decay > 0, problem.step_shape],
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _bf16_instructions() -> list[str]:
+    """Those that this processor has; clouds give processors with and without them one name."""
+    capabilities = torch.cpu.get_capabilities()
+    return sorted(name for name, has in capabilities.items() if has and name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
 def _cached(place: Path) -> dict[str, Any] | None:
@@ -149,7 +163,13 @@ def _cached(place: Path) -> dict[str, Any] | None:
 
 
 def _keep(place: Path, found: dict[str, Any]) -> None:
-    """Write the cache, where that is possible; a full or read-only disk costs a probe each time, not the run."""
+    """Write the cache, where that is possible; a full or read-only disk costs a probe each time, not the run.
+
+    Nothing is written of a machine that stalled: noise would be kept for good.
+    """
+    rows = [*found["table"], *([found["compile"]] if found["compile"] else [])]
+    if any(row["spread"] > STEADY for row in rows):
+        return
     try:
         write_json(place, found)
     except FittingRoomError:

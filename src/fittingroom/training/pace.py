@@ -12,6 +12,8 @@ from fittingroom.training.task import Task
 RESERVE = 0.15  # share of a budget kept for what a short measurement does not see: checkpoints, logs, a machine that others use
 PROBE_SECONDS = 2.0
 MEASURED_SHARE = 0.01  # of a budget, where batches differ in length: few of them would be a chance
+DISTURBED = 1.1  # a mean so many times the median: the machine stalls now and then, and a budget has to pay for that
+DISTURBED_SHARE = 0.04  # of a budget, measured on such a machine: stalls are rare, and few of them would be a chance
 LOOP_SECONDS = 0.005  # what Lightning adds to a step: callbacks, logs
 SHORT_VALIDATION = (
     1000  # images, or sources; on the way a run of under two epochs is validated with these, at its end with all
@@ -47,16 +49,25 @@ def steps_in_budget(
     return steps
 
 
-def measure_step(trial: Trial, seconds: float = PROBE_SECONDS, *, one_shape: bool = True) -> float:
-    """Seconds of a training step, with what Lightning adds to it, measured for so long; the first two do not count.
+def measure_step(trial: Trial, budget: float, *, one_shape: bool = True) -> float:
+    """Seconds of a training step of a run of `budget` seconds, with what Lightning adds to it; the first two do not count.
 
-    The median, which a disturbance does not move; where batches differ in length the mean, for a median would be one of them.
+    The median of two seconds, which one disturbance does not move. On a machine that stalls again and again it would see too
+    little: there the mean over a longer while; so also where batches differ in length, for a median would be one of them.
     """
+    _step_for(trial, PROBE_SECONDS if one_shape else max(PROBE_SECONDS, MEASURED_SHARE * budget))
+    typical = statistics.median(trial.seconds[2:]) if one_shape else statistics.fmean(trial.seconds[2:])
+    if one_shape and statistics.fmean(trial.seconds[2:]) > DISTURBED * typical:
+        _step_for(trial, DISTURBED_SHARE * budget - PROBE_SECONDS)
+        typical = max(typical, statistics.fmean(trial.seconds[2:]))
+    return typical + LOOP_SECONDS
+
+
+def _step_for(trial: Trial, seconds: float) -> None:
+    """Steps for so long, five at least in all."""
     end = time.perf_counter() + seconds
     while len(trial.seconds) < 5 or time.perf_counter() < end:
         trial.step()
-    typical = statistics.median if one_shape else statistics.fmean
-    return typical(trial.seconds[2:]) + LOOP_SECONDS
 
 
 def total_steps(problem: Problem, task: Task, began: float) -> int:
@@ -65,8 +76,7 @@ def total_steps(problem: Problem, task: Task, began: float) -> int:
     if config.epochs is not None:
         return total_steps_for(config.epochs, batches.steps_per_epoch)
     assert config.budget_seconds is not None
-    measured = PROBE_SECONDS if problem.one_shape else max(PROBE_SECONDS, MEASURED_SHARE * config.budget_seconds)
-    seconds = measure_step(new_trial(problem, task.plan), measured, one_shape=problem.one_shape)
+    seconds = measure_step(new_trial(problem, task.plan), config.budget_seconds, one_shape=problem.one_shape)
     seconds_each = problem.evaluation_seconds(task)
     left = config.budget_seconds - (time.perf_counter() - began)
     return steps_in_budget(left, seconds, seconds_each, batches.steps_per_epoch, problem.num_val)

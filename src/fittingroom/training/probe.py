@@ -18,7 +18,8 @@ from fittingroom.training.task import Task
 STEPS, WARM_STEPS = 5, 2
 SCHEDULE_STEPS = 1000  # of the schedule whose first steps are made: a warm-up, as in the run itself
 WORTH_CHANGING = 1.03  # a part of the plan is changed for at least 3 %: less is noise
-HOPELESS = 3.0  # a candidate that is so many times slower when warm is not timed further: emulated bf16 takes minutes
+HOPELESS = 3.0  # a candidate that is so many times slower at its best is not timed further: emulated bf16 takes minutes
+STEADY = 1.5  # the most spread of a duel that one would call measured
 LOSS_TOLERANCE = 0.02  # largest relative difference of a candidate's losses from those in fp32
 
 
@@ -31,6 +32,8 @@ class Timing:
     step_seconds: float
     speedup: float
     """Median ratio of the best plan's step to the candidate's, taken in turns."""
+    spread: float
+    """Upper over lower quartile of the turns' ratios: 1 on a quiet machine."""
     agrees: bool
     """Its losses are those of the first plan, which is fp32 unless the user fixed another, within the tolerance."""
     first_step_seconds: float
@@ -38,8 +41,9 @@ class Timing:
 
     def to_dict(self) -> dict[str, Any]:
         """For environment.json."""
-        seconds = {key: round(getattr(self, key), 6) for key in ("step_seconds", "speedup", "first_step_seconds")}
-        return {"part": self.part, **seconds, "agrees": self.agrees, "plan": asdict(self.plan)}
+        numbers = ("step_seconds", "speedup", "spread", "first_step_seconds")
+        rounded = {key: round(getattr(self, key), 6) for key in numbers}
+        return {"part": self.part, **rounded, "agrees": self.agrees, "plan": asdict(self.plan)}
 
 
 class Trial:
@@ -131,7 +135,8 @@ def move(batch: tuple[Tensor, ...], device: str) -> Any:
 def duel(part: str, best: Trial, challenger: Trial, expected: list[float]) -> Timing:
     """Both make their steps in turns; the first ones, which find memory and kernels, do not count."""
     rounds = [(best.step(), challenger.step()) for _ in range(WARM_STEPS)]
-    if challenger.seconds[-1] <= HOPELESS * best.seconds[-1]:
+    # Its best against the other's worst: one stall of the machine must not end a duel.
+    if min(challenger.seconds) <= HOPELESS * max(best.seconds[-WARM_STEPS:]):
         rounds += [(best.step(), challenger.step()) for _ in range(STEPS)]
     pairs = rounds[WARM_STEPS:] or rounds[-1:]
     agrees = all(
@@ -143,9 +148,18 @@ def duel(part: str, best: Trial, challenger: Trial, expected: list[float]) -> Ti
         plan=challenger.task.plan,
         step_seconds=statistics.median(seconds for _, seconds in pairs),
         speedup=statistics.median(ours / theirs for ours, theirs in pairs),
+        spread=_spread([ours / theirs for ours, theirs in pairs]),
         agrees=agrees,
         first_step_seconds=challenger.seconds[0],
     )
+
+
+def _spread(ratios: list[float]) -> float:
+    """Upper over lower quartile; 1 of a single ratio."""
+    if len(ratios) < 2:
+        return 1.0
+    lower, _, upper = statistics.quantiles(ratios, n=4, method="inclusive")
+    return upper / lower
 
 
 def _candidates(part: str, task: Task) -> list[Any]:

@@ -68,14 +68,31 @@ def test_a_step_is_the_median_of_two_seconds_and_five_at_least_without_the_first
 ) -> None:
     clock = Clock(list(seconds))
     monkeypatch.setattr(pace, "time", clock)
-    assert pace.measure_step(clock) == pytest.approx(seconds[-1] + pace.LOOP_SECONDS)  # type: ignore[arg-type]
+    found = pace.measure_step(clock, 100.0)  # type: ignore[arg-type]
+    assert found == pytest.approx(seconds[-1] + pace.LOOP_SECONDS)
     assert abs(len(clock.seconds) - steps) <= 1
+
+
+def test_on_a_machine_that_stalls_a_step_is_the_mean_over_a_longer_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every tenth step takes ten times as long: a budget that is planned with the median would take 1.9 times as long."""
+    clock = Clock([0.1 if step % 10 else 1.0 for step in range(1000)])
+    monkeypatch.setattr(pace, "time", clock)
+    found = pace.measure_step(clock, 600.0)  # type: ignore[arg-type]
+    assert found == pytest.approx(0.19, rel=0.1)
+    assert clock.now == pytest.approx(pace.DISTURBED_SHARE * 600, abs=2.1)  # it ends with a step, twice
+
+
+def test_one_disturbance_of_many_steps_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock([0.1, 0.1, 0.25, 0.1])
+    monkeypatch.setattr(pace, "time", clock)
+    assert pace.measure_step(clock, 600.0) == pytest.approx(0.1 + pace.LOOP_SECONDS)  # type: ignore[arg-type]
+    assert clock.now < pace.PROBE_SECONDS + 0.2
 
 
 def test_where_batches_differ_in_length_a_step_is_their_mean(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock([9.0, 9.0, 1.0, 3.0, 2.0])
     monkeypatch.setattr(pace, "time", clock)
-    found = pace.measure_step(clock, 0.1, one_shape=False)  # type: ignore[arg-type]
+    found = pace.measure_step(clock, 1.0, one_shape=False)  # type: ignore[arg-type]
     assert found == pytest.approx(2.0 + pace.LOOP_SECONDS)
 
 

@@ -119,6 +119,30 @@ def test_a_hopeless_candidate_is_given_up_once_warm(factor: float, steps: int) -
     assert table[0].speedup == pytest.approx(1 / factor)
 
 
+@pytest.mark.parametrize("stalled", range(WARM_STEPS))
+def test_one_stall_while_warming_up_does_not_make_a_candidate_hopeless(stalled: int) -> None:
+    machine = Machine()
+    machine.seconds = lambda plan: (
+        0.15 * (20 if len(machine.trials[-1].seconds) == stalled else 1) if plan.precision == "bf16" else 0.3
+    )
+    plan, (row,) = measure(machine, fixed=("attention", "num_threads"), model="vit")
+    assert plan.precision == "bf16" and row.speedup == pytest.approx(2.0)
+
+
+def test_the_spread_is_that_of_the_middle_half_of_the_turns() -> None:
+    """The ratios are 1, 1, 2, 2 and 10, after two that do not count: quartiles of 1 and 2."""
+    ratios = [1, 1, 1, 2, 2, 10, 1]
+    machine = Machine()
+    machine.seconds = lambda plan: (
+        0.3 / ratios[len(machine.trials[-1].seconds) % 7] if plan.precision == "bf16" else 0.3
+    )
+    _, (row,) = measure(machine, fixed=("attention", "num_threads"), model="vit")
+    assert (row.speedup, row.spread) == (pytest.approx(2.0), pytest.approx(2.0))
+    _, (row,) = measure(Machine(), fixed=("attention", "num_threads"), model="vit")
+    assert row.spread == 1.0
+    assert row.to_dict()["spread"] == 1.0
+
+
 def test_first_steps_do_not_count_and_a_hiccup_does_not_either() -> None:
     """The challenger's first step takes ten times as long, and so does one in the middle."""
     machine = Machine()
