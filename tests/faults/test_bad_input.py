@@ -61,7 +61,11 @@ MISTAKES = [
     ),
     ("compare --jobs 0", "--jobs 0: give 1 (one run after another) or more"),
     ("compare --jobs many", "invalid int value: 'many'"),
-    ("train vit --jobs 2", "unrecognized arguments: --jobs 2"),
+    ("train vit --jobs 2", "unrecognized arguments: --jobs 2 (see: fittingroom train --help)"),
+    (
+        "train vit --budgt=12s",
+        "unrecognized arguments: --budgt=12s: did you mean '--budget'? (see: fittingroom train --help)",
+    ),
     ("compare --seeds 0", "--seeds 0: a comparison needs at least 1 seed"),
     ("compare --seeds two", "invalid int value: 'two'"),
     ("compare --models vit,resnet", "unknown model 'resnet'"),
@@ -100,7 +104,7 @@ MISTAKES = [
     ("data check cmudict --data-dir nowhere", "--data-dir is where Fashion-MNIST lies: leave it out"),
     ("data fetch cmudict", "nothing to fetch for 'cmudict'"),
     ("train vit --data-dir nowhere", "nowhere"),
-    ("models --josn", "unrecognized arguments: --josn"),
+    ("models --josn", "unrecognized arguments: --josn (see: fittingroom models --help)"),
 ]
 
 

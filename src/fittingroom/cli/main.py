@@ -1,8 +1,9 @@
 """`fittingroom COMMAND ...`: the parser, and the one place where errors become a line and an exit code."""
 
 import argparse
+import difflib
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from fittingroom import __version__
 from fittingroom.cli import commands, options
@@ -12,7 +13,18 @@ EXIT_FAILED_RUNS, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, but an error is one line."""
+    """argparse, but an error is one line, and an unknown option is answered by the command that does not know it."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """As argparse's, but nothing unknown is left over. Raises FittingRoomError with the nearest option."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            options = [name for action in self._actions for name in action.option_strings]
+            near = difflib.get_close_matches(unknown[0].split("=")[0], options, n=1, cutoff=0.85)
+            self.error(
+                f"unrecognized arguments: {' '.join(unknown)}" + (f": did you mean '{near[0]}'?" if near else "")
+            )
+        return found, unknown
 
     def error(self, message: str) -> NoReturn:
         """Name the mistake and where help is."""
