@@ -118,7 +118,7 @@ def vit_20() -> ImageRunConfig:
     """`vit_5`, erasing of a quarter of the images, stochastic depth up to 0.1.
 
     Command: `fittingroom train vit --recipe vit_20`.
-    Recorded: not yet.
+    Recorded: 93.09 % of the test images, 1 seed; 51 minutes on one of two cores (results/ladder/).
     """
     return replace(
         vit_5(),
