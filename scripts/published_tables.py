@@ -115,11 +115,20 @@ def percent(values: list[float]) -> str:
     return f"{mean} ± {100 * statistics.stdev(values):.2f}" if len(values) > 1 else mean
 
 
+def minutes(name: str) -> str:
+    """Median minutes of a recipe's runs in each precision: processors without bf16 take about twice as long."""
+    taken: dict[str, list[float]] = {}
+    for path in sorted(LADDER.glob(f"{name}-seed*")):
+        precision = read(path / "environment.json")["plan"]["precision"]
+        taken.setdefault(precision, []).append(read(path / "state.json")["train_seconds"] / 60)
+    return ", ".join(f"{statistics.median(each):.0f} in {precision}" for precision, each in sorted(taken.items()))
+
+
 def ladder() -> str:
     """One line a rung and family: test accuracy beside its target and what others reached."""
     lines = [
         "| epochs | model | test % | seeds | wanted | validation % | minutes a run | others (selected otherwise) |",
-        "|---:|---|---:|---:|---:|---:|---:|---|",
+        "|---:|---|---:|---:|---:|---:|---|---|",
     ]
     for rung, targets in TARGETS.items():
         for model, target in targets.items():
@@ -127,8 +136,16 @@ def ladder() -> str:
             if not rows:
                 continue
             test, val = ([row[f"{split}_accuracy"] for row in rows] for split in ("test", "val"))
-            minutes = statistics.median(row["train_seconds"] for row in rows) / 60
-            cells = [rung, model, percent(test), len(rows), target, percent(val), f"{minutes:.0f}", PEERS[rung]]
+            cells = [
+                rung,
+                model,
+                percent(test),
+                len(rows),
+                target,
+                percent(val),
+                minutes(f"{model}_{rung}"),
+                PEERS[rung],
+            ]
             lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines) + "\n"
 
@@ -165,10 +182,9 @@ def recorded(name: str) -> str:
     rows = of_recipe(name)
     if not rows:
         return "not yet."
-    minutes = statistics.median(row["train_seconds"] for row in rows) / 60
     seeds = "1 seed" if len(rows) == 1 else f"{len(rows)} seeds"
     test = percent([row["test_accuracy"] for row in rows])
-    return f"{test} % of the test images, {seeds}; {minutes:.0f} minutes on one of two cores (results/ladder/)."
+    return f"{test} % of the test images, {seeds}; minutes on one of two cores: {minutes(name)} (results/ladder/)."
 
 
 def attempts() -> str:

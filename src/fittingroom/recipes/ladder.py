@@ -22,7 +22,7 @@ def cnn_5() -> ImageRunConfig:
     """Muon on the filters and alternating flip (after arXiv 2404.00498), linear decay, shift by one pixel.
 
     Command: `fittingroom train cnn --recipe cnn_5`.
-    Recorded: 93.95 ± 0.12 % of the test images, 3 seeds; 16 minutes on one of two cores (results/ladder/).
+    Recorded: 93.95 ± 0.12 % of the test images, 3 seeds; minutes on one of two cores: 16 in bf16, 26 in fp32 (results/ladder/).
     """
     return ImageRunConfig(
         model="cnn",
@@ -39,7 +39,7 @@ def cnn_20() -> ImageRunConfig:
     """`cnn_5`, and random erasing of a quarter of the images (arXiv 1708.04896).
 
     Command: `fittingroom train cnn --recipe cnn_20`.
-    Recorded: 95.17 % of the test images, 1 seed; 118 minutes on one of two cores (results/ladder/).
+    Recorded: 95.17 % of the test images, 1 seed; minutes on one of two cores: 118 in fp32 (results/ladder/).
     """
     return replace(cnn_5(), epochs=20, augment=AugmentConfig(shift_pixels=1, erase_rate=0.25))
 
@@ -59,7 +59,7 @@ def hybrid_5() -> ImageRunConfig:
     """Muon on matrices and filters (arXiv 2605.24770), linear decay, shift by one pixel, alternating flip.
 
     Command: `fittingroom train hybrid --recipe hybrid_5`.
-    Recorded: 93.37 ± 0.09 % of the test images, 3 seeds; 15 minutes on one of two cores (results/ladder/).
+    Recorded: 93.37 ± 0.09 % of the test images, 3 seeds; minutes on one of two cores: 15 in bf16 (results/ladder/).
     """
     return ImageRunConfig(
         model="hybrid",
@@ -76,7 +76,7 @@ def hybrid_20() -> ImageRunConfig:
     """`hybrid_5`, erasing of a quarter of the images, stochastic depth up to 0.1 (as CCT, arXiv 2104.05704).
 
     Command: `fittingroom train hybrid --recipe hybrid_20`.
-    Recorded: 94.63 % of the test images, 1 seed; 119 minutes on one of two cores (results/ladder/).
+    Recorded: 94.63 % of the test images, 1 seed; minutes on one of two cores: 119 in fp32 (results/ladder/).
     """
     return replace(
         hybrid_5(),
@@ -101,7 +101,7 @@ def vit_5() -> ImageRunConfig:
     """Muon on the matrices (arXiv 2605.24770), linear decay, shift by one pixel, alternating flip.
 
     Command: `fittingroom train vit --recipe vit_5`.
-    Recorded: 91.20 ± 0.28 % of the test images, 2 seeds; 28 minutes on one of two cores (results/ladder/).
+    Recorded: 91.20 ± 0.28 % of the test images, 2 seeds; minutes on one of two cores: 28 in fp32 (results/ladder/).
     """
     return ImageRunConfig(
         model="vit",
@@ -118,7 +118,7 @@ def vit_20() -> ImageRunConfig:
     """`vit_5`, erasing of a quarter of the images, stochastic depth up to 0.1.
 
     Command: `fittingroom train vit --recipe vit_20`.
-    Recorded: 93.09 % of the test images, 1 seed; 51 minutes on one of two cores (results/ladder/).
+    Recorded: 93.09 % of the test images, 1 seed; minutes on one of two cores: 51 in bf16 (results/ladder/).
     """
     return replace(
         vit_5(),
