@@ -150,6 +150,17 @@ def ladder() -> str:
     return "\n".join(lines) + "\n"
 
 
+def rungs() -> str:
+    """One line a rung that has records: test accuracy of each family, the number of seeds in brackets."""
+    lines = ["| epochs | CNN | Hybrid | ViT | elsewhere |", "|---:|---:|---:|---:|---|"]
+    for rung, targets in TARGETS.items():
+        found = [[row["test_accuracy"] for row in of_recipe(f"{model}_{rung}")] for model in targets]
+        if any(found):
+            cells = [f"{percent(values)} ({len(values)})" if values else "" for values in found]
+            lines.append(f"| {rung} | {' | '.join(cells)} | {PEERS[rung]} |")
+    return "\n".join(lines) + "\n"
+
+
 def records() -> str:
     """Median seconds to each validation accuracy, for each model and length of the ladder."""
     head, *rows = milestone_lines(milestones(finished_runs(LADDER)))
@@ -295,7 +306,7 @@ def shipped_faithfulness() -> str:
 TABLES: dict[str, Callable[[], str]] = {
     "quick": quick, "quick-change": quick_change,
     "five-epochs": five_epochs, "trials": trials, "attempts": attempts, "earlier": earlier,
-    "ladder": ladder, "records": records, "search": search,
+    "ladder": ladder, "rungs": rungs, "records": records, "search": search,
     "faithfulness": faithfulness, "positions": positions, "explaining": explaining,
     **sequence_tables.TABLES,
     **speed_tables.TABLES,
