@@ -171,9 +171,9 @@ def rung_verdicts() -> str:
     facts = read(RESULTS / "quick" / "comparison.json")
     sentences = []
     for rung, targets in TARGETS.items():
-        paths = [path for model in targets for path in sorted(LADDER.glob(f"{model}_{rung}-seed*"))]
-        if len(paths) < SEEDS * len(targets):
+        if any(len(of_recipe(f"{model}_{rung}")) < SEEDS for model in targets):
             continue
+        paths = [path for model in targets for path in sorted(LADDER.glob(f"{model}_{rung}-seed*"))]
         runs = [{**read(path / "state.json"), "folder": str(path)} for path in paths]
         with TemporaryDirectory() as folder:
             comparison = {**facts, "budget": Budget(epochs=rung).to_dict(), "seeds": list(range(SEEDS)), "runs": runs}

@@ -188,7 +188,7 @@ COMMANDS = {
         help="train several models under one protocol; table, verdict and report.html",
         description="Train models x seeds with one budget for all, then compare them: table, verdict, report.html.\n"
         "Stop it with Ctrl-C at any moment; the same command goes on where it stood and skips what is done.",
-        epilog="presets:\n  quick     2 seeds x 100 s each: under 6 minutes on two cores, a first look\n"
+        epilog="presets:\n  quick     2 seeds x 100 s each: six minutes on two cores, a first look\n"
         "  standard  3 seeds x 5 epochs\n  full      5 seeds x 20 epochs\n\n"
         "examples:\n  fittingroom compare --preset quick\n"
         "  fittingroom compare --models resnet20,hybrid --seeds 3 --budget 10m --out runs/mine\n"

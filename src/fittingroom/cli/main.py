@@ -1,13 +1,12 @@
 """`fittingroom COMMAND ...`: the parser, and the one place where errors become a line and an exit code."""
 
 import argparse
-import difflib
 import sys
 from typing import Any, NoReturn
 
 from fittingroom import __version__
 from fittingroom.cli import commands, options
-from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.errors import FittingRoomError, nearest
 
 EXIT_FAILED_RUNS, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
 
@@ -20,10 +19,8 @@ class Parser(argparse.ArgumentParser):
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:
             options = [name for action in self._actions for name in action.option_strings]
-            near = difflib.get_close_matches(unknown[0].split("=")[0], options, n=1, cutoff=0.85)
-            self.error(
-                f"unrecognized arguments: {' '.join(unknown)}" + (f": did you mean '{near[0]}'?" if near else "")
-            )
+            near = nearest(unknown[0].split("=")[0], options, alike=0.85)
+            self.error(f"unrecognized arguments: {' '.join(unknown)}" + (f": did you mean '{near}'?" if near else ""))
         return found, unknown
 
     def error(self, message: str) -> NoReturn:

@@ -34,8 +34,8 @@ def choose_plan(
     """The plan of a run, and the table of timings behind it: measured, or as measured before for the same work here.
 
     `measures` is called before anything is timed. A plan that was measured while the machine stalled serves this run; the next
-    one measures again. A run of under half a minute takes the first guess: a probe would cost more
-    than it brings. Raises FittingRoomError for a part of a plan that does not exist, or cannot be had here.
+    one measures again. A run of under half a minute takes the first guess: a probe would cost more than it
+    brings. Raises FittingRoomError for a part of a plan that does not exist, or cannot be had here.
     """
     guess = with_fixed(first_guess(problem.config), fixed)
     if guess.compile:
@@ -148,8 +148,7 @@ def _key(problem: Problem, guess: Plan, fixed: Fixed) -> str:
 
 def _bf16_instructions() -> list[str]:
     """Those that this processor has; clouds give processors with and without them one name."""
-    capabilities = torch.cpu.get_capabilities()
-    return sorted(name for name, has in capabilities.items() if has and name in ("avx512_bf16", "amx_bf16", "bf16"))
+    return sorted(name for name, has in torch.cpu.get_capabilities().items() if "bf16" in name and has)
 
 
 def _cached(place: Path) -> dict[str, Any] | None:
