@@ -91,7 +91,7 @@ class OurSteps:
         return self.trial.step()
 
     def predict(self) -> float:
-        """Seconds of one batch as the end of a run evaluates it."""
+        """Seconds of one batch as a run validates on it."""
         task = self.trial.task
         task.eval()
         start = time.perf_counter()

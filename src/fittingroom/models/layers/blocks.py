@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from fittingroom.models.layers.attention import AttentionPath, SelfAttention
+from fittingroom.models.layers.fused import linear_then
 
 NORM_EPSILON = 1e-6  # timm's value for ViT; torch's default is 1e-5
 Activation = Literal["gelu", "relu"]
@@ -25,7 +26,7 @@ class Mlp(nn.Module):
 
     def forward(self, x: Float[Tensor, "batch tokens dim"]) -> Float[Tensor, "batch tokens dim"]:
         """The same two layers for each token."""
-        return self.drop(self.fc2(self.drop(self.act(self.fc1(x)))))
+        return self.drop(self.fc2(self.drop(linear_then(self.act, self.fc1, x))))
 
 
 class DropPath(nn.Module):

@@ -1,0 +1,144 @@
+"""A linear layer and its activation in one pass: the same numbers, and only where nobody could tell otherwise."""
+
+from collections.abc import Callable, Iterator
+from unittest import mock
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from fittingroom.models.cost import _count, _without_onednn
+from fittingroom.models.layers import fused
+from fittingroom.models.layers.blocks import Mlp
+from fittingroom.models.layers.fused import LEAST_ROWS, linear_then
+
+HALF_A_STEP = 2.0**-8
+"""Of a bf16 number between 1 and 2: what rounding takes away at most, as a fraction."""
+
+
+@pytest.fixture
+def calls() -> Iterator[mock.Mock]:
+    """Counts the calls of oneDNN's operator."""
+    with mock.patch.object(fused, "ONEDNN_LINEAR", wraps=fused.ONEDNN_LINEAR) as spy:
+        yield spy
+
+
+def layer(in_features: int = 16, out_features: int = 24, *, bias: bool = True) -> nn.Linear:
+    """With weights that leave outputs of about 1."""
+    torch.manual_seed(0)
+    return nn.Linear(in_features, out_features, bias=bias)
+
+
+@given(
+    shape=st.sampled_from([(LEAST_ROWS, 16), (2, LEAST_ROWS, 16), (3, 5, LEAST_ROWS, 16)]),
+    activation=st.sampled_from([nn.GELU(), nn.ReLU()]),
+    bias=st.booleans(),
+    transposed=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_fused_is_what_two_modules_give(
+    shape: tuple[int, ...], activation: nn.GELU | nn.ReLU, bias: bool, transposed: bool, seed: int
+) -> None:
+    linear = layer(bias=bias)
+    x = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+    if transposed:
+        x = x.transpose(0, -2)
+    with torch.inference_mode(), mock.patch.object(fused, "ONEDNN_LINEAR", wraps=fused.ONEDNN_LINEAR) as spy:
+        found = linear_then(activation, linear, x)
+    assert spy.call_count == 1
+    torch.testing.assert_close(found, activation(linear(x)), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("activation", [nn.GELU(), nn.ReLU()])
+def test_bf16_is_rounded_once(calls: mock.Mock, activation: nn.GELU | nn.ReLU) -> None:
+    linear, x = layer(), torch.randn(LEAST_ROWS, 16).bfloat16()
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        found = linear_then(activation, linear, x)
+    assert found.dtype == torch.bfloat16
+    assert calls.call_count == int(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    exact = activation(
+        nn.functional.linear(x.float(), linear.weight.bfloat16().float(), linear.bias.bfloat16().float())
+    )
+    if calls.call_count:
+        assert ((found.float() - exact).abs() <= exact.abs() * HALF_A_STEP + 1e-6).all()
+
+
+def mlp_output(x: Tensor) -> Tensor:
+    """Through an MLP of seeded weights."""
+    torch.manual_seed(0)
+    return Mlp(16, 64).eval()(x)
+
+
+def watched(x: Tensor) -> Tensor:
+    """With someone looking at what the first layer gives: before the activation."""
+    torch.manual_seed(0)
+    mlp, seen = Mlp(16, 64).eval(), []
+    mlp.fc1.register_forward_hook(lambda _module, _inputs, output: seen.append(output))
+    found = mlp(x)
+    torch.testing.assert_close(seen[0], mlp.fc1(x))
+    return found
+
+
+def exported(x: Tensor) -> Tensor:
+    """The exported graph: one that every runtime knows."""
+    torch.manual_seed(0)
+    program = torch.export.export(Mlp(16, 64).eval(), (x,))
+    assert "mkldnn" not in program.graph_module.print_readable(print_output=False)
+    found: Tensor = program.module()(x)
+    return found
+
+
+def compiled(x: Tensor) -> Tensor:
+    """The graph that a compiler gets: it fuses by itself, better than what it may not open."""
+    torch.manual_seed(0)
+    graphs: list[str] = []
+
+    def compiler(graph: torch.fx.GraphModule, _inputs: list[Tensor]) -> Callable[..., object]:
+        graphs.append(graph.print_readable(print_output=False))
+        return graph.forward
+
+    found: Tensor = torch.compile(Mlp(16, 64).eval(), backend=compiler)(x)
+    assert "gelu" in graphs[0] and "mkldnn" not in graphs[0]
+    return found
+
+
+def with_gradients(x: Tensor) -> Tensor:
+    """Outside `no_grad`."""
+    with torch.inference_mode(False), torch.enable_grad():
+        found = mlp_output(x.clone())
+        assert found.requires_grad
+    return found.detach()
+
+
+def counted(x: Tensor) -> Tensor:
+    """As multiply-adds are counted: torch knows none of oneDNN's."""
+    assert _count(Mlp(16, 64), x) == 2 * len(x) * 16 * 64
+    with _without_onednn():
+        return mlp_output(x)
+
+
+@pytest.mark.parametrize("way", [watched, exported, compiled, with_gradients, counted])
+def test_where_someone_could_tell_it_goes_the_usual_way(calls: mock.Mock, way: Callable[[Tensor], Tensor]) -> None:
+    x = torch.randn(LEAST_ROWS, 16)
+    with torch.no_grad():
+        found = way(x)
+        assert calls.call_count == 0
+        torch.testing.assert_close(mlp_output(x), found, rtol=1e-5, atol=1e-6)
+    assert calls.call_count == 1
+
+
+def test_few_rows_and_other_precisions_go_the_usual_way(calls: mock.Mock) -> None:
+    with torch.no_grad():
+        linear_then(nn.ReLU(), layer(), torch.randn(LEAST_ROWS - 1, 16))
+        linear_then(nn.ReLU(), layer().double(), torch.randn(LEAST_ROWS, 16).double())
+        with pytest.raises(RuntimeError, match="same dtype"):
+            linear_then(nn.ReLU(), layer(), torch.randn(LEAST_ROWS, 16).bfloat16())
+    assert calls.call_count == 0
+
+
+def test_a_torch_without_the_operator_goes_the_usual_way() -> None:
+    linear, x = layer(), torch.randn(LEAST_ROWS, 16)
+    with torch.no_grad(), mock.patch.object(fused, "ONEDNN_LINEAR", None):
+        assert torch.equal(linear_then(nn.GELU(), linear, x), nn.GELU()(linear(x)))
