@@ -160,6 +160,8 @@ class PairProblem(Problem):
         arrays, scores = {}, {}
         parts = {"val": self.splits.val}
         if open_test:
+            # Read anew, it must be the part that was held back when training began.
+            check_digest(self.digest, self._given.data, self._given.dev, self._given.test)
             parts["test"] = self.splits.open_test(lambda why: log_test_read(folder, why), "final epoch")
         for split, pairs in parts.items():
             start = time.perf_counter()

@@ -58,7 +58,7 @@ class Trial:
         self.losses: list[float] = []
 
     def step(self) -> float:
-        """One step as the Trainer makes it; its seconds, the making of the batch left out."""
+        """One step as the Trainer makes it; its seconds, the making of the batch left out: no plan changes that."""
         plan, config = self.task.plan, self.task.run_config
         torch.set_num_threads(plan.num_threads)
         seed_global(config.seed, "dropout", step=len(self.seconds))
@@ -103,6 +103,7 @@ def _probe(problem: Problem, guess: Plan, fixed: frozenset[str]) -> tuple[Plan, 
             continue
         for value in _candidates(part, best.task):
             challenger = new_trial(problem, replace(best.task.plan, **{part: value}))
+            best.batches = problem.batches.from_step(0)  # the challenger's: in length they may differ threefold
             table.append(duel(part, best, challenger, expected or best.losses))
             expected = expected or best.losses[:]
             if table[-1].agrees and table[-1].speedup > WORTH_CHANGING:

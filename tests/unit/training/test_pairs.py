@@ -54,6 +54,39 @@ def test_the_data_decide_the_sizes_and_the_resolved_config_resolves_to_itself(mo
     assert run_config({**vars(found), "optim": vars(found.optim), "schedule": vars(found.schedule)}) == found
 
 
+def test_every_turn_of_the_probe_is_on_one_batch(greek: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a machine where a step takes as long as its batch has symbols, and all plans alike, no plan wins."""
+
+    def step(trial: room.Trial) -> float:
+        trial.seconds.append(float(next(trial.batches)[0].numel()))
+        trial.losses.append(1.0)
+        return trial.seconds[-1]
+
+    monkeypatch.setattr(room.Trial, "step", step)
+    problem = PairProblem(config("transformer", greek, batch_size=8))
+    plan, table = room.probe(problem, replace(PLAN, num_threads=2), frozenset())
+    assert [row.part for row in table] == ["precision", "attention", "num_threads"]
+    assert {(row.speedup, row.spread) for row in table} == {(1.0, 1.0)}
+    assert plan == replace(PLAN, num_threads=2)
+
+
+@pytest.mark.parametrize("which", ["data", "test"])
+def test_a_test_part_that_changed_while_the_run_trained_is_not_opened(which: str, tmp_path: Path) -> None:
+    words = made_up(GREEK, 300)
+    files = {
+        name: str(write_tsv(tmp_path / f"{name}.tsv", part))
+        for name, part in {"data": words[:200], "dev": words[200:250], "test": words[250:]}.items()
+    }
+    problem = PairProblem(config("transformer", Path(files["data"]), dev=files["dev"], test=files["test"]))
+    task = problem.new_task(PLAN, total_steps=1)
+    with Path(files[which]).open("a", encoding="utf-8") as file:
+        file.write("ζω\t3B6 3C9\n")
+    problem.write_results(task, tmp_path / "sealed", open_test=False)
+    with pytest.raises(FittingRoomError, match="has changed since the run began"):
+        problem.write_results(task, tmp_path / "run", open_test=True)
+    assert not (tmp_path / "run" / "state.json").exists(), "no read of the test part is logged, for there was none"
+
+
 def test_no_more_pairs_a_step_than_there_are(greek: Path) -> None:
     problem = PairProblem(config("transformer", greek, batch_size=10_000))
     assert problem.config.batch_size == problem.splits.train.num_pairs
