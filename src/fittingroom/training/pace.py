@@ -1,5 +1,6 @@
 """A wall-clock budget as a number of steps: measured once at the start, then fixed, so that a resumed run knows its end."""
 
+import itertools
 import math
 import statistics
 import time
@@ -26,10 +27,13 @@ def total_steps_for(epochs: float, steps_per_epoch: int) -> int:
 
 
 def validations(total_steps: int, steps_per_epoch: int, num_val: int) -> tuple[int, int]:
-    """(steps between validations on the way, images or sources of each): all each epoch, in a shorter run a part at quarters."""
+    """(steps between validations on the way, images or sources of each): all each epoch, in a shorter run a part at quarters.
+
+    Not after each step, though that were an epoch: a checkpoint waits for a step without a validation.
+    """
     if total_steps >= 2 * steps_per_epoch:
-        return steps_per_epoch, num_val
-    return max(1, math.ceil(total_steps / 4)), min(num_val, SHORT_VALIDATION)
+        return max(2, steps_per_epoch), num_val
+    return max(2, math.ceil(total_steps / 4)), min(num_val, SHORT_VALIDATION)
 
 
 def steps_in_budget(
@@ -55,19 +59,21 @@ def measure_step(trial: Trial, budget: float, *, one_shape: bool = True) -> floa
     The median of two seconds, which one disturbance does not move. On a machine that stalls again and again it would see too
     little: there the mean over a longer while; so also where batches differ in length, for a median would be one of them.
     """
-    _step_for(trial, PROBE_SECONDS if one_shape else max(PROBE_SECONDS, MEASURED_SHARE * budget))
-    typical = statistics.median(trial.seconds[2:]) if one_shape else statistics.fmean(trial.seconds[2:])
-    if one_shape and statistics.fmean(trial.seconds[2:]) > DISTURBED * typical:
-        _step_for(trial, DISTURBED_SHARE * budget - PROBE_SECONDS)
-        typical = max(typical, statistics.fmean(trial.seconds[2:]))
+    found = _step_for(trial, PROBE_SECONDS if one_shape else max(PROBE_SECONDS, MEASURED_SHARE * budget))[2:]
+    typical = statistics.median(found) if one_shape else statistics.fmean(found)
+    if one_shape and statistics.fmean(found) > DISTURBED * typical:
+        found += _step_for(trial, DISTURBED_SHARE * budget - PROBE_SECONDS, least=0)
+        typical = max(typical, statistics.fmean(found))
     return typical + LOOP_SECONDS
 
 
-def _step_for(trial: Trial, seconds: float) -> None:
-    """Steps for so long, five at least in all."""
-    end = time.perf_counter() + seconds
-    while len(trial.seconds) < 5 or time.perf_counter() < end:
+def _step_for(trial: Trial, seconds: float, least: int = 5) -> list[float]:
+    """Steps for so long, `least` at least; the seconds of each, the making of its batch included."""
+    clock = [time.perf_counter()]
+    while len(clock) <= least or clock[-1] < clock[0] + seconds:
         trial.step()
+        clock.append(time.perf_counter())
+    return [end - start for start, end in itertools.pairwise(clock)]
 
 
 def total_steps(problem: Problem, task: Task, began: float) -> int:

@@ -37,7 +37,14 @@ def test_a_long_run_is_validated_after_each_epoch_on_all_images() -> None:
 
 def test_a_short_run_is_validated_at_its_quarters_on_a_part() -> None:
     assert pace.validations(total_steps=100, steps_per_epoch=430, num_val=5000) == (25, 1000)
-    assert pace.validations(total_steps=2, steps_per_epoch=430, num_val=300) == (1, 300)
+    assert pace.validations(total_steps=2, steps_per_epoch=430, num_val=300) == (2, 300)
+
+
+@given(total_steps=st.integers(3, 100_000), steps_per_epoch=st.integers(1, 2000))
+def test_no_run_is_validated_at_each_step_for_a_checkpoint_waits_for_one_without(
+    total_steps: int, steps_per_epoch: int
+) -> None:
+    assert pace.validations(total_steps, steps_per_epoch, 5000)[0] >= 2
 
 
 def test_a_budget_for_not_one_step_says_how_much_more_it_takes() -> None:
@@ -94,6 +101,20 @@ def test_where_batches_differ_in_length_a_step_is_their_mean(monkeypatch: pytest
     monkeypatch.setattr(pace, "time", clock)
     found = pace.measure_step(clock, 1.0, one_shape=False)  # type: ignore[arg-type]
     assert found == pytest.approx(2.0 + pace.LOOP_SECONDS)
+
+
+def test_what_a_batch_costs_to_make_is_part_of_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Augmentation on two cores can take as long as a small network."""
+    clock = Clock([0.1])
+    monkeypatch.setattr(pace, "time", clock)
+    step = clock.step
+
+    def with_its_batch() -> float:
+        clock.now += 0.3
+        return step()
+
+    clock.step = with_its_batch  # type: ignore[method-assign]
+    assert pace.measure_step(clock, 100.0) == pytest.approx(0.4 + pace.LOOP_SECONDS)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
