@@ -20,6 +20,7 @@ from fittingroom.core.rundir import make_folder, write_json
 from fittingroom.evaluation.saved import load_run
 from fittingroom.evaluation.shipped import find_run, shipped
 from fittingroom.explain.methods import methods_for, saliency
+from fittingroom.training.environment import process_peak_bytes
 
 RECORD = Path(__file__).parents[1] / "results" / "bench" / "explaining.json"
 REPEATS, MANY, FEW = 5, 1000, 128
@@ -39,12 +40,6 @@ def peak_memory(name: str, method: str, num_images: int) -> int:
     """Bytes, of a process of its own."""
     command = [sys.executable, __file__, name, method, str(num_images)]
     return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-
-
-def own_peak_memory() -> int:
-    """Bytes of this process alone, as Linux counts them; getrusage would begin with those of the process that started it."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
 
 
 def measure(name: str, method: str) -> dict[str, Any]:
@@ -78,6 +73,6 @@ def main() -> None:
 if __name__ == "__main__":
     if len(sys.argv) > 1:
         seconds(sys.argv[1], sys.argv[2], int(sys.argv[3]))
-        print(own_peak_memory())
+        print(process_peak_bytes())
     else:
         main()

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from fittingroom import __version__
 from fittingroom.core.config import from_dict
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import cache_folder, read_json, write_json
@@ -34,7 +35,7 @@ def choose_plan(
     """The plan of a run, and the table of timings behind it: measured, or as measured before for the same work here.
 
     `measures` is called before anything is timed. A plan that was measured while the machine stalled serves this run; the next
-    one measures again. A run of under half a minute takes the first guess: a probe would cost more than it
+    one measures again. A short run, half a minute or so, takes the first guess: a probe would cost more than it
     brings. Raises FittingRoomError for a part of a plan that does not exist, or cannot be had here.
     """
     guess = with_fixed(first_guess(problem.config), fixed)
@@ -136,7 +137,13 @@ def _key(problem: Problem, guess: Plan, fixed: Fixed) -> str:
     """Names the machine, the versions and the work of one step; what does not change a step's time is not in it."""
     config = problem.config
     parts = {
-        "machine": [processor(), torch.__version__, torch.backends.cpu.get_cpu_capability(), _bf16_instructions()],
+        "machine": [
+            processor(),
+            __version__,
+            torch.__version__,
+            torch.backends.cpu.get_cpu_capability(),
+            _bf16_instructions(),
+        ],
         "card": torch.cuda.get_device_name() if guess.device == "cuda" else None,
         "guess": asdict(guess),
         "fixed": sorted(fixed),
