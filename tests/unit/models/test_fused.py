@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from fittingroom.models import build_model
 from fittingroom.models.cost import _count, _without_onednn
 from fittingroom.models.layers import fused
 from fittingroom.models.layers.blocks import Mlp
@@ -127,6 +128,32 @@ def test_where_someone_could_tell_it_goes_the_usual_way(calls: mock.Mock, way: C
         assert calls.call_count == 0
         torch.testing.assert_close(mlp_output(x), found, rtol=1e-5, atol=1e-6)
     assert calls.call_count == 1
+
+
+class Doubled(nn.Linear):
+    """A layer that does more than `nn.Linear`, as an adapter's or a quantised one."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return 2 * super().forward(input)
+
+
+def test_what_does_something_else_goes_the_usual_way(calls: mock.Mock) -> None:
+    x, tanh = torch.randn(LEAST_ROWS, 16), nn.GELU(approximate="tanh")
+    linear, doubled = layer(), Doubled(16, 24)
+    with torch.no_grad():
+        assert torch.equal(linear_then(tanh, linear, x), tanh(linear(x)))
+        assert torch.equal(linear_then(nn.GELU(), doubled, x), nn.GELU()(doubled(x)))
+    assert calls.call_count == 0
+
+
+@pytest.mark.parametrize("name", ["vit", "vit_cls", "hybrid"])
+def test_whole_networks_say_the_same(calls: mock.Mock, name: str) -> None:
+    torch.manual_seed(0)
+    model, images = build_model(name).eval(), torch.rand(12, 1, 28, 28)
+    with torch.inference_mode():
+        found = model(images)
+    assert calls.call_count == sum(isinstance(module, Mlp) for module in model.modules()) > 0
+    torch.testing.assert_close(found, model(images).detach(), rtol=1e-5, atol=1e-5)
 
 
 def test_few_rows_and_other_precisions_go_the_usual_way(calls: mock.Mock) -> None:

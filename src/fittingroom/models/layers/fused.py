@@ -30,9 +30,11 @@ def linear_then(activation: nn.GELU | nn.ReLU, linear: nn.Linear, x: Tensor) -> 
 
 
 def _can_fuse(activation: nn.GELU | nn.ReLU, linear: nn.Linear, x: Tensor, dtype: torch.dtype) -> bool:
-    """Nothing is recorded (gradients, a graph to compile or export), nobody watches the modules, and oneDNN can do it."""
+    """Nothing is recorded (gradients, a graph to compile or export), nobody watches the modules, oneDNN does just the same."""
     if torch.is_grad_enabled() or torch.compiler.is_compiling():
         return False
+    if type(linear) is not nn.Linear or getattr(activation, "approximate", "none") != "none":
+        return False  # what does something else
     if any(each._forward_hooks or each._forward_pre_hooks for each in (activation, linear)):
         return False
     if x.device.type != "cpu" or x.numel() < LEAST_ROWS * linear.in_features:
