@@ -5,14 +5,13 @@ a finished run goes to results/ladder/RECIPE-seedS; where that stands, with the 
 """
 
 import argparse
-import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 from fittingroom.comparison.executors import Work, side_by_side, usable_cores
 from fittingroom.core.config import config_hash
-from fittingroom.core.rundir import make_folder, read_state
+from fittingroom.core.rundir import make_folder, read_state, write_atomic
 from fittingroom.recipes import RECIPES
 from fittingroom.training.config import RunConfig
 from fittingroom.training.fit import resolve
@@ -35,10 +34,10 @@ def missing(names: list[str], seeds: list[int]) -> dict[str, RunConfig]:
 
 
 def keep(name: str) -> None:
-    """Copy the record of a finished run; the weights stay behind."""
-    make_folder(RECORDS / name)
+    """Copy the record of a finished run, the state that makes it one last; the weights stay behind."""
     for file in KEPT:
-        shutil.copyfile(WORK / name / file, RECORDS / name / file)
+        content = (WORK / name / file).read_bytes()
+        write_atomic(RECORDS / name / file, lambda target, content=content: target.write(content))
 
 
 def climb(runs: dict[str, RunConfig], jobs: int) -> int:

@@ -3,7 +3,8 @@ another get the same number of trials.
 
 The first trials are chosen by hand (what the recipe is now, and the changes that the literature promises most of); Optuna's TPE
 chooses the others. The test split stays sealed. Trials run side by side, one a core. Stop it at any moment: the same
-command goes on. The study, all its trials and its space, goes to results/search/FAMILY.json.
+command goes on, and takes up what was under way at its checkpoint. The study, all its trials and its space, goes to
+results/search/FAMILY.json.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from fittingroom.core.config import config_hash
 from fittingroom.core.rundir import make_folder, write_json
 
 ROOT = Path(__file__).parents[1]
@@ -99,7 +101,8 @@ def run_trial(family: str, epochs: float, trial: Trial) -> float:
         label_smoothing=chosen["label_smoothing"],
         optim=replace(config.optim, muon_lr=chosen["muon_lr"]),
     )
-    row = fit(config, FitOptions(folder=WORK / family / f"trial-{trial.number}", resume=True, open_test=False))
+    # The folder is named by the settings: a trial that was stopped has another number when it is tried again.
+    row = fit(config, FitOptions(folder=WORK / family / config_hash(config)[:12], resume=True, open_test=False))
     score = 1 - row["val_word_error_rate"] if family in PAIRS else row["val_accuracy"]
     for key in (
         "num_params",
@@ -127,6 +130,27 @@ def open_study(family: str) -> optuna.Study:
     )
 
 
+def take_up(study: optuna.Study) -> None:
+    """Put trials that were stopped, which Optuna counts as failed or for ever running, back into the queue."""
+    for trial in study.trials:
+        if trial.state == TrialState.RUNNING:
+            study.tell(trial.number, state=TrialState.FAIL)
+    known = [_chosen(trial) for trial in study.trials if trial.state in (TrialState.COMPLETE, TrialState.WAITING)]
+    for trial in study.trials:
+        if trial.state == TrialState.FAIL and _chosen(trial) and _chosen(trial) not in known:
+            study.enqueue_trial(_chosen(trial), user_attrs={"chosen_by": _chosen_by(trial)})
+            known.append(_chosen(trial))
+
+
+def _chosen(trial: FrozenTrial) -> dict[str, Any]:
+    """Its settings; of a trial that has not begun those that wait for it."""
+    return trial.params or trial.system_attrs.get("fixed_params", {})
+
+
+def _chosen_by(trial: FrozenTrial) -> str:
+    return trial.user_attrs.get("chosen_by") or ("hand" if "fixed_params" in trial.system_attrs else "TPE")
+
+
 def work(family: str, epochs: float, num_trials: int, core: int) -> None:
     """One worker, on a core of its own, until enough trials are done or under way."""
     os.sched_setaffinity(0, {core})
@@ -151,8 +175,10 @@ def record(family: str, epochs: float) -> Path:
 
 
 def _row(trial: FrozenTrial) -> dict[str, Any]:
-    by = "hand" if "fixed_params" in trial.system_attrs else "TPE"
-    return {"number": trial.number, "chosen_by": by, "val_accuracy": trial.value, **trial.params, **trial.user_attrs}
+    more = {key: value for key, value in trial.user_attrs.items() if key != "chosen_by"}
+    return {
+        "number": trial.number, "chosen_by": _chosen_by(trial), "val_accuracy": trial.value, **trial.params, **more
+    }  # fmt: skip
 
 
 def main() -> None:
@@ -165,6 +191,7 @@ def main() -> None:
     study = open_study(args.family)
     for chosen in first_trials(args.family) if not study.trials else []:
         study.enqueue_trial(chosen)
+    take_up(study)
     context = multiprocessing.get_context("spawn")
     cores = sorted(os.sched_getaffinity(0))
     workers = [context.Process(target=work, args=(args.family, args.epochs, args.trials, core)) for core in cores]

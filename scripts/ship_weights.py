@@ -32,7 +32,15 @@ def ship(run: Path) -> Path:
         if sign * (state[name] - found) > LARGEST_LOSS:
             raise FittingRoomError(f"{run}: half precision takes {name} from {state[name]:.4f} to {found:.4f}")
         write_json(Path(made) / "state.json", {**state, f"half_precision_{name}": found})
-        return Path(shutil.copytree(made, WEIGHTS / config["model"], dirs_exist_ok=True))
+        return _put_in_place(Path(made), WEIGHTS / config["model"])
+
+
+def _put_in_place(made: Path, target: Path) -> Path:
+    """All files at once: new weights beside an old config would load without a complaint."""
+    staged = Path(shutil.copytree(made, target.with_name(f".{target.name}.new"), dirs_exist_ok=True))
+    if target.exists():
+        shutil.rmtree(target)
+    return staged.rename(target)
 
 
 def _halve(run: Path, folder: Path, config: dict[str, Any]) -> dict[str, Any]:
