@@ -251,7 +251,7 @@ def machine() -> dict[str, Any]:
 
 
 def measure(quick: bool) -> dict[str, Any]:
-    """Everything, in about twelve minutes on two cores."""
+    """Everything, in a quarter of an hour or somewhat more on two cores."""
     bench = Bench(quick, fashion_mnist.find())
     race.python_for(Contender(name="", kind="peer"))  # say at once that the peers are missing, not in five minutes
     found: dict[str, Any] = {
