@@ -49,7 +49,7 @@ def cnn_50() -> ImageRunConfig:
     """`cnn_5`, random erasing of half of the images as in the paper, shift by two pixels.
 
     Command: `fittingroom train cnn --recipe cnn_50`.
-    Recorded: not yet.
+    Recorded: 95.01 % of the test images, 1 seed; minutes on one of two cores: 138 in bf16 (results/ladder/).
     """
     return replace(cnn_5(), epochs=50, augment=AugmentConfig(shift_pixels=2, erase_rate=0.5))
 
@@ -133,6 +133,6 @@ def vit_50() -> ImageRunConfig:
     """`vit_20`, erasing of half of the images, shift by two pixels.
 
     Command: `fittingroom train vit --recipe vit_50`.
-    Recorded: not yet.
+    Recorded: 93.33 % of the test images, 1 seed; minutes on one of two cores: 126 in bf16 (results/ladder/).
     """
     return replace(vit_20(), epochs=50, augment=AugmentConfig(shift_pixels=2, erase_rate=0.5))
