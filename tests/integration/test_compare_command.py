@@ -1,6 +1,7 @@
 """`fittingroom compare` from the first run to the page, on few real images and tiny networks."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fittingroom.cli.main import build_parser
+from fittingroom.cli.run import _command_line
 from fittingroom.comparison.executors import usable_cores
 from tests.command import run, run_json, start
 
@@ -77,6 +80,28 @@ def test_again_it_trains_nothing_and_says_the_same(finished: tuple[Path, str]) -
     assert before == [(folder / "runs" / n / "state.json").stat().st_mtime_ns for n in ("vit-seed0", "vit_cls-seed1")]
     assert summary["verdict"] == json.loads((folder / "summary.json").read_text())["verdict"]
     assert len(summary["runs"]) == 4
+
+
+def test_with_a_model_fewer_or_a_lost_file_the_pictures_are_made_anew(
+    finished: tuple[Path, str], tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(finished[0], tmp_path / "again"))
+    (folder / "gallery.npz").unlink()
+    run_json(*COMPARE, "--out", str(folder))
+    assert (folder / "gallery.npz").exists()
+    run_json(*["vit" if word == "vit_cls,vit" else word for word in COMPARE], "--out", str(folder))
+    with np.load(folder / "explorer.npz") as found:
+        assert found["models"].tolist() == ["vit"] and "m1_probs" not in found.files
+
+
+def test_no_run_of_a_comparison_stops_early_and_its_command_is_whole() -> None:
+    code, _, err = run("compare", "--set", "early_stopping=2", "--epochs", "1")
+    assert code == 2 and "so that all have one budget" in err
+    words = ["compare", "--data-dir", "/mnt/x", "--epochs", "0.1234567", "--seeds", "2"]
+    command = _command_line(build_parser().parse_args(words))
+    assert (
+        command[command.index("--data-dir") + 1] == "/mnt/x" and command[command.index("--epochs") + 1] == "0.1234567"
+    )
 
 
 def test_in_series_it_makes_the_very_same_runs_as_side_by_side(finished: tuple[Path, str], tmp_path: Path) -> None:
@@ -152,6 +177,6 @@ def test_ctrl_c_loses_nothing(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "nothing is lost" in err and "Traceback" not in err
+    assert "what was trained is kept" in err and "Traceback" not in err
     assert out == ""
     assert run_json(*COMPARE, "--out", str(folder))["models"][0]["num_runs"] == 2

@@ -67,7 +67,7 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt:
         print(
-            "\nfittingroom: interrupted; nothing is lost: the same command (train: with --resume) goes on",
+            "\nfittingroom: interrupted; what was trained is kept: the same command (train: with --resume) goes on",
             file=sys.stderr,
         )
         return EXIT_INTERRUPTED

@@ -28,22 +28,28 @@ def watch(configs: Sequence[RunConfig], *, quiet: bool) -> Iterator[Watcher]:
 
 def _lines(console: Console, configs: Sequence[RunConfig]) -> Watcher:
     began = time.monotonic()
-    worked = 0
+    begun: set[int] = set()
+    made = ended = 0
 
     def plans() -> None:
-        console.print(PLANS, highlight=False)
+        console.print(PLANS, highlight=False, markup=False)
 
     def starts(number: int, config: RunConfig) -> None:
-        console.print(f"run {number + 1} of {len(configs)}: {config.run}", highlight=False)
+        begun.add(number)
+        console.print(f"run {number + 1} of {len(configs)}: {config.run}", highlight=False, markup=False)
 
     def ends(number: int, row: dict[str, Any]) -> None:
-        nonlocal worked
-        worked += 1
-        left = (time.monotonic() - began) / worked * (len(configs) - worked)
-        console.print(f"  {row['run']}: {_outcome(row)}; about {_minutes(left)} left", highlight=False)
+        nonlocal made, ended
+        ended, made = ended + 1, made + (number in begun)
+        # A run that was finished before took no time: of how long the others take it says nothing.
+        left = (time.monotonic() - began) / made * (len(configs) - ended) if made else None
+        words = "" if left is None else f"; about {_minutes(left)} left"
+        console.print(f"  {row['run']}: {_outcome(row)}{words}", highlight=False, markup=False)
 
     def looks() -> None:
-        console.print("looking inside: what each model looks at, and whether that means something", highlight=False)
+        console.print(
+            "looking inside: what each model looks at, and whether that means something", highlight=False, markup=False
+        )
 
     return Watcher(plans=plans, starts=starts, ends=ends, looks=looks)
 
@@ -72,7 +78,7 @@ def _bars(bars: Progress, configs: Sequence[RunConfig]) -> Watcher:
         done[number] = 1.0
         bars.remove_task(current.pop(number))
         bars.update(overall, completed=sum(done.values()), note=f"{ended} of {len(configs)}")
-        bars.console.print(f"{row['run']}: {_outcome(row)}", highlight=False)
+        bars.console.print(f"{row['run']}: {_outcome(row)}", highlight=False, markup=False)
 
     def looks() -> None:
         bars.add_task("looking inside", total=None, note="what each model looks at")

@@ -73,6 +73,10 @@ def _comparison(args: argparse.Namespace) -> Any:
     from fittingroom.comparison.protocol import PRESETS, Budget, check_seeds, fair_order
     from fittingroom.recipes import recipe
 
+    if "early_stopping" in changes:
+        raise FittingRoomError(
+            "--set early_stopping: compare stops no run early, so that all have one budget: leave it away"
+        )
     preset = PRESETS.get(args.preset)
     budget = Budget(epochs=epochs, seconds=seconds) if epochs or seconds else preset.budget
     seeds = check_seeds(preset.seeds if args.seeds is None else args.seeds)
@@ -98,9 +102,10 @@ def _comparison(args: argparse.Namespace) -> Any:
 def _command_line(args: argparse.Namespace) -> list[str]:
     """The command that makes this comparison again, in one normal form."""
     words = ["fittingroom", "compare", "--preset", args.preset]
-    for name in ("data", "train", "dev", "test", "stress", "epochs", "budget", "seeds", "jobs", "out"):
+    for name in ("data", "train", "dev", "test", "stress", "data_dir", "epochs", "budget", "seeds", "jobs", "out"):
         value = getattr(args, name)
-        words += [] if value is None else [f"--{name}", f"{value:g}" if isinstance(value, float) else str(value)]
+        shown = int(value) if isinstance(value, float) and value.is_integer() else value
+        words += [] if value is None else [f"--{name.replace('_', '-')}", str(shown)]
     words += [] if args.models in (None, "vit,cnn,hybrid") else ["--models", args.models]
     words += ["--plan", args.plan] if args.plan else []
     return words + [word for setting in args.settings for word in ("--set", setting)]
@@ -113,9 +118,9 @@ def _print_summary(summary: dict[str, Any], page: Path) -> None:
 
     console = Console()
     console.print(terminal_table(summary))
-    console.print(summary["verdict"], highlight=False)
+    console.print(summary["verdict"], highlight=False, markup=False)
     for note in summary["notes"]:
-        console.print(f"note: {note}", highlight=False)
+        console.print(f"note: {note}", highlight=False, markup=False)
     print(f"report: {page}")
 
 

@@ -66,6 +66,7 @@ def write_alignments(
     W words; of the model at place i: layers L, heads H, and of word j letters N and symbols P (both with the end mark):
 
     words            str (W,)
+    models           str                    their names, by place: another comparison in this folder may have others
     w{j}_references  str (R,)               right answers, symbols with spaces between them; none: unknown
     m{i}_probs       float32 (W,)           probability that the model gives its answer
     m{i}_w{j}_letters str (N,), m{i}_w{j}_phonemes str (P,)
@@ -79,7 +80,10 @@ def write_alignments(
     first = _first_runs(folder, record)
     if not first:
         return None
-    arrays: dict[str, np.ndarray] = {"words": np.array([word.strip() for word in words])}
+    arrays: dict[str, np.ndarray] = {
+        "words": np.array([word.strip() for word in words]),
+        "models": np.array([model["name"] for model in record["models"]]),
+    }
     known: dict[str, Sequence[Target]] = dict(right or {})
     for place, model in enumerate(record["models"]):
         if model["name"] in first:

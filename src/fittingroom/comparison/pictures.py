@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from fittingroom.comparison.predictions import Predictions, read_predictions
 from fittingroom.comparison.summary import disagreements, mistakes
+from fittingroom.core.archives import DAMAGE
 from fittingroom.core.rundir import write_atomic
 from fittingroom.data.batches import normalise
 from fittingroom.data.load import Splits
@@ -38,8 +39,11 @@ def write_pictures(folder: Path, record: dict[str, Any], splits: Splits, begins:
         if row["status"] == "finished":
             run = folder / row["folder"]
             found.setdefault(row["model"], []).append((run, read_predictions(run, splits.spec.num_classes)["test"]))
-    if not found or _younger(
-        folder / "explorer.npz", [run / "state.json" for runs in found.values() for run, _ in runs]
+    names = [model["name"] for model in record["models"]]
+    states = [run / "state.json" for runs in found.values() for run, _ in runs]
+    has_gallery = len(found) < 2 or (folder / "gallery.npz").exists()
+    if not found or (
+        has_gallery and _holds(folder / "explorer.npz", names) and _younger(folder / "explorer.npz", states)
     ):
         return
     begins()
@@ -48,7 +52,7 @@ def write_pictures(folder: Path, record: dict[str, Any], splits: Splits, begins:
     if len(found) > 1:
         _write_gallery(folder, found, test)
     first = {model: runs[0] for model, runs in found.items()}
-    _write_explorer(folder, [model["name"] for model in record["models"]], first, splits, test)
+    _write_explorer(folder, names, first, splits, test)
 
 
 def _write_gallery(folder: Path, found: dict[str, list[tuple[Path, Predictions]]], test: ImageSet) -> None:
@@ -77,6 +81,7 @@ def _write_explorer(
         "labels": test.labels[chosen].numpy(),
         "index": test.index[chosen].numpy(),
         "kind": kinds,
+        "models": np.array(models),
     }
     for place, name in enumerate(models):
         if name in first:
@@ -112,6 +117,15 @@ def choose_images(
         fresh = [position for position in positions if position not in chosen]
         chosen |= dict.fromkeys(fresh[: EXPLORER_SIZE[kind]], kind)
     return np.array(list(chosen), dtype=np.int64), np.array(list(chosen.values()), dtype=np.str_)
+
+
+def _holds(path: Path, models: list[str]) -> bool:
+    """Whether these models, in this order, stand in the file: a comparison may be made again with others."""
+    try:
+        with np.load(path) as archive:
+            return archive["models"].tolist() == models
+    except DAMAGE:
+        return False
 
 
 def _younger(path: Path, others: list[Path]) -> bool:

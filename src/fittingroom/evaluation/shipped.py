@@ -55,4 +55,4 @@ def where_from(kind: Kind) -> str:
 
 def is_shipped(folder: Path) -> bool:
     """Whether `folder` belongs to the package, where nothing may be written."""
-    return folder.parent == WEIGHTS
+    return folder.resolve().parent == WEIGHTS.resolve()

@@ -47,8 +47,8 @@ class Alignments:
     looks: list[Readings]
 
 
-def read_alignments(folder: Path, num_models: int) -> Alignments | None:
-    """The folder's alignments.npz, or None where there is none or it shows nothing.
+def read_alignments(folder: Path, models: Sequence[str]) -> Alignments | None:
+    """The folder's alignments.npz, or None where there is none, it shows nothing, or other models than these.
 
     Raises FittingRoomError that names the file and the fix where it is damaged.
     """
@@ -57,9 +57,11 @@ def read_alignments(folder: Path, num_models: int) -> Alignments | None:
         return None
     with open_arrays(path, missing=MEND, damaged=MEND) as archive:
         arrays: Arrays = {name: archive[name] for name in archive.files}
+        if "models" in arrays and arrays["models"].tolist() != list(models):
+            return None
         words = [str(word) for word in arrays["words"]]
         references = [[str(each) for each in arrays[f"w{number}_references"]] for number in range(len(words))]
-        looks = [_readings(arrays, place, words) for place in range(num_models) if f"m{place}_probs" in arrays]
+        looks = [_readings(arrays, place, words) for place in range(len(models)) if f"m{place}_probs" in arrays]
     return Alignments(words=words, references=references, looks=looks) if words and looks else None
 
 

@@ -66,8 +66,8 @@ class Explorer:
     looks: list[Look]
 
 
-def read_explorer(folder: Path, num_models: int, num_classes: int) -> Explorer | None:
-    """The folder's explorer.npz, or None where there is none or it shows nothing.
+def read_explorer(folder: Path, models: Sequence[str], num_classes: int) -> Explorer | None:
+    """The folder's explorer.npz, or None where there is none, it shows nothing, or other models than these.
 
     Raises FittingRoomError that names the file and the fix where it is damaged.
     """
@@ -76,9 +76,11 @@ def read_explorer(folder: Path, num_models: int, num_classes: int) -> Explorer |
         return None
     with open_arrays(path, missing=MEND, damaged=MEND) as archive:
         arrays: Arrays = {name: archive[name] for name in archive.files}
+        if "models" in arrays and arrays["models"].tolist() != list(models):
+            return None
         images = _images(arrays, num_classes)
         looks = [
-            _look(arrays, place, images, num_classes) for place in range(num_models) if f"m{place}_probs" in arrays
+            _look(arrays, place, images, num_classes) for place in range(len(models)) if f"m{place}_probs" in arrays
         ]
         labels, index = (arrays[name].astype(np.int64) for name in ("labels", "index"))
         kinds = [str(kind) for kind in arrays["kind"]]

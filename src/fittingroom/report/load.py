@@ -77,6 +77,7 @@ def load(folder: Path) -> Comparison:
     _check_shown(facts, folder / "comparison.json")
     finished = [row for row in facts["runs"] if row["status"] == "finished"]
     missing = _missing_runs(facts)
+    names = [model["name"] for model in facts["models"]]
     is_pairs, column = kind_of(facts) == PAIRS, measures_of(facts)[0].column
     curves: dict[str, list[Curve]] = {}
     for row in finished:
@@ -87,9 +88,9 @@ def load(folder: Path) -> Comparison:
         summary=summary,
         curves=curves,
         gallery=None if is_pairs else _read_gallery(folder, facts, finished, complete=not missing),
-        explorer=None if is_pairs else read_explorer(folder, len(facts["models"]), len(facts["data"]["class_names"])),
+        explorer=None if is_pairs else read_explorer(folder, names, len(facts["data"]["class_names"])),
         answers=_read_answers(folder, facts) if is_pairs else None,
-        alignments=read_alignments(folder, len(facts["models"])) if is_pairs else None,
+        alignments=read_alignments(folder, names) if is_pairs else None,
         failed=[row for row in facts["runs"] if row["status"] == "failed"],
         missing=missing,
     )

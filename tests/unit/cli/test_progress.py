@@ -37,6 +37,26 @@ def test_where_there_is_no_terminal_each_run_has_its_lines(capsys: pytest.Captur
     assert lines[4].startswith("  vit-seed0: failed: out of memory; about ")
 
 
+def test_what_is_left_is_told_by_the_runs_that_were_made_not_by_those_found(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = iter([0.0, 600.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(now))
+    with watch(CONFIGS, quiet=False) as watcher:
+        watcher.ends(0, row(0))
+        watcher.starts(1, CONFIGS[1])
+        watcher.ends(1, row(1))
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "  vit-seed0: validation 75.00%, 1 epochs in 9 s"
+    assert lines[2].endswith("; about 10 min left")
+
+
+def test_names_in_brackets_are_names_not_colours(capsys: pytest.CaptureFixture[str]) -> None:
+    with watch(CONFIGS, quiet=False) as watcher:
+        watcher.ends(0, row(0, error="no such file: words[de][/b].tsv"))
+    assert "no such file: words[de][/b].tsv" in capsys.readouterr().err
+
+
 def test_quiet_is_quiet(capsys: pytest.CaptureFixture[str]) -> None:
     with watch(CONFIGS, quiet=True) as watcher:
         watcher.plans()

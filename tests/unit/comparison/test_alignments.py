@@ -14,6 +14,8 @@ from fittingroom.explain.alignment import align
 from fittingroom.report.alignment import read_alignments
 from tests.sequence_fixture import write_sequence_run
 
+NAMES = ["transformer", "recurrent"]
+
 
 @pytest.fixture
 def record(tmp_path: Path) -> dict[str, Any]:
@@ -32,7 +34,8 @@ def record(tmp_path: Path) -> dict[str, Any]:
 def test_the_report_reads_what_the_first_finished_runs_say(tmp_path: Path, record: dict[str, Any]) -> None:
     words = ["hello", " Tomato", "zzyzx"]
     assert write_alignments(tmp_path, record, words) == tmp_path / "alignments.npz"
-    found = read_alignments(tmp_path, 2)
+    assert read_alignments(tmp_path, ["recurrent", "transformer"]) is None, "places would name the wrong models"
+    found = read_alignments(tmp_path, NAMES)
     assert found is not None and found.words == ["hello", "Tomato", "zzyzx"]
     assert found.references == [["HH AH L OW", "HH EH L OW"], ["T AH M EY T OW", "T AH M AA T OW"], []]
     for look, run in zip(found.looks, ("transformer-seed0", "recurrent-seed1"), strict=True):
@@ -46,7 +49,7 @@ def test_the_report_reads_what_the_first_finished_runs_say(tmp_path: Path, recor
 
 def test_right_answers_can_be_given(tmp_path: Path, record: dict[str, Any]) -> None:
     write_alignments(tmp_path, record, ["hello", "tomato"], {"hello": [("A", "B")]})
-    found = read_alignments(tmp_path, 2)
+    found = read_alignments(tmp_path, NAMES)
     assert found is not None and found.references[0] == ["A B"] and found.references[1][0] == "T AH M EY T OW"
 
 

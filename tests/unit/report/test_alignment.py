@@ -35,6 +35,9 @@ def arrays() -> dict[str, Any]:
     return found
 
 
+NAMES = ["transformer", "recurrent"]
+
+
 def written(folder: Path, **changes: Any) -> Path:
     found = {**arrays(), **changes}
     np.savez_compressed(folder / "alignments.npz", **{key: each for key, each in found.items() if each is not None})
@@ -48,7 +51,7 @@ def picture_words(found: Alignment) -> list[str]:
 
 
 def test_what_was_written_is_read_again(tmp_path: Path) -> None:
-    found, expected = read_alignments(written(tmp_path), 2), alignments()
+    found, expected = read_alignments(written(tmp_path), NAMES), alignments()
     assert found is not None
     assert (found.words, found.references) == (expected.words, expected.references)
     for look, other in zip(found.looks, expected.looks, strict=True):
@@ -60,9 +63,9 @@ def test_what_was_written_is_read_again(tmp_path: Path) -> None:
 
 
 def test_a_model_without_a_run_is_left_out_and_no_file_is_no_section(tmp_path: Path) -> None:
-    assert read_alignments(tmp_path, 2) is None
+    assert read_alignments(tmp_path, NAMES) is None
     lacking = {key: None for key in arrays() if key.startswith("m0")}
-    found = read_alignments(written(tmp_path, **lacking), 2)
+    found = read_alignments(written(tmp_path, **lacking), NAMES)
     assert found is not None and [look.place for look in found.looks] == [1]
     assert alignment_section(found, MODELS)["looks"] == [{"place": 1, "title": "RNN with attention"}]
 
@@ -82,14 +85,14 @@ def test_a_model_without_a_run_is_left_out_and_no_file_is_no_section(tmp_path: P
 def test_a_damaged_file_is_named(tmp_path: Path, key: str, value: Any, words: str) -> None:
     written(tmp_path, **{key: value})
     with pytest.raises(FittingRoomError, match=words) as raised:
-        read_alignments(tmp_path, 2)
+        read_alignments(tmp_path, NAMES)
     assert str(tmp_path / "alignments.npz") in str(raised.value)
 
 
 def test_a_file_that_is_no_archive_is_named(tmp_path: Path) -> None:
     (tmp_path / "alignments.npz").write_bytes(b"PK\x03\x04 and no more")
     with pytest.raises(FittingRoomError, match=r"alignments\.npz is damaged.*run the comparison again"):
-        read_alignments(tmp_path, 2)
+        read_alignments(tmp_path, NAMES)
 
 
 def test_weights_are_packed_to_within_a_65535th() -> None:

@@ -18,6 +18,8 @@ from fittingroom.report.page import write_report
 from tests.comparison_fixture import CLASS_NAMES, MODELS
 from tests.explorer_fixture import CNN, HYBRID, VIT, Arrays, explorer_arrays, write_explorer
 
+NAMES = [model["name"] for model in MODELS]
+
 
 @pytest.fixture
 def arrays() -> Arrays:
@@ -32,13 +34,21 @@ def folder(comparison_folder: Path, tmp_path: Path) -> Path:
 
 def read(folder: Path, arrays: Arrays) -> Explorer:
     write_explorer(folder, arrays)
-    found = read_explorer(folder, len(MODELS), len(CLASS_NAMES))
+    found = read_explorer(folder, NAMES, len(CLASS_NAMES))
     assert found
     return found
 
 
+def test_looks_of_other_models_than_the_comparisons_are_not_shown(folder: Path, arrays: Arrays) -> None:
+    """As when it was made again with one model fewer, or in another order: places would name the wrong ones."""
+    write_explorer(folder, {**arrays, "models": np.array(NAMES[1:])})
+    assert read_explorer(folder, NAMES, len(CLASS_NAMES)) is None
+    write_explorer(folder, {**arrays, "models": np.array(NAMES)})
+    assert read_explorer(folder, NAMES, len(CLASS_NAMES)) is not None
+
+
 def test_a_folder_without_the_file_gives_the_page_without_the_section(folder: Path, arrays: Arrays) -> None:
-    assert read_explorer(folder, 3, 10) is None
+    assert read_explorer(folder, NAMES, 10) is None
     before = write_report(folder).read_text(encoding="utf-8")
     assert "explorer" not in before
     path = write_explorer(folder, arrays)
@@ -172,29 +182,29 @@ def test_a_damaged_file_is_named_with_the_way_out(
     spoil(arrays, name)
     write_explorer(tmp_path, arrays)
     with pytest.raises(FittingRoomError, match=r"explorer\.npz is damaged .*: delete it and run the comparison again"):
-        read_explorer(tmp_path, len(MODELS), len(CLASS_NAMES))
+        read_explorer(tmp_path, NAMES, len(CLASS_NAMES))
 
 
 @pytest.mark.parametrize("content", [b"", b"<!doctype html>", b"PK\x03\x04 and no more"])
 def test_a_file_that_is_no_archive_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "explorer.npz").write_bytes(content)
     with pytest.raises(FittingRoomError, match=r"explorer\.npz is damaged"):
-        read_explorer(tmp_path, 3, 10)
+        read_explorer(tmp_path, NAMES, 10)
 
 
 def test_labels_and_kinds_that_mean_nothing_are_refused(tmp_path: Path, arrays: Arrays) -> None:
     write_explorer(tmp_path, {**arrays, "labels": arrays["labels"] + 10})
     with pytest.raises(FittingRoomError, match="labels lie outside 0 to 9"):
-        read_explorer(tmp_path, 3, 10)
+        read_explorer(tmp_path, NAMES, 10)
     write_explorer(tmp_path, {**arrays, "kind": np.array(["odd"] * 6)})
     with pytest.raises(FittingRoomError, match="kind is 'odd'"):
-        read_explorer(tmp_path, 3, 10)
+        read_explorer(tmp_path, NAMES, 10)
 
 
 def test_a_file_without_images_shows_nothing(tmp_path: Path, arrays: Arrays) -> None:
     write_explorer(tmp_path, {name: array[:0] if array.ndim else array for name, array in arrays.items()})
     with pytest.raises(FittingRoomError):  # an empty grid is no grid
-        read_explorer(tmp_path, 3, 10)
+        read_explorer(tmp_path, NAMES, 10)
     none = {name: arrays[name][:0] for name in ("images", "labels", "index", "kind")}
     write_explorer(tmp_path, none)
-    assert read_explorer(tmp_path, 3, 10) is None
+    assert read_explorer(tmp_path, NAMES, 10) is None
