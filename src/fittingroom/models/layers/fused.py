@@ -1,7 +1,7 @@
 """A linear layer and its activation in one pass over memory, for evaluation on a CPU.
 
 torch writes the product and applies the activation in a pass of its own; oneDNN does it while the numbers are at hand, which
-takes a tenth to a fifth off a ViT's evaluation. It keeps nothing for a backward pass, so training goes the usual way.
+takes about a tenth off a ViT's evaluation. It keeps nothing for a backward pass, so training goes the usual way.
 """
 
 from typing import Any
