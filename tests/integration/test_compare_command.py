@@ -14,6 +14,8 @@ import pytest
 from fittingroom.cli.main import build_parser
 from fittingroom.cli.run import _command_line
 from fittingroom.comparison.executors import usable_cores
+from fittingroom.core.rundir import sole_use
+from fittingroom.evaluation.score import log_test_read
 from tests.command import run, run_json, start
 
 SMALL = (
@@ -73,6 +75,7 @@ def place_of_class_token(folder: Path, place: int) -> int:
 
 def test_again_it_trains_nothing_and_says_the_same(finished: tuple[Path, str]) -> None:
     folder, _ = finished
+    log_test_read(folder / "runs" / "vit-seed1", "evaluate")  # a run that was looked at again is no new run
     before = [(folder / "runs" / name / "state.json").stat().st_mtime_ns for name in ("vit-seed0", "vit_cls-seed1")]
     pictures = (folder / "explorer.npz").stat().st_mtime_ns
     summary = run_json(*COMPARE, "--out", str(folder))
@@ -97,6 +100,8 @@ def test_with_a_model_fewer_or_a_lost_file_the_pictures_are_made_anew(
 def test_no_run_of_a_comparison_stops_early_and_its_command_is_whole() -> None:
     code, _, err = run("compare", "--set", "early_stopping=2", "--epochs", "1")
     assert code == 2 and "so that all have one budget" in err
+    code, _, err = run("compare", "--set", "erly_stopping=2", "--epochs", "1")
+    assert code == 2 and "unknown key 'erly_stopping' for vit" in err and "early_stopping'?" not in err
     words = ["compare", "--data-dir", "/mnt/x", "--epochs", "0.1234567", "--seeds", "2"]
     command = _command_line(build_parser().parse_args(words))
     assert (
@@ -165,6 +170,16 @@ def test_a_run_that_diverges_is_marked_and_the_others_go_on(tmp_path: Path) -> N
     assert code == 1
     assert len(rows) == 4 and all("loss became" in row["error"] for row in rows)
     assert "report.html" in out
+
+
+def test_where_another_process_is_at_work_nothing_is_begun(tmp_path: Path) -> None:
+    with sole_use(tmp_path):
+        code, out, err = run(*COMPARE, "--out", str(tmp_path))
+        assert (code, out) == (2, "") and f"another process is at work in {tmp_path}" in err
+        code, out, err = run("train", "vit", "--epochs", "1", *SMALL, "--out", str(tmp_path))
+        assert (code, out) == (2, "") and f"another process is at work in {tmp_path}" in err
+        assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_ctrl_c_loses_nothing(tmp_path: Path) -> None:

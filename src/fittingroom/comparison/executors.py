@@ -13,6 +13,9 @@ from fittingroom.core.config import to_dict
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.training.config import RunConfig, run_config
 
+PATIENCE = 60.0
+"""Seconds until a child whose parent was killed has noticed, so that the same command can be given at once."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
@@ -135,7 +138,7 @@ def _work(plain: dict[str, Any], core: int | None, pipe: Connection) -> None:
     config = run_config(plain["config"])
     options = FitOptions(
         folder=plain["folder"], data_dir=plain["data_dir"], resume=True, progress=tell,
-        checkpoint_seconds=plain["checkpoint_seconds"], plan=plain["plan"], open_test=plain["open_test"],
+        checkpoint_seconds=plain["checkpoint_seconds"], plan=plain["plan"], open_test=plain["open_test"], patience=PATIENCE,
     )  # fmt: skip
     try:
         pipe.send(("finished", plan_and_time(config, options) if plain["only_plan"] else fit(config, options)))

@@ -17,7 +17,7 @@ from fittingroom.comparison.protocol import Budget, pair_sentences, sentences
 from fittingroom.comparison.summary import summarise
 from fittingroom.core.config import config_hash, from_dict
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.core.rundir import make_folder, read_json, read_state, write_json
+from fittingroom.core.rundir import read_json, read_state, sole_use, write_json
 from fittingroom.models import build_model
 from fittingroom.models.cost import num_params
 from fittingroom.training.config import RunConfig
@@ -59,11 +59,18 @@ class Watcher:
 
 
 def run_comparison(comparison: Comparison, watcher: Watcher) -> dict[str, Any]:
-    """Make every run, then pictures and summary; returns the summary. Can be stopped at any moment and called again."""
+    """Make every run, then pictures and summary; returns the summary. Can be stopped at any moment and called again.
+
+    Raises FittingRoomError for bad input, and where another process is at work in the folder.
+    """
     problems = _problems(comparison)
-    configs = [problem.config for problem in problems]
     _check_plan(comparison)
-    make_folder(comparison.folder)
+    with sole_use(comparison.folder):
+        return _run_comparison(comparison, problems, watcher)
+
+
+def _run_comparison(comparison: Comparison, problems: list[Problem], watcher: Watcher) -> dict[str, Any]:
+    configs = [problem.config for problem in problems]
     _check_folder(comparison.folder, configs)
     record = _record(comparison, problems, watcher)
     rows: dict[int, dict[str, Any]] = {}
@@ -104,8 +111,8 @@ def _check_folder(folder: Path, configs: list[RunConfig]) -> None:
     """Nothing is begun where a run of other settings is in the way."""
     for config in configs:
         place = folder / _run_folder(config)
-        found = read_state(place).get("config_hash")
-        if found is not None and found != config_hash(config):
+        state = read_state(place)
+        if state["status"] != "absent" and state.get("config_hash") != config_hash(config):
             raise FittingRoomError(
                 f"{place} holds a run with other settings: choose another folder with --out, or delete it"
             )
@@ -127,7 +134,10 @@ def _check_plan(comparison: Comparison) -> None:
 
 def _earlier_plans(folder: Path) -> dict[str, Any]:
     place = folder / "plan.json"
-    return read_json(place) if place.exists() else {"jobs": None, "plans": {}}
+    earlier = read_json(place) if place.exists() else {"jobs": None, "plans": {}}
+    if not isinstance(earlier.get("plans"), dict) or "jobs" not in earlier:
+        raise FittingRoomError(f"{place} lacks jobs or plans: delete {folder} and run the comparison again")
+    return earlier
 
 
 def _run_all(
@@ -240,6 +250,6 @@ def _environment(folder: Path, runs: list[dict[str, Any]]) -> dict[str, str]:
     if not finished:
         return {}
     found = read_json(folder / finished[0]["folder"] / "environment.json")
-    plan = found.pop("plan")
-    found.pop("probe")
+    plan = found.pop("plan", {})
+    found.pop("probe", None)
     return {key: str(value) for key, value in {**found, **plan}.items() if value is not None}

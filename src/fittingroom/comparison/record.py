@@ -21,28 +21,29 @@ from fittingroom.evaluation.statistics import (
 
 LEVEL = 0.95
 MODEL_KEYS = ("name", "title", "family", "num_params", "num_macs")
-NEEDED: dict[str, tuple[str, ...]] = {
-    "title": (),
-    "seeds": (),
-    "budget": ("text",),
-    "data": (),
-    "models": MODEL_KEYS,
-    "runs": ("run", "folder", "model", "seed", "status"),
+NEEDED: dict[str, tuple[type, tuple[str, ...]]] = {
+    "title": (str, ()),
+    "seeds": (list, ()),
+    "budget": (dict, ("text",)),
+    "data": (dict, ()),
+    "models": (list, MODEL_KEYS),
+    "runs": (list, ("run", "folder", "model", "seed", "status")),
 }
+"""Of comparison.json: the type of each value, and the keys that it, or each entry of a list, has."""
 
 ByModel = Mapping[str, Mapping[int, Any]]
 """Of each model with a finished run, one number an item [items] for each of its seeds."""
 
 
-def check_comparison(comparison: Any, path: Path, data_keys: tuple[str, ...]) -> None:
+def check_comparison(comparison: dict[str, Any], path: Path, data_keys: tuple[str, ...]) -> None:
     """FittingRoomError where `comparison.json` lacks something that the summary needs; `data_keys` depend on its kind."""
-    for key, inner in {**NEEDED, "data": data_keys}.items():
-        value = comparison.get(key) if isinstance(comparison, dict) else None
+    for key, (kind, inner) in {**NEEDED, "data": (dict, data_keys)}.items():
+        value = comparison.get(key)
         parts = value if isinstance(value, list) else [value]
         lacking = [name for part in parts for name in inner if not isinstance(part, dict) or name not in part]
-        if value is None or lacking:
-            where = key if value is None else f"{key}.{lacking[0]}"
-            raise FittingRoomError(f"{path} lacks '{where}': run the comparison again to write it anew")
+        if not isinstance(value, kind) or lacking:
+            where = f"{key}.{lacking[0]}" if isinstance(value, kind) else key
+            raise FittingRoomError(f"{path} lacks a proper '{where}': run the comparison again to write it anew")
 
 
 def rows_of(comparison: dict[str, Any], name: str, status: str) -> list[dict[str, Any]]:

@@ -50,7 +50,7 @@ def summarise(folder: Path) -> dict[str, Any]:
     """
     path = folder / "comparison.json"
     comparison = read_json(path)
-    if isinstance(comparison, dict) and kind_of(comparison) == PAIRS:
+    if kind_of(comparison) == PAIRS:
         return summarise_pairs(folder)
     check_comparison(comparison, path, ("class_names",))
     return _Summary(folder=folder, comparison=comparison).build()

@@ -7,18 +7,20 @@ model.safetensors    the final weights (EMA when the recipe uses it)
 predictions.npz      {val,test}_probs (float16, images x classes), {val,test}_labels, {val,test}_index
 state.json           status, steps, timings, final scores, every read of the test split
 checkpoints/         Lightning checkpoints with a checksum each; deleted when the run has finished
+.lock                there while a process is at work in the folder
 """
 
 import json
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from fittingroom.core.errors import FittingRoomError
+from filelock import FileLock, Timeout
 
-RUN_FILES = ("config.json", "environment.json", "metrics.csv", "model.safetensors", "predictions.npz", "state.json")
+from fittingroom.core.errors import FittingRoomError
 
 
 def write_atomic(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
@@ -52,14 +54,17 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
-def read_json(path: Path) -> Any:
-    """The file's value. Raises FittingRoomError that names the file."""
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in the file. Raises FittingRoomError that names the file, also where it holds something else."""
     try:
-        return json.loads(path.read_text())
+        found = json.loads(path.read_text())
     except FileNotFoundError as error:
         raise FittingRoomError(f"{path} is missing: is {path.parent} a finished run or comparison?") from error
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise FittingRoomError(f"{path} cannot be read ({error}): delete it and run the command again") from error
+    if not isinstance(found, dict):
+        raise FittingRoomError(f"{path} holds no JSON object: delete it and run the command again")
+    return found
 
 
 def make_folder(folder: Path) -> Path:
@@ -75,6 +80,28 @@ def make_folder(folder: Path) -> Path:
     return folder
 
 
+@contextmanager
+def sole_use(folder: Path, patience: float = 0.0) -> Iterator[None]:
+    """Make `folder` and keep other processes out of it; the system lets go of it however this one ends.
+
+    Raises FittingRoomError where another one is at work there, still after `patience` seconds.
+    """
+    place = make_folder(folder) / ".lock"
+    lock = FileLock(place, timeout=patience)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise FittingRoomError(
+            f"another process is at work in {folder}: wait for it to end, or choose another folder with --out"
+        ) from error
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # Windows removes no file that is open
+            place.unlink()
+        lock.release()
+
+
 def cache_folder(name: str) -> Path:
     """`$XDG_CACHE_HOME/fittingroom/NAME`, by default beneath `~/.cache`; it may not exist yet."""
     base = os.environ.get("XDG_CACHE_HOME")
@@ -84,4 +111,7 @@ def cache_folder(name: str) -> Path:
 def read_state(folder: Path) -> dict[str, Any]:
     """`state.json` of a run folder, or `{'status': 'absent'}` where there is none yet."""
     path = folder / "state.json"
-    return read_json(path) if path.exists() else {"status": "absent"}
+    state = read_json(path) if path.exists() else {"status": "absent"}
+    if "status" not in state:
+        raise FittingRoomError(f"{path} lacks 'status': delete it and run the command again")
+    return state

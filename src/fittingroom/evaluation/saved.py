@@ -35,7 +35,7 @@ def load_sequence_run(folder: Path) -> tuple[Any, Vocabulary, Vocabulary, dict[s
     config = _read_config(folder, "words")
     path = folder / VOCABULARIES
     symbols = read_json(path)
-    if not isinstance(symbols, dict) or not {"source", "target"} <= set(symbols):
+    if not {"source", "target"} <= set(symbols):
         raise FittingRoomError(f'{path} lacks "source" or "target": use the file of a finished run')
     source, target = (Vocabulary.from_list(symbols[side], f"{path}, {side}") for side in ("source", "target"))
     model = _load_model(folder, config, SEQUENCE_MODELS)
@@ -46,6 +46,13 @@ def load_sequence_run(folder: Path) -> tuple[Any, Vocabulary, Vocabulary, dict[s
                 f"{path}: {side} makes {len(vocabulary)} ids where the model has {sizes[side]}: use the file of that run"
             )
     return model, source, target, config
+
+
+def needs(config: dict[str, Any], keys: tuple[str, ...], folder: Path) -> None:
+    """FittingRoomError where the run's config.json lacks one of `keys`."""
+    lacking = [key for key in keys if key not in config]
+    if lacking:
+        raise FittingRoomError(f"{folder / 'config.json'} lacks '{lacking[0]}': is {folder} a finished run?")
 
 
 def logits_fn(model: nn.Module) -> PredictFn:
@@ -60,10 +67,9 @@ def _read_config(folder: Path, kind: Kind) -> dict[str, Any]:
     """The run's config.json, which must name a model that reads things of that kind."""
     path = folder / "config.json"
     config = read_json(path)
-    if not isinstance(config, dict) or not {"model", "model_config"} <= set(config):
-        raise FittingRoomError(f"{path} lacks a model or its model_config: is {folder} a finished run?")
-    if config["model"] in REGISTRIES[OTHER[kind]].names():
+    if config.get("model") in REGISTRIES[OTHER[kind]].names():
         raise FittingRoomError(f"run {folder.name} reads {OTHER[kind]}, not {kind}: give {where_from(kind)}")
+    needs(config, ("model", "model_config", "seed"), folder)
     return config
 
 

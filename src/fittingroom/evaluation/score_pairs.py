@@ -6,7 +6,7 @@ from typing import Any, Literal
 from fittingroom.core.rundir import read_json
 from fittingroom.data.pair_batches import encode
 from fittingroom.data.pair_load import check_digest, load_pair_splits
-from fittingroom.evaluation.saved import load_sequence_run
+from fittingroom.evaluation.saved import load_sequence_run, needs
 from fittingroom.evaluation.score import log_test_read
 from fittingroom.evaluation.writing import judge, most_symbols, num_unknown, write_all
 
@@ -18,6 +18,7 @@ def score_pair_run(folder: Path, split: Literal["val", "test"]) -> dict[str, Any
     """
     model, source, target, config = load_sequence_run(folder)
     state = read_json(folder / "state.json")
+    needs(config, ("data", "dev", "test", "digest", "keep_stress"), folder)
     files = (config["data"], config["dev"], config["test"])
     check_digest(config["digest"], *files)
     splits = load_pair_splits(*files, keep_stress=config["keep_stress"])

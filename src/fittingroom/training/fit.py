@@ -9,7 +9,7 @@ from typing import Any
 
 from fittingroom.core.config import config_hash, from_dict, to_dict
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.core.rundir import make_folder, read_json, read_state, write_json
+from fittingroom.core.rundir import make_folder, read_json, read_state, sole_use, write_json
 from fittingroom.models.cost import num_params
 from fittingroom.training import pace
 from fittingroom.training.config import RunConfig
@@ -38,16 +38,24 @@ class FitOptions:
     """Parts of the speed plan that are chosen by hand; the others are measured."""
     open_test: bool = True
     """Score the test split at the end; a trial of a search leaves it sealed."""
+    patience: float = 0.0
+    """Seconds to wait for another process that is at work in the folder."""
 
 
 def fit(config: RunConfig, options: FitOptions) -> dict[str, Any]:
     """Train, evaluate, write the run folder; returns the ledger row. A finished run of this config is returned as it is.
 
-    Raises FittingRoomError for bad input and for a loss that is not finite (the run is then marked failed).
+    Raises FittingRoomError for bad input, where another process is at work in the folder, and for a loss that is not finite
+    (the run is then marked failed).
     """
     began = time.perf_counter()
     with_fixed(first_guess(config), options.plan)  # a plan that cannot be is refused before anything is written
     problem = open_problem(config, options.data_dir)
+    with sole_use(options.folder, options.patience):
+        return _fit(problem, options, began)
+
+
+def _fit(problem: Problem, options: FitOptions, began: float) -> dict[str, Any]:
     state = claim(options.folder, problem.config, options.resume)
     if state["status"] == "finished":
         return ledger_row(state)

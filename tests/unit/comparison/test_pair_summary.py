@@ -154,5 +154,5 @@ def test_a_missing_number_of_words_is_named(tmp_path: Path) -> None:
     facts = facts_of(folder)
     del facts["data"]["num_test"]
     (folder / "comparison.json").write_text(json.dumps(facts))
-    with pytest.raises(FittingRoomError, match=r"comparison\.json lacks 'data\.num_test'"):
+    with pytest.raises(FittingRoomError, match=r"comparison\.json lacks a proper 'data\.num_test'"):
         summarise(folder)

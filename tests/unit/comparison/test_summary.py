@@ -199,12 +199,16 @@ def test_runs_on_different_test_images_are_refused(tmp_path: Path) -> None:
         ("data", {}, "data.class_names"),
         ("runs", [{"run": "x"}], "runs.folder"),
         ("models", [3], "models.name"),
+        ("models", {"name": "vit"}, "models"),
+        ("seeds", 2, "seeds"),
+        ("budget", [], "budget"),
+        ("title", 3, "title"),
     ],
 )
 def test_an_incomplete_comparison_file_is_named(tmp_path: Path, key: str, value: Any, named: str) -> None:
     path = make(tmp_path) / "comparison.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), key: value}))
-    with pytest.raises(FittingRoomError, match=f"comparison.json lacks '{named}'"):
+    with pytest.raises(FittingRoomError, match=f"comparison.json lacks a proper '{named}'"):
         summarise(tmp_path)
 
 
@@ -212,7 +216,7 @@ def test_a_comparison_that_is_no_object_or_is_missing_is_one_error(tmp_path: Pat
     with pytest.raises(FittingRoomError, match=r"comparison\.json is missing"):
         summarise(tmp_path)
     (tmp_path / "comparison.json").write_text("[]")
-    with pytest.raises(FittingRoomError, match="lacks 'title'"):
+    with pytest.raises(FittingRoomError, match=r"comparison\.json holds no JSON object"):
         summarise(tmp_path)
 
 

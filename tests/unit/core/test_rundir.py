@@ -1,13 +1,16 @@
 """Files are complete or absent."""
 
 import errno
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import IO
 
 import pytest
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.core.rundir import make_folder, read_json, read_state, write_atomic, write_json, write_text
+from fittingroom.core.rundir import make_folder, read_json, read_state, sole_use, write_atomic, write_json, write_text
 
 
 def test_a_write_that_breaks_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
@@ -74,6 +77,54 @@ def test_json_that_cannot_be_read_is_named(content: bytes, tmp_path: Path) -> No
         read_json(path)
     with pytest.raises(FittingRoomError, match=r"other\.json is missing"):
         read_json(tmp_path / "other.json")
+
+
+@pytest.mark.parametrize("content", ["[]", "3", "null"])
+def test_json_that_is_no_object_and_a_state_that_says_nothing_are_named(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    path.write_text(content)
+    with pytest.raises(FittingRoomError, match=r"state\.json holds no JSON object: delete it"):
+        read_json(path)
+    write_json(path, {"test_reads": []})
+    with pytest.raises(FittingRoomError, match=r"state\.json lacks 'status': delete it"):
+        read_state(tmp_path)
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from fittingroom.core.rundir import sole_use
+with sole_use(Path(sys.argv[1])):
+    print("inside", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_two_processes_do_not_work_in_one_folder_and_a_killed_one_lets_go(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with subprocess.Popen([sys.executable, "-c", HOLDER, str(folder)], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None and other.stdout.readline() == "inside\n"
+        began = time.monotonic()
+        with (
+            pytest.raises(FittingRoomError, match=r"another process is at work in .*run: wait for it"),
+            sole_use(folder),
+        ):
+            pass
+        with pytest.raises(FittingRoomError, match="another process"), sole_use(folder, patience=0.3):
+            pass
+        assert 0.3 <= time.monotonic() - began < 30
+        other.kill()
+        with sole_use(folder, patience=10):
+            (folder / "file").touch()
+    assert [path.name for path in folder.iterdir()] == ["file"]
+
+
+def test_a_folder_is_let_go_where_the_work_breaks(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), sole_use(tmp_path):
+        raise RuntimeError("power cut")
+    with sole_use(tmp_path):
+        pass
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_without_state_is_absent_and_a_file_is_no_folder(tmp_path: Path) -> None:

@@ -58,8 +58,9 @@ def test_where_no_weights_suit_none_are_named(tmp_path: Path, monkeypatch: pytes
 @pytest.mark.parametrize(
     ("file", "contents", "words"),
     [
-        ("config.json", "[]", "lacks a model or its model_config"),
-        ("config.json", '{"model": "transformer"}', "lacks a model or its model_config"),
+        ("config.json", "[]", "holds no JSON object"),
+        ("config.json", '{"model": "transformer"}', "lacks 'model_config'"),
+        ("config.json", '{"model": "transformer", "model_config": {}}', "lacks 'seed'"),
         ("config.json", "{", "cannot be read"),
         ("vocabularies.json", None, "vocabularies.json is missing"),
         ("vocabularies.json", '{"source": ["a"]}', 'lacks "source" or "target"'),
@@ -95,7 +96,7 @@ def test_a_run_older_than_a_choice_has_what_was_done_before_it(tmp_path: Path) -
     save_file(strided.state_dict(), tmp_path / "model.safetensors")
     older = to_dict(resolve_config("cnn", config))
     del older["downsample"]
-    write_json(tmp_path / "config.json", {"model": "cnn", "model_config": older})
+    write_json(tmp_path / "config.json", {"model": "cnn", "model_config": older, "seed": 0})
     images = torch.randn(2, 1, 28, 28)
     model, _ = load_run(tmp_path)
     assert torch.equal(model(images), strided(images))
