@@ -25,6 +25,7 @@ MISTAKES = [
     ("train vit --set patchsize=4", "unknown key 'patchsize' for vit: did you mean 'patch_size'?"),
     ("train vit --set optim.learning=1", "unknown key 'optim.learning'"),
     ("train vit --set depth=many", "expected a whole number, got 'many'"),
+    (f"train vit --set depth={'9' * 5000}", "expected a whole number, got '999"),
     ("train vit --set depth", "write KEY=VALUE"),
     ("train vit --set optim=fast", "unknown key 'optim'"),
     ("train vit --set optim.name=sgd", "'sgd' is not one of adamw, muon"),
@@ -45,6 +46,10 @@ MISTAKES = [
     ("bench time-to-accuracy --models vitt", "unknown model 'vitt': did you mean 'vit'?"),
     ("bench time-to-accuracy --epochs 0", "--epochs 0 is no length"),
     ("bench time-to-accuracy --seeds 0", "--seeds 0: a comparison needs at least 1 seed"),
+    (
+        "bench time-to-accuracy --runs nowhere --seeds 2",
+        "--seeds: --runs reads every finished run there and trains none",
+    ),
     ("bench time-to-accuracy --runs nowhere", "no folder at nowhere: give one that holds finished runs"),
     *(
         (f"{command} --plan {words}", said)
@@ -108,7 +113,7 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.parametrize(("typed", "said"), MISTAKES, ids=[typed or "nothing" for typed, _ in MISTAKES])
+@pytest.mark.parametrize(("typed", "said"), MISTAKES, ids=[typed[:99] or "nothing" for typed, _ in MISTAKES])
 def test_a_mistake_costs_one_line(
     typed: str, said: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,6 +29,8 @@ def test_time_to_accuracy_trains_what_is_missing_and_leaves_the_test_images_seal
     before = (tmp_path / "vit-seed0" / "state.json").read_bytes()
     assert rows(capsys, *words) == [row]
     assert rows(capsys, "--runs", str(tmp_path)) == [row]
+    others = rows(capsys, *["vit_cls" if word == "vit" else word for word in words])
+    assert [found["model"] for found in others] == ["vit_cls"]  # not what else lies in the folder
     assert (tmp_path / "vit-seed0" / "state.json").read_bytes() == before
 
 

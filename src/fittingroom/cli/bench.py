@@ -4,9 +4,13 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from fittingroom.cli import options
 from fittingroom.core.errors import FittingRoomError, did_you_mean
+
+DEFAULTS: dict[str, Any] = {"models": "vit,cnn,hybrid", "seeds": 3, "epochs": 5.0}
+"""Of what is trained."""
 
 
 def bench(args: argparse.Namespace) -> int:
@@ -18,9 +22,17 @@ def bench(args: argparse.Namespace) -> int:
 
     from fittingroom.comparison.milestones import finished_runs, milestone_lines, milestones
 
-    folder = args.runs or args.out or Path("runs") / f"bench-{args.epochs:g}-epochs"
-    failed = 0 if args.runs else _train(args, folder)
-    rows = milestones(finished_runs(folder))
+    if args.runs is not None:
+        for name in ("models", "seeds", "epochs", "jobs", "out", "data_dir"):
+            if getattr(args, name) is not None:
+                option = f"--{name.replace('_', '-')}"
+                raise FittingRoomError(
+                    f"{option}: --runs reads every finished run there and trains none: leave one out"
+                )
+        folder, runs, failed = args.runs, finished_runs(args.runs), 0
+    else:
+        folder, runs, failed = _train(args)
+    rows = milestones(runs)
     if args.json:
         print(json.dumps({"rows": rows, "folder": str(folder)}))
         return 1 if failed else 0
@@ -32,16 +44,18 @@ def bench(args: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _train(args: argparse.Namespace, folder: Path) -> int:
-    """Make what is missing, a run a core; the number of runs that failed."""
-    options.check_epochs(args.epochs)
-    names = options.parse_models(args.models)
+def _train(args: argparse.Namespace) -> tuple[Path, list[Path], int]:
+    """Make what is missing, a run a core: the folder of all, those of the finished runs, the number that failed."""
+    epochs = options.check_epochs(args.epochs) or DEFAULTS["epochs"]
+    names = options.parse_models(args.models or DEFAULTS["models"])
     from fittingroom.comparison.executors import Work, side_by_side
     from fittingroom.comparison.planning import most_jobs
     from fittingroom.comparison.protocol import check_seeds, fair_order
     from fittingroom.recipes import recipe
 
-    configs = [recipe(name, seed=seed, epochs=args.epochs) for name, seed in fair_order(names, check_seeds(args.seeds))]
+    seeds = check_seeds(DEFAULTS["seeds"] if args.seeds is None else args.seeds)
+    configs = [recipe(name, seed=seed, epochs=epochs) for name, seed in fair_order(names, seeds)]
+    folder = args.out or Path("runs") / f"bench-{epochs:g}-epochs"
     for config in configs:
         if config.kind != "images":
             raise FittingRoomError(f"time to accuracy is measured on images, and {config.model} reads {config.kind}")
@@ -52,7 +66,7 @@ def _train(args: argparse.Namespace, folder: Path) -> int:
         )
         for config in configs
     ]  # fmt: skip
-    failed = 0
+    finished, failed = [], 0
     for event in side_by_side(works, options.check_jobs(args.jobs) or most_jobs(len(works))):
         run = configs[event.number].run
         if event.kind == "failed":
@@ -60,5 +74,6 @@ def _train(args: argparse.Namespace, folder: Path) -> int:
             print(f"{run}: failed: {event.content}", file=sys.stderr)
         elif event.kind == "finished":
             row = event.content
+            finished.append(folder / run)
             print(f"{run}: {row['val_accuracy']:.2%} after {row['train_seconds']:.0f} s", file=sys.stderr)
-    return failed
+    return folder, finished, failed

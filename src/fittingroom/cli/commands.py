@@ -21,6 +21,8 @@ class Command:
     description: str
     epilog: str = ""
     options: Sequence[AddOption] = ()
+    interrupted: str = ""
+    """What Ctrl-C leaves and how to go on, where it leaves something."""
 
 
 def _model(parser: argparse.ArgumentParser) -> None:
@@ -160,11 +162,9 @@ def _bench_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--runs", type=Path, metavar="DIR", help="read the finished runs at or below DIR; nothing is trained"
     )
-    parser.add_argument(
-        "--models", default="vit,cnn,hybrid", metavar="A,B", help="names, separated by commas (default: vit,cnn,hybrid)"
-    )
-    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="runs of each model (default: 3)")
-    parser.add_argument("--epochs", type=float, default=5.0, metavar="N", help="length of each run (default: 5)")
+    parser.add_argument("--models", metavar="A,B", help="names, separated by commas (default: vit,cnn,hybrid)")
+    parser.add_argument("--seeds", type=int, metavar="N", help="runs of each model (default: 3)")
+    parser.add_argument("--epochs", type=float, metavar="N", help="length of each run (default: 5)")
     parser.add_argument("--jobs", type=int, metavar="N", help="runs side by side (default: one a core)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the runs (default: runs/bench-N-epochs)")
 
@@ -194,6 +194,7 @@ COMMANDS = {
         "  fittingroom compare --models resnet20,hybrid --seeds 3 --budget 10m --out runs/mine\n"
         "  fittingroom compare --data cmudict --models transformer,recurrent --seeds 3 --budget 20m",
         options=(_compare_options, add_pairs, add_length, add_set, add_plan, add_data_dir, add_checkpoint_seconds),
+        interrupted="what was trained is kept: the same command goes on",
     ),
     "train": Command(
         call=run.train,
@@ -215,6 +216,7 @@ COMMANDS = {
             add_data_dir,
             add_checkpoint_seconds,
         ),
+        interrupted="what was trained is kept: the same command with --resume goes on",
     ),
     "evaluate": Command(
         call=run.evaluate,
@@ -263,6 +265,7 @@ COMMANDS = {
         epilog="examples:\n  fittingroom bench time-to-accuracy --models cnn --epochs 5\n"
         "  fittingroom bench time-to-accuracy --runs results/ladder",
         options=(_bench_options, add_data_dir, add_checkpoint_seconds),
+        interrupted="what was trained is kept: the same command goes on",
     ),
     "models": Command(
         call=run.models,

@@ -56,8 +56,10 @@ def build_parser() -> Parser:
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; its exit code: 0 well, 1 some runs failed, 2 bad input, 130 interrupted."""
+    left = ""
     try:
         args = build_parser().parse_args(argv)
+        left = commands.COMMANDS[args.command].interrupted
         return args.call(args)
     except FittingRoomError as error:
         print(f"fittingroom: {' '.join(str(error).split())}", file=sys.stderr)
@@ -66,8 +68,5 @@ def main(argv: list[str] | None = None) -> int:
         sys.stderr.close()
         return 0
     except KeyboardInterrupt:
-        print(
-            "\nfittingroom: interrupted; what was trained is kept: the same command (train: with --resume) goes on",
-            file=sys.stderr,
-        )
+        print(f"\nfittingroom: interrupted{'; ' * bool(left)}{left}", file=sys.stderr)
         return EXIT_INTERRUPTED

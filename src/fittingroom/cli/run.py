@@ -82,7 +82,9 @@ def _comparison(args: argparse.Namespace) -> Any:
     seeds = check_seeds(preset.seeds if args.seeds is None else args.seeds)
     configs = [
         apply_settings(
-            with_data(recipe(name, seed=seed, epochs=budget.epochs, budget_seconds=budget.seconds), args), changes
+            with_data(recipe(name, seed=seed, epochs=budget.epochs, budget_seconds=budget.seconds), args),
+            changes,
+            withheld=frozenset({"early_stopping"}),
         )
         for name, seed in fair_order(names, seeds)
     ]

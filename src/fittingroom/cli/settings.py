@@ -15,9 +15,9 @@ COUNTED = {"src_vocab_size", "tgt_vocab_size"}
 """Of a model: the data decide them."""
 
 
-def apply_settings(config: RunConfig, changes: dict[str, str]) -> RunConfig:
-    """A copy with the changes made. Raises FittingRoomError naming the nearest key there is."""
-    recipe_keys = _recipe_keys(config)
+def apply_settings(config: RunConfig, changes: dict[str, str], withheld: frozenset[str] = frozenset()) -> RunConfig:
+    """A copy with the changes made, to any keys but those `withheld`. Raises FittingRoomError naming the nearest key there is."""
+    recipe_keys = _recipe_keys(config) - withheld
     model_config = resolve_config(config.model, registry=config.registry)
     model_keys = {field.name for field in dataclasses.fields(model_config)} - COUNTED
     paths = {}

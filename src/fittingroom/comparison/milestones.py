@@ -18,14 +18,17 @@ THRESHOLDS = (0.90, 0.92, 0.93, 0.94)
 
 
 def finished_runs(folder: Path) -> list[Path]:
-    """Every finished run at or below `folder`, in order of name. Raises FittingRoomError where there is none."""
+    """Every finished run of images at or below `folder`, in order of name. Raises FittingRoomError where there is none."""
     if not folder.is_dir():
         raise FittingRoomError(f"no folder at {folder}: give one that holds finished runs, such as results/ladder")
+    states = {path.parent: read_state(path.parent) for path in sorted(folder.rglob("state.json"))}
     runs = [
-        path.parent for path in sorted(folder.rglob("state.json")) if read_state(path.parent)["status"] == "finished"
+        run
+        for run, state in states.items()
+        if state["status"] == "finished" and state.get("kind", "images") == "images"
     ]
     if not runs:
-        raise FittingRoomError(f"{folder} holds no finished run: train some, or name another folder")
+        raise FittingRoomError(f"{folder} holds no finished run of images: train some, or name another folder")
     return runs
 
 
@@ -49,6 +52,8 @@ def milestones(runs: Iterable[Path]) -> list[dict[str, Any]]:
     groups: dict[tuple[str, float], list[Path]] = {}
     for run in runs:
         state = read_json(run / "state.json")
+        if not {"model", "epochs"} <= set(state):
+            raise FittingRoomError(f"{run / 'state.json'} lacks 'model' or 'epochs': delete {run} and train it again")
         groups.setdefault((state["model"], state["epochs"]), []).append(run)
     rows = []
     for (model, epochs), members in sorted(groups.items(), key=lambda group: (group[0][0], group[0][1])):

@@ -40,10 +40,10 @@ def write_pictures(folder: Path, record: dict[str, Any], splits: Splits, begins:
             run = folder / row["folder"]
             found.setdefault(row["model"], []).append((run, read_predictions(run, splits.spec.num_classes)["test"]))
     names = [model["name"] for model in record["models"]]
-    states = [run / "state.json" for runs in found.values() for run, _ in runs]
+    written = [run / "predictions.npz" for runs in found.values() for run, _ in runs]
     has_gallery = len(found) < 2 or (folder / "gallery.npz").exists()
     if not found or (
-        has_gallery and _holds(folder / "explorer.npz", names) and _younger(folder / "explorer.npz", states)
+        has_gallery and _holds(folder / "explorer.npz", names) and _younger(folder / "explorer.npz", written)
     ):
         return
     begins()

@@ -71,7 +71,7 @@ def _set(cls: Any, values: dict[str, Any], path: str, text: str, where: str) -> 
 def _parse_json(text: str) -> Any:
     try:
         return json.loads(text)
-    except json.JSONDecodeError:
+    except ValueError:  # no JSON, or more digits than Python reads
         return {"True": True, "False": False, "None": None}.get(text, text)
 
 

@@ -10,10 +10,17 @@ from fittingroom.comparison.milestones import finished_runs, milestone_lines, mi
 from fittingroom.core.errors import FittingRoomError
 
 
-def make_run(folder: Path, curve: list[tuple[float, float]], *, model: str = "cnn", status: str = "finished") -> Path:
+def make_run(
+    folder: Path,
+    curve: list[tuple[float, float]],
+    *,
+    model: str = "cnn",
+    status: str = "finished",
+    kind: str = "images",
+) -> Path:
     """A run folder with that curve of (seconds, validation accuracy), and a row without validation between."""
     folder.mkdir(parents=True)
-    state = {"model": model, "epochs": float(len(curve)), "status": status}
+    state = {"model": model, "epochs": float(len(curve)), "status": status, "kind": kind}
     (folder / "state.json").write_text(json.dumps(state))
     rows = [f"{step},1,{seconds},0.1,,0.5,{accuracy}" for step, (seconds, accuracy) in enumerate(curve)]
     head = "step,epoch,seconds,lr,train_loss,val_loss,val_accuracy"
@@ -42,11 +49,12 @@ def test_a_seed_that_never_got_there_counts_as_infinitely_slow(tmp_path: Path) -
     assert cells == ["cnn", "2", "3", "12 s", "24 s", "28 s (2 of 3)", "not reached"]
 
 
-def test_models_and_lengths_are_kept_apart_and_unfinished_runs_left_out(tmp_path: Path) -> None:
+def test_models_and_lengths_are_kept_apart_and_unfinished_runs_and_words_left_out(tmp_path: Path) -> None:
     make_run(tmp_path / "deep" / "vit", [(1, 0.95)], model="vit")
     make_run(tmp_path / "short", [(1, 0.95)])
     make_run(tmp_path / "long", [(2, 0.5), (3, 0.95)])
     make_run(tmp_path / "broken", [(1, 0.95)], status="running")
+    make_run(tmp_path / "words", [(1, 0.95)], model="transformer", kind="pairs")
     rows = milestones(finished_runs(tmp_path))
     assert [(row["model"], row["epochs"], row["num_seeds"]) for row in rows] == [
         ("cnn", 1, 1),
@@ -61,6 +69,9 @@ def test_a_folder_without_runs_and_a_torn_curve_are_named(tmp_path: Path) -> Non
     with pytest.raises(FittingRoomError, match="no folder at"):
         finished_runs(tmp_path / "nowhere")
     run = make_run(tmp_path / "run", [(1, 0.9)])
+    (run / "state.json").write_text('{"status": "finished", "model": "cnn"}')
+    with pytest.raises(FittingRoomError, match=r"state\.json lacks 'model' or 'epochs'"):
+        milestones(finished_runs(tmp_path))
     (run / "metrics.csv").write_text("step,epoch,seconds\n1,1,1\n")
     with pytest.raises(FittingRoomError, match=r"metrics\.csv is no learning curve"):
         seconds_to(run, 0.9)
