@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from fittingroom.core.archives import MEND, open_arrays
 from fittingroom.core.text import shown, symbol
 from fittingroom.explain.findings import END, Alignment
+from fittingroom.report import numbers
 
 FILE = "alignments.npz"
 Arrays = dict[str, NDArray[Any]]
@@ -97,7 +98,7 @@ def _answer(found: Reading, references: Sequence[str]) -> dict[str, Any]:
     return {
         "letters": [_label(each) for each in alignment.letters],
         "phonemes": [_label(each) for each in alignment.phonemes],
-        "percent": _percent(found.prob),
+        "percent": numbers.probability(found.prob),
         "right": " ".join(written) in references if references else None,
         "shape": list(alignment.weights.shape),
         "packed": pack(alignment.weights),
@@ -106,12 +107,6 @@ def _answer(found: Reading, references: Sequence[str]) -> dict[str, Any]:
 
 def _label(each: str) -> str:
     return "end" if each == END else symbol(each)
-
-
-def _percent(probability: float) -> str:
-    """'87 %'; neither certainty nor impossibility that is not complete is rounded to it."""
-    text = f"{100 * probability:.0f} %"
-    return {"100 %": "over 99 %", "0 %": "under 1 %"}.get(text, text) if 0 < probability < 1 else text
 
 
 def _readings(arrays: Arrays, place: int, words: Sequence[str]) -> Readings:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from fittingroom.report import numbers
 from fittingroom.report.load import Gallery
 
 
@@ -87,7 +88,7 @@ def _card(gallery: Gallery, number: int, models: Sequence[dict[str, Any]], class
                     place=place,
                     title=model["title"],
                     predicted=class_names[guess],
-                    percent=as_percent(float(probs[guess])),
+                    percent=numbers.probability(float(probs[guess])),
                     right=guess == label,
                 )
             )
@@ -98,9 +99,3 @@ def _card(gallery: Gallery, number: int, models: Sequence[dict[str, Any]], class
         truth=class_names[label],
         opinions=opinions,
     )
-
-
-def as_percent(probability: float) -> str:
-    """'87 %'; certainty that is not complete is not rounded up to 100."""
-    text = f"{100 * probability:.0f} %"
-    return "over 99 %" if text == "100 %" and probability < 1 else text

@@ -50,6 +50,12 @@ def interval(scores: dict[str, float | None]) -> str:
     return f"{100 * scores['low']:.2f}–{100 * scores['high']:.2f}"
 
 
+def probability(value: float) -> str:
+    """'87 %'; neither certainty nor impossibility that is not complete is rounded to it."""
+    text = f"{100 * value:.0f} %"
+    return {"100 %": "over 99 %", "0 %": "under 1 %"}.get(text, text) if 0 < value < 1 else text
+
+
 def points(value: float) -> str:
     """A difference of scores in percentage points with its sign: '+4.12', '−0.30', '0.00'."""
     text = f"{100 * abs(value):.2f}"

@@ -15,7 +15,8 @@ from fittingroom.comparison.pair_predictions import PairPredictions
 from fittingroom.data.pairs import Target
 from fittingroom.data.vocabulary import UNKNOWN
 from fittingroom.evaluation.error_rates import alignment, edit_distance
-from fittingroom.report.gallery import Filter, as_percent
+from fittingroom.report import numbers
+from fittingroom.report.gallery import Filter
 
 MOST_WORDS = 8_000
 """More test words than that are not all on the page."""
@@ -71,7 +72,7 @@ class Answer:
     @property
     def percent(self) -> str:
         """The probability as it is shown."""
-        return as_percent(self.probability)
+        return numbers.probability(self.probability)
 
 
 @dataclass(frozen=True, kw_only=True)

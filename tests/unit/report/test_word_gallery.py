@@ -132,8 +132,10 @@ def test_marks_hold_both_sides_and_as_many_errors_as_edits(reference: Target, wr
     assert sum(mark.kind != "same" for mark in found) == edit_distance(reference, written)
 
 
-@pytest.mark.parametrize("probability", [0.0, 1.0])
-def test_certainty_is_written_whole(probability: float) -> None:
-    answer = run(("K AE T", max(probability, 1e-300)))
+@pytest.mark.parametrize(
+    ("probability", "shown"), [(1e-300, "under 1 %"), (0.004, "under 1 %"), (0.87, "87 %"), (1.0, "100 %")]
+)
+def test_only_what_is_certain_is_written_as_certain(probability: float, shown: str) -> None:
+    answer = run(("K AE T", probability))
     (card,) = word_cards({"transformer": {0: answer}}, MODELS)
-    assert card.answers[0].percent == f"{100 * probability:.0f} %"
+    assert card.answers[0].percent == shown
