@@ -57,6 +57,7 @@ ATTEMPTS = {
     "vit-64-heads8": "8 heads; batches of 64, Muon at 0.005, AdamW at 0.002",
 }
 EARLIER = {
+    "cnn_5": "stride 2",
     "hybrid_5": "stride 2",
     "hybrid_20": "stride 2",
     "vit_5": "4 heads, batches of 128",
@@ -64,7 +65,7 @@ EARLIER = {
 PEERS = {
     5: "fast.ai 93.4",
     20: "fast.ai 94.3",
-    50: "fast.ai 94.9, CCT-2 94.08, ResNet-20 95.18",
+    50: "fast.ai 94.9; after 300 epochs: CCT-2 94.08, ResNet-20 95.18",
 }
 
 
@@ -294,7 +295,7 @@ def positions() -> str:
     ]
     known = {each["name"]: each for each in read(RESULTS / "explain" / "explain.json")["networks"]}
     (unflipped,) = read(RESULTS / "explain" / "no-flip" / "explain.json")["networks"]
-    known["vit_cls trained without flips"] = unflipped
+    known["vit_cls, 3 epochs, trained without flips"] = unflipped
     for name, network in known.items():
         if "positions" in network:
             found = network["positions"]

@@ -1,10 +1,10 @@
 """Search the recipe of a family on the validation part: `python scripts/search.py cnn`; families that are compared with one
 another get the same number of trials.
 
-The first trials are chosen by hand (what the recipe is now, and the changes that the literature promises most of); Optuna's TPE
-chooses the others. The test split stays sealed. Trials run side by side, one a core. Stop it at any moment: the same
-command goes on, and takes up what was under way at its checkpoint. The study, all its trials and its space, goes to
-results/search/FAMILY.json.
+The first trials are chosen by hand (what the recipe was when the recorded search was made, and the changes that the literature
+promises most of); Optuna's TPE chooses the others. The test split stays sealed. Trials run side by side, one a core. Stop it
+at any moment: the same command goes on, and takes up what was under way at its checkpoint. The study, all its trials and its
+space, goes to results/search/FAMILY.json.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from fittingroom.core.rundir import make_folder, write_json
 ROOT = Path(__file__).parents[1]
 RECORDS, WORK = ROOT / "results" / "search", ROOT / "runs" / "search"
 
-# Whole shapes, all halving by strides, as the recorded search had them: the models have changed since.
+# Whole shapes, all halving by strides and with four heads, as the recorded search had them: the models have changed since.
 SHAPES: dict[str, dict[str, dict[str, Any]]] = {
     "cnn": {
         "32-64-128, blocks 0-1-2": {"downsample": "stride"},
@@ -46,9 +46,9 @@ SHAPES: dict[str, dict[str, dict[str, Any]]] = {
         },
     },
     "vit": {
-        "width 128, depth 4": {},
+        "width 128, depth 4": {"num_heads": 4},
         "width 96, depth 8": {"embed_dim": 96, "depth": 8, "num_heads": 3},
-        "width 128, depth 6, MLP ratio 2": {"depth": 6, "mlp_ratio": 2.0},
+        "width 128, depth 6, MLP ratio 2": {"num_heads": 4, "depth": 6, "mlp_ratio": 2.0},
     },
     "transformer": {"3 + 3 blocks, width 192": {}},
     "recurrent": {"2 + 2 layers, width 224": {}},

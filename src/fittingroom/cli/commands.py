@@ -42,7 +42,10 @@ def _train_options(parser: argparse.ArgumentParser) -> None:
         help="cnn_5, cnn_20, cnn_50, and so for hybrid and vit; transformer_10, transformer_24, and so for recurrent (default: "
         "that of the family nearest in epochs; with --budget the first, from an hour on the second)",
     )  # fmt: skip
-    parser.add_argument("--out", type=Path, metavar="DIR", help="run folder (default: runs/MODEL-LENGTH-RECIPE-seedS)")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR",
+        help="run folder (default: runs/MODEL-LENGTH-seedS, with --recipe runs/MODEL-LENGTH-RECIPE-seedS)",
+    )  # fmt: skip
     parser.add_argument(
         "--resume", action="store_true", help="go on with a run that was stopped; bit for bit what it would have become"
     )
@@ -68,11 +71,13 @@ def _compare_options(parser: argparse.ArgumentParser) -> None:
         "--seeds", type=int, metavar="N", help="runs of each model, seeds 0 to N-1 (default: the preset's)"
     )
     parser.add_argument(
-        "--jobs", type=int, metavar="N", help="runs side by side, a core each (default: as many as pay off, measured)"
-    )
+        "--jobs", type=int, metavar="N",
+        help="runs side by side, a core each (default: one a core, or one after another where that is measured to be faster)",
+    )  # fmt: skip
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="folder of runs and report (default: runs/compare-LENGTH)"
-    )
+        "--out", type=Path, metavar="DIR",
+        help="folder of runs and report (default: runs/compare-LENGTH, of pairs runs/compare-DATA-LENGTH)",
+    )  # fmt: skip
 
 
 def _evaluate_options(parser: argparse.ArgumentParser) -> None:

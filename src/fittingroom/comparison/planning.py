@@ -10,7 +10,7 @@ from fittingroom.core.errors import FittingRoomError
 from fittingroom.training.config import RunConfig
 from fittingroom.training.plan import first_guess, with_fixed
 
-MEMORY_A_RUN = 2 * 1024**3  # bytes; a run of the shipped models takes about one gigabyte
+MEMORY_A_RUN = 5 * 1024**3 // 2  # bytes; runs of images take about 1 GiB, of sequences up to 2.1
 
 Plan = dict[str, Any]
 """The fields of `training.plan.Plan`, as they stand in comparison.json."""

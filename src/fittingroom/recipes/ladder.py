@@ -1,5 +1,6 @@
 """The ladder: one recipe a family and rung (5, 20, 50 epochs). A longer run sees each image more often, so it needs more
-augmentation to learn from it. Peak rates, batch size and shapes were searched on validation images (results/search/).
+augmentation to learn from it. Peak rates, batch size and shapes were searched on validation images (results/search/,
+then results/attempts/).
 
 The line that begins "Recorded" is written by `make tables` from results/ladder/; nobody types its numbers.
 """
