@@ -52,6 +52,11 @@ class TrainBatches:
         """Whole batches in one pass over the training images."""
         return len(self.train) // self.batch_size
 
+    @property
+    def mean_batch_size(self) -> float:
+        """Images a step."""
+        return float(self.batch_size)
+
     def order(self, epoch: int) -> Tensor:
         """The shuffled positions of one epoch."""
         return torch.randperm(len(self.train), generator=generator(self.seed, "order", epoch))

@@ -145,6 +145,11 @@ class TrainPairBatches:
         """Batches in one pass over the training pairs."""
         return -(-len(self.pairs) // self.batch_size)
 
+    @property
+    def mean_batch_size(self) -> float:
+        """Pairs a step."""
+        return len(self.pairs) / self.steps_per_epoch
+
     def order(self, epoch: int) -> list[Int64[Tensor, " batch"]]:
         """The positions of each batch of one epoch."""
         num, steps = len(self.pairs), self.steps_per_epoch

@@ -38,13 +38,16 @@ def check_name(data: str) -> None:
 
 
 def digest_of(data: str, dev: str | None = None, test: str | None = None) -> str:
-    """Twelve hex digits of the SHA-256 of the files' bytes, one after another."""
+    """Twelve hex digits of the SHA-256 of the files' bytes, of three one after another with the length of each."""
     check_name(data)
     files = [pronunciation.find()] if data == pronunciation.NAME else [Path(name) for name in (data, dev, test) if name]
     found = hashlib.sha256()
     for file in files:
         try:
-            found.update(file.read_bytes())
+            content = file.read_bytes()
         except OSError as error:
             raise FittingRoomError(f"{file} cannot be read ({error.strerror}): name a TSV file of pairs") from error
+        found.update(content)
+        if len(files) > 1:  # where one ends decides which line is of which part
+            found.update(len(content).to_bytes(8, "big"))
     return found.hexdigest()[:12]

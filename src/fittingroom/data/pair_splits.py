@@ -31,6 +31,8 @@ class PairSplits:
     open_test: Callable[[ReadLog, str], Pairs]
     num_test: int
     """Sources of the test part, counted without a look at their targets."""
+    longest_source: int
+    """Symbols of the longest source in any part."""
     num_left_out: int = 0
     """Training sources left out since validation or test holds them too."""
 
@@ -80,6 +82,7 @@ def split_pairs(name: str, load: Callable[[], Pairs]) -> PairSplits:
         val=parts["val"],
         open_test=sealed(lambda: divide(load())["test"]),
         num_test=len(parts["test"]),
+        longest_source=max(len(source) for pairs in parts.values() for source in pairs.sources),
     )
 
 
@@ -105,5 +108,6 @@ def three_files(train: Path, dev: Path, test: Path) -> PairSplits:
         val=val,
         open_test=sealed(lambda: read_pairs(test)),
         num_test=len(test_sources),
+        longest_source=max(map(len, (*kept.sources, *val.sources, *test_sources))),
         num_left_out=len(pairs) - len(kept),
     )

@@ -51,6 +51,7 @@ def fit(config: RunConfig, options: FitOptions) -> dict[str, Any]:
     began = time.perf_counter()
     with_fixed(first_guess(config), options.plan)  # a plan that cannot be is refused before anything is written
     problem = open_problem(config, options.data_dir)
+    config = problem.config  # pairs that are missing or wrong are refused before the folder is made
     with sole_use(options.folder, options.patience):
         return _fit(problem, options, began)
 
@@ -81,6 +82,10 @@ def claim(folder: Path, config: RunConfig, resume: bool) -> dict[str, Any]:
     state = read_state(folder)
     identity = run_identity(config)
     if state["status"] == "absent":
+        if (folder / "checkpoints").exists():
+            raise FittingRoomError(
+                f"{folder} has checkpoints but no state.json that says whose: choose another folder with --out, or delete it"
+            )
         return {**identity, "status": "running", "error": None, "step": 0, "test_reads": []}
     if state.get("config_hash") != identity["config_hash"]:
         raise FittingRoomError(

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from fittingroom.core.config import to_dict
+from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.randomness import seeded
 from fittingroom.core.rundir import write_atomic, write_json
 from fittingroom.data import pronunciation
@@ -73,12 +74,21 @@ class PairProblem(Problem):
         model_config = to_dict(resolve_config(given.model, values, given.registry))
         if "max_len" in model_config and "max_len" not in given.model_config and given.data != pronunciation.NAME:
             model_config["max_len"] = MAX_SYMBOLS + 2  # any line of a file that can be read, with its mark
+        self._check_length(model_config.get("max_len"))
         return replace(
             given,
             model_config=model_config,
             digest=self.digest,
             batch_size=min(given.batch_size, self.splits.train.num_pairs),
         )
+
+    def _check_length(self, max_len: int | None) -> None:
+        """FittingRoomError where a sequence is too long for the model: now, and not in the middle of a run or at its test."""
+        splits = self.splits
+        targets = [len(each) for pairs in (splits.train, splits.val) for several in pairs.targets for each in several]
+        longest = 1 + max(splits.longest_source, *targets)
+        if max_len is not None and longest > max_len:
+            raise FittingRoomError(f"max_len {max_len} is too small for these pairs: choose {longest} or more")
 
     @cached_property
     def vocabularies(self) -> tuple[Vocabulary, Vocabulary]:

@@ -23,7 +23,7 @@ class Batches(Protocol):
         ...
 
     @property
-    def batch_size(self) -> int:
+    def mean_batch_size(self) -> float:
         """Images, or pairs, a step."""
         ...
 

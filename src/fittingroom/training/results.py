@@ -46,14 +46,14 @@ def write_results(
         "steps": steps,
         "epochs": round(steps / problem.batches.steps_per_epoch, 4),
         "train_seconds": round(task.seconds, 3),
-        f"{problem.config.kind}_per_second": round(steps * problem.batches.batch_size / task.step_seconds, 1),
+        f"{problem.config.kind}_per_second": round(steps * problem.batches.mean_batch_size / task.step_seconds, 1),
     }
     task.eval()
     write_json(folder / "state.json", state)
+    weights = {name: tensor.contiguous().cpu() for name, tensor in task.final_model.state_dict().items()}
+    write_atomic(folder / "model.safetensors", lambda file: file.write(save(weights)))  # first: scoring may fail
     scores = problem.write_results(task, folder, open_test=open_test)
     val_loss = scores.pop("val_loss")
-    weights = {name: tensor.contiguous().cpu() for name, tensor in task.final_model.state_dict().items()}
-    write_atomic(folder / "model.safetensors", lambda file: file.write(save(weights)))
     state = read_state(folder) | {**scores, "peak_memory_bytes": peak_memory_bytes(task.plan), "status": "finished"}
     on_the_way = {name: state[name] for name in problem.score_names}
     metrics.add(steps, state["train_seconds"], **on_the_way, val_loss=val_loss)

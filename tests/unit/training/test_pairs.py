@@ -11,6 +11,7 @@ import torch
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import read_json
 from fittingroom.data.pair_batches import PairBatch
+from fittingroom.data.pair_load import digest_of
 from fittingroom.data.pair_splits import part_of
 from fittingroom.evaluation.error_rates import error_rates
 from fittingroom.models import build_model
@@ -88,6 +89,9 @@ def test_a_test_part_that_changed_while_the_run_trained_is_not_opened(which: str
 
 
 def test_no_more_pairs_a_step_than_there_are(greek: Path) -> None:
+    problem = PairProblem(config("transformer", greek, batch_size=200))
+    assert problem.splits.train.num_pairs > 200
+    assert problem.batches.mean_batch_size == problem.splits.train.num_pairs / 2
     problem = PairProblem(config("transformer", greek, batch_size=10_000))
     assert problem.config.batch_size == problem.splits.train.num_pairs
     assert problem.batches.steps_per_epoch == 1
@@ -99,6 +103,55 @@ def test_a_file_that_changed_since_the_run_began_is_noticed(tmp_path: Path) -> N
     write_tsv(path, made_up(GREEK, 301))
     with pytest.raises(FittingRoomError, match=r"greek\.tsv has changed since the run began: put it back"):
         _ = PairProblem(begun).splits
+
+
+def test_a_line_that_moves_from_one_file_to_the_next_is_noticed(tmp_path: Path) -> None:
+    """Byte after byte the three files are what they were."""
+    words = made_up(GREEK, 300)
+    before = [write_tsv(tmp_path / name, words[place : place + 100]) for place, name in enumerate("abc")]
+    digest = digest_of(*map(str, before))
+    after = [
+        write_tsv(tmp_path / "d", words[:99]), write_tsv(tmp_path / "e", [words[99], *words[1:101]]), before[2]
+    ]  # fmt: skip
+    assert b"".join(path.read_bytes() for path in before) == b"".join(path.read_bytes() for path in after)
+    assert digest_of(*map(str, after)) != digest
+
+
+@pytest.mark.parametrize("which", ["data", "dev", "test"])
+def test_a_sequence_that_is_too_long_for_the_model_is_refused_before_anything_is_trained(
+    which: str, tmp_path: Path
+) -> None:
+    words = made_up(GREEK, 300)
+    parts = {"data": words[:200], "dev": words[200:250], "test": words[250:]}
+    parts[which] = [*parts[which], ("α" * 20, "3B1")]
+    files = {name: write_tsv(tmp_path / f"{name}.tsv", part) for name, part in parts.items()}
+    short = {**TINY["transformer"], "max_len": 20}
+    made = config("transformer", files["data"], dev=str(files["dev"]), test=str(files["test"]), model_config=short)
+    with pytest.raises(FittingRoomError, match="max_len 20 is too small for these pairs: choose 21 or more"):
+        fit(made, FitOptions(folder=tmp_path / "run", plan=FIXED))
+    assert not (tmp_path / "run").exists()
+    fits = PairProblem(replace(made, model_config={**short, "max_len": 21})).config
+    assert fits.model_config["max_len"] == 21
+
+
+def test_a_run_whose_scoring_fails_has_its_weights(
+    greek: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise FittingRoomError("the test part is gone")
+
+    monkeypatch.setattr(PairProblem, "write_results", fails)
+    with pytest.raises(FittingRoomError, match="is gone"):
+        fit(config("transformer", greek, epochs=0.5), FitOptions(folder=tmp_path / "run", plan=FIXED))
+    assert read_json(tmp_path / "run" / "state.json")["status"] == "failed"
+    assert (tmp_path / "run" / "model.safetensors").exists()
+
+
+def test_checkpoints_without_a_state_are_not_gone_on_from(greek: Path, tmp_path: Path) -> None:
+    (tmp_path / "run" / "checkpoints").mkdir(parents=True)
+    for resume in (False, True):
+        with pytest.raises(FittingRoomError, match=r"run has checkpoints but no state\.json that says whose"):
+            fit(config("transformer", greek), FitOptions(folder=tmp_path / "run", plan=FIXED, resume=resume))
 
 
 def test_padding_counts_nothing_in_the_loss_and_smoothing_raises_it() -> None:
