@@ -18,7 +18,7 @@ def bench(args: argparse.Namespace) -> int:
     if args.action != "time-to-accuracy":
         raise FittingRoomError(f"unknown bench '{args.action}': {did_you_mean(args.action, ['time-to-accuracy'])}")
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from fittingroom.comparison.milestones import finished_runs, milestone_lines, milestones
 
@@ -37,7 +37,13 @@ def bench(args: argparse.Namespace) -> int:
         print(json.dumps({"rows": rows, "folder": str(folder)}))
         return 1 if failed else 0
     head, *lines = milestone_lines(rows)
-    table = Table(*head, box=None, title="median seconds to validation accuracy", title_justify="left")
+    table = Table(
+        Column(head[0], overflow="fold"),
+        *head[1:],
+        box=None,
+        title="median seconds to validation accuracy",
+        title_justify="left",
+    )
     for line in lines:
         table.add_row(*line)
     Console().print(table)

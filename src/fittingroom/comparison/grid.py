@@ -64,13 +64,17 @@ def run_comparison(comparison: Comparison, watcher: Watcher) -> dict[str, Any]:
     Raises FittingRoomError for bad input, and where another process is at work in the folder.
     """
     problems = _problems(comparison)
+    configs = [
+        problem.config for problem in problems
+    ]  # pairs that are missing or wrong are refused before the folder is made
     _check_plan(comparison)
     with sole_use(comparison.folder):
-        return _run_comparison(comparison, problems, watcher)
+        return _run_comparison(comparison, problems, configs, watcher)
 
 
-def _run_comparison(comparison: Comparison, problems: list[Problem], watcher: Watcher) -> dict[str, Any]:
-    configs = [problem.config for problem in problems]
+def _run_comparison(
+    comparison: Comparison, problems: list[Problem], configs: list[RunConfig], watcher: Watcher
+) -> dict[str, Any]:
     _check_folder(comparison.folder, configs)
     record = _record(comparison, problems, watcher)
     rows: dict[int, dict[str, Any]] = {}
@@ -84,7 +88,8 @@ def _run_comparison(comparison: Comparison, problems: list[Problem], watcher: Wa
     summary = summarise(comparison.folder)
     first = problems[0]
     if isinstance(first, ImageProblem):
-        write_pictures(comparison.folder, record, first.splits, watcher.looks)
+        by_seed = {problem.config.seed: problem for problem in problems if isinstance(problem, ImageProblem)}
+        write_pictures(comparison.folder, record, lambda seed: by_seed[seed].splits, watcher.looks)
     elif words := choose_words(comparison.folder, record):
         watcher.looks()
         write_alignments(comparison.folder, record, list(words), words)
@@ -180,7 +185,12 @@ def _plans(comparison: Comparison, configs: Sequence[RunConfig], watcher: Watche
     new = [config for config in configs if config.model not in plans]
     if new:
         watcher.plans()
-        measured, more = plan_grid(new, jobs=jobs, fixed=comparison.plan, data_dir=comparison.data_dir)
+        # Beside runs that had a core each, a new model's runs get no more: also where there is only one of them.
+        one_core = (
+            before["jobs"] is not None and before["jobs"] > 1 and all(p["num_threads"] == 1 for p in plans.values())
+        )
+        fixed = {**({"num_threads": "1"} if one_core else {}), **comparison.plan}
+        measured, more = plan_grid(new, jobs=jobs, fixed=fixed, data_dir=comparison.data_dir)
         jobs, plans = jobs or measured, {**plans, **more}
         write_json(comparison.folder / "plan.json", {"jobs": jobs, "plans": plans})
     return min(jobs, len(configs)), plans

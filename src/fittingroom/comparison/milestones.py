@@ -1,12 +1,15 @@
 """Time to accuracy: the seconds of training until a validation accuracy is first reached, medians over seeds. No torch.
 
 The clock is the run's own (metrics.csv): it starts with the command, so loading, measuring the plan, compiling and the
-validations on the way all count. Validation is measured after each epoch, so a time is known to one epoch.
+validations on the way all count. Validation is measured after each epoch, so a time is known to one epoch; in a run of under two
+epochs at its quarters, on the first 1,000 validation images.
 """
 
 import csv
+import json
 import math
 import statistics
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -45,23 +48,27 @@ def seconds_to(run: Path, threshold: float) -> float:
 
 
 def milestones(runs: Iterable[Path]) -> list[dict[str, Any]]:
-    """One row a model and length: its seeds, and for each threshold the median seconds (None: most seeds never got there).
+    """One row for runs that differ in nothing but the seed: their number, and for each threshold the median seconds.
 
-    A seed that never got there counts as infinitely slow, so a median is not flattered by leaving it out.
+    A seed that never got there counts as infinitely slow, so a median is not flattered by leaving it out; the median is None
+    where half of the seeds, or more, never did. Rows of one model and length are told apart by the folder of their first run.
     """
-    groups: dict[tuple[str, float], list[Path]] = {}
+    groups: dict[tuple[str, float, str], dict[int, Path]] = {}
     for run in runs:
-        state = read_json(run / "state.json")
-        if not {"model", "epochs"} <= set(state):
-            raise FittingRoomError(f"{run / 'state.json'} lacks 'model' or 'epochs': delete {run} and train it again")
-        groups.setdefault((state["model"], state["epochs"]), []).append(run)
+        state, config = read_json(run / "state.json"), read_json(run / "config.json")
+        if not {"model", "epochs"} <= set(state) or "seed" not in config:
+            raise FittingRoomError(f"{run} lacks a model, its epochs or a seed: delete it and train it again")
+        settings = json.dumps({**config, "seed": None}, sort_keys=True)
+        groups.setdefault((state["model"], state["epochs"], settings), {}).setdefault(config["seed"], run)
+    lengths = Counter((model, epochs) for model, epochs, _ in groups)
     rows = []
-    for (model, epochs), members in sorted(groups.items(), key=lambda group: (group[0][0], group[0][1])):
+    for (model, epochs, _), seeds in sorted(groups.items(), key=lambda group: (*group[0][:2], min(group[1].values()))):
+        members = list(seeds.values())
         times = {threshold: [seconds_to(run, threshold) for run in members] for threshold in THRESHOLDS}
         medians = {threshold: statistics.median(found) for threshold, found in times.items()}
         rows.append(
             {
-                "model": model,
+                "model": model if lengths[model, epochs] == 1 else f"{model} ({members[0].name})",
                 "epochs": epochs,
                 "num_seeds": len(members),
                 "seconds": {f"{t:g}": s if math.isfinite(s) else None for t, s in medians.items()},
@@ -81,6 +88,8 @@ def _cells(row: dict[str, Any]) -> list[str]:
     cells = []
     for key, seconds in row["seconds"].items():
         reached, of = row["num_reached"][key], row["num_seeds"]
-        words = "not reached" if seconds is None else f"{seconds:.0f} s"
-        cells.append(words if reached in (0, of) else f"{words} ({reached} of {of})")
+        if seconds is None:
+            cells.append(f"by {reached} of {of} only" if reached else "not reached")
+        else:
+            cells.append(f"{seconds:.0f} s" if reached == of else f"{seconds:.0f} s ({reached} of {of})")
     return cells

@@ -5,6 +5,7 @@ explorer.npz   a few of them, and mistakes, and plain cases, with what each netw
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,49 +30,64 @@ PROOF_IMAGES = 100
 """Validation images on which a method must beat random maps, or its caption says that it does not: seconds a model."""
 
 
-def write_pictures(folder: Path, record: dict[str, Any], splits: Splits, begins: Callable[[], None]) -> None:
+@dataclass(frozen=True, kw_only=True)
+class _Run:
+    """A finished run: where it lies, and its predictions of the test images."""
+
+    folder: Path
+    seed: int
+    test: Predictions
+
+
+def write_pictures(
+    folder: Path, record: dict[str, Any], splits_of: Callable[[int], Splits], begins: Callable[[], None]
+) -> None:
     """`gallery.npz` and `explorer.npz`, as far as the finished runs allow. The test images are read once, and logged.
 
-    Nothing is done where they are younger than every run; `begins` is called where there is something to do.
+    Nothing is done where they are of these runs and younger than each; `begins` is called where there is something to do.
+    `splits_of` gives the images as a seed splits them.
     """
-    found: dict[str, list[tuple[Path, Predictions]]] = {}
+    splits = splits_of(record["seeds"][0])
+    found: dict[str, list[_Run]] = {}
     for row in record["runs"]:
         if row["status"] == "finished":
             run = folder / row["folder"]
-            found.setdefault(row["model"], []).append((run, read_predictions(run, splits.spec.num_classes)["test"]))
+            predictions = read_predictions(run, splits.spec.num_classes)["test"]
+            found.setdefault(row["model"], []).append(_Run(folder=run, seed=row["seed"], test=predictions))
     names = [model["name"] for model in record["models"]]
-    written = [run / "predictions.npz" for runs in found.values() for run, _ in runs]
-    has_gallery = len(found) < 2 or (folder / "gallery.npz").exists()
-    if not found or (
-        has_gallery and _holds(folder / "explorer.npz", names) and _younger(folder / "explorer.npz", written)
-    ):
+    of_runs = [run.folder.name for runs in found.values() for run in runs]
+    written = [run.folder / "predictions.npz" for runs in found.values() for run in runs]
+    has_gallery = len(found) < 2 or _holds(folder / "gallery.npz", "runs", of_runs)
+    has_explorer = _holds(folder / "explorer.npz", "models", names) and _younger(folder / "explorer.npz", written)
+    if not found or (has_gallery and has_explorer):
         return
     begins()
     reads = folder / "test_reads.jsonl"
     test = splits.open_test(lambda why: _note_read(reads, why), "pictures for the report")
     if len(found) > 1:
-        _write_gallery(folder, found, test)
+        _write_gallery(folder, found, of_runs, test)
     first = {model: runs[0] for model, runs in found.items()}
-    _write_explorer(folder, names, first, splits, test)
+    _write_explorer(folder, names, first, splits_of, test)
 
 
-def _write_gallery(folder: Path, found: dict[str, list[tuple[Path, Predictions]]], test: ImageSet) -> None:
-    probs = {model: np.stack([predictions.probs for _, predictions in runs]) for model, runs in found.items()}
+def _write_gallery(folder: Path, found: dict[str, list[_Run]], of_runs: list[str], test: ImageSet) -> None:
+    probs = {model: np.stack([run.test.probs for run in runs]) for model, runs in found.items()}
     labels = test.labels.numpy()
     chosen = disagreements(probs, labels, limit=GALLERY_SIZE)
     arrays = {
         "images": test.images[chosen, 0].numpy(),
         "labels": labels[chosen].astype(np.uint8),
         "test_index": np.asarray(chosen, dtype=np.int32),
+        "runs": np.array(of_runs),
     }
     write_atomic(folder / "gallery.npz", lambda file: np.savez_compressed(file, **arrays))
 
 
 def _write_explorer(
-    folder: Path, models: list[str], first: dict[str, tuple[Path, Predictions]], splits: Splits, test: ImageSet
+    folder: Path, models: list[str], first: dict[str, _Run], splits_of: Callable[[int], Splits], test: ImageSet
 ) -> None:
-    """`explorer.npz`: the first finished run of each model stands for it."""
-    probs = {model: predictions.probs for model, (_, predictions) in first.items()}
+    """`explorer.npz`: a model's first finished run stands for it, and is put to the proof on its own validation images."""
+    probs = {model: run.test.probs for model, run in first.items()}
     chosen, kinds = choose_images(probs, test.labels.numpy())
     if not len(chosen):
         return
@@ -85,7 +101,8 @@ def _write_explorer(
     }
     for place, name in enumerate(models):
         if name in first:
-            model, _ = load_run(first[name][0])
+            model, _ = load_run(first[name].folder)
+            splits = splits_of(first[name].seed)
             proven = beats_random(model, normalise(splits.val.images[:PROOF_IMAGES], splits.spec))
             found = explorer_arrays(model, normalise(images, splits.spec), beats_random=proven)
             arrays |= {f"m{place}_{key}": value for key, value in found.items()}
@@ -119,11 +136,11 @@ def choose_images(
     return np.array(list(chosen), dtype=np.int64), np.array(list(chosen.values()), dtype=np.str_)
 
 
-def _holds(path: Path, models: list[str]) -> bool:
-    """Whether these models, in this order, stand in the file: a comparison may be made again with others."""
+def _holds(path: Path, key: str, names: list[str]) -> bool:
+    """Whether the file is of these models, or runs, in this order: a comparison may be made again with others."""
     try:
         with np.load(path) as archive:
-            return archive["models"].tolist() == models
+            return archive[key].tolist() == names
     except DAMAGE:
         return False
 

@@ -32,9 +32,12 @@ class Planner:
         self.works: Sequence[Work] = ()
         self.jobs = 0
 
-    def plan_grid(self, configs: Sequence[ImageRunConfig], *, jobs: int | None, **_: Any) -> tuple[int, dict[str, Any]]:
+    def plan_grid(
+        self, configs: Sequence[ImageRunConfig], *, jobs: int | None, fixed: Mapping[str, str], **_: Any
+    ) -> tuple[int, dict[str, Any]]:
         names = [config.model for config in configs]
         self.asked.append((names, jobs))
+        self.fixed = dict(fixed)
         return min(jobs or 2, len(configs)), {name: PLANS[name] for name in names}
 
     def side_by_side(self, works: Sequence[Work], jobs: int) -> list[Event]:
@@ -91,6 +94,17 @@ def test_a_new_model_is_measured_for_as_many_at_a_time_and_the_others_keep_their
     assert kept["plans"]["vit"]["precision"] == GUESS.precision
     assert list(kept["plans"]) == ["vit", "hybrid", "cnn"]
     assert planner.jobs == kept["jobs"] == 2
+
+
+def test_a_new_model_gets_a_core_as_the_runs_before_it_had(
+    planner: Planner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("vit", "cnn"):
+        monkeypatch.setitem(PLANS, name, asdict(replace(GUESS, num_threads=1)))
+    begin(tmp_path, "vit", "cnn")
+    assert planner.fixed == {}
+    begin(tmp_path, "vit", "cnn", "hybrid", plan={"precision": GUESS.precision})
+    assert planner.fixed == {"num_threads": "1", "precision": GUESS.precision}
 
 
 def test_no_more_at_a_time_than_there_are_runs(planner: Planner, tmp_path: Path) -> None:
