@@ -93,7 +93,10 @@ def test_a_torn_checkpoint_falls_back_to_the_one_before_and_resume_must_be_asked
     undisturbed: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "run"
-    kill_at_checkpoint(folder, 40)
+    program = DIES_AFTER_CHECKPOINT.format(step=40)
+    process = start(*TRAIN, "--out", str(folder), "--checkpoint-seconds", "0", program=program)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 9, err
     before = (folder / "state.json").read_bytes()
     code, out, err = run(*TRAIN, "--out", str(folder))
     assert (code, out) == (2, "")

@@ -85,13 +85,18 @@ def test_again_it_trains_nothing_and_says_the_same(finished: tuple[Path, str]) -
     assert len(summary["runs"]) == 4
 
 
-def test_with_a_model_fewer_or_a_lost_file_the_pictures_are_made_anew(
+def test_with_a_model_or_a_seed_fewer_or_a_lost_file_the_pictures_are_made_anew(
     finished: tuple[Path, str], tmp_path: Path
 ) -> None:
     folder = Path(shutil.copytree(finished[0], tmp_path / "again"))
     (folder / "gallery.npz").unlink()
     run_json(*COMPARE, "--out", str(folder))
     assert (folder / "gallery.npz").exists()
+    with np.load(folder / "gallery.npz") as found:
+        assert len(found["runs"]) == 4
+    run_json(*["1" if word == "2" else word for word in COMPARE], "--out", str(folder))
+    with np.load(folder / "gallery.npz") as found:
+        assert found["runs"].tolist() == ["vit_cls-seed0", "vit-seed0"]
     run_json(*["vit" if word == "vit_cls,vit" else word for word in COMPARE], "--out", str(folder))
     with np.load(folder / "explorer.npz") as found:
         assert found["models"].tolist() == ["vit"] and "m1_probs" not in found.files
@@ -182,16 +187,29 @@ def test_where_another_process_is_at_work_nothing_is_begun(tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == []
 
 
-def test_ctrl_c_loses_nothing(tmp_path: Path) -> None:
+def test_after_ctrl_c_it_goes_on_from_the_last_checkpoint(tmp_path: Path) -> None:
     folder = tmp_path / "out"
-    process = start(*COMPARE, "--out", str(folder))
+    words = [*["20" if word == "1" else word for word in COMPARE], "--checkpoint-seconds", "0", "--out", str(folder)]
+    process = start(*words)
     deadline = time.monotonic() + 120
-    while not (folder / "runs" / "vit-seed0" / "metrics.csv").exists() and time.monotonic() < deadline:
+    half = folder / "runs" / "vit-seed0"
+    while not list((half / "checkpoints").glob("step=0000[1-9]*.sha256")) and time.monotonic() < deadline:
         assert process.poll() is None, process.communicate()[1]
-        time.sleep(0.05)
+        time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "what was trained is kept" in err and "Traceback" not in err
+    assert "the last checkpoint: the same command goes on" in err and "Traceback" not in err
     assert out == ""
-    assert run_json(*COMPARE, "--out", str(folder))["models"][0]["num_runs"] == 2
+    assert json.loads((half / "state.json").read_text())["status"] == "running"
+    last = max(int(path.name[5:12]) for path in (half / "checkpoints").glob("step=*.sha256"))
+    rows = (half / "metrics.csv").read_text().splitlines()
+    before = [row for row in rows if row[0].isdigit() and int(row.split(",")[0]) <= last]
+    assert before
+    assert run_json(*words)["models"][0]["num_runs"] == 2
+    assert rows_of_the_clock(half, before), "trained anew it would have other seconds"
+
+
+def rows_of_the_clock(run_folder: Path, before: list[str]) -> bool:
+    """Whether the learning curve holds these rows, seconds included."""
+    return set(before) <= set((run_folder / "metrics.csv").read_text().splitlines())

@@ -7,8 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from fittingroom.evaluation.saved import load_run
+from fittingroom.data.batches import normalise
+from fittingroom.data.fashion_mnist import SPEC
+from fittingroom.data.load import load_splits
+from fittingroom.evaluation.saved import load_run, logits_fn
 from fittingroom.evaluation.shipped import find_run
 from fittingroom.explain.examine import filters_of, positions_of
 from scripts import ladder
@@ -23,9 +27,12 @@ def test_the_tables_in_readme_and_docs_are_those_of_the_records() -> None:
 
 
 def test_what_is_said_of_the_shipped_networks_was_measured_on_them() -> None:
-    """Numbers in the record that follow from weights alone are those of the shipped weights."""
+    """What the record says of its ten images, and what follows from weights alone, is what the shipped weights say."""
     record = json.loads((ROOT / "results" / "explain" / "explain.json").read_text())
     assert [network["name"] for network in record["networks"]] == ["vit", "hybrid", "cnn", "vit_cls"]
+    test = load_splits(0).open_test(lambda why: None, "the images of the record")
+    shown = [int(image["name"].removeprefix("test image ")) for image in record["images"]]
+    images = normalise(test.images[shown], SPEC)
     for network in record["networks"]:
         model, _ = load_run(find_run(network["name"]))
         positions, filters = positions_of(model), filters_of(model)
@@ -33,6 +40,9 @@ def test_what_is_said_of_the_shipped_networks_was_measured_on_them() -> None:
             assert positions.neighbours_folded == pytest.approx(network["positions"]["neighbours_folded"])
         if filters is not None and filters.explained is not None:
             np.testing.assert_allclose(filters.explained, network["explained_variance"], atol=1e-4)
+        with torch.inference_mode():
+            probs = logits_fn(model)(images).softmax(dim=1).numpy()
+        np.testing.assert_allclose(probs, np.array(network["probs"]), atol=2e-4)
         assert {score["num_images"] for score in network["proof"]["faithfulness"].values()} == {1000}
 
 

@@ -199,7 +199,7 @@ COMMANDS = {
         "  fittingroom compare --models resnet20,hybrid --seeds 3 --budget 10m --out runs/mine\n"
         "  fittingroom compare --data cmudict --models transformer,recurrent --seeds 3 --budget 20m",
         options=(_compare_options, add_pairs, add_length, add_set, add_plan, add_data_dir, add_checkpoint_seconds),
-        interrupted="what was trained is kept: the same command goes on",
+        interrupted="finished runs are kept, and of others the last checkpoint: the same command goes on from there",
     ),
     "train": Command(
         call=run.train,
@@ -221,7 +221,7 @@ COMMANDS = {
             add_data_dir,
             add_checkpoint_seconds,
         ),
-        interrupted="what was trained is kept: the same command with --resume goes on",
+        interrupted="the last checkpoint is kept, if there was one yet: the same command with --resume goes on from there",
     ),
     "evaluate": Command(
         call=run.evaluate,
@@ -270,7 +270,7 @@ COMMANDS = {
         epilog="examples:\n  fittingroom bench time-to-accuracy --models cnn --epochs 5\n"
         "  fittingroom bench time-to-accuracy --runs results/ladder",
         options=(_bench_options, add_data_dir, add_checkpoint_seconds),
-        interrupted="what was trained is kept: the same command goes on",
+        interrupted="finished runs are kept, and of others the last checkpoint: the same command goes on from there",
     ),
     "models": Command(
         call=run.models,

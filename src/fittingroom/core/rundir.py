@@ -10,6 +10,7 @@ checkpoints/         Lightning checkpoints with a checksum each; deleted when th
 .lock                there while a process is at work in the folder
 """
 
+import errno
 import json
 import os
 import tempfile
@@ -21,6 +22,8 @@ from typing import IO, Any
 from filelock import FileLock, Timeout
 
 from fittingroom.core.errors import FittingRoomError
+
+NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 def write_atomic(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
@@ -81,25 +84,31 @@ def make_folder(folder: Path) -> Path:
 
 
 @contextmanager
-def sole_use(folder: Path, patience: float = 0.0) -> Iterator[None]:
+def sole_use(folder: Path, patience: float = 0.0, lock: str = ".lock") -> Iterator[None]:
     """Make `folder` and keep other processes out of it; the system lets go of it however this one ends.
 
-    Raises FittingRoomError where another one is at work there, still after `patience` seconds.
+    Raises FittingRoomError where another one is at work there, still after `patience` seconds. Some network file systems have
+    no locks: there nothing is kept out.
     """
-    place = make_folder(folder) / ".lock"
-    lock = FileLock(place, timeout=patience)
+    place = make_folder(folder) / lock
+    held = FileLock(place, timeout=patience)
     try:
-        lock.acquire()
+        held.acquire()
     except Timeout as error:
         raise FittingRoomError(
             f"another process is at work in {folder}: wait for it to end, or choose another folder with --out"
         ) from error
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise FittingRoomError(
+                f"cannot lock {place}: {error.strerror}: delete it, or choose another folder with --out"
+            ) from error
     try:
         yield
     finally:
         with suppress(OSError):  # Windows removes no file that is open
             place.unlink()
-        lock.release()
+        held.release()
 
 
 def cache_folder(name: str) -> Path:

@@ -96,7 +96,7 @@ from pathlib import Path
 from fittingroom.core.rundir import sole_use
 with sole_use(Path(sys.argv[1])):
     print("inside", flush=True)
-    time.sleep(600)
+    time.sleep(60)
 """
 
 
@@ -117,6 +117,21 @@ def test_two_processes_do_not_work_in_one_folder_and_a_killed_one_lets_go(tmp_pa
         with sole_use(folder, patience=10):
             (folder / "file").touch()
     assert [path.name for path in folder.iterdir()] == ["file"]
+
+
+def test_where_there_are_no_locks_the_work_goes_on_and_another_fault_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("fcntl.flock", no_locks)
+        with sole_use(tmp_path):
+            (tmp_path / "file").touch()
+    (tmp_path / "run" / ".lock").mkdir(parents=True)
+    with pytest.raises(FittingRoomError, match=r"cannot lock .*run/\.lock: .*: delete it"), sole_use(tmp_path / "run"):
+        pass
 
 
 def test_a_folder_is_let_go_where_the_work_breaks(tmp_path: Path) -> None:

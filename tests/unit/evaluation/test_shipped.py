@@ -1,6 +1,7 @@
 """The weights in the package: found by name, as good as their record says, never written to."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,6 +65,14 @@ def test_a_folder_is_taken_as_it_is_and_a_typing_error_is_answered(tmp_path: Pat
     assert find_run(tmp_path) == tmp_path
     with pytest.raises(FittingRoomError, match=r"no run at 'hybird'.*did you mean 'hybrid'\?"):
         find_run("hybird")
+
+
+def test_no_read_is_lost_where_several_log_at_once(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: log_test_read(tmp_path, f"read {number}"), range(40)))
+    reads = json.loads((tmp_path / "state.json").read_text())["test_reads"]
+    assert {read["why"] for read in reads} == {f"read {number}" for number in range(40)}
+    assert [path.name for path in tmp_path.iterdir()] == ["state.json"]
 
 
 def test_a_read_of_the_test_images_is_logged_in_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
