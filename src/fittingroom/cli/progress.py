@@ -76,7 +76,8 @@ def _bars(bars: Progress, configs: Sequence[RunConfig]) -> Watcher:
         nonlocal ended
         ended += 1
         done[number] = 1.0
-        bars.remove_task(current.pop(number))
+        if number in current:  # a run that was finished before has not begun
+            bars.remove_task(current.pop(number))
         bars.update(overall, completed=sum(done.values()), note=f"{ended} of {len(configs)}")
         bars.console.print(f"{row['run']}: {_outcome(row)}", highlight=False, markup=False)
 

@@ -97,8 +97,13 @@ def _lines(
 
 
 def _answer(found: "Pronunciation", several: bool) -> str:
-    share = f"{100 * math.exp(found.log_prob):5.1f} %  " if several else ""
+    share = f"{_share(math.exp(found.log_prob)):>7}  " if several else ""
     return share + " ".join(map(shown, found.symbols)) + ("" if found.finished else " ...")
+
+
+def _share(probability: float) -> str:
+    """'12.3 %'; what is possible is not rounded to never."""
+    return "<0.1 %" if 0 < probability < 0.0005 else f"{100 * probability:.1f} %"
 
 
 def _notes(answers: "Sequence[Answer]") -> list[str]:

@@ -162,8 +162,9 @@ def explain(args: argparse.Namespace) -> int:
         names = [each.name for each in looking.networks]
         folder = args.out or Path("runs") / "-".join(["explain", *names, *_slug(kind, number, args.files)])
         say("drawing")
-        paths = write_looking(looking, folder, formats, ["fittingroom", *sys.argv[1:]])
-    found = record(looking)
+        command = ["fittingroom", *sys.argv[1:]]
+        paths = write_looking(looking, folder, formats, command)
+    found = record(looking, command)
     _print(args, {**found, "files": [str(path) for path in paths]}, looking_words(found, paths))
     return 0
 

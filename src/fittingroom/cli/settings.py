@@ -11,7 +11,7 @@ from fittingroom.training.config import PairRunConfig, RunConfig
 
 FIXED = ("model", "data", "dev", "test", "digest", "keep_stress", "seed", "epochs", "budget_seconds", "model_config")
 """Of a config: they have options of their own."""
-COUNTED = {"src_vocab_size", "tgt_vocab_size"}
+COUNTED = {"img_size", "in_chans", "num_classes", "src_vocab_size", "tgt_vocab_size"}
 """Of a model: the data decide them."""
 
 

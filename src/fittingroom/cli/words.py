@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from fittingroom.report.numbers import probability
+
 
 def run_words(row: dict[str, Any], folder: Path) -> str:
     """What `train` says at the end."""
@@ -110,7 +112,7 @@ def looking_words(found: dict[str, Any], paths: list[Path]) -> str:
 def _answer(network: dict[str, Any], place: int, label: str | None) -> str:
     answer, share = network["predicted"][place], max(network["probs"][place])
     mark = "" if label is None else " right" if answer == label else " WRONG"
-    return f"{answer} {share:.0%}{mark}"
+    return f"{answer} {probability(share)}{mark}"
 
 
 def _proof_lines(network: dict[str, Any]) -> list[str]:
@@ -119,7 +121,7 @@ def _proof_lines(network: dict[str, Any]) -> list[str]:
     for method, score in network.get("proof", {}).get("faithfulness", {}).items():
         if method != "random":
             parts = [f"{name} {_interval(score[f'{name}_minus_random'])}" for name in ("deletion", "insertion")]
-            verdict = "better than random" if score["beats_random"] else "NO better than random"
+            verdict = "better than random" if score["beats_random"] else "NOT shown better than random"
             lines.append(
                 f"{network['name']}, {method}: {verdict} on {score['num_images']:,} images; {', '.join(parts)}"
             )

@@ -152,7 +152,6 @@ def _run_all(
     states = [read_state(comparison.folder / _run_folder(config)) for config in configs]
     missing = [number for number, state in enumerate(states) if state["status"] != "finished"]
     for number in sorted(set(range(len(configs))) - set(missing)):
-        watcher.starts(number, configs[number])
         yield number, ledger_row(states[number])
     works = [
         Work(

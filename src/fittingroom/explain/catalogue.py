@@ -64,7 +64,7 @@ def caption(method: str, beats_random: bool | None = None) -> str:
     """The sentence for under a map. `beats_random` is what `faithfulness.score` found, None where nobody has measured."""
     sentence = METHODS[check_method(method)].caption
     if beats_random is False:
-        return f"{sentence} Measured by deletion and insertion, it does no better here than a random map."
+        return f"{sentence} By deletion and insertion together it is not shown to do better here than a random map."
     return sentence
 
 

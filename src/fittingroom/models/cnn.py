@@ -105,6 +105,8 @@ class ResNet(ConvNet):
     """The CIFAR ResNet of section 4.2: the first block of each later stage halves the map."""
 
     def __init__(self, config: CNNConfig) -> None:
+        if min(config.blocks) < 1:
+            raise FittingRoomError(f"blocks {config.blocks}: every stage of a ResNet needs a block: give 1 or more")
         stages: list[nn.Module] = []
         before = config.widths[0]
         for number, (width, num_blocks) in enumerate(zip(config.widths, config.blocks, strict=True)):

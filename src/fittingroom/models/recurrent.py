@@ -8,7 +8,7 @@
     s_0 = tanh(W_s h_1 backward) (A.2.2)         bridge
     e_ij = v tanh(W s_i-1 + U h_j), alpha (6)    attention: score, query, keys
     c_i (5), s_i = f(s_i-1, y_i-1, c_i)          decoder: reads the symbol and the context
-    t_i, a layer over s_i, y_i-1, c_i            readout, of tanh where the paper takes the larger of pairs
+    t_i, a layer over s_i-1, y_i-1, c_i          readout: over s_i, of tanh where the paper takes the larger of pairs
     Luong, section 3.1                           here
     score = h_t W h_s ("general"), h~_t (5)      attention: keys; readout
 

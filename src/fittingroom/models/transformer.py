@@ -6,13 +6,16 @@
     encoder layer (3.1)                     encoder.N: norm1 attn norm2 mlp
     decoder layer (3.1)                     decoder.N: norm1 self_attn norm2 cross_attn norm3 mlp
     W^Q W^K W^V, W^O (3.2.2)                attn.qkv (for cross-attention q and kv), attn.proj
+    d_k = d_v = d_model / h (3.2.2)         head_dim
+    outputs, shifted right (figure 1)       `tgt_in` of data/pair_batches.py: the mark, then the target without its end
     pre-softmax linear transformation (3.4) head; with `tie_output` the target's table
     P_drop (5.4)                            drop_rate: on sub-layers' outputs and embeddings, nowhere else
+    label smoothing (5.4)                   label_smoothing of the run's config
 
 `norm="post"` is the paper: `LayerNorm(x + Sublayer(x))`, no norm after the last block. `norm="pre"`, the default, is what is in
 use since (Xiong et al. 2020, arXiv 2002.04745): `x + Sublayer(LayerNorm(x))`, and one more norm after each stack.
 Deviation: source, target and output have a table each (letters are no phonemes; docs/sequences.md on tying); with
-`share_embeddings` and `tie_output` there is one, as in the paper.
+`share_embeddings` and `tie_output` there is one, as in the paper. Its projections have no biases, ours do (`qkv_bias`).
 Initialisation: Xavier uniform; queries, keys and values with gain 1 / sqrt(2), as fairseq; embeddings normal, 1 / sqrt(d_model).
 """
 

@@ -7,7 +7,10 @@
     MSA, MLP, LN              blocks.N.attn, blocks.N.mlp, blocks.N.norm1/norm2 and norm
 
 Deviations: mean pooling and fixed 2-D sinusoidal positions are the defaults, as in "Better plain ViT baselines" (arXiv
-2205.01580); the head is one linear layer. Parameter names and shapes are timm's, so weights move both ways.
+2205.01580), with the frequencies and the order of "Attention Is All You Need"; the head is one linear layer, also where the
+paper pre-trains with a hidden one; no positions are interpolated to another resolution (3.2). The paper's "hybrid architecture"
+(3.1) is `models/hybrid.py`. Names and shapes are timm's, so weights move both ways (a timm model with mean pooling needs
+`fc_norm=False`).
 Initialisation: truncated normal 0.02 for linear layers, zeros for biases, torch's default for the patch projection.
 """
 

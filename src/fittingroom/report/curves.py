@@ -33,7 +33,7 @@ def learning_figures(
 
 
 def rate_note(models: list[dict[str, Any]], curves: dict[str, list[Curve]]) -> str:
-    """'ViT 0.001, CNN 0.02': the highest learning rate of each model that has a curve."""
+    """'ViT 0.002, CNN 0.003': the highest learning rate that AdamW had, of each model that has a curve (Muon has its own)."""
     runs = [(model["title"], curves[model["name"]]) for model in models if model["name"] in curves]
     return ", ".join(f"{title} {max(_peak(curve) for curve in found):.3g}" for title, found in runs)
 

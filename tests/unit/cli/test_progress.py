@@ -71,8 +71,7 @@ def test_on_a_terminal_each_running_run_has_a_bar_and_the_whole_counts_their_par
     watcher = progress._bars(bars, CONFIGS)
     overall = bars.tasks[0]
     assert (overall.description, overall.total, overall.fields["note"]) == ("all runs", 3, PLANS)
-    watcher.starts(0, CONFIGS[0])  # finished before: it has no steps
-    watcher.ends(0, row(0))
+    watcher.ends(0, row(0))  # finished before: it has not begun
     assert (overall.completed, overall.fields["note"]) == (1, "1 of 3")
     watcher.starts(1, CONFIGS[1])
     watcher.starts(2, CONFIGS[2])

@@ -13,7 +13,9 @@ from fittingroom.comparison.executors import Event, Work, have_own_core
 from fittingroom.comparison.grid import Comparison, Watcher, run_comparison
 from fittingroom.comparison.protocol import Budget
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.rundir import write_json
 from fittingroom.training.config import ImageRunConfig
+from fittingroom.training.fit import resolve, run_identity
 from fittingroom.training.images import ImageProblem
 from tests.unit.training.machine import GUESS, TINY, tiny_config, tiny_problem
 
@@ -105,6 +107,20 @@ def test_a_new_model_gets_a_core_as_the_runs_before_it_had(
     assert planner.fixed == {}
     begin(tmp_path, "vit", "cnn", "hybrid", plan={"precision": GUESS.precision})
     assert planner.fixed == {"num_threads": "1", "precision": GUESS.precision}
+
+
+def test_a_run_found_finished_ends_and_does_not_begin(planner: Planner, tmp_path: Path) -> None:
+    """Of how long the others take it says nothing: the time left is told by runs that began."""
+    config = resolve(ImageRunConfig(model="vit", model_config=TINY["vit"], epochs=1.0))
+    write_json(tmp_path / "runs" / "vit-seed0" / "state.json", {**run_identity(config), "status": "finished"})
+    told: list[tuple[str, int]] = []
+    watcher = Watcher(
+        starts=lambda number, _: told.append(("starts", number)), ends=lambda number, _: told.append(("ends", number))
+    )
+    configs = [ImageRunConfig(model=name, model_config=TINY[name], epochs=1.0) for name in ("vit", "cnn")]
+    with pytest.raises(Started):
+        run_comparison(Comparison(folder=tmp_path, configs=configs, budget=Budget(epochs=1.0), command=[]), watcher)
+    assert told == [("ends", 0)]
 
 
 def test_no_more_at_a_time_than_there_are_runs(planner: Planner, tmp_path: Path) -> None:

@@ -150,7 +150,7 @@ def test_measured_maps_speak_for_themselves_in_the_caption(monkeypatch: pytest.M
     assert len(cnn.proof.correlations["gradcam"]) == len(cnn.proof.layers) and "random" not in cnn.proof.correlations
     monkeypatch.setattr("fittingroom.comparison.looking._shipped_proof", lambda *_: False)
     (cnn,) = look(Question(runs=("cnn",), kind="index", number=0)).networks
-    assert cnn.caption.endswith("no better here than a random map.")
+    assert cnn.caption.endswith("not shown to do better here than a random map.")
 
 
 def test_what_makes_no_sense_is_said() -> None:

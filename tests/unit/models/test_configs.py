@@ -30,6 +30,7 @@ from fittingroom.models import SEQUENCE_MODELS, build_model
         ("cnn", {"widths": [], "blocks": []}, "at least one"),
         ("cnn", {"widths": [8, 0, 8]}, "widths[1] 0 is too small"),
         ("cnn", {"blocks": [0, -1, 2]}, "blocks (0, -1, 2) counts below zero"),
+        ("resnet20", {"blocks": [3, 3, 0]}, "blocks (3, 3, 0): every stage of a ResNet needs a block"),
         ("cnn", {"img_size": 3}, "img_size 3 is too small for 3 stages: take 4 or more"),
     ],
 )  # fmt: skip

@@ -29,7 +29,11 @@ def attention_weights(
     k_BHMK: Float[Tensor, "batch heads keys head_dim"],
     mask: Bool[Tensor, "..."] | None = None,
 ) -> Float[Tensor, "batch heads queries keys"]:
-    """`softmax(q k^T / sqrt(head_dim))`, the weights of equation 1. Rows sum to 1, or are 0 where nothing may be seen."""
+    """`softmax(q k^T / sqrt(head_dim))`, the weights of equation 1. Rows sum to 1, or are 0 where nothing may be seen.
+
+    Why the root (3.2.1): of independent entries of variance 1, `q . k` has variance head_dim; without it the softmax saturates,
+    and its gradients vanish.
+    """
     scale = q_BHNK.shape[-1] ** -0.5
     return masked_softmax((q_BHNK * scale) @ k_BHMK.transpose(-2, -1), mask)
 

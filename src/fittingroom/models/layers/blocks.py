@@ -74,8 +74,8 @@ class Block(nn.Module):
 
 
 def drop_path_rates(highest: float, depth: int) -> list[float]:
-    """Linear from 0 at the first block to `highest` at the last, the rule of the stochastic-depth paper."""
-    return [highest * index / max(1, depth - 1) for index in range(depth)]
+    """Linear from 0 at the first block to `highest` at the last, as timm has it; the paper's first block has highest / depth."""
+    return [highest * index / (depth - 1) for index in range(depth)] if depth > 1 else [highest]
 
 
 def init_transformer(module: nn.Module) -> None:

@@ -27,7 +27,8 @@ def sinusoidal_1d(num_positions: int, dim: int) -> Float[Tensor, "positions dim"
 def sinusoidal_2d(height: int, width: int, dim: int) -> Float[Tensor, "positions dim"]:
     """First half of `dim`: the row as in `sinusoidal_1d`; second half: the column. Row-major order.
 
-    Fixed two-dimensional positions as "Better plain ViT baselines" (arXiv 2205.01580) uses them.
+    Fixed two-dimensional positions after "Better plain ViT baselines" (arXiv 2205.01580), whose code has other frequencies and
+    sines before cosines: weights do not move to it.
     """
     if dim % 4:
         raise FittingRoomError(

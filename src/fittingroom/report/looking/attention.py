@@ -24,9 +24,12 @@ STATISTICS_NOTE = (
 
 
 def heads(
-    image: UInt8[np.ndarray, "height width ..."], weights: Float[np.ndarray, "layers heads gh gw"], title: str
+    image: UInt8[np.ndarray, "height width ..."],
+    weights: Float[np.ndarray, "layers heads gh gw"],
+    title: str,
+    num_tokens: int,
 ) -> Picture:
-    """The raw map of every head, blocks from top to bottom, on one scale: 1 is an even share."""
+    """The raw map of every head, blocks from top to bottom, on one scale: 1 is an even share of `num_tokens` tokens."""
     layers, num_heads = weights.shape[:2]
     cell = min((WIDTH - 2 * MARGIN - LABEL - 1.3 - num_heads * GAP) / num_heads, 1.0)
     top, notes = MARGIN + 1.6 * LINE, [HEAD_NOTE]
@@ -35,7 +38,7 @@ def heads(
         figure = style.sheet(top + LINE + height + 0.06 + style.COLOUR_BAR + style.height_of(notes) + MARGIN)
         style.write(figure, MARGIN, MARGIN, title, weight="bold", fontsize=style.SIZE)
         style.show_image(style.place(figure, MARGIN, top + LINE, 1.2, 1.2), image)
-        share = style.relative(weights)
+        share = num_tokens * weights
         scale, extend = style.common_scale([share], power=0.5)
         start = WIDTH - MARGIN - num_heads * (cell + GAP) + GAP
         shown = None
@@ -56,9 +59,12 @@ def heads(
 
 
 def rollout_steps(
-    image: UInt8[np.ndarray, "height width ..."], maps: Float[np.ndarray, "layers gh gw"], title: str
+    image: UInt8[np.ndarray, "height width ..."],
+    maps: Float[np.ndarray, "layers gh gw"],
+    title: str,
+    num_tokens: int,
 ) -> Picture:
-    """Rollout after each block beside the image, on one scale: 1 is an even share."""
+    """Rollout after each block beside the image, on one scale: 1 is an even share of `num_tokens` tokens."""
     across = min(len(maps) + 1, 5)
     rows = -(-(len(maps) + 1) // across)
     cell = min((WIDTH - 2 * MARGIN - (across - 1) * GAP) / across, 1.3)
@@ -66,7 +72,7 @@ def rollout_steps(
     with style.drawing():
         figure = style.sheet(top + rows * step + style.COLOUR_BAR + style.height_of([ROLLOUT_NOTE]) + MARGIN)
         style.write(figure, MARGIN, MARGIN, title, weight="bold", fontsize=style.SIZE)
-        share = style.relative(maps)
+        share = num_tokens * maps
         scale, extend = style.common_scale([share])
         shown = None
         for place in range(len(maps) + 1):

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.report import numbers
 from fittingroom.report.looking import style
 from fittingroom.report.looking.style import LINE, MARGIN, WIDTH, Picture
 from fittingroom.report.palette import LIGHT
@@ -101,7 +102,7 @@ def _answer(figure: Picture, left: float, top: float, cell: float, column: Colum
     mark, colour = {True: ("✓", "right"), False: ("✗", "wrong"), None: ("", "ink")}[
         None if right is None else bool(right)
     ]
-    share = f"{100 * column.probs[place]:.0f} %"
+    share = numbers.probability(float(column.probs[place]))
     _under(figure, left, top, cell, column.predicted[place], f"{share} {mark}".strip(), LIGHT[colour])
 
 

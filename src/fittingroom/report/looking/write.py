@@ -1,5 +1,6 @@
 """All pictures of what networks look at, and the numbers in them, into one folder."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -57,8 +58,11 @@ def _own(looking: Looking, found: Findings) -> dict[str, Picture]:
     made: dict[str, Picture] = {}
     if found.attention is not None:
         attention = found.attention
-        made["heads"] = heads(image, attention.heads, f"{found.name}: every head on {name}")
-        made["rollout"] = rollout_steps(image, attention.rollout, f"{found.name}: attention rollout on {name}")
+        num_tokens = round(math.exp(attention.even[0]))  # even attention has the entropy ln N
+        made["heads"] = heads(image, attention.heads, f"{found.name}: every head on {name}", num_tokens)
+        made["rollout"] = rollout_steps(
+            image, attention.rollout, f"{found.name}: attention rollout on {name}", num_tokens
+        )
         made["head-statistics"] = head_statistics(
             attention.entropy,
             attention.distance,
