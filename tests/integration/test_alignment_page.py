@@ -107,6 +107,7 @@ def test_layer_and_head_choose_their_array_and_mean_is_the_mean(visit: Visit) ->
 def test_another_word_brings_its_letters_symbols_and_verdict(visit: Visit) -> None:
     answers = [visit.panel(model).locator(".aligned-answer") for model in (TRANSFORMER, RECURRENT)]
     assert "right" in (answers[0].get_attribute("class") or "") and "wrong" in (answers[1].get_attribute("class") or "")
+    assert [answer.locator(".judged").text_content() for answer in answers] == ["is right: ", "is wrong: "], "for ears"
     assert visit.page.locator("#alignment-dictionary").inner_text() == "Right: HH AH L OW | HH EH L OW"
     visit.choose(TRANSFORMER, "layer", "1")
     visit.page.locator(".aligned-words").get_by_text("naïve").click()

@@ -212,6 +212,8 @@ def test_all_models_stand_side_by_side_on_one_scale_with_their_opinions(visit: V
                 looks.nth(place).locator(".opinion").get_attribute("class")
                 == f"opinion {'right' if right else 'wrong'}"
             )
+            said = looks.nth(place).locator(".judged").text_content()
+            assert said == ("is right: " if right else "is wrong: "), "for ears"
         assert visit.at("truth").inner_text() == CLASS_NAMES[arrays["labels"][image]]
 
 

@@ -80,7 +80,7 @@
     said.className = `aligned-answer ${{ true: "right", false: "wrong" }[answer.right] ?? ""}`;
     said.querySelector("svg").toggleAttribute("hidden", answer.right === null);
     said.querySelector("path").setAttribute("d", answer.right ? CHECK : CROSS);
-    said.querySelector(".verdict").textContent = { true: "is right: ", false: "is wrong: " }[answer.right] ?? "";
+    said.querySelector(".judged").textContent = { true: "is right: ", false: "is wrong: " }[answer.right] ?? "";
     said.querySelector(".written").textContent = answer.phonemes.filter((each, place) => each !== "end" || place < answer.phonemes.length - 1).join(" ");
     said.querySelector(".percent").textContent = answer.percent;
     const name = (what) => `alignment-${what}-${model}`;

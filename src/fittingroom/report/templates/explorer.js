@@ -117,7 +117,7 @@
       const opinion = image.opinions[place];
       label.querySelector(".opinion").className = `opinion ${opinion.right ? "right" : "wrong"}`;
       label.querySelector(".opinion path").setAttribute("d", opinion.right ? "M1.5 6.500l3 3.2 6-7.2" : "M2 2l8 8M10 2l-8 8");
-      label.querySelector(".verdict").textContent = opinion.right ? "is right: " : "is wrong: ";
+      label.querySelector(".judged").textContent = opinion.right ? "is right: " : "is wrong: ";
       label.querySelector(".guess").textContent = opinion.predicted;
       label.querySelector(".percent").textContent = opinion.percent;
       label.querySelector(".caption-of").textContent = `${data.models[place].method}. ${data.models[place].caption}`;
