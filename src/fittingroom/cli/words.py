@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from fittingroom.report.numbers import probability
-
 
 def run_words(row: dict[str, Any], folder: Path) -> str:
     """What `train` says at the end."""
@@ -110,6 +108,8 @@ def looking_words(found: dict[str, Any], paths: list[Path]) -> str:
 
 
 def _answer(network: dict[str, Any], place: int, label: str | None) -> str:
+    from fittingroom.report.numbers import probability
+
     answer, share = network["predicted"][place], max(network["probs"][place])
     mark = "" if label is None else " right" if answer == label else " WRONG"
     return f"{answer} {probability(share)}{mark}"
