@@ -92,7 +92,7 @@ def hybrid_50() -> ImageRunConfig:
     """`hybrid_20`, erasing of half of the images, shift by two pixels.
 
     Command: `fittingroom train hybrid --recipe hybrid_50`.
-    Recorded: not yet.
+    Recorded: 94.99 % of the test images, 1 seed; minutes on one of two cores: 151 in bf16 (results/ladder/).
     """
     return replace(hybrid_20(), epochs=50, augment=AugmentConfig(shift_pixels=2, erase_rate=0.5))
 
