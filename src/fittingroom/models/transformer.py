@@ -9,8 +9,7 @@
     d_k = d_v = d_model / h (3.2.2)         head_dim
     outputs, shifted right (figure 1)       `tgt_in` of data/pair_batches.py: the mark, then the target without its end
     pre-softmax linear transformation (3.4) head; with `tie_output` the target's table
-    P_drop (5.4)                            drop_rate: on sub-layers' outputs and embeddings, nowhere else
-    label smoothing (5.4)                   label_smoothing of the run's config
+    P_drop, label smoothing (5.4)           drop_rate: on sub-layers' outputs and embeddings only; the run's label_smoothing
 
 `norm="post"` is the paper: `LayerNorm(x + Sublayer(x))`, no norm after the last block. `norm="pre"`, the default, is what is in
 use since (Xiong et al. 2020, arXiv 2002.04745): `x + Sublayer(LayerNorm(x))`, and one more norm after each stack.
