@@ -140,7 +140,7 @@ WRONG = [
         ("train", "transformer", "--recipe", "cnn_5"),
         "recipe 'cnn_5' is for another family than transformer: for transformer choose transformer_10, transformer_24",
     ),
-    (("train", "transformer", "--set", "src_vocab_size=9"), "unknown key 'src_vocab_size'"),
+    (("train", "transformer", "--set", "src_vocab_size=9"), "--set src_vocab_size: the data decide it"),
     (("train", "transformr"), "did you mean 'transformer'"),
     (("compare", "--models", "vit,transformer"), "compare models of one kind"),
     (("bench", "time-to-accuracy", "--models", "recurrent"), "time to accuracy is measured on images"),

@@ -26,6 +26,8 @@ def apply_settings(config: RunConfig, changes: dict[str, str], withheld: frozens
             paths[f"model_config.{key}"] = value
         elif key in recipe_keys:
             paths[key] = value
+        elif key in COUNTED:
+            raise FittingRoomError(f"--set {key}: the data decide it: leave it away")
         else:
             hint = did_you_mean(key, sorted(recipe_keys | model_keys))
             raise FittingRoomError(f"--set: unknown key '{key}' for {config.model}: {hint}")
