@@ -49,6 +49,11 @@ class Contender:
         return self.kind in ("peer", "usual script")
 
     @property
+    def tuned(self) -> bool:
+        """A network that is not ours, with all done for its speed: beside bf16 a fused optimizer, and freed memory is kept."""
+        return self.kind in ("plain", "peer") and self.precision == "bf16"
+
+    @property
     def setting(self) -> str:
         """Such as `bf16, explicit attention, compiled`."""
         plan = dict(self.plan)
@@ -85,8 +90,7 @@ def peers(library: str, batch_size: int) -> list[Contender]:
     attention: Literal["as it comes", "explicit"] = "explicit" if library in CAN_SWITCH_ATTENTION else "as it comes"
     settings: list[dict[str, Any]] = [{}, {"precision": "bf16"}, {"precision": "bf16", "compile": True}]
     if attention == "explicit":
-        settings.insert(2, {"precision": "bf16", "attention": attention})
-        settings[-1]["attention"] = attention
+        settings += [{**each, "attention": attention} for each in settings[1:]]
     contenders = []
     for each in settings:
         bare = Contender(name="", kind="peer", model=library, batch_size=batch_size, **each)

@@ -24,8 +24,9 @@ class PlainSteps:
         self.images = torch.randn(contender.batch_size, CHANNELS, SIDE, SIDE, generator=draw)
         self.targets = torch.rand(contender.batch_size, CLASSES, generator=draw).softmax(dim=-1)
         # As it comes, torch updates parameters one by one; its fused kernel belongs to what is done for speed.
-        tuned = contender.precision == "bf16"
-        self.optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, weight_decay=0.05, fused=tuned or None)
+        self.optimizer = torch.optim.AdamW(
+            model.parameters(), lr=1e-4, weight_decay=0.05, fused=contender.tuned or None
+        )
         self.model = model
         self.called = torch.compile(model, dynamic=False) if contender.compile else model
 

@@ -20,6 +20,12 @@ from fittingroom.core.errors import FittingRoomError
 
 ROOT = Path(__file__).parents[1]
 PEERS_PYTHON = ROOT / ".venv-peers" / "bin" / "python"
+KEEP_FREED_MEMORY = {
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1),
+    "MALLOC_TOP_PAD_": str(64 << 20),
+}
+"""What `training/engine.py` asks of glibc for our own processes, as settings from outside: for those that are tuned."""
 PATIENCE_SECONDS = 600.0
 """A worker that gives no answer for so long has failed."""
 
@@ -49,7 +55,7 @@ class Worker:
             stderr=self.errors,
             text=True,
             cwd=ROOT,
-            env={**os.environ, **({"XDG_CACHE_HOME": str(cache)} if cache else {})},
+            env=environment(contender, cache),
         )
 
     def send(self, **request: Any) -> None:
@@ -132,6 +138,12 @@ class SideBySide:
         """Let them go."""
         for worker in self.workers:
             worker.end()
+
+
+def environment(contender: Contender, cache: Path | None) -> dict[str, str]:
+    """The variables of its process."""
+    added = KEEP_FREED_MEMORY if contender.tuned else {}
+    return {**os.environ, **added, **({"XDG_CACHE_HOME": str(cache)} if cache else {})}
 
 
 def python_for(contender: Contender) -> str:

@@ -1,6 +1,10 @@
 """The conductor of `make bench`: turns, medians, ratios, who drops out, what the targets' arithmetic says."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +13,7 @@ import torch
 
 from benchmarks import peers, race, speed
 from benchmarks.contenders import CLASSES, SHAPE, SIDE, Contender, from_dict, ours
+from benchmarks.contenders import peers as settings_of
 from benchmarks.plain import num_params
 from benchmarks.race import Failed, SideBySide, Worker, compare, take_turns
 from benchmarks.targets import PRODUCTS, targets
@@ -106,6 +111,40 @@ def test_without_the_peers_environment_the_way_to_make_it_is_named(
     monkeypatch.setattr(speed.fashion_mnist, "find", lambda: tmp_path)
     assert speed.main([]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_peer_is_tuned_in_every_way_that_it_has() -> None:
+    assert [each.setting for each in settings_of("timm", 128)] == [
+        "fp32",
+        "bf16",
+        "bf16, compiled",
+        "bf16, explicit attention",
+        "bf16, explicit attention, compiled",
+    ]
+    assert [each.setting for each in settings_of("torchvision", 128)] == ["fp32", "bf16", "bf16, compiled"]
+
+
+def test_tuned_peers_keep_freed_memory_as_we_do_and_others_run_as_they_come() -> None:
+    bare = Contender(name="timm", kind="peer", model="timm")
+    asked = set(race.KEEP_FREED_MEMORY)
+    assert asked <= set(race.environment(replace(bare, precision="bf16"), None))
+    assert not asked & set(race.environment(bare, None))
+    assert not asked & set(race.environment(ours("ours", {"precision": "bf16"}), None))  # the engine asks from inside
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's settings")
+@pytest.mark.parametrize("settings", [{}, race.KEEP_FREED_MEMORY])
+def test_glibc_takes_large_blocks_from_the_heap_where_freed_memory_is_kept(settings: dict[str, str]) -> None:
+    """A block that is mapped on its own goes back to the system as soon as it is freed."""
+    code = (
+        "import ctypes; take = ctypes.CDLL(None).malloc; take.restype = ctypes.c_void_p; place = take(1 << 28)\n"
+        "heap = next(line for line in open('/proc/self/maps') if '[heap]' in line).split()[0].split('-')\n"
+        "print(int(heap[0], 16) <= place < int(heap[1], 16))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, **settings}, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.strip() == str(bool(settings))
 
 
 def test_ours_has_the_shape_of_a_peer_that_another_library_built() -> None:
