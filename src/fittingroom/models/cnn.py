@@ -3,7 +3,7 @@
 ResNet-20: "Deep Residual Learning" (He et al. 2016, arXiv 1512.03385), section 4.2: 6n + 2 layers with n = 3, widths 16, 32, 64,
 shortcuts without parameters (option A: stride and zero channels). Initialisation: He normal, fan out.
 FastCNN: a ResNet that leaves full resolution early. Full-resolution layers hold few parameters and most of the multiply-adds,
-so its stem has one 3x3 layer there; each stage begins with a 3x3 convolution and max-pooling and goes on with residual
+so only two 3x3 layers run there; each later stage begins with a 3x3 convolution and max-pooling and goes on with residual
 blocks of two 3x3 convolutions. The last scale of each block starts at 0 (arXiv 1812.01187), so training starts shallow.
 Channels-last memory suits both on a CPU.
 """
@@ -21,7 +21,10 @@ from fittingroom.models.registry import check_positive, check_rate, variant
 
 @dataclass(frozen=True, kw_only=True)
 class CNNConfig:
-    """The shape of a convolutional network: one width and one number of residual blocks a stage."""
+    """The shape of a convolutional network: one width and one number of residual blocks a stage.
+
+    The defaults are no variant's; those stand at the end of the file.
+    """
 
     img_size: int = 28
     """Height and width of the square input, pixels."""
@@ -69,7 +72,7 @@ class ResidualBlock(nn.Module):
         self.conv1, self.bn1 = conv3x3(in_width, width, stride), nn.BatchNorm2d(width)
         self.conv2, self.bn2 = conv3x3(width, width), nn.BatchNorm2d(width)
 
-    def forward(self, x: Float[Tensor, "batch width height width_px"]) -> Float[Tensor, "batch out_width h w"]:
+    def forward(self, x: Float[Tensor, "batch in_width h_in w_in"]) -> Float[Tensor, "batch out_width h w"]:
         """The map plus what the two convolutions add to it."""
         out = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
         if self.stride > 1 or self.extra:
@@ -117,7 +120,7 @@ class ResNet(ConvNet):
 
 
 def halving(in_width: int, width: int, downsample: str) -> list[nn.Module]:
-    """The convolution that opens a stage at half the size. Pooled, it costs four times as much and sees every place."""
+    """The convolution that opens a stage at half the size. Pooled, it is evaluated at every place, for four times the cost."""
     after: list[nn.Module] = [nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
     if downsample == "pool":
         return [conv3x3(in_width, width), nn.MaxPool2d(2), *after]

@@ -89,7 +89,7 @@ class HybridConfig:
 
 
 class SequencePool(nn.Module):
-    """CCT, equations 3 to 5: `softmax(g(x))` over the tokens weighs their mean; `g` is one linear layer."""
+    """CCT, equations 3 to 5: the mean of the tokens, weighted by `softmax(g(x))`; `g` is one linear layer."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()
@@ -162,5 +162,5 @@ def hybrid() -> HybridConfig:
 
 @variant("vit_conv_stem", family="hybrid", title="ViT (conv stem)", source="Xiao 2021", build=HybridTransformer)
 def vit_conv_stem() -> HybridConfig:
-    """Our ViT of 3 blocks behind four 3x3 convolutions and a 1x1, as "Early Convolutions" builds its stems."""
+    """A ViT of 3 blocks and 4 heads behind four 3x3 convolutions and a 1x1, as "Early Convolutions" builds its stems."""
     return HybridConfig(stem_widths=(24, 48, 96, 96), stem_strides=(1, 2, 2, 1), pool="mean")

@@ -136,5 +136,5 @@ def vit() -> ViTConfig:
 
 @variant("vit_cls", family="vit", title="ViT (class token)", source="Dosovitskiy 2021", build=VisionTransformer)
 def vit_cls() -> ViTConfig:
-    """As in the paper: class token and learned positions; same size as `vit`."""
+    """As in the paper: class token and learned positions; width, depth and heads as in `vit`."""
     return ViTConfig(num_heads=8, pool="cls", positions="learned")

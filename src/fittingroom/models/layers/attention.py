@@ -3,8 +3,8 @@
 Shape suffixes: B batch | H heads | N query tokens | M key tokens | K head_dim | D embed_dim
 A mask is boolean and True means "may attend"; it broadcasts to (B, H, N, M).
 
-Two paths give the same output: `explicit` computes the weights and then the sum (equation 1 as it stands; on a CPU with few
-tokens its backward pass is no slower), `fused` is torch's one kernel (less memory, faster on a GPU, shows no weights).
+Two paths give the same output: `explicit` computes the weights and then the sum (equation 1 as it stands; faster to train on a
+CPU with few tokens), `fused` is torch's one kernel (less memory, faster on a GPU, shows no weights).
 """
 
 from collections.abc import Iterator
@@ -31,8 +31,8 @@ def attention_weights(
 ) -> Float[Tensor, "batch heads queries keys"]:
     """`softmax(q k^T / sqrt(head_dim))`, the weights of equation 1. Rows sum to 1, or are 0 where nothing may be seen.
 
-    Why the root (3.2.1): of independent entries of variance 1, `q . k` has variance head_dim; without it the softmax saturates,
-    and its gradients vanish.
+    Why the root (3.2.1): for independent entries of mean 0 and variance 1, `q . k` has variance head_dim; without the root the
+    softmax saturates, and its gradients vanish.
     """
     scale = q_BHNK.shape[-1] ** -0.5
     return masked_softmax((q_BHNK * scale) @ k_BHMK.transpose(-2, -1), mask)
@@ -179,9 +179,9 @@ class CrossAttention(AttentionCore):
 
 @contextmanager
 def capture_attention(model: nn.Module, *, keep_graph: bool = False) -> Iterator[dict[str, list[Tensor]]]:
-    """Within this block every forward pass of `model` keeps its weights: module name -> one (B, H, N, M) tensor a call.
+    """Within this block every forward pass of `model` keeps its attention weights: module name -> one (B, H, N, M) tensor a call.
 
-    The dictionary is filled when the block ends. With `keep_graph` the outputs can be differentiated by the weights.
+    The dictionary is filled when the block ends. With `keep_graph` gradients with respect to the weights can be taken.
     Raises FittingRoomError if nothing was caught.
     """
     modules = {name: module for name, module in model.named_modules() if isinstance(module, AttentionCore)}

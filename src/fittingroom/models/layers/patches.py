@@ -27,7 +27,7 @@ class ConvTokenizer(nn.Sequential):
     """3x3 convolutions with batch norm and ReLU, one a width; those in `strides` with 2 halve the map. Output: feature maps.
 
     "Early convolutions help Transformers see better" (arXiv 2106.14881) halves by the convolution's stride; the tokenizer of
-    CCT (arXiv 2104.05704) by max-pooling after it, `downsample="pool"`: at four times the cost, that sees every place.
+    CCT (arXiv 2104.05704) by max-pooling after it, `downsample="pool"`, evaluated everywhere for four times the cost.
     """
 
     def __init__(
