@@ -34,8 +34,8 @@ def choose_plan(
 ) -> tuple[Plan, list[dict[str, Any]]]:
     """The plan of a run, and the table of timings behind it: measured, or as measured before for the same work here.
 
-    `measures` is called before anything is timed. A plan that was measured while the machine stalled serves this run; the next
-    one measures again. A short run, half a minute or so, takes the first guess: a probe would cost more than it
+    `measures` is called once, before anything is timed. A plan that was measured while the machine stalled serves this run;
+    the next one measures again. A short run, half a minute or so, takes the first guess: a probe would cost more than it
     brings. Raises FittingRoomError for a part of a plan that does not exist, or cannot be had here.
     """
     guess = with_fixed(first_guess(problem.config), fixed)
@@ -47,6 +47,7 @@ def choose_plan(
     found = _cached(place)
     if found is None:
         measures()
+        measures = _said_already
         _keep_freed_memory()  # measured as the run will be
         plan, table = probe(problem, guess, frozenset(fixed))
         found = {"plan": asdict(plan), "table": [timing.to_dict() for timing in table], "compile": None}
@@ -55,6 +56,10 @@ def choose_plan(
     if "compile" in fixed or plan.device == "mps" or not problem.one_shape:
         return plan, found["table"]
     return _with_compile(problem, plan, found, place, measures)
+
+
+def _said_already() -> None:
+    pass
 
 
 def step_seconds(plan: Plan, table: list[dict[str, Any]]) -> float | None:

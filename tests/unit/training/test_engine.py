@@ -91,6 +91,8 @@ def test_whoever_waits_is_told_once_that_something_is_measured(monkeypatch: pyte
     assert told == [1], "the second time it is known"
     choose_plan(tiny_problem(tiny_config(**LONG)), {}, lambda: told.append(2))
     assert told == [1, 2], "compiling takes a minute, also where the rest is known"
+    choose_plan(tiny_problem(tiny_config(**LONG, batch_size=4)), {}, lambda: told.append(3))
+    assert told == [1, 2, 3], "a line for both, where nothing is known"
 
 
 @pytest.mark.parametrize("changes", [{"epochs": 1.0}, {"budget_seconds": PROBE_FROM_SECONDS - 1}])
