@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import model_cards
 import sequence_tables
 import speed_tables
 
@@ -30,7 +31,8 @@ PAGES = (
         for name in ("results.md", "records.md", "looking-inside.md", "benchmarks.md", "sequences.md")
     ),
 )
-FAITHFULNESS = ROOT / "src" / "fittingroom" / "weights" / "faithfulness.json"
+WEIGHTS = ROOT / "src" / "fittingroom" / "weights"
+FAITHFULNESS = WEIGHTS / "faithfulness.json"
 PLACE = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 ORDER = ("cnn", "hybrid", "vit", "vit_cls")
 LADDER = RESULTS / "ladder"
@@ -95,8 +97,25 @@ def quick_change() -> str:
     return "\n".join(lines) + "\n"
 
 
+def shipped_networks() -> str:
+    """One line a network for images that comes with the package."""
+    lines = [
+        "| network | run | parameters | multiply-adds | validation % | as stored, in half precision | test % |",
+        "|---|---|" + "---:|" * 5,
+    ]
+    for name in ORDER:
+        state = read(WEIGHTS / name / "state.json")
+        scores = " | ".join(
+            f"{100 * state[key]:.2f}" for key in ("val_accuracy", "half_precision_val_accuracy", "test_accuracy")
+        )
+        card = f"[{name}](../src/fittingroom/weights/{name}/README.md)"
+        size = f"{state['num_params']:,} | {state['num_macs'] / 1e6:.1f} M"
+        lines.append(f"| {card} | {model_cards.run_of(name).name} | {size} | {scores} |")
+    return "\n".join(lines) + "\n"
+
+
 def five_epochs() -> str:
-    """One line a run of `fittingroom train MODEL --epochs 5 --seed 0`."""
+    """One line a run of `fittingroom train MODEL --epochs 5 --seed 0`, with the recipes of then."""
     lines = [
         "| model | parameters | multiply-adds | test % | validation % | training s | images/s |",
         "|---|" + "---:|" * 6,
@@ -133,7 +152,7 @@ def minutes(name: str) -> str:
 def ladder() -> str:
     """One line a rung and family: test accuracy beside its target and what others reached."""
     lines = [
-        "| epochs | model | test % | seeds | wanted | validation % | minutes a run | others (selected otherwise) |",
+        "| epochs | model | test % | seeds | target | validation % | minutes per run | published elsewhere |",
         "|---:|---|---:|---:|---:|---:|---|---|",
     ]
     for rung, targets in TARGETS.items():
@@ -327,7 +346,7 @@ def shipped_faithfulness() -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "quick": quick, "quick-change": quick_change,
-    "five-epochs": five_epochs, "trials": trials, "attempts": attempts, "earlier": earlier,
+    "shipped": shipped_networks, "five-epochs": five_epochs, "trials": trials, "attempts": attempts, "earlier": earlier,
     "ladder": ladder, "rungs": rungs, "rung-verdicts": rung_verdicts, "records": records, "search": search,
     "faithfulness": faithfulness, "positions": positions, "explaining": explaining,
     **sequence_tables.TABLES,
@@ -345,11 +364,12 @@ def main(check: bool) -> int:
     wanted = {page: filled(page.read_text()) for page in PAGES} | {
         FAITHFULNESS: shipped_faithfulness(),
         RECIPES: recipe_docstrings(),
+        **model_cards.cards(),
     }
     stale = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
     for path in stale:
         if check:
-            print(f"{path.name} differs from results/: run make tables", file=sys.stderr)
+            print(f"{path.relative_to(ROOT)} differs from results/: run make tables", file=sys.stderr)
         else:
             path.write_text(wanted[path])
     return 1 if check and stale else 0

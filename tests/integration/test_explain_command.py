@@ -63,7 +63,7 @@ def test_the_numbers_are_in_explain_json(finished: tuple[Path, str]) -> None:
     assert [network["method"] for network in record["networks"]] == ["relevance", "relevance", "gradcam"]
     for network in record["networks"]:
         assert sum(network["probs"][0]) == pytest.approx(1, abs=1e-3) and network["caption"].endswith(".")
-    assert np.shape(record["networks"][0]["attention_distance_pixels"]) == (4, 4)
+    assert np.shape(record["networks"][0]["attention_distance_pixels"]) == (4, 8)
 
 
 def test_a_picture_of_ones_own_as_svg_with_json_on_standard_output(tmp_path: Path, here: Here) -> None:

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 import torch
 
+from fittingroom.core.errors import FittingRoomError
 from fittingroom.data.batches import normalise
 from fittingroom.data.fashion_mnist import SPEC
 from fittingroom.data.load import load_splits
 from fittingroom.evaluation.saved import load_run, logits_fn
-from fittingroom.evaluation.shipped import find_run
+from fittingroom.evaluation.shipped import WEIGHTS, find_run, shipped
 from fittingroom.explain.examine import filters_of, positions_of
-from scripts import ladder
+from scripts import ladder, model_cards
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,6 +25,22 @@ def test_the_tables_in_readme_and_docs_are_those_of_the_records() -> None:
     command = [sys.executable, str(ROOT / "scripts" / "published_tables.py"), "--check"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", [*shipped("images"), *shipped("words")])
+def test_each_network_that_ships_has_a_card_of_the_run_that_made_it(name: str) -> None:
+    """That its numbers are right, the test above checks; here, that it is of these weights and names what trains them anew."""
+    card, record = (WEIGHTS / name / "README.md").read_text(), model_cards.run_of(name)
+    state = json.loads((record / "state.json").read_text())
+    score = state["test_accuracy"] if "test_accuracy" in state else state["test_word_error_rate"]
+    assert f"| test | {100 * score:.2f} % of " in card
+    assert f"`fittingroom train {name} --seed {state['seed']} --" in card and f"`{record.relative_to(ROOT)}`" in card
+
+
+def test_weights_without_a_record_have_no_card(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(model_cards, "RESULTS", tmp_path)
+    with pytest.raises(FittingRoomError, match=r"^0 records in results/ are of the run that made weights/vit"):
+        model_cards.run_of("vit")
 
 
 def test_what_is_said_of_the_shipped_networks_was_measured_on_them() -> None:

@@ -56,7 +56,7 @@ def test_nobody_named_means_one_of_each_family_and_the_first_image_of_each_class
     assert val.labels[place] == 3 and (val.labels[:place] != 3).all()
     np.testing.assert_array_equal(found.images[3], val.images[place, 0].numpy())
     vit, hybrid, cnn = found.networks
-    assert vit.attention is not None and vit.attention.heads.shape == (4, 4, 7, 7) and vit.positions is not None
+    assert vit.attention is not None and vit.attention.heads.shape == (4, 8, 7, 7) and vit.positions is not None
     np.testing.assert_allclose(vit.attention.heads.sum(axis=(2, 3)), 1, rtol=1e-5)
     np.testing.assert_allclose(vit.attention.rollout.sum(axis=(1, 2)), 1, rtol=1e-5)
     assert hybrid.filters is not None and hybrid.filters.explained is None

@@ -42,13 +42,14 @@ def heads(
         scale, extend = style.common_scale([share], power=0.5)
         start = WIDTH - MARGIN - num_heads * (cell + GAP) + GAP
         shown = None
+        style.write(figure, start - 0.08, top, "head", ha="right")
         for layer in range(layers):
             row = top + LINE + layer * (cell + GAP)
             style.write(figure, start - 0.08, row + cell / 2, f"block {layer + 1}", ha="right", va="center")
             for head in range(num_heads):
                 left = start + head * (cell + GAP)
                 if layer == 0:
-                    style.write(figure, left + cell / 2, top, f"head {head + 1}", ha="center")
+                    style.write(figure, left + cell / 2, top, str(head + 1), ha="center")
                 axes = style.place(figure, left, row, cell, cell)
                 shown = style.show_heat(axes, share[layer, head], scale)
         assert shown is not None
