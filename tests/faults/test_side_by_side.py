@@ -165,6 +165,6 @@ def cores_of(works: list[Work], jobs: int) -> list[set[int]]:
 
 def test_a_work_that_only_asks_for_the_plan_writes_nothing(tmp_path: Path) -> None:
     (answer,) = [event.content for event in side_by_side([work(tmp_path, only_plan=True)], 1) if event.kind != "starts"]
-    plan, seconds = answer
-    assert (plan["num_threads"], plan["precision"], seconds) == (1, "fp32", None)
+    plan, seconds, table = answer
+    assert (plan["num_threads"], plan["precision"], seconds, table) == (1, "fp32", None, [])
     assert not list(tmp_path.iterdir())

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +111,8 @@ def interrupted(tmp_path: Path) -> Path:
 def test_a_resumed_run_keeps_the_plan_with_which_it_began(interrupted: Path, tmp_path: Path) -> None:
     undisturbed = make(tmp_path / "undisturbed", plan={"precision": other_precision()})
     make(interrupted, resume=True)
+    (resumed,) = read_json(interrupted / "environment.json")["resumed"]
+    assert set(resumed) == {"commit", "processor", "started"}
     assert plan_of(interrupted)["precision"] == other_precision()
     assert weights(interrupted) == weights(undisturbed)
 
@@ -153,9 +155,25 @@ def test_a_long_run_is_measured_for_real_once_and_trains_with_what_was_found(
 
 def test_what_fit_would_take_can_be_asked_and_writes_no_run(tmp_path: Path) -> None:
     options = FitOptions(folder=tmp_path / "run", plan={"num_threads": "1"})
-    plan, seconds = room.plan_and_time(CONFIG, options)
-    assert Plan(**plan) == replace(first_guess(CONFIG), num_threads=1) and seconds is None
+    plan, seconds, table = room.plan_and_time(CONFIG, options)
+    assert Plan(**plan) == replace(first_guess(CONFIG), num_threads=1) and (seconds, table) == (None, [])
     assert not (tmp_path / "run").exists()
+
+
+def test_where_all_is_chosen_by_hand_a_long_run_is_timed_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or runs side by side would be chosen unmeasured."""
+    monkeypatch.setattr(engine, "PROBE_FROM_FLOPS", 0.0)
+    chosen = {key: json.dumps(value) for key, value in asdict(replace(first_guess(CONFIG), num_threads=1)).items()}
+    _, seconds, table = room.plan_and_time(CONFIG, FitOptions(folder=tmp_path, plan=chosen))
+    assert seconds is not None and 0 < seconds < 10 and table == []
+
+
+def test_timings_that_were_measured_before_the_run_go_to_its_environment(tmp_path: Path) -> None:
+    chosen = {key: json.dumps(value) for key, value in asdict(replace(first_guess(CONFIG), num_threads=1)).items()}
+    folder = make(tmp_path / "run", plan=chosen, probe=[{"part": "precision"}])
+    assert read_json(folder / "environment.json")["probe"] == [{"part": "precision"}]
 
 
 @pytest.fixture
@@ -185,3 +203,24 @@ def test_a_compiled_run_is_the_eager_one_but_for_rounding_and_its_weights_keep_t
     for name, eager in found["false"].items():
         assert (found["true"][name] - eager).norm() <= 1e-3 * (eager - start[name]).norm(), name
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] >= 2, "the check of the compiler, and the model"
+
+
+@pytest.mark.usefixtures("compiler")
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
+@pytest.mark.parametrize("precision", [pytest.param("fp32", marks=pytest.mark.slow), "bf16"])
+def test_compiled_runs_agree_bit_for_bit_also_when_resumed(precision: str, tmp_path: Path) -> None:
+    """With dropout and stochastic depth, which compiled code draws by itself."""
+    shape = {**TINY["vit"], "depth": 2, "drop_rate": 0.1, "drop_path_rate": 0.1}
+    config = replace(CONFIG, model="vit", model_config=shape)
+    plan = {"precision": precision, "compile": "true", "num_threads": "1"}
+    for name in ("one", "two"):
+        fit(config, FitOptions(folder=tmp_path / name, open_test=False, plan=plan))
+    stopped = FitOptions(
+        folder=tmp_path / "stopped", open_test=False, plan=plan, progress=Interrupted(), checkpoint_seconds=0.0
+    )
+    with pytest.raises(KeyboardInterrupt):
+        fit(config, stopped)
+    torch.compiler.reset()  # as in the process that goes on
+    fit(config, replace(stopped, progress=None, resume=True))
+    assert plan_of(tmp_path / "one")["compile"] is True
+    assert weights(tmp_path / "one") == weights(tmp_path / "two") == weights(tmp_path / "stopped")

@@ -58,6 +58,7 @@ def _train(args: argparse.Namespace) -> tuple[Path, list[Path], int]:
     from fittingroom.comparison.planning import most_jobs
     from fittingroom.comparison.protocol import check_seeds, fair_order
     from fittingroom.recipes import recipe
+    from fittingroom.training.plan import first_guess
 
     seeds = check_seeds(DEFAULTS["seeds"] if args.seeds is None else args.seeds)
     configs = [recipe(name, seed=seed, epochs=epochs) for name, seed in fair_order(names, seeds)]
@@ -73,7 +74,8 @@ def _train(args: argparse.Namespace) -> tuple[Path, list[Path], int]:
         for config in configs
     ]  # fmt: skip
     finished, failed = [], 0
-    for event in side_by_side(works, options.check_jobs(args.jobs) or most_jobs(len(works))):
+    jobs = options.check_jobs(args.jobs) or most_jobs(len(works), first_guess(configs[0]).device)
+    for event in side_by_side(works, jobs):
         run = configs[event.number].run
         if event.kind == "failed":
             failed += 1

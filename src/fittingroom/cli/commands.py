@@ -72,7 +72,8 @@ def _compare_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--jobs", type=int, metavar="N",
-        help="runs side by side, a core each (default: one a core, or one after another where that is measured to be faster)",
+        help="runs side by side, one per core with one thread each; 1: one after another, with all threads, so other last digits "
+        "(default: whichever is measured to be faster)",
     )  # fmt: skip
     parser.add_argument(
         "--out", type=Path, metavar="DIR",

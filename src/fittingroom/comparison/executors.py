@@ -28,6 +28,10 @@ class Work:
     plan: Mapping[str, str] = field(default_factory=dict)
     open_test: bool = True
     only_plan: bool = False
+    probe: Sequence[dict[str, Any]] = ()
+    """The timings behind `plan`, where it was measured before."""
+    beside: int = 1
+    """How many plans are measured at the same time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +143,7 @@ def _work(plain: dict[str, Any], core: int | None, pipe: Connection) -> None:
     options = FitOptions(
         folder=plain["folder"], data_dir=plain["data_dir"], resume=True, progress=tell,
         checkpoint_seconds=plain["checkpoint_seconds"], plan=plain["plan"], open_test=plain["open_test"], patience=PATIENCE,
+        probe=plain["probe"], beside=plain["beside"],
     )  # fmt: skip
     try:
         pipe.send(("finished", plan_and_time(config, options) if plain["only_plan"] else fit(config, options)))

@@ -140,7 +140,9 @@ def _check_plan(comparison: Comparison) -> None:
 def _earlier_plans(folder: Path) -> dict[str, Any]:
     place = folder / "plan.json"
     earlier = read_json(place) if place.exists() else {"jobs": None, "plans": {}}
-    if not isinstance(earlier.get("plans"), dict) or "jobs" not in earlier:
+    if not (
+        isinstance(earlier.get("plans"), dict) and isinstance(earlier.get("probes", {}), dict) and "jobs" in earlier
+    ):
         raise FittingRoomError(f"{place} lacks jobs or plans: delete {folder} and run the comparison again")
     return earlier
 
@@ -160,6 +162,7 @@ def _run_all(
             data_dir=comparison.data_dir,
             checkpoint_seconds=comparison.checkpoint_seconds,
             plan={key: json.dumps(value) for key, value in record["plans"][configs[number].model].items()},
+            probe=_earlier_plans(comparison.folder).get("probes", {}).get(configs[number].model, []),
         )
         for number in missing
     ]
@@ -189,9 +192,10 @@ def _plans(comparison: Comparison, configs: Sequence[RunConfig], watcher: Watche
             before["jobs"] is not None and before["jobs"] > 1 and all(p["num_threads"] == 1 for p in plans.values())
         )
         fixed = {**({"num_threads": "1"} if one_core else {}), **comparison.plan}
-        measured, more = plan_grid(new, jobs=jobs, fixed=fixed, data_dir=comparison.data_dir)
+        measured, more, tables = plan_grid(new, jobs=jobs, fixed=fixed, data_dir=comparison.data_dir)
         jobs, plans = jobs or measured, {**plans, **more}
-        write_json(comparison.folder / "plan.json", {"jobs": jobs, "plans": plans})
+        probes = {**before.get("probes", {}), **tables}
+        write_json(comparison.folder / "plan.json", {"jobs": jobs, "plans": plans, "probes": probes})
     return min(jobs, len(configs)), plans
 
 
@@ -260,5 +264,6 @@ def _environment(folder: Path, runs: list[dict[str, Any]]) -> dict[str, str]:
         return {}
     found = read_json(folder / finished[0]["folder"] / "environment.json")
     plan = found.pop("plan", {})
-    found.pop("probe", None)
+    for key in ("probe", "resumed"):
+        found.pop(key, None)
     return {key: str(value) for key, value in {**found, **plan}.items() if value is not None}

@@ -3,6 +3,8 @@
 import ctypes
 import hashlib
 import json
+import os
+import shutil
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
@@ -30,20 +32,21 @@ Fixed = Mapping[str, str]
 
 
 def choose_plan(
-    problem: Problem, fixed: Fixed, measures: Callable[[], None] = lambda: None
+    problem: Problem, fixed: Fixed, measures: Callable[[], None] = lambda: None, *, beside: int = 1
 ) -> tuple[Plan, list[dict[str, Any]]]:
     """The plan of a run, and the table of timings behind it: measured, or as measured before for the same work here.
 
     `measures` is called once, before anything is timed. A plan that was measured while the machine stalled serves this run;
     the next one measures again. A short run, half a minute or so, takes the first guess: a probe would cost more than it
-    brings. Raises FittingRoomError for a part of a plan that does not exist, or cannot be had here.
+    brings. `beside` is how many processes measure at this moment, for runs that will be made side by side: what was found by
+    one alone is not theirs. Raises FittingRoomError for a part of a plan that does not exist, or cannot be had here.
     """
     guess = with_fixed(first_guess(problem.config), fixed)
     if guess.compile:
         check_compiler()
-    if len(fixed) == len(asdict(guess)) or not _is_long(problem):
+    if len(fixed) == len(asdict(guess)) or not is_long(problem):
         return guess, []
-    place = cache_folder("plans") / f"{_key(problem, guess, fixed)}.json"
+    place = cache_folder("plans") / f"{_key(problem, guess, fixed, beside)}.json"
     found = _cached(place)
     if found is None:
         measures()
@@ -74,17 +77,29 @@ def _with_compile(
 ) -> tuple[Plan, list[dict[str, Any]]]:
     """Compile where what it saves over the whole run is more than what it costs; ask once a machine."""
     eager_seconds = step_seconds(plan, found["table"])
-    steps = _num_steps(problem, eager_seconds)
-    if eager_seconds is None or steps * eager_seconds < COMPILE_FROM_SECONDS:
+    if eager_seconds is None or _seconds_of_training(problem, eager_seconds) < COMPILE_FROM_SECONDS:
         return plan, found["table"]
-    if found["compile"] is None:
-        measures()
-        found["compile"] = _try_compile(problem, plan)
-        _keep(place, found)
     row = found["compile"]
-    table = [*found["table"], row]
-    saved = steps * row["step_seconds"] * (row["speedup"] - 1)
-    return (replace(plan, compile=True) if row["agrees"] and saved > row["first_step_seconds"] else plan), table
+    if row is None or ("error" in row and _compiler()):  # none was found before, and now there is one
+        measures()
+        row = _try_compile(problem, plan)
+        if "error" not in row or not _compiler():
+            _keep(place, {**found, "compile": row})
+    saved = _num_steps(problem, eager_seconds) * row["step_seconds"] * (row["speedup"] - 1)
+    pays = row["agrees"] and saved > row["first_step_seconds"]
+    if pays and not _compiler():  # it was there when this was measured
+        _say_eager("no C++ compiler found")
+        pays = False
+    return (replace(plan, compile=True) if pays else plan), [*found["table"], row]
+
+
+def _compiler() -> str | None:
+    """The C++ compiler that torch would find."""
+    return os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
+
+
+def _say_eager(error: str) -> None:
+    print(f"notice: torch.compile does not work here ({error}): training goes on eagerly", file=sys.stderr)
 
 
 def _try_compile(problem: Problem, plan: Plan) -> dict[str, Any]:
@@ -92,7 +107,7 @@ def _try_compile(problem: Problem, plan: Plan) -> dict[str, Any]:
         return probe_compile(problem, plan).to_dict()
     except Exception as error:  # torch.compile raises whatever the compiler chain raises: all of it means "not here"
         first = _first_line(error)
-        print(f"notice: torch.compile does not work here ({first}): training goes on eagerly", file=sys.stderr)
+        _say_eager(first)
         compiled = replace(plan, compile=True)
         none = Timing(
             part="compile",
@@ -120,15 +135,21 @@ def _first_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)[:120]
 
 
-def _num_steps(problem: Problem, seconds: float | None) -> int:
+def _seconds_of_training(problem: Problem, step_seconds: float) -> float:
+    """A budget is what it says; epochs are their steps."""
+    return problem.config.budget_seconds or _num_steps(problem, step_seconds) * step_seconds
+
+
+def _num_steps(problem: Problem, seconds: float) -> int:
     config = problem.config
     if config.epochs is not None:
         return total_steps_for(config.epochs, problem.batches.steps_per_epoch)
     assert config.budget_seconds is not None
-    return int(config.budget_seconds / seconds) if seconds else 0
+    return int(config.budget_seconds / seconds)
 
 
-def _is_long(problem: Problem) -> bool:
+def is_long(problem: Problem) -> bool:
+    """Whether measuring is worth its time: a run of about half a minute and more."""
     config = problem.config
     if config.epochs is None:
         assert config.budget_seconds is not None
@@ -138,7 +159,7 @@ def _is_long(problem: Problem) -> bool:
     return 6 * problem.step_macs() * steps * config.batch_size >= PROBE_FROM_FLOPS
 
 
-def _key(problem: Problem, guess: Plan, fixed: Fixed) -> str:
+def _key(problem: Problem, guess: Plan, fixed: Fixed, beside: int) -> str:
     """Names the machine, the versions and the work of one step; what does not change a step's time is not in it."""
     config = problem.config
     parts = {
@@ -152,6 +173,7 @@ def _key(problem: Problem, guess: Plan, fixed: Fixed) -> str:
         "card": torch.cuda.get_device_name() if guess.device == "cuda" else None,
         "guess": asdict(guess),
         "fixed": sorted(fixed),
+        "beside": beside,
         "model": [config.model, config.model_config],
         "step": [config.batch_size, config.optim.name, config.ema_decay > 0, problem.step_shape],
     }

@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,11 @@ from fittingroom.core.rundir import make_folder, read_json, read_state, sole_use
 from fittingroom.models.cost import num_params
 from fittingroom.training import pace
 from fittingroom.training.config import RunConfig
-from fittingroom.training.engine import Fixed, check_compiler, choose_plan, set_up_process, step_seconds
+from fittingroom.training.engine import Fixed, check_compiler, choose_plan, is_long, set_up_process, step_seconds
 from fittingroom.training.environment import describe_environment
 from fittingroom.training.lightning_loop import Progress, train
 from fittingroom.training.plan import Plan, check_device, differences, first_guess, with_fixed
+from fittingroom.training.probe import time_step
 from fittingroom.training.problem import Problem, open_problem
 from fittingroom.training.results import ledger_row, write_results
 
@@ -36,6 +37,10 @@ class FitOptions:
     """Called when the speed plan is about to be measured: some seconds, the first time on a machine."""
     plan: Fixed = field(default_factory=dict)
     """Parts of the speed plan that are chosen by hand; the others are measured."""
+    probe: Sequence[dict[str, Any]] = ()
+    """The timings behind a plan that was measured before, for environment.json."""
+    beside: int = 1
+    """How many processes measure their plans at this moment, a core each."""
     open_test: bool = True
     """Score the test split at the end; a trial of a search leaves it sealed."""
     patience: float = 0.0
@@ -128,18 +133,35 @@ def earlier_plan(options: FitOptions) -> Plan | None:
     return plan
 
 
-def plan_and_time(config: RunConfig, options: FitOptions) -> tuple[dict[str, Any], float | None]:
-    """The plan that `fit` would take, and the seconds of a step under it, None where nothing was timed; nothing is written."""
-    plan, table = choose_plan(open_problem(config, options.data_dir), options.plan)
-    return asdict(plan), step_seconds(plan, table)
+def plan_and_time(config: RunConfig, options: FitOptions) -> tuple[dict[str, Any], float | None, list[dict[str, Any]]]:
+    """The plan that `fit` would take, seconds of a step under it, and the table behind; nothing is written.
+
+    The seconds are None where the run is too short to be timed.
+    """
+    problem = open_problem(config, options.data_dir)
+    plan, table = choose_plan(problem, options.plan, beside=options.beside)
+    seconds = step_seconds(plan, table)
+    if seconds is None and is_long(problem):  # all was chosen by hand
+        set_up_process(plan)
+        seconds = time_step(problem, plan)
+    return asdict(plan), seconds, table
+
+
+def _note_resumption(place: Path, plan: Plan) -> None:
+    """A run may end on another machine, and by other code, than it began: say when it went on, and where."""
+    found, now = read_json(place), describe_environment(plan, [])
+    here = {key: now[key] for key in ("commit", "processor", "started")}
+    write_json(place, {**found, "resumed": [*found.get("resumed", []), here]})
 
 
 def _train_and_evaluate(
     problem: Problem, options: FitOptions, plan: Plan | None, state: dict[str, Any], began: float
 ) -> dict[str, Any]:
     if plan is None:
-        plan, table = choose_plan(problem, options.plan, options.measures)
-        write_json(options.folder / "environment.json", describe_environment(plan, table))
+        plan, table = choose_plan(problem, options.plan, options.measures, beside=options.beside)
+        write_json(options.folder / "environment.json", describe_environment(plan, table or list(options.probe)))
+    else:
+        _note_resumption(options.folder / "environment.json", plan)
     set_up_process(plan)
     task = problem.new_task(plan, began=began)
     state |= {"num_params": num_params(task.model), "num_macs": problem.step_macs()}

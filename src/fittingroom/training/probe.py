@@ -105,6 +105,8 @@ def _probe(problem: Problem, guess: Plan, fixed: frozenset[str]) -> tuple[Plan, 
             challenger = new_trial(problem, replace(best.task.plan, **{part: value}))
             best.batches = problem.batches.from_step(0)  # the challenger's: in length they may differ threefold
             table.append(duel(part, best, challenger, expected or best.losses))
+            while len(best.losses) < WARM_STEPS + STEPS:  # a hopeless challenger ended it early
+                best.step()
             expected = expected or best.losses[:]
             if table[-1].agrees and table[-1].speedup > WORTH_CHANGING:
                 best = challenger
@@ -118,6 +120,16 @@ def probe_compile(problem: Problem, plan: Plan) -> Timing:
         eager = new_trial(problem, plan)
         compiled = new_trial(problem, replace(plan, compile=True))
         return duel("compile", eager, compiled, eager.losses)
+    finally:
+        torch.set_num_threads(before)
+
+
+def time_step(problem: Problem, plan: Plan) -> float:
+    """Median seconds of a training step under a plan that needs no choosing."""
+    before = torch.get_num_threads()
+    try:
+        trial = new_trial(problem, plan)
+        return statistics.median([trial.step() for _ in range(WARM_STEPS + STEPS)][WARM_STEPS:])
     finally:
         torch.set_num_threads(before)
 

@@ -36,11 +36,15 @@ class Planner:
 
     def plan_grid(
         self, configs: Sequence[ImageRunConfig], *, jobs: int | None, fixed: Mapping[str, str], **_: Any
-    ) -> tuple[int, dict[str, Any]]:
+    ) -> tuple[int, dict[str, Any], dict[str, Any]]:
         names = [config.model for config in configs]
         self.asked.append((names, jobs))
         self.fixed = dict(fixed)
-        return min(jobs or 2, len(configs)), {name: PLANS[name] for name in names}
+        return (
+            min(jobs or 2, len(configs)),
+            {name: PLANS[name] for name in names},
+            {name: [{"of": name}] for name in names},
+        )
 
     def side_by_side(self, works: Sequence[Work], jobs: int) -> list[Event]:
         self.works, self.jobs = works, jobs
@@ -75,6 +79,7 @@ def test_each_run_gets_its_models_plan_whole(planner: Planner, tmp_path: Path) -
     assert planner.jobs == 2
     for work in planner.works:
         assert {key: json.loads(value) for key, value in work.plan.items()} == PLANS[work.config.model]
+        assert work.probe == [{"of": work.config.model}], "and the timings behind it, for environment.json"
 
 
 def test_called_again_it_measures_nothing(planner: Planner, tmp_path: Path) -> None:

@@ -33,12 +33,17 @@ class Machine:
         self.asked.append((work.config.model, jobs, dict(work.plan)))
         plan = {"device": "cpu", "compile": False, "num_threads": TWO_THREADS, **work.plan}
         plan["num_threads"] = int(plan["num_threads"])
+        assert work.beside == jobs, "what one process alone measured is not the plan of several side by side"
         seconds = self.seconds(plan["num_threads"], jobs)
         for number in range(jobs):
             yield Event(kind="starts", number=number)
         for number in range(jobs):
             slower = None if seconds is None else seconds * (1 + number / 100)
-            yield Event(kind="finished", number=number, content=({**plan, "from": number}, slower))
+            yield Event(
+                kind="finished",
+                number=number,
+                content=({**plan, "from": number}, slower, [{"part": "precision", "from": number}]),
+            )
 
 
 def ask(
@@ -49,7 +54,11 @@ def ask(
         patch.setattr(planning, "side_by_side", machine)
         patch.setattr(planning, "usable_cores", lambda: list(range(cores)))
         patch.setattr(planning, "_available_memory", lambda: memory * MEMORY_A_RUN)
-        return plan_grid(CONFIGS, jobs=jobs, fixed=fixed or {}, data_dir=None)
+        found, plans, tables = plan_grid(CONFIGS, jobs=jobs, fixed=fixed or {}, data_dir=None)
+    assert {model: table[0]["from"] for model, table in tables.items()} == {
+        model: plan["from"] for model, plan in plans.items()
+    }
+    return found, plans
 
 
 def test_side_by_side_where_two_processes_make_more_steps_than_one_with_both_cores() -> None:
@@ -176,3 +185,7 @@ def test_the_works_carry_the_folder_of_the_images(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(planning, "side_by_side", side_by_side)
     plan_grid(CONFIGS, jobs=1, fixed={}, data_dir=Path("images"))
     assert set(folders) == {Path("images")}
+
+
+def test_a_graphics_card_has_one_run_at_a_time() -> None:
+    assert most_jobs(9, "cuda") == 1

@@ -36,6 +36,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of kept plans, empty; and the same first guess on every machine."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(engine, "first_guess", lambda config: GUESS)
+    monkeypatch.setattr(engine, "_compiler", lambda: "/usr/bin/g++")
     return tmp_path / "fittingroom" / "plans"
 
 
@@ -240,7 +241,10 @@ def test_a_longer_run_of_the_same_work_asks_only_for_compiling_and_a_third_for_n
     assert third.trials == []
 
 
-def test_without_a_compiler_training_goes_on_eagerly_and_that_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_compiler_training_goes_on_eagerly_and_that_is_said_once(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "_compiler", lambda: None)
     plan, table = choose(compiled(0.1, has_compiler=False), **LONG)
     notice = capsys.readouterr().err
     assert plan == FP32
@@ -248,6 +252,49 @@ def test_without_a_compiler_training_goes_on_eagerly_and_that_is_said_once(capsy
     assert step_seconds(plan, table) == pytest.approx(0.3), "a failed line must not stand for the eager plan"
     assert choose(Machine(), **LONG) == (plan, table)
     assert capsys.readouterr().err == ""
+    monkeypatch.setattr(engine, "_compiler", lambda: "/usr/bin/g++")
+    assert choose(compiled(0.1), **LONG)[0].compile, "installed since: asked again"
+    assert choose(Machine(), **LONG)[0].compile, "and kept"
+
+
+def test_a_compiler_that_fails_is_asked_again_by_the_next_run() -> None:
+    """A full disk, say: what was found then is not for ever."""
+    assert not choose(compiled(0.1, has_compiler=False), **LONG)[0].compile
+    assert choose(compiled(0.1), **LONG)[0].compile
+
+
+def test_a_compiler_that_is_gone_since_it_was_measured_costs_a_notice_not_the_run(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert choose(compiled(0.1), **LONG)[0].compile
+    monkeypatch.setattr(engine, "_compiler", lambda: None)
+    assert not choose(Machine(), **LONG)[0].compile
+    assert "no C++ compiler found" in capsys.readouterr().err
+
+
+def test_a_budget_of_ten_minutes_is_ten_minutes_however_the_steps_divide_it() -> None:
+    machine = Machine(lambda plan: 0.02 if plan.compile else 0.37)
+    assert choose(machine, budget_seconds=COMPILE_FROM_SECONDS)[0].compile
+
+
+def test_what_one_process_measured_alone_is_not_the_plan_of_several_side_by_side(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    problem = tiny_problem(tiny_config(**MEDIUM))
+    for beside, precision in ((1, "fp32"), (2, "bf16"), (1, "fp32"), (2, "bf16")):
+        machine = Machine(slow_bf16) if beside == 1 else Machine(lambda plan: 0.2 if plan.precision == "bf16" else 0.3)
+        monkeypatch.setattr(room, "new_trial", machine)
+        assert choose_plan(problem, {}, beside=beside)[0].precision == precision
+
+
+def test_after_a_hopeless_challenger_the_next_ones_are_still_held_to_every_loss() -> None:
+    """Emulated bf16 ends its duel after two steps; a fused kernel that goes wrong at the third must not win by that."""
+
+    def losses(plan: Plan, step: int) -> float:
+        return 9.0 if plan.attention == "fused" and step >= 2 else 2.3 - 0.01 * step
+
+    machine = Machine(lambda plan: {"bf16": 9.0}.get(plan.precision, 0.1 if plan.attention == "fused" else 0.3), losses)
+    assert choose(machine)[0] == FP32
 
 
 def test_compile_false_is_never_tried() -> None:
