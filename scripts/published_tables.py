@@ -34,7 +34,8 @@ PAGES = (
 WEIGHTS = ROOT / "src" / "fittingroom" / "weights"
 FAITHFULNESS = WEIGHTS / "faithfulness.json"
 PLACE = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
-ORDER = ("cnn", "hybrid", "vit", "vit_cls")
+FAMILIES = ("cnn", "hybrid", "vit")
+SHIPPED = (*FAMILIES, "vit_cls")
 LADDER = RESULTS / "ladder"
 SEEDS = 3  # of a rung that is done
 RECIPES = ROOT / "src" / "fittingroom" / "recipes" / "ladder.py"
@@ -103,7 +104,7 @@ def shipped_networks() -> str:
         "| network | run | parameters | multiply-adds | validation % | as stored, in half precision | test % |",
         "|---|---|" + "---:|" * 5,
     ]
-    for name in ORDER:
+    for name in SHIPPED:
         state = read(WEIGHTS / name / "state.json")
         scores = " | ".join(
             f"{100 * state[key]:.2f}" for key in ("val_accuracy", "half_precision_val_accuracy", "test_accuracy")
@@ -120,7 +121,7 @@ def five_epochs() -> str:
         "| model | parameters | multiply-adds | test % | validation % | training s | images/s |",
         "|---|" + "---:|" * 6,
     ]
-    for model in ORDER:
+    for model in SHIPPED:
         row = read(RESULTS / "five-epochs" / model / "state.json")
         lines.append(
             f"| {model} | {row['num_params']:,} | {row['num_macs'] / 1e6:.1f} M | {100 * row['test_accuracy']:.2f} | "
@@ -215,7 +216,7 @@ def search() -> str:
         "| model | shape | batch | Muon rate | label smoothing | chosen by | validation % |",
         "|---|---|---:|---:|---:|---|---:|",
     ]
-    for model in ("cnn", "hybrid", "vit"):
+    for model in FAMILIES:
         for trial in read(RESULTS / "search" / f"{model}.json")["trials"]:
             lines.append(
                 f"| {model} | {trial['shape']} | {trial['batch_size']} | {trial['muon_lr']:.4f} | "
@@ -262,6 +263,20 @@ def earlier() -> str:
             found = [percent([row[f"{split}_accuracy"] for row in rows]) if rows else "" for split in ("val", "test")]
             lines.append(f"| {name} | {words} | {found[0]} | {found[1]} | {len(rows) or 'not run yet'} |")
     return "\n".join(lines) + "\n"
+
+
+def hours() -> str:
+    """What the ladder cost, and what came before it, in hours of one core."""
+
+    def of_runs(folder: str) -> float:
+        return sum(read(path)["train_seconds"] for path in (RESULTS / folder).glob("*/state.json")) / 3600
+
+    trials = [trial for model in FAMILIES for trial in read(RESULTS / "search" / f"{model}.json")["trials"]]
+    tried = of_runs("attempts") + of_runs("earlier") + sum(trial["train_seconds"] for trial in trials) / 3600
+    return (
+        f"> Hours of one core: {of_runs('ladder'):.0f} for the runs of this table; {tried:.0f} for the search, the attempts, and "
+        "the runs of recipes that were changed.\n"
+    )
 
 
 def trials() -> str:
@@ -347,7 +362,7 @@ def shipped_faithfulness() -> str:
 TABLES: dict[str, Callable[[], str]] = {
     "quick": quick, "quick-change": quick_change,
     "shipped": shipped_networks, "five-epochs": five_epochs, "trials": trials, "attempts": attempts, "earlier": earlier,
-    "ladder": ladder, "rungs": rungs, "rung-verdicts": rung_verdicts, "records": records, "search": search,
+    "ladder": ladder, "hours": hours, "rungs": rungs, "rung-verdicts": rung_verdicts, "records": records, "search": search,
     "faithfulness": faithfulness, "positions": positions, "explaining": explaining,
     **sequence_tables.TABLES,
     **speed_tables.TABLES,
