@@ -139,7 +139,7 @@ def test_the_shipped_learned_positions_know_what_is_near() -> None:
     model, _ = load_run(find_run("vit_cls"))
     assert model.config.positions == "learned"  # type: ignore[union-attr]
     similarity = position_similarity(position_embedding(model), (7, 7))
-    assert mirror_share(similarity) > 0.95
+    assert mirror_share(similarity) > 0.8  # by chance one in 48
     assert neighbour_share(similarity, fold=True) > 0.9 and chance_of_neighbour((7, 7), fold=True) < 0.25
 
 
