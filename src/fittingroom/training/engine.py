@@ -94,8 +94,8 @@ def _with_compile(
 
 
 def _compiler() -> str | None:
-    """The C++ compiler that torch would find."""
-    return os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
+    """The C++ compiler that torch looks for: as the user says, or that of Linux, macOS or Windows."""
+    return os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++") or shutil.which("cl")
 
 
 def _say_eager(error: str) -> None:
