@@ -46,17 +46,17 @@ test-slow: data browser ## the tests that take minutes each
 
 bench: data ## speed beside other libraries, a quarter of an hour, then of explanations and sequences; writes results/bench/ (a try: ARGS=--quick)
 	@scripts/peers.sh
-	$(PYTHON_BIN)/python -m benchmarks.speed $(ARGS)
-	$(if $(ARGS),,$(PYTHON_BIN)/python benchmarks/explaining.py)
-	$(if $(ARGS),,$(PYTHON_BIN)/python -m benchmarks.sequences)
-	$(if $(ARGS),,$(PYTHON_BIN)/python -m benchmarks.claims)
+	$(PYTHON_BIN)/python -m lab.benchmarks.speed $(ARGS)
+	$(if $(ARGS),,$(PYTHON_BIN)/python lab/benchmarks/explaining.py)
+	$(if $(ARGS),,$(PYTHON_BIN)/python -m lab.benchmarks.sequences)
+	$(if $(ARGS),,$(PYTHON_BIN)/python -m lab.benchmarks.claims)
 
 tables: setup ## write the published tables into README and docs from the records in results/
-	$(PYTHON_BIN)/python scripts/published_tables.py
+	$(PYTHON_BIN)/python lab/published_tables.py
 
 clean: ## remove .venv, .venv-peers and caches; runs/ stays
 	rm -rf .venv .venv-peers .pytest_cache .ruff_cache .import_linter_cache .hypothesis
-	find src tests scripts benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src tests lab -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Its recipe lies outside `make help`: `browser` only serves the tests.
 browser: setup

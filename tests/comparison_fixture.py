@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from fittingroom.comparison.summary import disagreements
+from fittingroom.evaluation.selection import disagreements
 
 CLASS_NAMES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 NUM_VAL, TRAIN_SECONDS = 1000, 60.0

@@ -34,7 +34,7 @@ def run_folder(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def fashion_mnist_folder() -> Path:
     """The folder of the real Fashion-MNIST, found as the program finds it (`make data` has put it there)."""
-    from fittingroom.data import fashion_mnist
+    from fittingroom.data.images import fashion_mnist
 
     return fashion_mnist.find()
 

@@ -20,9 +20,9 @@ import pytest
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import cache_folder
-from fittingroom.data import fashion_mnist
-from fittingroom.data.download import DownloadError, download
-from fittingroom.data.fashion_mnist import RELEASE, DataFile, Release
+from fittingroom.data.images import fashion_mnist
+from fittingroom.data.images.download import DownloadError, download
+from fittingroom.data.images.fashion_mnist import RELEASE, DataFile, Release
 
 BODY = bytes(range(256)) * 1000
 SHA256 = hashlib.sha256(BODY).hexdigest()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fittingroom.cli.main import main
-from fittingroom.data.pairs import FORM
+from fittingroom.data.seq2seq.tsv import FORM
 
 GOOD = b"ab\tA B\nba\tB A\n"
 LONG = f"pairs.tsv, line 3 is longer than 16,384 bytes: {FORM}, one pair a line"

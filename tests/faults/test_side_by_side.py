@@ -143,8 +143,8 @@ def test_when_the_parent_is_killed_its_children_end_by_themselves(tmp_path: Path
 def test_side_by_side_each_run_has_a_core_of_its_own_and_alone_it_has_all(tmp_path: Path) -> None:
     everywhere = set(usable_cores())
     first, second = usable_cores()[:2]
-    beside = cores_of([work(tmp_path / "beside", seed) for seed in range(3)], jobs=2)
-    assert beside[:2] == [{first}, {second}] and beside[2] in ({first}, {second})
+    side_by_side_cores = cores_of([work(tmp_path / "beside", seed) for seed in range(3)], jobs=2)
+    assert side_by_side_cores[:2] == [{first}, {second}] and side_by_side_cores[2] in ({first}, {second})
     assert cores_of([work(tmp_path / "alone")], jobs=1) == [everywhere]
     assert cores_of([work(tmp_path / "two threads", num_threads="2")], jobs=2) == [everywhere]
 

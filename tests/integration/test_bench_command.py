@@ -9,7 +9,7 @@ import pytest
 from fittingroom.cli.main import main
 from fittingroom.core.rundir import read_state
 from fittingroom.recipes import recipe
-from scripts import ladder
+from lab import ladder
 
 
 def rows(capsys: pytest.CaptureFixture[str], *words: str) -> list[dict]:

@@ -14,7 +14,7 @@ import pytest
 from fittingroom.cli.main import build_parser
 from fittingroom.cli.run import _command_line
 from fittingroom.comparison.executors import usable_cores
-from fittingroom.core.rundir import sole_use
+from fittingroom.core.rundir import exclusive_lock
 from fittingroom.evaluation.score import log_test_read
 from tests.command import run, run_json, start
 
@@ -178,7 +178,7 @@ def test_a_run_that_diverges_is_marked_and_the_others_go_on(tmp_path: Path) -> N
 
 
 def test_where_another_process_is_at_work_nothing_is_begun(tmp_path: Path) -> None:
-    with sole_use(tmp_path):
+    with exclusive_lock(tmp_path):
         code, out, err = run(*COMPARE, "--out", str(tmp_path))
         assert (code, out) == (2, "") and f"another process is at work in {tmp_path}" in err
         code, out, err = run("train", "vit", "--epochs", "1", *SMALL, "--out", str(tmp_path))

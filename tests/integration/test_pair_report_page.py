@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, expect
 
 from fittingroom.report.page import write_report
-from fittingroom.report.word_page import NUM_STANDING
+from fittingroom.report.seq2seq_section import NUM_STANDING
 from tests import browsing
 from tests.pair_comparison_fixture import write_pair_comparison
 

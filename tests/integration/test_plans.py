@@ -14,16 +14,16 @@ from safetensors.torch import load_file
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.randomness import seeded
 from fittingroom.core.rundir import read_json, read_state
-from fittingroom.data.batches import eval_batches
-from fittingroom.data.load import load_splits
+from fittingroom.data.images.batches import eval_batches
+from fittingroom.data.images.load import load_splits
 from fittingroom.evaluation.predict import predict
 from fittingroom.evaluation.saved import load_run, logits_fn
 from fittingroom.models import build_model
-from fittingroom.training import engine
 from fittingroom.training import fit as room
 from fittingroom.training.config import ImageRunConfig
 from fittingroom.training.fit import FitOptions, fit
-from fittingroom.training.plan import Plan, first_guess
+from fittingroom.training.speed import engine
+from fittingroom.training.speed.plan import Plan, first_guess
 from tests.unit.training.machine import TINY
 
 CONFIG = ImageRunConfig(

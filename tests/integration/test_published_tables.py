@@ -10,19 +10,19 @@ import pytest
 import torch
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.data.batches import normalise
-from fittingroom.data.fashion_mnist import SPEC
-from fittingroom.data.load import load_splits
+from fittingroom.data.images.batches import normalise
+from fittingroom.data.images.fashion_mnist import SPEC
+from fittingroom.data.images.load import load_splits
 from fittingroom.evaluation.saved import load_run, logits_fn
 from fittingroom.evaluation.shipped import WEIGHTS, find_run, shipped
 from fittingroom.explain.examine import filters_of, positions_of
-from scripts import ladder, model_cards
+from lab import ladder, model_cards
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_the_tables_in_readme_and_docs_are_those_of_the_records() -> None:
-    command = [sys.executable, str(ROOT / "scripts" / "published_tables.py"), "--check"]
+    command = [sys.executable, str(ROOT / "lab" / "published_tables.py"), "--check"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 

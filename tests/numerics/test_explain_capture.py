@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.explain.calling import logits_of
 from fittingroom.explain.capture import attention_layers, capture_attention, fused_weights
+from fittingroom.explain.eval_mode import logits_of
 from fittingroom.models.layers.attention import CrossAttention, SelfAttention, causal_mask
 from tests.unit.explain.networks import TOKENS, draw_images, hugging_face, timm_like, tiny
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.explain.calling import logits_of
 from fittingroom.explain.capture import attention_layers
+from fittingroom.explain.eval_mode import logits_of
 from fittingroom.explain.relevance import relevance
 from fittingroom.explain.rollout import attention_rollout
 from tests.unit.explain.networks import TOKENS, draw_images, hugging_face, timm_like, tiny

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Float
 
-from fittingroom.cli.cells import for_terminal, padded, width_of
+from fittingroom.cli.text_width import for_terminal, padded, text_width
 from fittingroom.core.text import symbol
 from fittingroom.explain.findings import END, Alignment
 
@@ -21,8 +21,8 @@ def alignment_lines(found: Alignment, width: int) -> list[str]:
     letters, phonemes = (
         ["end" if each == END else symbol(each) for each in side] for side in (found.letters, found.phonemes)
     )
-    weights, margin = found.mean, max(map(width_of, phonemes)) + 2
-    cell = max(LEAST_CELL, max(map(width_of, letters)) + 1)
+    weights, margin = found.mean, max(map(text_width, phonemes)) + 2
+    cell = max(LEAST_CELL, max(map(text_width, letters)) + 1)
     across = max(1, (width - margin) // cell)
     lines: list[str] = []
     for first in range(0, len(letters), across):

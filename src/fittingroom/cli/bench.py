@@ -20,7 +20,7 @@ def bench(args: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.table import Column, Table
 
-    from fittingroom.comparison.milestones import finished_runs, milestone_lines, milestones
+    from fittingroom.evaluation.time_to_accuracy import finished_runs, milestone_lines, milestones
 
     if args.runs is not None:
         for name in ("models", "seeds", "epochs", "jobs", "out", "data_dir"):
@@ -58,7 +58,7 @@ def _train(args: argparse.Namespace) -> tuple[Path, list[Path], int]:
     from fittingroom.comparison.planning import most_jobs
     from fittingroom.comparison.protocol import check_seeds, fair_order
     from fittingroom.recipes import recipe
-    from fittingroom.training.plan import first_guess
+    from fittingroom.training.speed.plan import first_guess
 
     seeds = check_seeds(DEFAULTS["seeds"] if args.seeds is None else args.seeds)
     configs = [recipe(name, seed=seed, epochs=epochs) for name, seed in fair_order(names, seeds)]

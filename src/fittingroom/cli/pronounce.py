@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fittingroom.cli.cells import for_terminal, padded, width_of
+from fittingroom.cli.text_width import for_terminal, padded, text_width
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.text import named, shown
 
 if TYPE_CHECKING:  # these import torch, and `--help` must not
+    from fittingroom.evaluation.dictionary import Reference
     from fittingroom.evaluation.pronounce import Answer, Pronunciation
-    from fittingroom.evaluation.reference import Reference
     from fittingroom.explain.findings import Alignment
 
 PARTS = {
@@ -29,7 +29,7 @@ def pronounce(args: argparse.Namespace) -> int:
     if args.out is not None and not args.explain:
         raise FittingRoomError("--out is for the pictures of --explain: give both or neither")
     from fittingroom.evaluation import pronounce as asking
-    from fittingroom.evaluation.reference import references
+    from fittingroom.evaluation.dictionary import references
     from fittingroom.evaluation.saved import load_sequence_run
     from fittingroom.evaluation.shipped import find_run
 
@@ -79,7 +79,7 @@ def _lines(
 ) -> list[str]:
     """What a person reads: each word beside its answers, then the notes."""
     words = [shown(answer.word) for answer in answers]
-    margin = max(map(width_of, words)) + 2
+    margin = max(map(text_width, words)) + 2
     lines: list[str] = []
     for word, answer, entry, alignment in zip(words, answers, known, aligned, strict=True):
         several = len(answer.pronunciations) > 1

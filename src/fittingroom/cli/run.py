@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fittingroom.cli import options
-from fittingroom.cli.words import data_words, looking_words, pair_words, run_words, score_words
+from fittingroom.cli.messages import data_words, looking_words, pair_words, run_words, score_words
 from fittingroom.core.errors import FittingRoomError, did_you_mean
 
 
@@ -33,7 +33,7 @@ def train(args: argparse.Namespace) -> int:
         FitOptions(
             folder=folder, data_dir=args.data_dir, resume=args.resume, loggers=tuple(args.loggers),
             progress_bar=not args.json and sys.stderr.isatty(), checkpoint_seconds=args.checkpoint_seconds,
-            plan=options.parse_plan(args.plan), open_test=not args.sealed, measures=_say_measuring,
+            plan=options.parse_plan(args.plan), open_test=not args.sealed, on_probe=_say_measuring,
         ),
     )  # fmt: skip
     _print(args, {**row, "folder": str(folder)}, run_words(row, folder))
@@ -148,16 +148,16 @@ def explain(args: argparse.Namespace) -> int:
     formats = options.parse_formats(args.format)
     if args.split not in ("val", "test"):
         raise FittingRoomError(f"unknown split '{args.split}': choose val or test")
-    from fittingroom.cli.saying import saying
-    from fittingroom.comparison.looking import Question, look
-    from fittingroom.report.looking import record, write_looking
+    from fittingroom.cli.status import status
+    from fittingroom.explain.inspect import Question, look
+    from fittingroom.report.inspection import record, write_looking
 
     kind, number = _which_images(args)
     question = Question(
         runs=tuple(args.runs), kind=kind, number=number, files=tuple(args.files), method=args.method, split=args.split,
         faithfulness=args.faithfulness, data_dir=args.data_dir,
     )  # fmt: skip
-    with saying(quiet=args.json) as say:
+    with status(quiet=args.json) as say:
         looking = look(question, say)
         names = [each.name for each in looking.networks]
         folder = args.out or Path("runs") / "-".join(["explain", *names, *_slug(kind, number, args.files)])
@@ -220,7 +220,7 @@ def data(args: argparse.Namespace) -> int:
         return _data_pairs(args, names)
     if args.stress is not None:
         raise FittingRoomError("--stress belongs to cmudict: fittingroom data check cmudict --stress keep")
-    from fittingroom.data import fashion_mnist, integrity
+    from fittingroom.data.images import fashion_mnist, integrity
 
     folder = fashion_mnist.find(args.data_dir)
     if args.action == "fetch":
@@ -243,8 +243,8 @@ def _data_pairs(args: argparse.Namespace, names: list[str]) -> int:
         raise FittingRoomError(f"--stress {args.stress}: choose strip or keep, of cmudict alone")
     if len(names) not in (1, 3):
         raise FittingRoomError(f"{len(names)} names do not make a data set: give one file, or three: train dev test")
-    from fittingroom.data import pair_integrity
-    from fittingroom.data.pair_load import check_name
+    from fittingroom.data.seq2seq import integrity as pair_integrity
+    from fittingroom.data.seq2seq.load import check_name
 
     for name in names:
         check_name(name)

@@ -13,9 +13,9 @@ import numpy as np
 from fittingroom.comparison.pair_predictions import read_pair_predictions
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import write_atomic
-from fittingroom.data.pairs import Target
+from fittingroom.data.seq2seq.tsv import Target
+from fittingroom.evaluation.dictionary import references
 from fittingroom.evaluation.pronounce import pronounce
-from fittingroom.evaluation.reference import references
 from fittingroom.evaluation.saved import load_sequence_run
 from fittingroom.explain.alignment import align
 

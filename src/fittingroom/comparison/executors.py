@@ -30,7 +30,7 @@ class Work:
     only_plan: bool = False
     probe: Sequence[dict[str, Any]] = ()
     """The timings behind `plan`, where it was measured before."""
-    beside: int = 1
+    concurrency: int = 1
     """How many plans are measured at the same time."""
 
 
@@ -143,7 +143,7 @@ def _work(plain: dict[str, Any], core: int | None, pipe: Connection) -> None:
     options = FitOptions(
         folder=plain["folder"], data_dir=plain["data_dir"], resume=True, progress=tell,
         checkpoint_seconds=plain["checkpoint_seconds"], plan=plain["plan"], open_test=plain["open_test"], patience=PATIENCE,
-        probe=plain["probe"], beside=plain["beside"],
+        probe=plain["probe"], concurrency=plain["concurrency"],
     )  # fmt: skip
     try:
         pipe.send(("finished", plan_and_time(config, options) if plain["only_plan"] else fit(config, options)))

@@ -17,16 +17,16 @@ from fittingroom.comparison.protocol import Budget, pair_sentences, sentences
 from fittingroom.comparison.summary import summarise
 from fittingroom.core.config import config_hash, from_dict
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.core.rundir import read_json, read_state, sole_use, write_json
+from fittingroom.core.rundir import exclusive_lock, read_json, read_state, write_json
 from fittingroom.models import build_model
 from fittingroom.models.cost import num_params
 from fittingroom.training.config import RunConfig
 from fittingroom.training.fit import run_identity
 from fittingroom.training.images import ImageProblem
 from fittingroom.training.pairs import PairProblem
-from fittingroom.training.plan import Plan, differences, first_guess, with_fixed
 from fittingroom.training.problem import Problem, open_problem
 from fittingroom.training.results import ledger_row
+from fittingroom.training.speed.plan import Plan, differences, first_guess, with_fixed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +68,7 @@ def run_comparison(comparison: Comparison, watcher: Watcher) -> dict[str, Any]:
         problem.config for problem in problems
     ]  # pairs that are missing or wrong are refused before the folder is made
     _check_plan(comparison)
-    with sole_use(comparison.folder):
+    with exclusive_lock(comparison.folder):
         return _run_comparison(comparison, problems, configs, watcher)
 
 

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fittingroom.comparison.predictions import SPLITS, open_predictions
-from fittingroom.data.pairs import Target
-from fittingroom.data.vocabulary import UNKNOWN
+from fittingroom.data.seq2seq.tsv import Target
+from fittingroom.data.seq2seq.vocabulary import UNKNOWN
 from fittingroom.evaluation.error_rates import ErrorRates, confusions, error_rates
 from fittingroom.evaluation.statistics import ratio_values
 

@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from fittingroom.comparison.measures import PAIRS, PHONEME_ERRORS, WORD_ERRORS, Measure
+from fittingroom.comparison.metrics import PAIRS, PHONEME_ERRORS, WORD_ERRORS, Measure
 from fittingroom.comparison.pair_predictions import PairPredictions, read_pair_predictions
 from fittingroom.comparison.predictions import SPLITS
 from fittingroom.comparison.record import (

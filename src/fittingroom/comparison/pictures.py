@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fittingroom.comparison.predictions import Predictions, read_predictions
-from fittingroom.comparison.summary import disagreements, mistakes
 from fittingroom.core.archives import DAMAGE
 from fittingroom.core.rundir import write_atomic
-from fittingroom.data.batches import normalise
-from fittingroom.data.load import Splits
+from fittingroom.data.images.batches import normalise
+from fittingroom.data.images.load import Splits
 from fittingroom.data.spec import ImageSet
 from fittingroom.evaluation.saved import load_run
+from fittingroom.evaluation.selection import disagreements, mistakes
 from fittingroom.explain.examine import beats_random
 from fittingroom.explain.explorer import explorer_arrays
 

@@ -8,7 +8,7 @@ from typing import Any
 from fittingroom.comparison.executors import Work, side_by_side, usable_cores
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.training.config import RunConfig
-from fittingroom.training.plan import first_guess, with_fixed
+from fittingroom.training.speed.plan import first_guess, with_fixed
 
 MEMORY_A_RUN = 5 * 1024**3 // 2  # bytes; runs of images take about 1 GiB, of sequences up to 2.1
 
@@ -65,7 +65,7 @@ def _pays(config: RunConfig, tried: Answer, fixed: Mapping[str, str], data_dir: 
 
 def _ask(config: RunConfig, fixed: Mapping[str, str], data_dir: Path | None, jobs: int) -> Answer:
     """Asked of `jobs` processes at once; the slowest one's answer."""
-    work = Work(config=config, folder=Path(), data_dir=data_dir, plan=fixed, only_plan=True, beside=jobs)
+    work = Work(config=config, folder=Path(), data_dir=data_dir, plan=fixed, only_plan=True, concurrency=jobs)
     answers = []
     for event in side_by_side([work] * jobs, jobs):
         if event.kind == "failed":

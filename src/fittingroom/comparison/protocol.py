@@ -5,7 +5,7 @@ from typing import Any
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.registry import Registry
-from fittingroom.data.pair_splits import TRAIN_PERCENT, VAL_PERCENT
+from fittingroom.data.seq2seq.splits import TRAIN_PERCENT, VAL_PERCENT
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,14 +6,13 @@ statistic changed, without training anything.
 
 import math
 from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fittingroom.comparison.measures import ACCURACY, PAIRS, kind_of
+from fittingroom.comparison.metrics import ACCURACY, PAIRS, kind_of
 from fittingroom.comparison.pair_summary import summarise_pairs
 from fittingroom.comparison.predictions import SPLITS, Predictions, read_predictions
 from fittingroom.comparison.record import (
@@ -54,38 +53,6 @@ def summarise(folder: Path) -> dict[str, Any]:
         return summarise_pairs(folder)
     check_comparison(comparison, path, ("class_names",))
     return _Summary(folder=folder, comparison=comparison).build()
-
-
-def disagreements(
-    probs_by_model: dict[str, NDArray[np.floating]], labels: NDArray[np.integer], limit: int = 36
-) -> NDArray[np.int64]:
-    """Positions of at most `limit` images on which the models contradict one another, the surest contradiction first.
-
-    `probs_by_model` maps a name to [seeds, images, classes], averaged over seeds here; `labels` is [images]. The score
-    of an image is the largest, over pairs of models that name different classes, of the smaller of their two
-    confidences: high only where both are sure. Images on which all agree are left out; of equal scores the earlier
-    image comes first.
-    """
-    means = [np.asarray(np.mean(probs, axis=0, dtype=np.float64)) for probs in probs_by_model.values()]
-    assert all(len(mean) == len(labels) for mean in means), "one row of probabilities for each label"
-    classes, confidences = [mean.argmax(axis=1) for mean in means], [mean.max(axis=1) for mean in means]
-    scores = np.zeros(len(labels))
-    for a, b in combinations(range(len(means)), 2):
-        both = np.where(classes[a] != classes[b], np.minimum(confidences[a], confidences[b]), 0.0)
-        scores = np.maximum(scores, both)
-    order = np.argsort(-scores, kind="stable")
-    return order[scores[order] > 0][:limit]
-
-
-def mistakes(probs_by_model: dict[str, NDArray[np.floating]], labels: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Positions of the images on which all models are wrong, the surest first.
-
-    `probs_by_model` maps a name to [images, classes], `labels` is [images].
-    """
-    confidence = np.mean([each.max(axis=1) for each in probs_by_model.values()], axis=0)
-    wrong = np.all([each.argmax(axis=1) != labels for each in probs_by_model.values()], axis=0)
-    surest = np.argsort(-confidence, kind="stable")
-    return surest[wrong[surest]]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fittingroom.comparison.measures import Measure, measures_of
+from fittingroom.comparison.metrics import Measure, measures_of
 from fittingroom.comparison.record import budget_text
 
 MOST_DECIMALS = 4

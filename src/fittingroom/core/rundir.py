@@ -84,7 +84,7 @@ def make_folder(folder: Path) -> Path:
 
 
 @contextmanager
-def sole_use(folder: Path, patience: float = 0.0, lock: str = ".lock") -> Iterator[None]:
+def exclusive_lock(folder: Path, patience: float = 0.0, lock: str = ".lock") -> Iterator[None]:
     """Make `folder` and keep other processes out of it; the system lets go of it however this one ends.
 
     Raises FittingRoomError where another one is at work there, still after `patience` seconds. Some network file systems have

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import torch
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.data.pair_batches import sequences
-from fittingroom.data.pairs import MAX_SYMBOLS
-from fittingroom.data.vocabulary import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Vocabulary
+from fittingroom.data.seq2seq.batches import sequences
+from fittingroom.data.seq2seq.tsv import MAX_SYMBOLS
+from fittingroom.data.seq2seq.vocabulary import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Vocabulary
 from fittingroom.evaluation.decoding import Hypothesis, beam_search, greedy
-from fittingroom.evaluation.writing import begin
+from fittingroom.evaluation.generate import begin
 from fittingroom.models.sequence import SequenceModel
 
 BATCH_SIZE = 512

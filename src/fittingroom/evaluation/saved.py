@@ -12,7 +12,7 @@ from fittingroom.core.config import from_dict
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.registry import Registry
 from fittingroom.core.rundir import read_json
-from fittingroom.data.vocabulary import Vocabulary
+from fittingroom.data.seq2seq.vocabulary import Vocabulary
 from fittingroom.evaluation.predict import PredictFn
 from fittingroom.evaluation.shipped import VOCABULARIES, Kind, where_from
 from fittingroom.models import MODELS, SEQUENCE_MODELS, Variant

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from fittingroom.core.rundir import cache_folder, read_json, sole_use, write_json
-from fittingroom.data.batches import eval_batches
-from fittingroom.data.load import load_splits
+from fittingroom.core.rundir import cache_folder, exclusive_lock, read_json, write_json
+from fittingroom.data.images.batches import eval_batches
+from fittingroom.data.images.load import load_splits
 from fittingroom.evaluation.metrics import accuracy, expected_calibration_error, negative_log_likelihood
 from fittingroom.evaluation.predict import predict
 from fittingroom.evaluation.saved import load_run, logits_fn
@@ -40,6 +40,6 @@ def log_test_read(folder: Path, why: str) -> None:
     if is_shipped(folder):
         folder = cache_folder("test-reads") / folder.name
     read = {"when": datetime.now(UTC).isoformat(timespec="seconds"), "why": why}
-    with sole_use(folder, patience=60, lock=".reads.lock"):  # another one than the run's own, which `fit` holds
+    with exclusive_lock(folder, patience=60, lock=".reads.lock"):  # another one than the run's own, which `fit` holds
         state = read_json(folder / "state.json") if (folder / "state.json").exists() else {}
         write_json(folder / "state.json", {**state, "test_reads": [*state.get("test_reads", []), read]})

@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fittingroom.core.rundir import read_json
-from fittingroom.data.pair_batches import encode
-from fittingroom.data.pair_load import check_digest, load_pair_splits
+from fittingroom.data.seq2seq.batches import encode
+from fittingroom.data.seq2seq.load import check_digest, load_pair_splits
+from fittingroom.evaluation.generate import generate, judge, most_symbols, num_unknown
 from fittingroom.evaluation.saved import load_sequence_run, needs
 from fittingroom.evaluation.score import log_test_read
-from fittingroom.evaluation.writing import judge, most_symbols, num_unknown, write_all
 
 
 def score_pair_run(folder: Path, split: Literal["val", "test"]) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def score_pair_run(folder: Path, split: Literal["val", "test"]) -> dict[str, Any
     check_digest(config["digest"], *files)
     splits = load_pair_splits(*files, keep_stress=config["keep_stress"])
     pairs = splits.val if split == "val" else splits.open_test(lambda why: log_test_read(folder, why), "evaluate")
-    answers = write_all(model, encode(pairs, source, target), most_symbols(splits.train, config["model_config"]))
+    answers = generate(model, encode(pairs, source, target), most_symbols(splits.train, config["model_config"]))
     rates = judge(pairs, list(range(len(pairs))), answers, target)
     known = ("run", "model", "seed", "epochs", "train_seconds", "pairs_per_second", "peak_memory_bytes")
     return {

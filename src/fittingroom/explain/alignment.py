@@ -12,10 +12,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.data.vocabulary import BOS_ID, EOS_ID
+from fittingroom.data.seq2seq.vocabulary import BOS_ID, EOS_ID
 from fittingroom.evaluation.pronounce import Answer
-from fittingroom.explain.calling import evaluating
 from fittingroom.explain.capture import capture_attention
+from fittingroom.explain.eval_mode import eval_mode
 from fittingroom.explain.findings import END, Alignment
 from fittingroom.models.layers.attention import AttentionCore, SelfAttention
 
@@ -32,7 +32,7 @@ def cross_attention(
     Raises FittingRoomError where no layer looks from the target to the source.
     """
     modules = dict(model.named_modules())
-    with evaluating(model), torch.no_grad(), capture_attention(model) as weights:
+    with eval_mode(model), torch.no_grad(), capture_attention(model) as weights:
         model(src, src_mask, tgt_in)
     # A decoder that must write one symbol after the other has attended once a symbol: calls follow one another as queries.
     layers = [torch.cat(calls, dim=2).float().cpu() for name, calls in weights.items() if _is_cross(modules[name])]

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.explain.calling import as_input, chunks, evaluating, uncompiled, unwrapped
+from fittingroom.explain.eval_mode import as_input, chunks, eval_mode, uncompiled, unwrapped
 from fittingroom.models.layers.attention import AttentionCore
 from fittingroom.models.layers.attention import capture_attention as capture_ours
 
@@ -55,7 +55,7 @@ def attention_layers(
     Raises FittingRoomError for a network without attention, or whose layers do not all relate the same tokens (windows).
     """
     found: list[list[Tensor]] = []
-    with evaluating(model), torch.no_grad():
+    with eval_mode(model), torch.no_grad():
         for part in chunks(len(images)):
             with capture_attention(model) as weights:
                 model(as_input(model, images[part]))

@@ -9,9 +9,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.explain.calling import chunks, unwrapped
 from fittingroom.explain.capture import attention_layers
 from fittingroom.explain.catalogue import METHODS, caption
+from fittingroom.explain.eval_mode import chunks, unwrapped
 from fittingroom.explain.faithfulness import random_areas, randomisation, randomisation_layers, score
 from fittingroom.explain.filters import conv_filters, patch_components
 from fittingroom.explain.findings import Attention, Filters, Findings, Positions, Proof

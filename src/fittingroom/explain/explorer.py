@@ -6,9 +6,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.explain.calling import chunks
 from fittingroom.explain.capture import attention_layers
 from fittingroom.explain.catalogue import caption
+from fittingroom.explain.eval_mode import chunks
 from fittingroom.explain.examine import answers, positions_of
 from fittingroom.explain.methods import default_method, saliency
 from fittingroom.explain.tokens import TokenLayout, has_tokens, pool_weights, token_layout

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.randomness import derive_seed, generator
-from fittingroom.explain.calling import unwrapped
+from fittingroom.explain.eval_mode import unwrapped
 from fittingroom.explain.methods import random_maps, saliency
 from fittingroom.explain.perturbation import (
     AS_USUAL,

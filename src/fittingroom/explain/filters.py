@@ -6,7 +6,7 @@ from jaxtyping import Float
 from torch import nn
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.explain.calling import unwrapped
+from fittingroom.explain.eval_mode import unwrapped
 
 
 def conv_filters(model: nn.Module) -> Float[np.ndarray, "filters channels height width"]:

@@ -8,12 +8,12 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.explain.calling import (
+from fittingroom.explain.eval_mode import (
     as_input,
     check_targets,
     chunks,
     differentiating,
-    evaluating,
+    eval_mode,
     logits_of,
     target_score,
     unwrapped,
@@ -74,7 +74,7 @@ def _cam_of(model: nn.Module, images: Tensor, targets: Tensor, layer: nn.Module)
 
     handle = layer.register_forward_hook(keep)
     try:
-        with evaluating(model), differentiating():
+        with eval_mode(model), differentiating():
             logits = logits_of(model(as_input(model, images).requires_grad_()))
             if not seen:
                 raise FittingRoomError(f"{type(layer).__name__} did not run: name a layer of the model itself")

@@ -8,8 +8,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.explain.calling import chunks
 from fittingroom.explain.capture import attention_layers
+from fittingroom.explain.eval_mode import chunks
 from fittingroom.explain.tokens import TokenLayout, token_layout
 
 

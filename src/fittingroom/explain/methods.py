@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.randomness import generator
-from fittingroom.explain.calling import check_targets, chunks, unwrapped
 from fittingroom.explain.capture import attention_layers
 from fittingroom.explain.catalogue import METHODS, check_method
+from fittingroom.explain.eval_mode import check_targets, chunks, unwrapped
 from fittingroom.explain.gradcam import feature_grid, grad_cam
 from fittingroom.explain.relevance import relevance
 from fittingroom.explain.rollout import attention_rollout

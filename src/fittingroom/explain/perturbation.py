@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from fittingroom.core.errors import FittingRoomError, did_you_mean
 from fittingroom.evaluation.predict import predict
-from fittingroom.explain.calling import as_input, check_targets, chunks, evaluating, logits_of
+from fittingroom.explain.eval_mode import as_input, check_targets, chunks, eval_mode, logits_of
 from fittingroom.explain.methods import random_maps
 
 PredictProbs = Callable[[Tensor], np.ndarray | Tensor]
@@ -67,7 +67,7 @@ def probabilities(model: nn.Module) -> PredictProbs:
     """`model` as the function that `perturbation_curves` wants: evaluation mode, softmax of its logits."""
 
     def predict_probs(images: Tensor) -> np.ndarray:
-        with evaluating(model):
+        with eval_mode(model):
             return predict(lambda batch: logits_of(model(as_input(model, batch))), [images])
 
     return predict_probs

@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.explain.calling import unwrapped
+from fittingroom.explain.eval_mode import unwrapped
 from fittingroom.explain.tokens import token_layout
 
 

@@ -6,16 +6,16 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from fittingroom.explain.calling import (
+from fittingroom.explain.capture import capture_attention, self_attention
+from fittingroom.explain.eval_mode import (
     as_input,
     check_targets,
     chunks,
     differentiating,
-    evaluating,
+    eval_mode,
     logits_of,
     target_score,
 )
-from fittingroom.explain.capture import capture_attention, self_attention
 
 
 def relevance(
@@ -33,7 +33,7 @@ def relevance(
 
 
 def _relevance_of(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
-    with evaluating(model), differentiating():
+    with eval_mode(model), differentiating():
         # The images' gradient is not wanted; asking for it makes a graph where the parameters are frozen.
         pixels = as_input(model, images).requires_grad_()
         with capture_attention(model, keep_graph=True) as caught:

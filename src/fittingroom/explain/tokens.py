@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.explain.calling import as_input, evaluating, unwrapped
+from fittingroom.explain.eval_mode import as_input, eval_mode, unwrapped
 from fittingroom.models.hybrid import HybridTransformer
 from fittingroom.models.vit import VisionTransformer
 
@@ -79,7 +79,7 @@ def pool_weights(
     layout = token_layout(model)
     if layout.pool == "sequence":
         network = unwrapped(model)
-        with evaluating(model), torch.no_grad():
+        with eval_mode(model), torch.no_grad():
             tokens = network.forward_features(as_input(network, images))
             return network.pool.attention(tokens).squeeze(-1).float().softmax(dim=1).cpu()
     weights = torch.zeros(len(images), layout.num_tokens)

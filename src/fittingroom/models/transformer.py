@@ -7,7 +7,7 @@
     decoder layer (3.1)                     decoder.N: norm1 self_attn norm2 cross_attn norm3 mlp
     W^Q W^K W^V, W^O (3.2.2)                attn.qkv (for cross-attention q and kv), attn.proj
     d_k = d_v = d_model / h (3.2.2)         head_dim
-    outputs, shifted right (figure 1)       `tgt_in` of data/pair_batches.py: the mark, then the target without its end
+    outputs, shifted right (figure 1)       `tgt_in` of data/seq2seq/batches.py: the mark, then the target without its end
     pre-softmax linear transformation (3.4) head; with `tie_output` the target's table
     P_drop, label smoothing (5.4)           drop_rate: on sub-layers' outputs and embeddings only; the run's label_smoothing
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from fittingroom.core.registry import Registry
-from fittingroom.data.augment import AugmentConfig
+from fittingroom.data.images.augment import AugmentConfig
 from fittingroom.training.config import ImageRunConfig
 from fittingroom.training.optim import OptimConfig
 from fittingroom.training.schedule import ScheduleConfig

@@ -66,8 +66,8 @@ def _write_page(path: Path, model: str, data: Alignments) -> Path:
 
 def _write_picture(path: Path, model: str, word: Alignment) -> Path:
     # matplotlib takes a second to import: a page needs none.
-    from fittingroom.report.looking.alignment import alignment
-    from fittingroom.report.looking.style import save
+    from fittingroom.report.inspection.alignment import alignment
+    from fittingroom.report.inspection.style import save
 
     return save(alignment(word, model), path.parent, path.stem, [path.suffix.removeprefix(".")])[0]
 

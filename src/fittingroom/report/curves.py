@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from fittingroom.comparison.measures import ACCURACY, Measure
+from fittingroom.comparison.metrics import ACCURACY, Measure
 from fittingroom.report.load import Curve
 from fittingroom.report.palette import DASHES, MARKERS, series
 from fittingroom.report.svg import FONT_SIZE, canvas, drawing, panel, render, variable

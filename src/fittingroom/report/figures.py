@@ -11,7 +11,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from fittingroom.comparison.measures import PAIRS, Measure, kind_of, measures_of
+from fittingroom.comparison.metrics import PAIRS, Measure, kind_of, measures_of
 from fittingroom.report import numbers
 from fittingroom.report.palette import MARKERS, series
 from fittingroom.report.svg import FONT_SIZE, canvas, drawing, panel, render, variable

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fittingroom.comparison.measures import ACCURACY, PAIRS, kind_of, measures_of
+from fittingroom.comparison.metrics import ACCURACY, PAIRS, kind_of, measures_of
 from fittingroom.comparison.pair_predictions import PairPredictions
 from fittingroom.comparison.pair_summary import read_pair_runs
 from fittingroom.comparison.predictions import read_predictions

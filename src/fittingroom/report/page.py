@@ -11,7 +11,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from fittingroom.comparison.measures import kind_of, measures_of
+from fittingroom.comparison.metrics import kind_of, measures_of
 from fittingroom.comparison.record import budget_text
 from fittingroom.core.rundir import write_json, write_text
 from fittingroom.report import curves, explorer_pack, figures, gallery, matrices, numbers, tables
@@ -19,8 +19,8 @@ from fittingroom.report.alignment import alignment_section
 from fittingroom.report.assets import asset, environment, script_hash
 from fittingroom.report.load import Comparison, load
 from fittingroom.report.palette import DARK, LIGHT, MARKER_PATHS, NUM_SERIES, css_variables
-from fittingroom.report.word_page import word_sections
-from fittingroom.report.wording import WORDING
+from fittingroom.report.seq2seq_section import word_sections
+from fittingroom.report.texts import TEXTS
 
 EXPLORER_SCRIPTS = tuple(f"explorer{part}.js" for part in ("_maps", "_paint", "_words", "_tiles", ""))
 
@@ -74,7 +74,7 @@ def _texts(comparison: Comparison) -> dict[str, Any]:
     return {
         "facts": facts,
         "summary": summary,
-        "words": WORDING[kind_of(facts)],
+        "words": TEXTS[kind_of(facts)],
         "heading": re.sub("^the ", "The ", facts["title"]),
         "titles": [model["title"] for model in facts["models"]],
         "budget": budget_text(facts),

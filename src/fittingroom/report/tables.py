@@ -6,7 +6,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from fittingroom.comparison.measures import PAIRS, PHONEME_ERRORS, WORD_ERRORS, kind_of
+from fittingroom.comparison.metrics import PAIRS, PHONEME_ERRORS, WORD_ERRORS, kind_of
 from fittingroom.report import numbers
 
 HEADINGS = {

@@ -12,8 +12,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from fittingroom.comparison.pair_predictions import PairPredictions
-from fittingroom.data.pairs import Target
-from fittingroom.data.vocabulary import UNKNOWN
+from fittingroom.data.seq2seq.tsv import Target
+from fittingroom.data.seq2seq.vocabulary import UNKNOWN
 from fittingroom.evaluation.error_rates import alignment, edit_distance
 from fittingroom.report import numbers
 from fittingroom.report.gallery import Filter

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fittingroom.training.task import Task
+from fittingroom.training.module import Task
 
 
 class ClassificationTask(Task):

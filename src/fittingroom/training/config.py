@@ -11,7 +11,7 @@ from fittingroom.core.config import from_dict
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.randomness import check_seed
 from fittingroom.core.registry import Registry
-from fittingroom.data.augment import AugmentConfig
+from fittingroom.data.images.augment import AugmentConfig
 from fittingroom.models import MODELS, SEQUENCE_MODELS, Variant, resolve_config
 from fittingroom.training.optim import OptimConfig
 from fittingroom.training.schedule import ScheduleConfig

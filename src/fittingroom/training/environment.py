@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from fittingroom import __version__
-from fittingroom.training.plan import Plan
+from fittingroom.training.speed.plan import Plan
 
 
 def describe_environment(plan: Plan, probe: list[dict[str, Any]]) -> dict[str, Any]:

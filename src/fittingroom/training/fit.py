@@ -9,17 +9,17 @@ from typing import Any
 
 from fittingroom.core.config import config_hash, from_dict, to_dict
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.core.rundir import make_folder, read_json, read_state, sole_use, write_json
+from fittingroom.core.rundir import exclusive_lock, make_folder, read_json, read_state, write_json
 from fittingroom.models.cost import num_params
-from fittingroom.training import pace
 from fittingroom.training.config import RunConfig
-from fittingroom.training.engine import Fixed, check_compiler, choose_plan, is_long, set_up_process, step_seconds
 from fittingroom.training.environment import describe_environment
-from fittingroom.training.lightning_loop import Progress, train
-from fittingroom.training.plan import Plan, check_device, differences, first_guess, with_fixed
-from fittingroom.training.probe import time_step
+from fittingroom.training.loop import Progress, train
 from fittingroom.training.problem import Problem, open_problem
 from fittingroom.training.results import ledger_row, write_results
+from fittingroom.training.speed import budget
+from fittingroom.training.speed.engine import Fixed, check_compiler, choose_plan, is_long, set_up_process, step_seconds
+from fittingroom.training.speed.plan import Plan, check_device, differences, first_guess, with_fixed
+from fittingroom.training.speed.probe import time_step
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,13 +33,13 @@ class FitOptions:
     progress_bar: bool = False
     progress: Progress | None = None
     checkpoint_seconds: float = 30.0
-    measures: Callable[[], None] = field(default=lambda: None)
+    on_probe: Callable[[], None] = field(default=lambda: None)
     """Called when the speed plan is about to be measured: some seconds, the first time on a machine."""
     plan: Fixed = field(default_factory=dict)
     """Parts of the speed plan that are chosen by hand; the others are measured."""
     probe: Sequence[dict[str, Any]] = ()
     """The timings behind a plan that was measured before, for environment.json."""
-    beside: int = 1
+    concurrency: int = 1
     """How many processes measure their plans at this moment, a core each."""
     open_test: bool = True
     """Score the test split at the end; a trial of a search leaves it sealed."""
@@ -57,7 +57,7 @@ def fit(config: RunConfig, options: FitOptions) -> dict[str, Any]:
     with_fixed(first_guess(config), options.plan)  # a plan that cannot be is refused before anything is written
     problem = open_problem(config, options.data_dir)
     config = problem.config  # pairs that are missing or wrong are refused before the folder is made
-    with sole_use(options.folder, options.patience):
+    with exclusive_lock(options.folder, options.patience):
         return _fit(problem, options, began)
 
 
@@ -139,7 +139,7 @@ def plan_and_time(config: RunConfig, options: FitOptions) -> tuple[dict[str, Any
     The seconds are None where the run is too short to be timed.
     """
     problem = open_problem(config, options.data_dir)
-    plan, table = choose_plan(problem, options.plan, beside=options.beside)
+    plan, table = choose_plan(problem, options.plan, concurrency=options.concurrency)
     seconds = step_seconds(plan, table)
     if seconds is None and is_long(problem):  # all was chosen by hand
         set_up_process(plan)
@@ -158,14 +158,14 @@ def _train_and_evaluate(
     problem: Problem, options: FitOptions, plan: Plan | None, state: dict[str, Any], began: float
 ) -> dict[str, Any]:
     if plan is None:
-        plan, table = choose_plan(problem, options.plan, options.measures, beside=options.beside)
+        plan, table = choose_plan(problem, options.plan, options.on_probe, concurrency=options.concurrency)
         write_json(options.folder / "environment.json", describe_environment(plan, table or list(options.probe)))
     else:
         _note_resumption(options.folder / "environment.json", plan)
     set_up_process(plan)
     task = problem.new_task(plan, began=began)
     state |= {"num_params": num_params(task.model), "num_macs": problem.step_macs()}
-    task.total_steps = state["total_steps"] = state.get("total_steps") or pace.total_steps(problem, task, began)
+    task.total_steps = state["total_steps"] = state.get("total_steps") or budget.total_steps(problem, task, began)
     write_json(options.folder / "state.json", state)
     metrics = train(
         task,

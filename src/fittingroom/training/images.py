@@ -15,8 +15,8 @@ from torch import Tensor
 from fittingroom.core.config import to_dict
 from fittingroom.core.randomness import seeded
 from fittingroom.core.rundir import write_atomic
-from fittingroom.data.batches import TrainBatches, eval_batches, normalise
-from fittingroom.data.load import Splits, load_splits
+from fittingroom.data.images.batches import TrainBatches, eval_batches, normalise
+from fittingroom.data.images.load import Splits, load_splits
 from fittingroom.data.spec import DataSpec, ImageSet
 from fittingroom.evaluation.metrics import accuracy, negative_log_likelihood
 from fittingroom.evaluation.predict import predict
@@ -25,8 +25,8 @@ from fittingroom.models import build_model, resolve_config
 from fittingroom.models.cost import num_macs
 from fittingroom.training.classification import ClassificationTask
 from fittingroom.training.config import ImageRunConfig
-from fittingroom.training.plan import Plan
 from fittingroom.training.problem import Problem
+from fittingroom.training.speed.plan import Plan
 
 
 class ImageProblem(Problem):

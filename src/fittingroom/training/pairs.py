@@ -14,8 +14,8 @@ from fittingroom.core.config import to_dict
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.randomness import seeded
 from fittingroom.core.rundir import write_atomic, write_json
-from fittingroom.data import pronunciation
-from fittingroom.data.pair_batches import (
+from fittingroom.data.seq2seq import cmudict
+from fittingroom.data.seq2seq.batches import (
     EncodedPairs,
     PairBatch,
     TrainPairBatches,
@@ -24,18 +24,18 @@ from fittingroom.data.pair_batches import (
     pair_batch,
     source_batch,
 )
-from fittingroom.data.pair_load import check_digest, digest_of, load_pair_splits
-from fittingroom.data.pair_splits import PairSplits
-from fittingroom.data.pairs import MAX_SYMBOLS, Pairs
-from fittingroom.data.vocabulary import Vocabulary, build_both
+from fittingroom.data.seq2seq.load import check_digest, digest_of, load_pair_splits
+from fittingroom.data.seq2seq.splits import PairSplits
+from fittingroom.data.seq2seq.tsv import MAX_SYMBOLS, Pairs
+from fittingroom.data.seq2seq.vocabulary import Vocabulary, build_both
 from fittingroom.evaluation.decoding import Hypothesis
+from fittingroom.evaluation.generate import generate, generate_batch, judge, most_symbols, num_unknown
 from fittingroom.evaluation.score import log_test_read
-from fittingroom.evaluation.writing import judge, most_symbols, num_unknown, write_all, write_batch
 from fittingroom.models import build_model, resolve_config
 from fittingroom.models.cost import sequence_macs
 from fittingroom.training.config import PairRunConfig
-from fittingroom.training.plan import Plan
 from fittingroom.training.problem import Problem
+from fittingroom.training.speed.plan import Plan
 from fittingroom.training.transduction import TransductionTask, ValidationBatch, symbol_loss
 
 ON_THE_WAY = 1000
@@ -72,7 +72,7 @@ class PairProblem(Problem):
         given, (source, target) = self._given, self.vocabularies
         values = {**given.model_config, "src_vocab_size": len(source), "tgt_vocab_size": len(target)}
         model_config = to_dict(resolve_config(given.model, values, given.registry))
-        if "max_len" in model_config and "max_len" not in given.model_config and given.data != pronunciation.NAME:
+        if "max_len" in model_config and "max_len" not in given.model_config and given.data != cmudict.NAME:
             model_config["max_len"] = MAX_SYMBOLS + 2  # any line of a file that can be read, with its mark
         self._check_length(model_config.get("max_len"))
         return replace(
@@ -152,9 +152,9 @@ class PairProblem(Problem):
         sources = type(batch.sources)(*(part.to(plan.device) for part in batch.sources))
         task.to(plan.device).eval()
         with torch.inference_mode(), torch.autocast(plan.device, torch.bfloat16, enabled=plan.precision == "bf16"):
-            write_batch(task.writer, sources, 2)
+            generate_batch(task.writer, sources, 2)
             start = time.perf_counter()
-            write_batch(task.writer, sources, self.step_shape[1] + 2)
+            generate_batch(task.writer, sources, self.step_shape[1] + 2)
             seconds = time.perf_counter() - start
         task.train()
         return seconds / num
@@ -176,7 +176,7 @@ class PairProblem(Problem):
         for split, pairs in parts.items():
             start = time.perf_counter()
             encoded = encode(pairs, source, target)
-            answers = write_all(task.writer, encoded, self.max_len, device=task.plan.device)
+            answers = generate(task.writer, encoded, self.max_len, device=task.plan.device)
             scores["decode_seconds"] = round(
                 time.perf_counter() - start, 3
             )  # the last part's stands, and of unknown symbols too: the test's
@@ -191,7 +191,7 @@ class PairProblem(Problem):
     @property
     def title(self) -> str:
         """How sentences call the data."""
-        is_cmudict = self.config.data == pronunciation.NAME
+        is_cmudict = self.config.data == cmudict.NAME
         return "the CMU Pronouncing Dictionary" if is_cmudict else self.splits.name
 
     def describe(self) -> dict[str, Any]:

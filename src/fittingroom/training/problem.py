@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from fittingroom.training.config import ImageRunConfig, PairRunConfig, RunConfig
-from fittingroom.training.plan import Plan
-from fittingroom.training.task import Task
+from fittingroom.training.module import Task
+from fittingroom.training.speed.plan import Plan
 
 
 class Batches(Protocol):

@@ -8,8 +8,8 @@ from safetensors.torch import save
 from fittingroom.core.rundir import read_state, write_atomic, write_json
 from fittingroom.training.environment import peak_memory_bytes
 from fittingroom.training.metrics_file import MetricsFile
+from fittingroom.training.module import Task
 from fittingroom.training.problem import Problem
-from fittingroom.training.task import Task
 
 RUN_KEYS = ("run", "model", "seed", "status", "error", "epochs", "steps")
 COST_KEYS = ("peak_memory_bytes", "config_hash", "num_params", "num_macs")

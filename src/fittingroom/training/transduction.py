@@ -7,13 +7,13 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from fittingroom.data.pair_batches import PairBatch, SourceBatch
-from fittingroom.data.vocabulary import PAD_ID
+from fittingroom.data.seq2seq.batches import PairBatch, SourceBatch
+from fittingroom.data.seq2seq.vocabulary import PAD_ID
 from fittingroom.evaluation.decoding import Hypothesis
 from fittingroom.evaluation.error_rates import ErrorRates
-from fittingroom.evaluation.writing import write_batch
+from fittingroom.evaluation.generate import generate_batch
 from fittingroom.models.sequence import SequenceModel
-from fittingroom.training.task import Task
+from fittingroom.training.module import Task
 
 
 class ValidationBatch(NamedTuple):
@@ -52,7 +52,7 @@ class TransductionTask(Task):
         logits = self.writer(pairs.src, pairs.src_mask, pairs.tgt_in)
         num_symbols = int(pairs.tgt_mask.sum())
         self.log("val_loss", symbol_loss(logits, pairs.tgt_out), batch_size=num_symbols)
-        rates = self.judge(sources.places.tolist(), write_batch(self.writer, sources, self.max_len))
+        rates = self.judge(sources.places.tolist(), generate_batch(self.writer, sources, self.max_len))
         # Weighted as the rates of all batches together are: words by their number, phonemes by theirs.
         self.log("val_word_error_rate", rates.word_error_rate, prog_bar=True, batch_size=len(rates.edits))
         self.log("val_phoneme_error_rate", rates.phoneme_error_rate, batch_size=int(rates.reference_lengths.sum()))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fittingroom.cli.alignment import BLOCKS, alignment_lines
-from fittingroom.cli.cells import for_terminal, padded, width_of
+from fittingroom.cli.text_width import for_terminal, padded, text_width
 from fittingroom.core.text import named, shown, symbol
 from fittingroom.explain.findings import END, Alignment
 
@@ -53,13 +53,13 @@ def test_every_script_keeps_its_columns_and_the_width(letters: list[str], phonem
     found = aligned((*letters, END), (*phonemes, END))
     lines = alignment_lines(found, width)[:-1]
     num_rows = len(phonemes) + 2
-    assert len(lines) % num_rows == 0 and all(width_of(line) <= width for line in lines)
+    assert len(lines) % num_rows == 0 and all(text_width(line) <= width for line in lines)
     assert all(character.isprintable() for line in lines for character in line)
-    cell = max(4, 1 + max(width_of(symbol(letter)) for letter in letters))
+    cell = max(4, 1 + max(text_width(symbol(letter)) for letter in letters))
     for first in range(0, len(lines), num_rows):
         for line in lines[first + 1 : first + num_rows]:
-            margin = max(width_of(symbol(each)) for each in [*phonemes, "end"]) + 2
-            shades = line[len(line) - max(0, width_of(line) - margin) :]  # shades are one cell each
+            margin = max(text_width(symbol(each)) for each in [*phonemes, "end"]) + 2
+            shades = line[len(line) - max(0, text_width(line) - margin) :]  # shades are one cell each
             parts = [shades[start : start + cell].rstrip() for start in range(0, len(shades), cell)]
             assert all(part in ("", *(shade * (cell - 1) for shade in BLOCKS)) for part in parts)
 
@@ -79,4 +79,4 @@ def test_what_cannot_be_seen_is_named() -> None:
 
 @given(st.text(alphabet=st.one_of(SYMBOLS, st.characters()), max_size=8), st.integers(0, 30))
 def test_padding_fills_cells_not_characters(text: str, width: int) -> None:
-    assert width_of(padded(text, width)) == max(width, width_of(text)) and padded(text, width).startswith(text)
+    assert text_width(padded(text, width)) == max(width, text_width(text)) and padded(text, width).startswith(text)

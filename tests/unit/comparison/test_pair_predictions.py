@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fittingroom.comparison.pair_predictions import PairPredictions, read_pair_predictions, symbols
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.data.vocabulary import UNKNOWN
+from fittingroom.data.seq2seq.vocabulary import UNKNOWN
 from fittingroom.evaluation.error_rates import error_rates
 
 

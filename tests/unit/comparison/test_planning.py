@@ -33,7 +33,7 @@ class Machine:
         self.asked.append((work.config.model, jobs, dict(work.plan)))
         plan = {"device": "cpu", "compile": False, "num_threads": TWO_THREADS, **work.plan}
         plan["num_threads"] = int(plan["num_threads"])
-        assert work.beside == jobs, "what one process alone measured is not the plan of several side by side"
+        assert work.concurrency == jobs, "what one process alone measured is not the plan of several side by side"
         seconds = self.seconds(plan["num_threads"], jobs)
         for number in range(jobs):
             yield Event(kind="starts", number=number)

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fittingroom.comparison.summary import disagreements, summarise
+from fittingroom.comparison.summary import summarise
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import write_json
+from fittingroom.evaluation.selection import disagreements
 from fittingroom.evaluation.statistics import holm, paired_difference, pooled_seed_spread, simultaneous_level
 
 CLASSES = ["round", "square", "flat"]

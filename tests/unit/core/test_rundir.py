@@ -10,7 +10,15 @@ from typing import IO
 import pytest
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.core.rundir import make_folder, read_json, read_state, sole_use, write_atomic, write_json, write_text
+from fittingroom.core.rundir import (
+    exclusive_lock,
+    make_folder,
+    read_json,
+    read_state,
+    write_atomic,
+    write_json,
+    write_text,
+)
 
 
 def test_a_write_that_breaks_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
@@ -93,8 +101,8 @@ def test_json_that_is_no_object_and_a_state_that_says_nothing_are_named(content:
 HOLDER = """
 import sys, time
 from pathlib import Path
-from fittingroom.core.rundir import sole_use
-with sole_use(Path(sys.argv[1])):
+from fittingroom.core.rundir import exclusive_lock
+with exclusive_lock(Path(sys.argv[1])):
     print("inside", flush=True)
     time.sleep(60)
 """
@@ -107,14 +115,14 @@ def test_two_processes_do_not_work_in_one_folder_and_a_killed_one_lets_go(tmp_pa
         began = time.monotonic()
         with (
             pytest.raises(FittingRoomError, match=r"another process is at work in .*run: wait for it"),
-            sole_use(folder),
+            exclusive_lock(folder),
         ):
             pass
-        with pytest.raises(FittingRoomError, match="another process"), sole_use(folder, patience=0.3):
+        with pytest.raises(FittingRoomError, match="another process"), exclusive_lock(folder, patience=0.3):
             pass
         assert 0.3 <= time.monotonic() - began < 30
         other.kill()
-        with sole_use(folder, patience=10):
+        with exclusive_lock(folder, patience=10):
             (folder / "file").touch()
     assert [path.name for path in folder.iterdir()] == ["file"]
 
@@ -127,17 +135,20 @@ def test_where_there_are_no_locks_the_work_goes_on_and_another_fault_is_one_line
 
     with monkeypatch.context() as patch:
         patch.setattr("fcntl.flock", no_locks)
-        with sole_use(tmp_path):
+        with exclusive_lock(tmp_path):
             (tmp_path / "file").touch()
     (tmp_path / "run" / ".lock").mkdir(parents=True)
-    with pytest.raises(FittingRoomError, match=r"cannot lock .*run/\.lock: .*: delete it"), sole_use(tmp_path / "run"):
+    with (
+        pytest.raises(FittingRoomError, match=r"cannot lock .*run/\.lock: .*: delete it"),
+        exclusive_lock(tmp_path / "run"),
+    ):
         pass
 
 
 def test_a_folder_is_let_go_where_the_work_breaks(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError), sole_use(tmp_path):
+    with pytest.raises(RuntimeError), exclusive_lock(tmp_path):
         raise RuntimeError("power cut")
-    with sole_use(tmp_path):
+    with exclusive_lock(tmp_path):
         pass
     assert list(tmp_path.iterdir()) == []
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fittingroom.data.fashion_mnist import RELEASE, DataFile, Release
+from fittingroom.data.images.fashion_mnist import RELEASE, DataFile, Release
 
 
 def idx_bytes(values: np.ndarray) -> bytes:

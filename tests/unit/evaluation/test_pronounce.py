@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.data.vocabulary import BOS_ID, EOS_ID, UNK_ID, Vocabulary
+from fittingroom.data.seq2seq.vocabulary import BOS_ID, EOS_ID, UNK_ID, Vocabulary
 from fittingroom.evaluation.decoding import beam_search
 from fittingroom.evaluation.pronounce import Answer, longest, pronounce
 from fittingroom.evaluation.saved import load_sequence_run

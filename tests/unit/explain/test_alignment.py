@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.data.vocabulary import BOS_ID, EOS_ID, Vocabulary
+from fittingroom.data.seq2seq.vocabulary import BOS_ID, EOS_ID, Vocabulary
 from fittingroom.evaluation.pronounce import pronounce
 from fittingroom.evaluation.saved import load_run, load_sequence_run
 from fittingroom.evaluation.shipped import find_run

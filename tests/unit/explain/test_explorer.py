@@ -69,7 +69,7 @@ def test_chunks_change_nothing_and_the_file_needs_no_pickle(monkeypatch: pytest.
     model = tiny("hybrid")
     whole = explorer_arrays(model, draw_images(), beats_random=False)
     assert "not shown to do better here than a random map" in str(whole["caption"])
-    monkeypatch.setattr("fittingroom.explain.calling.CHUNK", 2)
+    monkeypatch.setattr("fittingroom.explain.eval_mode.CHUNK", 2)
     parts, file = explorer_arrays(model, draw_images(), beats_random=False), io.BytesIO()
     np.savez_compressed(file, **parts)  # type: ignore[arg-type]
     file.seek(0)

@@ -126,7 +126,7 @@ def test_the_ends_of_the_curves_are_the_whole_and_the_empty_image(monkeypatch: p
             ((found.insertion[:, -1], found.insertion[:, 0]), (whole, empty)),
         ):
             np.testing.assert_allclose(found_ends, expected, atol=1e-5)
-        monkeypatch.setattr("fittingroom.explain.calling.CHUNK", 2)
+        monkeypatch.setattr("fittingroom.explain.eval_mode.CHUNK", 2)
         seen.clear()
         again = perturbation_curves(watched, images, maps, targets, Perturbation(steps=3, fill=fill))
         assert max(seen) == 2

@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.explain.calling import CHUNK
 from fittingroom.explain.capture import attention_layers
 from fittingroom.explain.catalogue import METHODS, caption
+from fittingroom.explain.eval_mode import CHUNK
 from fittingroom.explain.gradcam import grad_cam
 from fittingroom.explain.methods import default_method, methods_for, saliency
 from fittingroom.explain.relevance import relevance
@@ -110,7 +110,7 @@ def test_no_more_than_a_chunk_is_seen_at_once_and_chunks_change_nothing(
     whole = saliency(model, images, targets, method, seed=5)
     seen: list[int] = []
     model.register_forward_pre_hook(lambda module, inputs: seen.append(len(inputs[0])))
-    monkeypatch.setattr("fittingroom.explain.calling.CHUNK", 3)
+    monkeypatch.setattr("fittingroom.explain.eval_mode.CHUNK", 3)
     found = saliency(model, images, targets, method, seed=5)
     assert max(seen, default=0) <= 3
     np.testing.assert_allclose(found, whole, rtol=1e-4, atol=1e-5 * whole.max())

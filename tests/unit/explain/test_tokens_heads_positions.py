@@ -96,7 +96,7 @@ def test_statistics_of_chunks_are_those_of_the_whole(monkeypatch: pytest.MonkeyP
     model, images = tiny("vit_cls"), draw_images(5)
     layers = attention_layers(model, images)
     expected = attention_entropy(layers), attention_distance(layers, token_layout(model))
-    monkeypatch.setattr("fittingroom.explain.calling.CHUNK", 2)
+    monkeypatch.setattr("fittingroom.explain.eval_mode.CHUNK", 2)
     for found, whole in zip(head_statistics(model, images), expected, strict=True):
         assert found.shape == (2, 2)
         np.testing.assert_allclose(found, whole, rtol=1e-5)

@@ -15,7 +15,7 @@ from fittingroom.core.errors import FittingRoomError
 from fittingroom.explain.findings import END, Alignment
 from fittingroom.report.alignment import Alignments, alignment_section, pack, read_alignments
 from fittingroom.report.alignment_page import render_alignment_page, write_alignment_files
-from fittingroom.report.looking.alignment import alignment
+from fittingroom.report.inspection.alignment import alignment
 from tests.alignment_fixture import SHAPES, TITLES, WORDS, alignments, made_up
 
 MODELS = [{"title": title} for title in TITLES]

@@ -19,7 +19,7 @@ from rich.console import Console
 
 from fittingroom.comparison.summary import summarise
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.report import word_page
+from fittingroom.report import seq2seq_section
 from fittingroom.report.figures import cost_figures, cost_keys, pair_figures
 from fittingroom.report.load import load
 from fittingroom.report.page import write_report
@@ -90,7 +90,7 @@ def test_all_test_words_travel_with_the_page(page: str, folder: Path) -> None:
     with np.load(folder / "runs/small-seed1/predictions.npz") as archive:
         assert sorted(word for word, _, _ in cards) == sorted(archive["test_sources"].tolist())
     standing = re.findall(r'<li class="card word">.*?</ul></li>', page)
-    assert standing == [text for _, _, text in cards[: word_page.NUM_STANDING]]
+    assert standing == [text for _, _, text in cards[: seq2seq_section.NUM_STANDING]]
 
 
 def test_wrong_symbols_are_told_by_shape_and_by_words(page: str) -> None:
@@ -108,7 +108,7 @@ def test_a_page_of_6000_words_stays_small(tmp_path: Path) -> None:
 def test_words_beyond_the_limit_are_left_out_and_the_page_says_so(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(word_page, "MAX_PACKED", 15_000)
+    monkeypatch.setattr(seq2seq_section, "MAX_PACKED", 15_000)
     page = write_report(write_pair_comparison(tmp_path)).read_text(encoding="utf-8")
     cards = packed(page)
     assert 50 < len(cards) < 800

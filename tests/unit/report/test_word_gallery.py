@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fittingroom.comparison.pair_predictions import PairPredictions
-from fittingroom.data.pairs import Target
-from fittingroom.data.vocabulary import UNKNOWN
+from fittingroom.data.seq2seq.tsv import Target
+from fittingroom.data.seq2seq.vocabulary import UNKNOWN
 from fittingroom.evaluation.error_rates import edit_distance
 from fittingroom.report.word_gallery import MOST_WORDS, SHOWN_UNKNOWN, Mark, marks, word_cards, word_filters
 

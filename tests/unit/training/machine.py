@@ -6,14 +6,14 @@ from typing import Any
 
 import torch
 
-from fittingroom.data.augment import AugmentConfig
-from fittingroom.data.fashion_mnist import SPEC
-from fittingroom.data.load import Splits
+from fittingroom.data.images.augment import AugmentConfig
+from fittingroom.data.images.fashion_mnist import SPEC
+from fittingroom.data.images.load import Splits
 from fittingroom.data.spec import ImageSet
 from fittingroom.models import build_model
 from fittingroom.training.config import ImageRunConfig
 from fittingroom.training.images import ImageProblem
-from fittingroom.training.plan import Plan
+from fittingroom.training.speed.plan import Plan
 
 TINY: dict[str, dict[str, Any]] = {
     "vit": {"embed_dim": 16, "depth": 1, "num_heads": 2, "patch_size": 14},

@@ -1,0 +1,48 @@
+"""Words to measure the lecture's claims about heads and positions with: `python -m lab.benchmarks.word_sets FOLDER`.
+
+Writes TSV files made of cmudict's training and validation words, so that its test words stay sealed. In FOLDER/all half of the
+validation words choose and half judge. In FOLDER/short training and dev words have at most 8 letters, and every test word is
+longer than all of them. docs/sequences.md has the two comparisons that read them.
+"""
+
+import argparse
+from pathlib import Path
+
+from fittingroom.core.rundir import make_folder, write_text
+from fittingroom.data.seq2seq.load import load_pair_splits
+from fittingroom.data.seq2seq.tsv import Pairs
+
+SHORT = 8  # letters: 71 % of the training words have no more
+
+
+def longer(pairs: Pairs, which: bool) -> Pairs:
+    """Those with over SHORT letters, or the others."""
+    return pairs.subset(place for place, source in enumerate(pairs.sources) if (len(source) > SHORT) == which)
+
+
+def lines(pairs: Pairs) -> str:
+    """SOURCE TAB TARGET, a line a pronunciation."""
+    rows = zip(pairs.sources, pairs.targets, strict=True)
+    return "".join(f"{source}\t{' '.join(target)}\n" for source, targets in rows for target in targets)
+
+
+def word_sets() -> dict[str, dict[str, Pairs]]:
+    """Folder -> part -> pairs."""
+    splits = load_pair_splits("cmudict")
+    train, val = splits.train, splits.val
+    halves = (val.subset(range(first, len(val), 2)) for first in (0, 1))
+    return {
+        "all": dict(zip(("train", "dev", "test"), (train, *halves), strict=True)),
+        "short": {"train": longer(train, False), "dev": longer(val, False), "test": longer(val, True)},
+    }
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    folder = parser.parse_args().folder
+    for name, parts in word_sets().items():
+        for part, pairs in parts.items():
+            file = make_folder(folder / name) / f"{part}.tsv"
+            write_text(file, lines(pairs))
+            print(f"{file}: {len(pairs):,} words")

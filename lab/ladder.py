@@ -1,0 +1,73 @@
+"""Climb the ladder: `python lab/ladder.py cnn_5 vit_5 --seeds 3` trains what is missing, a run a core, and keeps the records.
+
+Weights and checkpoints stay below runs/ladder/RECIPE-seedS, so that a run that is stopped goes on where it stood. The record of
+a finished run goes to results/ladder/RECIPE-seedS; where that stands, with the same settings, nothing is run again.
+"""
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from fittingroom.comparison.executors import Work, side_by_side, usable_cores
+from fittingroom.core.config import config_hash
+from fittingroom.core.rundir import make_folder, read_state, write_atomic
+from fittingroom.recipes import RECIPES
+from fittingroom.training.config import RunConfig
+from fittingroom.training.fit import resolve
+
+ROOT = Path(__file__).parents[1]
+RECORDS, WORK = ROOT / "results" / "ladder", ROOT / "runs" / "ladder"
+KEPT = ("config.json", "environment.json", "metrics.csv", "predictions.npz", "state.json")
+
+
+def missing(names: list[str], seeds: list[int]) -> dict[str, RunConfig]:
+    """Folder name -> config of each run that has no record of these very settings; seed by seed."""
+    wanted = {
+        f"{name}-seed{seed}": resolve(replace(RECIPES.get(name)(), seed=seed)) for seed in seeds for name in names
+    }
+    return {
+        name: config
+        for name, config in wanted.items()
+        if read_state(RECORDS / name).get("config_hash") != config_hash(config)
+    }
+
+
+def keep(name: str) -> None:
+    """Copy the record of a finished run, the state that makes it one last; the weights stay behind."""
+    for file in KEPT:
+        content = (WORK / name / file).read_bytes()
+        write_atomic(RECORDS / name / file, lambda target, content=content: target.write(content))
+
+
+def climb(runs: dict[str, RunConfig], jobs: int) -> int:
+    """Train all; the number that failed."""
+    names, failed = list(runs), 0
+    # One thread a run, also where runs are made one after another: so that the weights are the same either way.
+    works = [
+        Work(config=config, folder=make_folder(WORK / name), plan={"num_threads": "1"}) for name, config in runs.items()
+    ]
+    for event in side_by_side(works, jobs):
+        name = names[event.number]
+        if event.kind == "finished":
+            keep(name)
+            row = event.content
+            words = (
+                f"validation {row['val_accuracy']:.2%}, test {row['test_accuracy']:.2%}, {row['train_seconds']:.0f} s"
+            )
+            print(f"{name}: {words}", flush=True)
+        elif event.kind == "failed":
+            failed += 1
+            print(f"{name}: failed: {event.content}", flush=True)
+        elif event.kind == "starts":
+            print(f"{name}: begins", flush=True)
+    return failed
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("recipes", nargs="+", metavar="RECIPE", help="such as cnn_5")
+    parser.add_argument("--seeds", type=int, default=3, metavar="N")
+    parser.add_argument("--jobs", type=int, default=len(usable_cores()) or 1, metavar="N")
+    args = parser.parse_args()
+    sys.exit(1 if climb(missing(args.recipes, list(range(args.seeds))), args.jobs) else 0)

@@ -1,0 +1,182 @@
+"""The cards of the networks that ship, `weights/NAME/README.md`, after Model Cards for Model Reporting (arXiv 1810.03993).
+
+`published_tables.py` writes them, from the weights' own record and that of the same run in `results/`; nobody types a number.
+"""
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fittingroom.comparison.pair_predictions import read_pair_predictions
+from fittingroom.core.config import config_hash
+from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.rundir import read_json
+from fittingroom.data.images.fashion_mnist import SPEC
+from fittingroom.evaluation.shipped import WEIGHTS, shipped
+from fittingroom.evaluation.statistics import accuracy_interval
+from fittingroom.models import MODELS, SEQUENCE_MODELS, Variant
+from fittingroom.recipes import RECIPES
+from fittingroom.recipes.choose import recipe
+from fittingroom.recipes.sequences import SEQUENCE_RECIPES
+from fittingroom.training.fit import resolve
+
+RESULTS = Path(__file__).parents[1] / "results"
+LINE = "\n"
+SAME_RUN = ("config_hash", "step", "test_reads")
+"""What the record of a run and that of the weights it left have in common with no other run."""
+
+
+def cards() -> dict[Path, str]:
+    """Where the card of each network belongs -> its text."""
+    found = {name: image_card(name) for name in shipped("images")} | {
+        name: word_card(name) for name in shipped("words")
+    }
+    return {WEIGHTS / name / "README.md": text for name, text in found.items()}
+
+
+def image_card(name: str) -> str:
+    """The card of a network that classifies images."""
+    record, sizes, score = run_of(name), _sizes("quick"), _scores(name)
+    with np.load(record / "predictions.npz") as predictions:
+        labels, named = predictions["test_labels"], predictions["test_probs"].argmax(axis=1)
+    right = named == labels
+    by_class = [
+        f"| {title} | {100 * right[labels == number].mean():.1f} | {_taken_for(number, labels, named)} |"
+        for number, title in enumerate(SPEC.class_names)
+    ]
+    (maps,) = (each for each in read_json(RESULTS / "explain" / "explain.json")["networks"] if each["name"] == name)
+    tested = {way: score["beats_random"] for way, score in maps["proof"]["faithfulness"].items() if way != "random"}
+    proofs = [f"{way} {'yes' if beats else 'no'}" for way, beats in tested.items()]
+    half, test = score["half_precision_val_accuracy"], score["test_accuracy"]
+    return f"""{_head(MODELS.get(name))}
+
+`fittingroom evaluate {name}`, `fittingroom explain {name} --image shoe.jpg`
+
+| | |
+|---|---|
+| reads | 28 × 28 grey pixels, light clothes on black |
+| answers | one of ten: {", ".join(SPEC.class_names)} |
+{_size(name, "an image")}
+{_training(name, record, f"Fashion-MNIST, {sizes['num_train']:,} images")}
+| validation | {score["val_accuracy"]} of {sizes["num_val"]:,} images right; as stored, in half precision, {half} |
+| test | {test} of {len(right):,} images right, {_interval(right)}; read once, after the last epoch |
+| maps that beat random maps | {", ".join(proofs)} ([how that is tested](../../../../docs/looking-inside.md)) |
+
+| test images of | right, % | most often taken for |
+|---|---:|---|
+{LINE.join(by_class)}
+
+**For**: seeing at once what such a network does and where it looks, and as a line to beat. **Not for**: photographs, colours,
+or things that are none of the ten: it names one of them whatever it sees, and its probabilities, trained with smoothed labels,
+are no measure of that.
+
+One run, chosen by its length and not by its score; its settings were chosen on validation images
+([how](../../../../docs/results.md)). Another seed would differ: the interval covers other test images, not other seeds.
+Licences: the weights as the code, Apache 2.0; Fashion-MNIST, MIT.
+"""
+
+
+def word_card(name: str) -> str:
+    """The card of a network that writes how a word sounds."""
+    record, sizes, score = run_of(name), _sizes("sequences"), _scores(name)
+    wrong = ~read_pair_predictions(record)["test"].right
+    half, phonemes = score["half_precision_val_word_error_rate"], score["test_phoneme_error_rate"]
+    return f"""{_head(SEQUENCE_MODELS.get(name))}
+
+`fittingroom pronounce {name} WORD`, `fittingroom evaluate {name}`
+
+| | |
+|---|---|
+| reads | an English word, letter by letter |
+| writes | its phonemes in the alphabet of the CMU Pronouncing Dictionary, without stress |
+{_size(name, "a word")}
+{_training(name, record, f"cmudict, {sizes['num_train']:,} words")}
+| validation | {score["val_word_error_rate"]} of {sizes["num_val"]:,} words wrong; as stored, in half precision, {half} |
+| test | {score["test_word_error_rate"]} of {len(wrong):,} words wrong, {_interval(wrong)}; read once, after the last step |
+| phonemes of the test words | {phonemes} wrong |
+
+**For**: hearing what such a network has learned, and seeing which letters it looks at. **Not for**: speech products; it writes
+something for any letters at all. A word counts as wrong unless it is written exactly as the dictionary has it.
+
+One run; its settings were chosen on validation words ([how](../../../../docs/sequences.md)). Another seed would differ: the
+interval covers other test words, not other seeds. Licences: the weights as the code, Apache 2.0; cmudict, BSD.
+"""
+
+
+def run_of(name: str) -> Path:
+    """The record in `results/` of the run that made these weights. FittingRoomError where there is none, or more than one."""
+    wanted = read_json(WEIGHTS / name / "state.json")
+    found = [
+        path.parent
+        for path in RESULTS.rglob("state.json")
+        if all(read_json(path).get(key) == wanted[key] for key in SAME_RUN)
+    ]
+    if len(found) != 1:
+        raise FittingRoomError(
+            f"{len(found)} records in results/ are of the run that made weights/{name}: one is wanted"
+        )
+    return found[0]
+
+
+def _sizes(comparison: str) -> dict[str, Any]:
+    """How many images or words each part has, as a comparison recorded it."""
+    return read_json(RESULTS / comparison / "comparison.json")["data"]
+
+
+def _head(variant: Variant) -> str:
+    summary = (inspect.getdoc(variant.make_config) or "").splitlines()[0]
+    return f"# {variant.title}, ready to use\n\n{summary} Source: {variant.source}."
+
+
+def _scores(name: str) -> dict[str, str]:
+    """Accuracies and error rates in percent, in words."""
+    state = read_json(WEIGHTS / name / "state.json")
+    return {key: f"{100 * value:.2f} %" for key, value in state.items() if key.endswith(("accuracy", "error_rate"))}
+
+
+def _size(name: str, each: str) -> str:
+    state, size = read_json(WEIGHTS / name / "state.json"), (WEIGHTS / name / "model.safetensors").stat().st_size
+    macs = f"{state['num_macs'] / 1e6:.1f} million multiply-adds {each}"
+    return f"| size | {state['num_params']:,} parameters, {size / 1e6:.1f} MB in half precision; {macs} |"
+
+
+def _training(name: str, record: Path, data: str) -> str:
+    """How to make such a run, and what it took."""
+    state, environment = read_json(record / "state.json"), read_json(record / "environment.json")
+    plan = environment["plan"]
+    threads = "one core" if plan["num_threads"] == 1 else f"{plan['num_threads']} cores"
+    where = f"{environment['processor'].partition(',')[0]}, {threads}, {plan['precision']}"
+    length = f"{state['epochs']:.3g} epochs, {state['train_seconds'] / 60:.0f} minutes"
+    folder = record.relative_to(RESULTS.parent)
+    return f"| trained | `{command_of(name, record)}`: {data}, {length} ({where}); record: `{folder}` |"
+
+
+def command_of(name: str, record: Path) -> str:
+    """What trains it anew: by its budget, or by the recipe that gives its very settings. FittingRoomError where none does."""
+    config = read_json(record / "config.json")
+    start = f"fittingroom train {name} --seed {config['seed']}"
+    if config["budget_seconds"] is not None:
+        return f"{start} --budget {config['budget_seconds'] / 60:g}m"
+    family = (MODELS if name in MODELS else SEQUENCE_MODELS).get(name).family
+    for each in (*RECIPES, *SEQUENCE_RECIPES):
+        if each.startswith(f"{family}_"):
+            settings = resolve(recipe(name, seed=config["seed"], name=each))
+            if config_hash(settings) == read_json(record / "state.json")["config_hash"]:
+                return f"{start} --recipe {each}"
+    raise FittingRoomError(f"no recipe has the settings of {record}")
+
+
+def _taken_for(number: int, labels: NDArray[Any], named: NDArray[Any]) -> str:
+    """The class that images of class `number` are most often taken for, and how many in a hundred are."""
+    counts = np.bincount(named[labels == number], minlength=len(SPEC.class_names))
+    total, counts[number] = counts.sum(), 0
+    return f"{SPEC.class_names[counts.argmax()]} ({100 * counts.max() / total:.1f} %)" if counts.any() else ""
+
+
+def _interval(happened: NDArray[np.bool_]) -> str:
+    """Wilson's, 95 %."""
+    found = accuracy_interval(happened[None])
+    return f"95 % interval {100 * found.low:.1f} to {100 * found.high:.1f}"

@@ -1,0 +1,1 @@
+"""Image data sets: found, verified, split, augmented, batched."""

@@ -1,0 +1,105 @@
+"""Training and evaluation batches from tensors in memory. A batch is a function of `(seed, epoch, step)` and nothing else."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.randomness import generator
+from fittingroom.data.images.augment import AugmentConfig, erase, mixup, rand_augment, shift_and_flip
+from fittingroom.data.spec import DataSpec, ImageSet
+
+
+def normalise(
+    images: UInt8[Tensor, "batch channels height width"], spec: DataSpec
+) -> Float[Tensor, "batch channels height width"]:
+    """Pixels 0..255 to zero mean and unit deviation a channel, by the data set's training statistics."""
+    mean, std = (torch.tensor(value)[:, None, None] * 255 for value in (spec.mean, spec.std))
+    return (images - mean) / std
+
+
+def smooth_targets(labels: Tensor, num_classes: int, smoothing: float) -> Float[Tensor, "batch classes"]:
+    """One-hot rows, with `smoothing` of the mass spread over all classes (arXiv 1512.00567)."""
+    return F.one_hot(labels, num_classes).float() * (1 - smoothing) + smoothing / num_classes
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainBatches:
+    """All batches of a run, by epoch and step within it. The last, incomplete batch of an epoch is dropped."""
+
+    train: ImageSet
+    spec: DataSpec
+    seed: int
+    batch_size: int
+    augment: AugmentConfig
+    label_smoothing: float = 0.0
+    _first_flip: Tensor = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.batch_size <= len(self.train):
+            raise FittingRoomError(
+                f"batch_size {self.batch_size} does not suit {len(self.train)} training images: choose 1 to {len(self.train)}"
+            )
+        coin = torch.randint(0, 2, (len(self.train),), generator=generator(self.seed, "first flip"))
+        object.__setattr__(self, "_first_flip", coin)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Whole batches in one pass over the training images."""
+        return len(self.train) // self.batch_size
+
+    @property
+    def mean_batch_size(self) -> float:
+        """Images a step."""
+        return float(self.batch_size)
+
+    def order(self, epoch: int) -> Tensor:
+        """The shuffled positions of one epoch."""
+        return torch.randperm(len(self.train), generator=generator(self.seed, "order", epoch))
+
+    def batch(
+        self, epoch: int, step: int, order: Tensor | None = None
+    ) -> tuple[Float[Tensor, "batch channels height width"], Float[Tensor, "batch classes"]]:
+        """Normalised images and soft targets of step `step` in `epoch`. `order` saves drawing the epoch's order again."""
+        order = self.order(epoch) if order is None else order
+        picked = order[step * self.batch_size : (step + 1) * self.batch_size]
+        draw = generator(self.seed, "augment", epoch, step)
+        images = self._augmented(self.train.images[picked], picked, epoch, draw)
+        targets = smooth_targets(self.train.labels[picked], self.spec.num_classes, self.label_smoothing)
+        normal = normalise(images, self.spec)
+        return mixup(normal, targets, self.augment.mixup_alpha, draw) if self.augment.mixup_alpha else (normal, targets)
+
+    def _augmented(self, images: Tensor, picked: Tensor, epoch: int, draw: torch.Generator) -> Tensor:
+        config = self.augment
+        if config.flip == "random":
+            flipped = torch.rand(len(picked), generator=draw) < 0.5
+        elif config.flip == "alternating":
+            flipped = (self._first_flip[picked] + epoch) % 2 == 1
+        else:
+            flipped = torch.zeros(len(picked), dtype=torch.bool)
+        if config.shift_pixels or config.flip != "none":
+            images = shift_and_flip(images, config.shift_pixels, flipped, draw)
+        if config.rand_augment_ops:
+            images = rand_augment(images, config.rand_augment_ops, config.rand_augment_magnitude, draw)
+        return erase(images, config.erase_rate, draw) if config.erase_rate else images
+
+    def from_step(self, first_step: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Batches of global step `first_step`, `first_step + 1`, ... without end; an epoch's order is drawn once."""
+        epoch, step = divmod(first_step, self.steps_per_epoch)
+        while True:
+            order = self.order(epoch)
+            for index in range(step, self.steps_per_epoch):
+                yield self.batch(epoch, index, order)
+            epoch, step = epoch + 1, 0
+
+
+def eval_batches(
+    images: ImageSet, spec: DataSpec, batch_size: int = 500
+) -> Iterator[Float[Tensor, "batch channels height width"]]:
+    """Normalised images in order, nothing augmented, the last batch shorter where need be."""
+    for start in range(0, len(images), batch_size):
+        yield normalise(images.images[start : start + batch_size], spec)

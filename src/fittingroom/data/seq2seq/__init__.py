@@ -1,0 +1,1 @@
+"""Pairs of sequences: read, split, encoded, batched."""

@@ -1,0 +1,51 @@
+"""Pairs by name: cmudict, one TSV file, or three; and a digest that tells whether they are still the same."""
+
+import hashlib
+from pathlib import Path
+
+from fittingroom.core.errors import FittingRoomError, did_you_mean
+from fittingroom.data.seq2seq import cmudict
+from fittingroom.data.seq2seq.splits import PairSplits, one_file, three_files
+
+
+def load_pair_splits(
+    data: str, dev: str | None = None, test: str | None = None, *, keep_stress: bool = False
+) -> PairSplits:
+    """`data` is cmudict or a TSV file; with `dev` and `test` it is the training file.
+
+    Raises FittingRoomError for a name that is neither, and as the files' readers do.
+    """
+    check_name(data)
+    if dev is not None and test is not None:
+        return three_files(Path(data), Path(dev), Path(test))
+    if data == cmudict.NAME:
+        return cmudict.load_splits(keep_stress=keep_stress)
+    return one_file(Path(data))
+
+
+def check_digest(digest: str, data: str, dev: str | None = None, test: str | None = None) -> None:
+    """Raise FittingRoomError unless the files are those of which that was the digest."""
+    if digest != digest_of(data, dev, test):
+        raise FittingRoomError(f"{data} has changed since the run began: put it back, or begin another run")
+
+
+def check_name(data: str) -> None:
+    """Raise FittingRoomError for a word that is no data set and looks like no file."""
+    if data != cmudict.NAME and not Path(data).exists() and not Path(data).suffix:
+        raise FittingRoomError(f"unknown data set '{data}': {did_you_mean(data, (cmudict.NAME, 'fashion-mnist'))}")
+
+
+def digest_of(data: str, dev: str | None = None, test: str | None = None) -> str:
+    """Twelve hex digits of the SHA-256 of the files' bytes, of three one after another with the length of each."""
+    check_name(data)
+    files = [cmudict.find()] if data == cmudict.NAME else [Path(name) for name in (data, dev, test) if name]
+    found = hashlib.sha256()
+    for file in files:
+        try:
+            content = file.read_bytes()
+        except OSError as error:
+            raise FittingRoomError(f"{file} cannot be read ({error.strerror}): name a TSV file of pairs") from error
+        found.update(content)
+        if len(files) > 1:  # where one ends decides which line is of which part
+            found.update(len(content).to_bytes(8, "big"))
+    return found.hexdigest()[:12]

@@ -1,0 +1,52 @@
+"""What a sequence model writes for given sources, greedily: a batch, or all sources of a part."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fittingroom.data.seq2seq.batches import EncodedPairs, SourceBatch, eval_source_batches
+from fittingroom.data.seq2seq.tsv import MAX_SYMBOLS, Pairs
+from fittingroom.data.seq2seq.vocabulary import BOS_ID, EOS_ID, Vocabulary
+from fittingroom.evaluation.decoding import Hypothesis, greedy
+from fittingroom.evaluation.error_rates import ErrorRates, error_rates
+from fittingroom.models.sequence import SequenceModel
+
+
+def generate_batch(model: SequenceModel, batch: SourceBatch, max_len: int) -> list[Hypothesis]:
+    """The answer for each source of the batch, in the model's mode and precision as they are."""
+    return greedy(model.step, model.reorder, *begin(model, batch.src, batch.src_mask), eos_id=EOS_ID, max_len=max_len)
+
+
+@torch.inference_mode()
+def begin(model: SequenceModel, src: Tensor, src_mask: Tensor) -> tuple[Any, Tensor]:
+    """The decoder's state before its first symbol, and the begin mark of each row."""
+    state = model.start(model.encode(src, src_mask), src_mask)
+    return state, torch.full((len(src),), BOS_ID, device=src.device)
+
+
+def generate(model: SequenceModel, pairs: EncodedPairs, max_len: int, *, device: str = "cpu") -> list[Hypothesis]:
+    """The answer for every source, in the order of the sources."""
+    answers: dict[int, Hypothesis] = {}
+    with torch.inference_mode():
+        for batch in eval_source_batches(pairs):
+            on_device = SourceBatch(*(part.to(device) for part in batch))
+            answers.update(zip(batch.places.tolist(), generate_batch(model, on_device, max_len), strict=True))
+    return [answers[place] for place in range(len(pairs.sources))]
+
+
+def most_symbols(train: Pairs, model_config: dict[str, Any]) -> int:
+    """How many symbols are written at most: twice the longest target in training, as far as the model can count."""
+    longest = max(len(target) for targets in train.targets for target in targets)
+    return min(2 * longest + 8, model_config.get("max_len", MAX_SYMBOLS))
+
+
+def num_unknown(pairs: Pairs, source: Vocabulary, target: Vocabulary) -> int:
+    """Symbols of these pairs, on both sides, that the vocabularies lack: each counts as often as it stands there."""
+    targets = [each for several in pairs.targets for each in several]
+    return source.unknown(pairs.sources).total() + target.unknown(targets).total()
+
+
+def judge(pairs: Pairs, places: list[int], answers: list[Hypothesis], vocabulary: Vocabulary) -> ErrorRates:
+    """Error rates of the answers for the sources at `places`, symbol by symbol: an unknown symbol equals no reference."""
+    return error_rates([vocabulary.decode(each.ids) for each in answers], [pairs.targets[place] for place in places])

@@ -1,0 +1,87 @@
+"""How this room calls a network: in evaluation mode, never compiled, a bounded number of images at a time."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from fittingroom.core.errors import FittingRoomError
+
+CHUNK = 128
+"""Most images in one forward pass, so that memory does not grow with their number."""
+
+
+def unwrapped(model: nn.Module) -> Any:
+    """The network inside `torch.compile`'s wrapper, or `model` itself. Any: what it has is for the caller to find out."""
+    return getattr(model, "_orig_mod", model)
+
+
+@contextmanager
+def uncompiled() -> Iterator[None]:
+    """Within this block compiled networks run as they were written, so that hooks and captures see every step."""
+    # torch._dynamo takes seconds to import; where nobody has imported it, nothing is compiled.
+    with torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext():
+        yield
+
+
+@contextmanager
+def eval_mode(model: nn.Module) -> Iterator[None]:
+    """Within this block `model` is in evaluation mode and not compiled; after it every module has its own mode again."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        with uncompiled():
+            yield
+    finally:
+        for module, was_training in modes:
+            module.training = was_training
+
+
+@contextmanager
+def differentiating() -> Iterator[None]:
+    """Within this block gradients can be taken, even if the caller has turned them off."""
+    with torch.inference_mode(False), torch.enable_grad():
+        yield
+
+
+def as_input(
+    model: nn.Module, images: Float[Tensor, "batch channels height width"]
+) -> Float[Tensor, "batch channels height width"]:
+    """A copy of `images` on the device and in the precision of `model`'s parameters."""
+    first = next(model.parameters(), None)
+    if first is None:
+        return images.detach().clone()
+    return images.detach().to(device=first.device, dtype=first.dtype, copy=True)
+
+
+def logits_of(output: Any) -> Float[Tensor, "batch classes"]:
+    """The logits in what a network returned: a tensor, or an object that carries them as Hugging Face's do."""
+    logits = output if isinstance(output, Tensor) else getattr(output, "logits", None)
+    if not isinstance(logits, Tensor):
+        raise FittingRoomError(
+            f"the model returned {type(output).__name__}, which holds no logits: choose one that classifies images"
+        )
+    return logits
+
+
+def target_score(logits: Float[Tensor, "batch classes"], targets: Int[Tensor, " batch"]) -> Float[Tensor, ""]:
+    """Sum over the images of each one's logit of its own target class: its gradient treats every image by itself."""
+    return logits.float().gather(1, targets.to(logits.device, torch.int64)[:, None]).sum()
+
+
+def check_targets(images: Tensor, targets: Tensor) -> None:
+    """Raise FittingRoomError unless there is one class for each image."""
+    if images.ndim != 4 or targets.shape != images.shape[:1]:
+        raise FittingRoomError(
+            f"images {tuple(images.shape)} and targets {tuple(targets.shape)} do not go together: "
+            "give images as (batch, channels, height, width) and one class each"
+        )
+
+
+def chunks(num_images: int) -> Iterator[slice]:
+    """Slices of at most CHUNK images, in order."""
+    return (slice(start, start + CHUNK) for start in range(0, num_images, CHUNK))

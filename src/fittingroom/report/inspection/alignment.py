@@ -1,0 +1,112 @@
+"""Which letters were looked at for each symbol: every layer and head of a sequence model's cross-attention."""
+
+from functools import cache
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+from matplotlib.font_manager import FontProperties, findfont, get_font
+
+from fittingroom.core.text import named, symbol
+from fittingroom.explain.findings import END, Alignment
+from fittingroom.report.inspection import style
+from fittingroom.report.inspection.style import LINE, MARGIN, WIDTH, Picture
+from fittingroom.report.palette import LIGHT
+
+GAP = 0.12
+ROW = 0.19
+"""Inches: between maps, of a symbol's row."""
+NARROWEST, WIDEST = 0.112, 0.34
+"""Inches of a letter's column: below, letters touch; above, nothing is gained."""
+END_MARK = "\N{END OF PROOF}"
+"""Stands for the end mark: as narrow as a letter."""
+NOTE = (
+    "Each row: which letters were looked at while the symbol at its left was written; ∎ is the end. A row's attention sums to 1. "
+    "It shows what is gathered, not what decides."
+)
+BOX = "\N{WHITE SQUARE}"
+
+
+def alignment(found: Alignment, model: str) -> Picture:
+    """One picture: layers from top to bottom, heads beside one another as far as letters stay legible, on one scale."""
+    layers, heads = found.weights.shape[:2]
+    letters, phonemes = ([_label(each) for each in side] for side in (found.letters, found.phonemes))
+    margin = MARGIN + 0.08 + max(map(style.text_width, phonemes))
+    room = WIDTH - MARGIN - margin
+    across = max(1, min(heads, int((room + GAP) / (len(letters) * NARROWEST + GAP))))
+    rows = -(-heads // across)
+    across = -(-heads // rows)  # the same number of lines, evenly filled
+    wide = min((room + GAP) / across - GAP, WIDEST * len(letters))
+    high, top = ROW * len(phonemes), MARGIN + 1.6 * LINE
+    step = 2 * LINE + high + GAP
+    end, notes = top + layers * rows * step + 0.05, [NOTE, *_not_drawn(found)]
+    with style.drawing():
+        figure = style.sheet(end + style.COLOUR_BAR + style.height_of(notes) + MARGIN)
+        style.write(figure, MARGIN, MARGIN, _title(found, model), weight="bold", fontsize=style.SIZE)
+        scale, shown = Normalize(0.0, float(found.weights.max())), None
+        for layer, head in np.ndindex(layers, heads):
+            row, column = divmod(head, across)
+            left, begin = margin + column * (wide + GAP), top + (layer * rows + row) * step
+            style.write(figure, left, begin, _heading(layer, layers, head, heads))
+            axes = style.place(figure, left, begin + LINE, wide, high)
+            shown = style.show_heat(axes, found.weights[layer, head], scale)
+            _letter_ticks(axes, letters, wide)
+            _phoneme_ticks(axes, phonemes if column == 0 else [])
+        assert shown is not None
+        style.colour_bar(figure, shown, end, "share of a symbol's attention")
+        style.sentences(figure, end + style.COLOUR_BAR, notes)
+    return figure
+
+
+def _heading(layer: int, layers: int, head: int, heads: int) -> str:
+    parts = ([f"layer {layer + 1}"] if layers > 1 else []) + ([f"head {head + 1}"] if heads > 1 else [])
+    return ", ".join(parts) or "its only attention"
+
+
+def _letter_ticks(axes: Axes, letters: list[str], wide: float) -> None:
+    """The letters below the map; where it is too narrow for all, every second one, or third."""
+    axes.set_aspect("auto")
+    every = max(1, -(-int(1000 * NARROWEST * len(letters)) // int(1000 * wide)))
+    places = range(0, len(letters), every)
+    axes.set_xticks(list(places), [letters[place] for place in places])
+    axes.tick_params(axis="x", length=0, pad=2, labelsize=style.SMALL)
+
+
+def _phoneme_ticks(axes: Axes, phonemes: list[str]) -> None:
+    axes.set_yticks(range(len(phonemes)), phonemes)
+    axes.tick_params(axis="y", length=0, pad=3, labelsize=style.SMALL, labelcolor=LIGHT["ink"])
+
+
+def _title(found: Alignment, model: str) -> str:
+    """Model, word and answer, cut where they are wider than the picture."""
+    written = " ".join(symbol(each) for each in found.phonemes if each != END)
+    text = whole = "".join(_drawable(each) for each in f"{model}: {found.word}  →  {written}")
+    while style.text_width(text) * 1.25 > WIDTH - 2 * MARGIN:  # the title is bold, and larger
+        whole = whole[:-1]
+        text = f"{whole}…"
+    return text
+
+
+def _label(each: str) -> str:
+    return END_MARK if each == END else "".join(map(_drawable, symbol(each)))
+
+
+def _drawable(character: str) -> str:
+    return character if character.isprintable() and has_glyph(character) else BOX
+
+
+def _not_drawn(found: Alignment) -> list[str]:
+    """A sentence on symbols that the font of pictures lacks."""
+    symbols = [each for each in (*found.letters, *found.phonemes) if each != END]
+    lacking = list(dict.fromkeys(each for each in symbols if BOX in _label(each)))
+    if not lacking:
+        return []
+    codes = ", ".join(named(each).rsplit(" (", 1)[1].rstrip(")") for each in lacking[:8])
+    return [f"{BOX}: symbols that the font of this picture lacks, {codes}{', ...' if len(lacking) > 8 else ''}."]
+
+
+@cache
+def has_glyph(character: str) -> bool:
+    """Whether the font of all pictures can draw it."""
+    font = get_font(findfont(FontProperties(family=style.FAMILY)))
+    return font.get_char_index(ord(character)) != 0

@@ -1,0 +1,123 @@
+"""Attention itself: every head's map, rollout through depth, how far and how widely heads look."""
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from fittingroom.report.inspection import style
+from fittingroom.report.inspection.style import LINE, MARGIN, WIDTH, Picture
+from fittingroom.report.palette import LIGHT
+
+GAP = 0.07
+LABEL = 0.62
+HEAD_NOTE = (
+    "Each map: the share of one head's attention that a patch receives, averaged as the answer is read from the tokens. "
+    "It shows what is gathered, not what decides."
+)
+ROLLOUT_NOTE = (
+    "Attention and the skip connections beside it, multiplied through the blocks (rollout): where what has arrived at the "
+    "answer's tokens may come from. It says nothing of any one class."
+)
+STATISTICS_NOTE = (
+    "Each mark is one head, averaged over images. The dashed line is attention spread evenly over all tokens: a head far below "
+    "it looks at few tokens, or near ones."
+)
+
+
+def heads(
+    image: UInt8[np.ndarray, "height width ..."],
+    weights: Float[np.ndarray, "layers heads gh gw"],
+    title: str,
+    num_tokens: int,
+) -> Picture:
+    """The raw map of every head, blocks from top to bottom, on one scale: 1 is an even share of `num_tokens` tokens."""
+    layers, num_heads = weights.shape[:2]
+    cell = min((WIDTH - 2 * MARGIN - LABEL - 1.3 - num_heads * GAP) / num_heads, 1.0)
+    top, notes = MARGIN + 1.6 * LINE, [HEAD_NOTE]
+    height = max(layers * (cell + GAP), 1.3 + LINE)
+    with style.drawing():
+        figure = style.sheet(top + LINE + height + 0.06 + style.COLOUR_BAR + style.height_of(notes) + MARGIN)
+        style.write(figure, MARGIN, MARGIN, title, weight="bold", fontsize=style.SIZE)
+        style.show_image(style.place(figure, MARGIN, top + LINE, 1.2, 1.2), image)
+        share = num_tokens * weights
+        scale, extend = style.common_scale([share], power=0.5)
+        start = WIDTH - MARGIN - num_heads * (cell + GAP) + GAP
+        shown = None
+        style.write(figure, start - 0.08, top, "head", ha="right")
+        for layer in range(layers):
+            row = top + LINE + layer * (cell + GAP)
+            style.write(figure, start - 0.08, row + cell / 2, f"block {layer + 1}", ha="right", va="center")
+            for head in range(num_heads):
+                left = start + head * (cell + GAP)
+                if layer == 0:
+                    style.write(figure, left + cell / 2, top, str(head + 1), ha="center")
+                axes = style.place(figure, left, row, cell, cell)
+                shown = style.show_heat(axes, share[layer, head], scale)
+        assert shown is not None
+        end = top + LINE + height + 0.06
+        style.colour_bar(figure, shown, end, "attention, times an even share (colour: its square root)", extend)
+        style.sentences(figure, end + style.COLOUR_BAR, notes)
+    return figure
+
+
+def rollout_steps(
+    image: UInt8[np.ndarray, "height width ..."],
+    maps: Float[np.ndarray, "layers gh gw"],
+    title: str,
+    num_tokens: int,
+) -> Picture:
+    """Rollout after each block beside the image, on one scale: 1 is an even share of `num_tokens` tokens."""
+    across = min(len(maps) + 1, 5)
+    rows = -(-(len(maps) + 1) // across)
+    cell = min((WIDTH - 2 * MARGIN - (across - 1) * GAP) / across, 1.3)
+    top, step = MARGIN + 1.6 * LINE, cell + LINE + 0.1
+    with style.drawing():
+        figure = style.sheet(top + rows * step + style.COLOUR_BAR + style.height_of([ROLLOUT_NOTE]) + MARGIN)
+        style.write(figure, MARGIN, MARGIN, title, weight="bold", fontsize=style.SIZE)
+        share = num_tokens * maps
+        scale, extend = style.common_scale([share])
+        shown = None
+        for place in range(len(maps) + 1):
+            row, column = divmod(place, across)
+            left = MARGIN + column * (cell + GAP)
+            axes = style.place(figure, left, top + LINE + row * step, cell, cell)
+            if place == 0:
+                style.show_image(axes, image)
+            else:
+                shown = style.show_heat(axes, share[place - 1], scale)
+            words = "image" if place == 0 else f"after block {place}"
+            style.write(figure, left + cell / 2, top + row * step, words, ha="center")
+        assert shown is not None
+        end = top + rows * step
+        style.colour_bar(figure, shown, end, "rollout, times an even share", extend)
+        style.sentences(figure, end + style.COLOUR_BAR, [ROLLOUT_NOTE])
+    return figure
+
+
+def head_statistics(
+    entropy: Float[np.ndarray, "layers heads"],
+    distance: Float[np.ndarray, "layers heads"],
+    even: tuple[float, float],
+    title: str,
+) -> Picture:
+    """Entropy (nats) and mean attention distance (pixels) of every head by depth; `even`: both for even attention."""
+    top, height = MARGIN + 1.6 * LINE, 2.1
+    with style.drawing():
+        figure = style.sheet(top + height + 0.55 + style.height_of([STATISTICS_NOTE]) + MARGIN)
+        style.write(figure, MARGIN, MARGIN, title, weight="bold", fontsize=style.SIZE)
+        titles = ("attention entropy (nats)", "attention distance (pixels)")
+        for place, (values, limit, label) in enumerate(zip((entropy, distance), even, titles, strict=True)):
+            axes = style.place(figure, 0.55 + place * 3.0, top + LINE, 2.25, height - LINE)
+            axes.axhline(limit, color=LIGHT["quiet"], linestyle="--", linewidth=1)
+            layers = np.arange(1, len(values) + 1)
+            axes.plot(layers, values.mean(axis=1), color=LIGHT["series-0"], linewidth=1, alpha=0.5)
+            for column in range(values.shape[1]):
+                axes.plot(
+                    layers, values[:, column], "o", color=LIGHT["series-0"], markersize=5, alpha=0.7, markeredgewidth=0
+                )
+            axes.set_ylim(0, 1.12 * max(limit, float(values.max())))
+            axes.set_xlim(0.5, len(values) + 0.5)
+            axes.set_xticks(layers if len(values) <= 8 else layers[:: -(-len(values) // 8)])
+            axes.set_xlabel("block")
+            axes.set_title(label)
+        style.sentences(figure, top + height + 0.55, [STATISTICS_NOTE])
+    return figure

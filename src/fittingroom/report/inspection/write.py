@@ -1,0 +1,141 @@
+"""All pictures of what networks look at, and the numbers in them, into one folder."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fittingroom import __version__
+from fittingroom.core.rundir import make_folder, write_json
+from fittingroom.explain.findings import Findings, Looking, Proof
+from fittingroom.report.inspection.attention import head_statistics, heads, rollout_steps
+from fittingroom.report.inspection.panel import Column, panel
+from fittingroom.report.inspection.places import filters, position_tiles
+from fittingroom.report.inspection.proof import TITLES, faithfulness, randomisation
+from fittingroom.report.inspection.style import FORMATS, Picture, save
+
+
+def write_looking(
+    looking: Looking, folder: Path, formats: Sequence[str] = FORMATS, command: Sequence[str] = ()
+) -> list[Path]:
+    """Write `panel`, each network's own pictures as `NETWORK-NAME.png` and so on, and `explain.json` last; returns the paths."""
+    make_folder(folder)
+    paths: list[Path] = []
+    for name, picture in pictures(looking).items():
+        paths += save(picture, folder, name, formats)
+    path = folder / "explain.json"
+    write_json(path, record(looking, command))
+    return [*paths, path]
+
+
+def pictures(looking: Looking) -> dict[str, Picture]:
+    """Every picture by the name of its file."""
+    made = {"panel": panel(looking.images, _truths(looking), [_column(looking, each) for each in looking.networks])}
+    for found in looking.networks:
+        made |= {f"{found.name}-{name}": picture for name, picture in _own(looking, found).items()}
+    return made
+
+
+def record(looking: Looking, command: Sequence[str] = ()) -> dict[str, Any]:
+    """The contents of `explain.json`."""
+    return {
+        "version": __version__,
+        "command": list(command),
+        "what": looking.what,
+        "notes": looking.notes,
+        "images": [
+            {"name": name, "label": truth or None} for name, truth in zip(looking.names, _truths(looking), strict=True)
+        ],
+        "networks": [_record_of(looking, found) for found in looking.networks],
+    }
+
+
+def _own(looking: Looking, found: Findings) -> dict[str, Picture]:
+    """The pictures of one network; those of attention show the first image."""
+    image, name = looking.images[0], looking.names[0]
+    made: dict[str, Picture] = {}
+    if found.attention is not None:
+        attention = found.attention
+        num_tokens = round(math.exp(attention.even[0]))  # even attention has the entropy ln N
+        made["heads"] = heads(image, attention.heads, f"{found.name}: every head on {name}", num_tokens)
+        made["rollout"] = rollout_steps(
+            image, attention.rollout, f"{found.name}: attention rollout on {name}", num_tokens
+        )
+        made["head-statistics"] = head_statistics(
+            attention.entropy,
+            attention.distance,
+            attention.even,
+            f"{found.name}: how widely and how far its heads look",
+        )
+    if found.positions is not None:
+        made["positions"] = position_tiles(found.positions, f"{found.name}: which places are alike")
+    if found.filters is not None:
+        bank, explained = found.filters.bank, found.filters.explained
+        what = "its first filters" if explained is None else "what its patches are told apart by"
+        made["filters"] = filters(bank, f"{found.name}: {what}", explained)
+    if found.proof is not None:
+        made["faithfulness"] = faithfulness(
+            _titled(found.proof.scores), f"{found.name}: do its maps find what the answer depends on?"
+        )
+        made["randomisation"] = randomisation(
+            found.proof.layers, _titled(found.proof.correlations), f"{found.name}: do its maps forget with it?"
+        )
+    return made
+
+
+def _column(looking: Looking, found: Findings) -> Column:
+    answers = found.probs.argmax(axis=1)
+    right = [None] * len(answers) if looking.labels is None else [bool(each) for each in answers == looking.labels]
+    return Column(
+        title=found.name,
+        method=found.title,
+        caption=found.caption,
+        maps=found.saliency,
+        predicted=[looking.class_names[answer] for answer in answers],
+        probs=found.probs.max(axis=1),
+        right=right,
+    )
+
+
+def _truths(looking: Looking) -> list[str]:
+    if looking.labels is None:
+        return [""] * len(looking.images)
+    return [looking.class_names[label] for label in looking.labels]
+
+
+def _titled(by_method: dict[str, Any]) -> dict[str, Any]:
+    return {TITLES.get(method, method): each for method, each in by_method.items()}
+
+
+def _record_of(looking: Looking, found: Findings) -> dict[str, Any]:
+    answers = found.probs.argmax(axis=1)
+    values: dict[str, Any] = {
+        "name": found.name,
+        "method": found.method,
+        "caption": found.caption,
+        "predicted": [looking.class_names[answer] for answer in answers],
+        "probs": _rounded(found.probs),
+    }
+    if found.attention is not None:
+        entropy, distance = (_rounded(each) for each in (found.attention.entropy, found.attention.distance))
+        values |= {"attention_entropy_nats": entropy, "attention_distance_pixels": distance}
+        values["even_attention"] = {"entropy_nats": found.attention.even[0], "distance_pixels": found.attention.even[1]}
+    if found.positions is not None:
+        kept = ("kind", "neighbours", "mirrored", "neighbours_folded", "chance", "chance_folded")
+        values["positions"] = {key: getattr(found.positions, key) for key in kept}
+    if found.filters is not None and found.filters.explained is not None:
+        values["explained_variance"] = _rounded(found.filters.explained)
+    if found.proof is not None:
+        values["proof"] = _proof(found.proof)
+    return values
+
+
+def _proof(proof: Proof) -> dict[str, Any]:
+    return {"faithfulness": proof.scores, "randomised_layers": proof.layers, "rank_correlations": proof.correlations}
+
+
+def _rounded(values: np.ndarray) -> Any:
+    """Five digits after the point: more are noise."""
+    return np.round(values.astype(np.float64), 5).tolist()

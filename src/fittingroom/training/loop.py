@@ -1,0 +1,138 @@
+"""The Lightning Trainer, assembled: loggers, callbacks, checkpoints, and what to do when the user presses Ctrl-C."""
+
+import logging
+import os
+import signal
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+from lightning.pytorch.callbacks import Callback, EarlyStopping, LearningRateMonitor, RichProgressBar
+from lightning.pytorch.loggers import Logger
+
+from fittingroom.core.errors import FittingRoomError, did_you_mean
+from fittingroom.training.checkpoints import AtomicCheckpointIO, ResumableCheckpoint, latest_checkpoint
+from fittingroom.training.loader import StepLoader
+from fittingroom.training.metrics_file import MetricsFile
+from fittingroom.training.module import Task
+from fittingroom.training.problem import Problem
+from fittingroom.training.speed.budget import validations
+
+LOG_EVERY = 20  # steps; more often in runs of under a thousand, so that their curves have fifty points, but not at each
+# step: a checkpoint waits for a step without a log
+LOGGERS = ("tensorboard", "wandb")
+HARMLESS = (
+    ".*does not have many workers.*",  # both loaders hold their batches in memory: workers would only slow them down
+    ".*LeafSpec.*is deprecated.*",  # lightning 2.6 with torch 2.13
+    ".*Checkpoint directory .* exists and is not empty.*",  # a resumed run
+)
+
+Progress = Callable[[int, int, float | None], None]
+"""Called after a step with the steps done, the total, and the latest first score of validation: accuracy, word error rate."""
+
+
+class ProgressReport(Callback):
+    """Tell somebody outside of Lightning how far the run is."""
+
+    def __init__(self, tell: Progress, score: str) -> None:
+        self.tell, self.score = tell, score
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *args: Any, **kwargs: Any) -> None:
+        """After each step."""
+        score = trainer.callback_metrics.get(self.score)
+        self.tell(trainer.global_step, trainer.max_steps, None if score is None else float(score))
+
+
+def train(
+    task: Task,
+    problem: Problem,
+    *,
+    folder: Path,
+    resume: bool = False,
+    loggers: tuple[str, ...] = (),
+    progress_bar: bool = False,
+    progress: Progress | None = None,
+    checkpoint_seconds: float = 30.0,
+) -> MetricsFile:
+    """Run `task` to its last step, from the latest whole checkpoint if `resume`. Raises KeyboardInterrupt on Ctrl-C."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    config, batches = task.run_config, problem.batches
+    every, num_val = validations(task.total_steps, batches.steps_per_epoch, problem.num_val)
+    metrics = MetricsFile(
+        folder / "metrics.csv", batches.steps_per_epoch, clock=lambda: task.seconds, scores=problem.score_names
+    )
+    checkpoint = latest_checkpoint(folder / "checkpoints") if resume else None
+    metrics.read(last_step=_step_of(checkpoint))
+    callbacks: list[Callback] = [
+        LearningRateMonitor(logging_interval="step"),
+        ResumableCheckpoint(folder / "checkpoints", checkpoint_seconds, every),
+    ]
+    if config.early_stopping is not None:
+        callbacks.append(EarlyStopping("val_loss", patience=config.early_stopping))
+    if progress_bar:
+        callbacks.append(RichProgressBar(console_kwargs={"stderr": True}))
+    if progress is not None:
+        callbacks.append(ProgressReport(progress, problem.score_names[0]))
+    trainer = pl.Trainer(
+        default_root_dir=folder,
+        accelerator={"cpu": "cpu", "cuda": "gpu", "mps": "mps"}[task.plan.device],
+        devices=1,
+        precision="bf16-mixed" if task.plan.precision == "bf16" else "32-true",
+        max_epochs=1,
+        max_steps=task.total_steps,
+        val_check_interval=min(every, task.total_steps),
+        gradient_clip_val=config.clip_norm or None,
+        log_every_n_steps=min(LOG_EVERY, max(2, task.total_steps // 50)),
+        num_sanity_val_steps=0,
+        deterministic=task.plan.device == "cpu",
+        enable_model_summary=False,
+        enable_progress_bar=progress_bar,
+        logger=[metrics, *(make_logger(name, folder, config.run) for name in loggers)],
+        callbacks=callbacks,
+        plugins=[AtomicCheckpointIO()],
+    )
+    _fit(trainer, task, StepLoader(batches, task.total_steps), problem.val_batches(num_val), checkpoint)
+    return metrics
+
+
+def _step_of(checkpoint: Path | None) -> int:
+    return 0 if checkpoint is None else int(checkpoint.stem.split("=")[1])
+
+
+def _fit(
+    trainer: pl.Trainer, task: pl.LightningModule, train_loader: Any, val_loader: Any, checkpoint: Path | None
+) -> None:
+    """Lightning turns Ctrl-C into `exit(1)` and then ignores the signal; we turn both back."""
+    try:
+        with warnings.catch_warnings():
+            for message in HARMLESS:
+                warnings.filterwarnings("ignore", message=message)
+            trainer.fit(task, train_loader, val_loader, ckpt_path=checkpoint)
+    except SystemExit:
+        if trainer.interrupted:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            raise KeyboardInterrupt from None
+        raise
+
+
+def make_logger(name: str, folder: Path, run: str) -> Logger:
+    """TensorBoard or Weights & Biases (offline unless WANDB_MODE says otherwise), writing below the run folder."""
+    if name not in LOGGERS:
+        raise FittingRoomError(f"unknown logger '{name}': {did_you_mean(name, LOGGERS)}")
+    try:
+        if name == "tensorboard":
+            from lightning.pytorch.loggers import TensorBoardLogger
+
+            return TensorBoardLogger(save_dir=folder, name="tensorboard", version="")
+        from lightning.pytorch.loggers import WandbLogger
+
+        os.environ.setdefault("WANDB_SILENT", "true")  # its words at exit would stand beside our JSON
+        return WandbLogger(save_dir=folder, name=run, project="fittingroom", offline=_wandb_is_offline())
+    except ModuleNotFoundError as error:
+        raise FittingRoomError(f"logger '{name}' is not installed: pip install 'fittingroom[{name}]'") from error
+
+
+def _wandb_is_offline() -> bool:
+    return os.environ.get("WANDB_MODE", "offline") != "online"

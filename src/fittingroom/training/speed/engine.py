@@ -1,0 +1,229 @@
+"""The engine: chooses a run's speed plan by measuring it on this machine, once, and sets the process up for speed."""
+
+import ctypes
+import hashlib
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fittingroom import __version__
+from fittingroom.core.config import from_dict
+from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.rundir import cache_folder, read_json, write_json
+from fittingroom.training.environment import processor
+from fittingroom.training.problem import Problem
+from fittingroom.training.speed.budget import total_steps_for
+from fittingroom.training.speed.plan import Plan, first_guess, with_fixed
+from fittingroom.training.speed.probe import STEADY, Timing, probe, probe_compile
+
+PROBE_FROM_SECONDS = 45.0  # a run whose length is given in seconds is probed from here on
+PROBE_FROM_FLOPS = 5e12  # a run whose length is given in epochs: half a minute at 150 Gflop/s
+COMPILE_FROM_SECONDS = 600.0  # compiling costs half a minute: not even tried where it could not come back
+
+Fixed = Mapping[str, str]
+"""Parts of a plan that the user has chosen: field of Plan -> its value as text."""
+
+
+def choose_plan(
+    problem: Problem, fixed: Fixed, on_probe: Callable[[], None] = lambda: None, *, concurrency: int = 1
+) -> tuple[Plan, list[dict[str, Any]]]:
+    """The plan of a run, and the table of timings behind it: measured, or as measured before for the same work here.
+
+    `on_probe` is called once, before anything is timed. A plan that was measured while the machine stalled serves this run;
+    the next one measures again. A short run, half a minute or so, takes the first guess: a probe would cost more than it
+    brings. `concurrency` is how many processes measure at this moment, for runs that will be made side by side: what was found by
+    one alone is not theirs. Raises FittingRoomError for a part of a plan that does not exist, or cannot be had here.
+    """
+    guess = with_fixed(first_guess(problem.config), fixed)
+    if guess.compile:
+        check_compiler()
+    if len(fixed) == len(asdict(guess)) or not is_long(problem):
+        return guess, []
+    place = cache_folder("plans") / f"{_key(problem, guess, fixed, concurrency)}.json"
+    found = _cached(place)
+    if found is None:
+        on_probe()
+        on_probe = _said_already
+        _keep_freed_memory()  # measured as the run will be
+        plan, table = probe(problem, guess, frozenset(fixed))
+        found = {"plan": asdict(plan), "table": [timing.to_dict() for timing in table], "compile": None}
+        _keep(place, found)
+    plan = from_dict(Plan, found["plan"], "plan")
+    if "compile" in fixed or plan.device == "mps" or not problem.one_shape:
+        return plan, found["table"]
+    return _with_compile(problem, plan, found, place, on_probe)
+
+
+def _said_already() -> None:
+    pass
+
+
+def step_seconds(plan: Plan, table: list[dict[str, Any]]) -> float | None:
+    """Seconds of a training step under `plan`, as the table has them; None where nothing was timed."""
+    rows = [row["step_seconds"] for row in table if row["plan"] == asdict(plan)]
+    # The plan that no challenger beat stands in no line of its own: the first line was measured against it.
+    return min(rows) if rows else (table[0]["step_seconds"] * table[0]["speedup"] if table else None)
+
+
+def _with_compile(
+    problem: Problem, plan: Plan, found: dict[str, Any], place: Path, on_probe: Callable[[], None]
+) -> tuple[Plan, list[dict[str, Any]]]:
+    """Compile where what it saves over the whole run is more than what it costs; ask once a machine."""
+    eager_seconds = step_seconds(plan, found["table"])
+    if eager_seconds is None or _seconds_of_training(problem, eager_seconds) < COMPILE_FROM_SECONDS:
+        return plan, found["table"]
+    row = found["compile"]
+    if row is None or ("error" in row and _compiler()):  # none was found before, and now there is one
+        on_probe()
+        row = _try_compile(problem, plan)
+        if "error" not in row or not _compiler():
+            _keep(place, {**found, "compile": row})
+    saved = _num_steps(problem, eager_seconds) * row["step_seconds"] * (row["speedup"] - 1)
+    pays = row["agrees"] and saved > row["first_step_seconds"]
+    if pays and not _compiler():  # it was there when this was measured
+        _say_eager("no C++ compiler found")
+        pays = False
+    return (replace(plan, compile=True) if pays else plan), [*found["table"], row]
+
+
+def _compiler() -> str | None:
+    """The C++ compiler that torch looks for: as the user says, or that of Linux, macOS or Windows."""
+    return os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++") or shutil.which("cl")
+
+
+def _say_eager(error: str) -> None:
+    print(f"notice: torch.compile does not work here ({error}): training goes on eagerly", file=sys.stderr)
+
+
+def _try_compile(problem: Problem, plan: Plan) -> dict[str, Any]:
+    try:
+        return probe_compile(problem, plan).to_dict()
+    except Exception as error:  # torch.compile raises whatever the compiler chain raises: all of it means "not here"
+        first = _first_line(error)
+        _say_eager(first)
+        compiled = replace(plan, compile=True)
+        none = Timing(
+            part="compile",
+            plan=compiled,
+            step_seconds=0.0,
+            speedup=0.0,
+            spread=1.0,
+            agrees=False,
+            first_step_seconds=0.0,
+        )
+        return {**none.to_dict(), "error": first}
+
+
+def check_compiler() -> None:
+    """Raise FittingRoomError unless torch.compile works here."""
+    try:
+        torch.compile(lambda x: x + 1)(torch.zeros(2))
+    except Exception as error:  # as in _try_compile
+        raise FittingRoomError(
+            f"torch.compile does not work here ({_first_line(error)}): install a C++ compiler, or leave compile=true away"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)[:120]
+
+
+def _seconds_of_training(problem: Problem, step_seconds: float) -> float:
+    """A budget is what it says; epochs are their steps."""
+    return problem.config.budget_seconds or _num_steps(problem, step_seconds) * step_seconds
+
+
+def _num_steps(problem: Problem, seconds: float) -> int:
+    config = problem.config
+    if config.epochs is not None:
+        return total_steps_for(config.epochs, problem.batches.steps_per_epoch)
+    assert config.budget_seconds is not None
+    return int(config.budget_seconds / seconds)
+
+
+def is_long(problem: Problem) -> bool:
+    """Whether measuring is worth its time: a run of about half a minute and more."""
+    config = problem.config
+    if config.epochs is None:
+        assert config.budget_seconds is not None
+        return config.budget_seconds >= PROBE_FROM_SECONDS
+    steps = total_steps_for(config.epochs, problem.batches.steps_per_epoch)
+    # Two flops each, forward once, backward twice.
+    return 6 * problem.step_macs() * steps * config.batch_size >= PROBE_FROM_FLOPS
+
+
+def _key(problem: Problem, guess: Plan, fixed: Fixed, concurrency: int) -> str:
+    """Names the machine, the versions and the work of one step; what does not change a step's time is not in it."""
+    config = problem.config
+    parts = {
+        "machine": [
+            processor(),
+            __version__,
+            torch.__version__,
+            torch.backends.cpu.get_cpu_capability(),
+            _bf16_instructions(),
+        ],
+        "card": torch.cuda.get_device_name() if guess.device == "cuda" else None,
+        "guess": asdict(guess),
+        "fixed": sorted(fixed),
+        "concurrency": concurrency,
+        "model": [config.model, config.model_config],
+        "step": [config.batch_size, config.optim.name, config.ema_decay > 0, problem.step_shape],
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _bf16_instructions() -> list[str]:
+    """Those that this processor has; clouds give processors with and without them one name."""
+    return sorted(name for name, has in torch.cpu.get_capabilities().items() if "bf16" in name and has)
+
+
+def _cached(place: Path) -> dict[str, Any] | None:
+    """A plan that was measured before; one that cannot be read is measured again."""
+    try:
+        found = read_json(place)
+        from_dict(Plan, found["plan"])
+        return {key: found[key] for key in ("plan", "table", "compile")}
+    except (FittingRoomError, KeyError, TypeError):
+        return None
+
+
+def _keep(place: Path, found: dict[str, Any]) -> None:
+    """Write the cache, where that is possible; a full or read-only disk costs a probe each time, not the run.
+
+    Nothing is written of a machine that stalled: noise would be kept for good.
+    """
+    rows = [*found["table"], *([found["compile"]] if found["compile"] else [])]
+    if any(row["spread"] > STEADY for row in rows):
+        return
+    try:
+        write_json(place, found)
+    except FittingRoomError:
+        print(f"notice: cannot write {place}: the speed plan will be measured again next time", file=sys.stderr)
+
+
+def set_up_process(plan: Plan) -> None:
+    """Threads, and memory that stays with the process. Call it before training."""
+    torch.set_num_threads(plan.num_threads)
+    # Uninitialised memory is filled with NaN in deterministic mode, to catch reads of it: a pass over every new tensor.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]
+    _keep_freed_memory()
+
+
+def _keep_freed_memory() -> None:
+    """Tell glibc not to give large blocks back: each step would ask for the same again, and touch every page anew."""
+    trim_threshold, top_pad, mmap_max = -1, -2, -4  # malloc.h
+    if not sys.platform.startswith("linux"):
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
+    if mallopt is not None:
+        mallopt(mmap_max, 0)
+        mallopt(trim_threshold, 2**31 - 1)
+        mallopt(top_pad, 64 << 20)

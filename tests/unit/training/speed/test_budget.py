@@ -1,0 +1,131 @@
+"""From epochs or seconds to steps."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from fittingroom.core.errors import FittingRoomError
+from fittingroom.training.speed import budget
+from tests.unit.training.machine import GUESS, tiny_config, tiny_problem
+
+STEP = st.floats(1e-4, 10)
+IMAGE = st.floats(1e-6, 1e-2)
+
+
+@given(epochs=st.floats(0.001, 100), steps_per_epoch=st.integers(1, 2000))
+def test_epochs_become_at_least_one_step(epochs: float, steps_per_epoch: int) -> None:
+    steps = budget.total_steps_for(epochs, steps_per_epoch)
+    assert steps == max(1, round(epochs * steps_per_epoch))
+
+
+@given(left=st.floats(1, 1e5), step=STEP, image=IMAGE, steps_per_epoch=st.integers(1, 2000))
+def test_the_planned_work_fits_into_the_budget(left: float, step: float, image: float, steps_per_epoch: int) -> None:
+    assume(left * (1 - budget.RESERVE) > step + 4000 * image)
+    steps = budget.steps_in_budget(left, step, image, steps_per_epoch, num_val=5000)
+    every, num_images = budget.validations(steps, steps_per_epoch, 5000)
+    planned = steps * step + (steps // every) * num_images * image
+    slack = 2 * steps_per_epoch * step + 5000 * image if steps == 2 * steps_per_epoch else 0.0
+    assert planned <= left * (1 - budget.RESERVE) + step + slack
+
+
+def test_a_long_run_is_validated_after_each_epoch_on_all_images() -> None:
+    assert budget.validations(total_steps=860, steps_per_epoch=430, num_val=5000) == (430, 5000)
+
+
+def test_a_short_run_is_validated_at_its_quarters_on_a_part() -> None:
+    assert budget.validations(total_steps=100, steps_per_epoch=430, num_val=5000) == (25, 1000)
+    assert budget.validations(total_steps=2, steps_per_epoch=430, num_val=300) == (2, 300)
+
+
+@given(total_steps=st.integers(3, 100_000), steps_per_epoch=st.integers(1, 2000))
+def test_no_run_is_validated_at_each_step_for_a_checkpoint_waits_for_one_without(
+    total_steps: int, steps_per_epoch: int
+) -> None:
+    assert budget.validations(total_steps, steps_per_epoch, 5000)[0] >= 2
+
+
+def test_a_budget_for_not_one_step_says_how_much_more_it_takes() -> None:
+    with pytest.raises(FittingRoomError, match=r"give at least \d+ s more"):
+        budget.steps_in_budget(1.0, step_seconds=2.0, seconds_each=0.001, steps_per_epoch=430, num_val=5000)
+
+
+class Clock:
+    """Stands where `time` does; a trial's steps move it."""
+
+    def __init__(self, seconds: list[float]) -> None:
+        self.now, self.left = 0.0, seconds
+        self.seconds: list[float] = []
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    def step(self) -> float:
+        """A training step of the next length; the last length goes on."""
+        self.seconds.append(self.left.pop(0) if len(self.left) > 1 else self.left[0])
+        self.now += self.seconds[-1]
+        return self.seconds[-1]
+
+
+@pytest.mark.parametrize(("seconds", "steps"), [([9.0, 9.0, 0.5], 5), ([0.1, 0.1, 0.01], 182)])
+def test_a_step_is_the_median_of_two_seconds_and_five_at_least_without_the_first_two(
+    seconds: list[float], steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(list(seconds))
+    monkeypatch.setattr(budget, "time", clock)
+    found = budget.measure_step(clock, 100.0)  # type: ignore[arg-type]
+    assert found == pytest.approx(seconds[-1] + budget.LOOP_SECONDS)
+    assert abs(len(clock.seconds) - steps) <= 1
+
+
+def test_on_a_machine_that_stalls_a_step_is_the_mean_over_a_longer_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every tenth step takes ten times as long: a budget that is planned with the median would take 1.9 times as long."""
+    clock = Clock([0.1 if step % 10 else 1.0 for step in range(1000)])
+    monkeypatch.setattr(budget, "time", clock)
+    found = budget.measure_step(clock, 600.0)  # type: ignore[arg-type]
+    assert found == pytest.approx(0.19, rel=0.1)
+    assert clock.now == pytest.approx(budget.DISTURBED_SHARE * 600, abs=2.1)  # it ends with a step, twice
+
+
+def test_one_disturbance_of_many_steps_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock([0.1, 0.1, 0.25, 0.1])
+    monkeypatch.setattr(budget, "time", clock)
+    assert budget.measure_step(clock, 600.0) == pytest.approx(0.1 + budget.LOOP_SECONDS)  # type: ignore[arg-type]
+    assert clock.now < budget.PROBE_SECONDS + 0.2
+
+
+def test_where_batches_differ_in_length_a_step_is_their_mean(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock([9.0, 9.0, 1.0, 3.0, 2.0])
+    monkeypatch.setattr(budget, "time", clock)
+    found = budget.measure_step(clock, 1.0, one_shape=False)  # type: ignore[arg-type]
+    assert found == pytest.approx(2.0 + budget.LOOP_SECONDS)
+
+
+def test_what_a_batch_costs_to_make_is_part_of_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Augmentation on two cores can take as long as a small network."""
+    clock = Clock([0.1])
+    monkeypatch.setattr(budget, "time", clock)
+    step = clock.step
+
+    def with_its_batch() -> float:
+        clock.now += 0.3
+        return step()
+
+    clock.step = with_its_batch  # type: ignore[method-assign]
+    assert budget.measure_step(clock, 100.0) == pytest.approx(0.4 + budget.LOOP_SECONDS)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_validation_is_timed_in_the_plans_precision_without_leaving_the_task_in_evaluation(precision: str) -> None:
+    problem = tiny_problem(tiny_config("vit"))
+    task = problem.new_task(replace(GUESS, precision=precision, num_threads=1))  # type: ignore[arg-type]
+    seen = []
+    task.model.register_forward_hook(
+        lambda model, images, logits: seen.append((logits.dtype, model.training, len(logits)))
+    )
+    assert 0 < problem.evaluation_seconds(task) < 1
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    assert seen == [(dtype, False, 64)] * 2, "once to find memory and kernels, once on the clock"
+    assert task.model.training
