@@ -97,8 +97,8 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     if origin is dict or hint is dict:
         if not isinstance(value, dict):
             raise FittingRoomError(f"{where}: expected a group of keys, got {value!r}")
-        return value
-    return _convert_plain(hint, value, where)
+        return {key: _convert(args[1], item, f"{where}.{key}") for key, item in value.items()} if args else value
+    return value if hint is Any else _convert_plain(hint, value, where)
 
 
 def _convert_union(args: tuple[Any, ...], value: Any, where: str) -> Any:

@@ -1,0 +1,121 @@
+"""Files that an older version wrote, brought to today's schema. One function for each kind of file; new files pass unchanged.
+
+Before schema 2 a run said `kind` "images" or "pairs" and kept its scores as `val_accuracy`, `test_word_error_rate` and so on;
+a comparison had one entry per model name.
+"""
+
+from typing import Any
+
+SCHEMA = 2
+
+OLD_KINDS = {
+    "images": ("classification", "images_per_second", ("accuracy",)),
+    "pairs": ("seq2seq", "pairs_per_second", ("word_error_rate", "phoneme_error_rate")),
+}
+"""What was called `kind` -> the task, the key of its speed, its metrics."""
+EXTRAS = ("decode_seconds", "num_unknown")
+DETAILS = ("per_class", "confusion", "nll", "ece", "confusions")
+SPLITS = ("val", "test")
+
+
+def upgrade_state(values: dict[str, Any]) -> dict[str, Any]:
+    """state.json of a run, whatever version wrote it."""
+    if "schema" in values:
+        return values
+    task, upgraded = _run_values(values, values.get("kind", "images"))
+    known = ("run", "model", "seed", "config_hash", "status", "error", "total_steps", "step", "test_reads")
+    return {
+        "schema": SCHEMA,
+        "task": task,
+        **{key: values[key] for key in known if key in values},
+        **upgraded,
+    }
+
+
+def upgrade_comparison(values: dict[str, Any]) -> dict[str, Any]:
+    """comparison.json, whatever version wrote it. What is missing or of the wrong type is left for the reader to name."""
+    if "schema" in values:
+        return values
+    kind = values.get("kind", "images")
+    old = dict(values)
+    old.pop("kind", None)
+    models, runs, data = old.pop("models", None), old.get("runs"), old.get("data")
+    upgraded: dict[str, Any] = {"schema": SCHEMA, "task": OLD_KINDS.get(kind, OLD_KINDS["images"])[0], **old}
+    if isinstance(models, list):
+        upgraded["candidates"] = [_old_candidate(model) for model in models]
+    if isinstance(runs, list):
+        upgraded["runs"] = [_old_row(row, kind) for row in runs]
+    if isinstance(data, dict):
+        known = ("name", "num_train", "num_val", "num_test", "class_names")
+        facts = {key: value for key, value in data.items() if key not in known}
+        upgraded["data"] = {**{key: data[key] for key in known if key in data}, "facts": facts}
+    return upgraded
+
+
+def upgrade_summary(values: dict[str, Any]) -> dict[str, Any]:
+    """summary.json, whatever version wrote it. The old verdict, one sentence, becomes the sentence after an empty headline."""
+    if "schema" in values:
+        return values
+    kind = values.get("kind", "images")
+    task, speed, metrics = OLD_KINDS.get(kind, OLD_KINDS["images"])
+    return {
+        "schema": SCHEMA,
+        "task": task,
+        "candidates": [_old_summary(model, speed, metrics) for model in values.get("models", [])],
+        "contrasts": [_old_contrast(pair, metrics) for pair in values.get("pairs", [])],
+        "best_by_val": values.get("best_by_val"),
+        "verdict": {"headline": "", "sentence": values.get("verdict", "")},
+        "notes": values.get("notes", []),
+    }
+
+
+def _run_values(values: dict[str, Any], kind: str) -> tuple[str, dict[str, Any]]:
+    """The task, and what a state and a row share: costs, and scores as `evals`."""
+    task, speed, metrics = OLD_KINDS.get(kind, OLD_KINDS["images"])
+    kept = ("steps", "epochs", "train_seconds", "peak_memory_bytes", "num_params", "num_macs")
+    evals: dict[str, dict[str, float]] = {}
+    for split in SPLITS:
+        found = {name: values.get(f"{split}_{name}") for name in metrics}
+        scores = {name: value for name, value in found.items() if value is not None}
+        if scores:
+            evals[split] = scores
+    extras = {key: values[key] for key in EXTRAS if values.get(key) is not None}
+    shared = {key: values[key] for key in kept if key in values}
+    return task, {**shared, "items_per_second": values.get(speed), "evals": evals, "extras": extras}
+
+
+def _old_candidate(model: Any) -> Any:
+    if not isinstance(model, dict):
+        return model
+    return {**model, "model": model["name"]} if "name" in model else model
+
+
+def _old_row(row: Any, kind: str) -> Any:
+    if not isinstance(row, dict):
+        return row
+    known = ("run", "folder", "seed", "status", "error", "config_hash")
+    shared = {key: row[key] for key in known if key in row}
+    if "model" in row:
+        shared["candidate"] = row["model"]
+    return {**shared, **_run_values(row, kind)[1]}
+
+
+def _old_summary(model: dict[str, Any], speed: str, metrics: tuple[str, ...]) -> dict[str, Any]:
+    known = ("name", "title", "family", "num_params", "num_macs", "num_runs", "num_failed", "epochs", "train_seconds")
+    return {
+        **{key: model[key] for key in (*known, "peak_memory_bytes") if key in model},
+        "items_per_second": model.get(speed),
+        "evals": {split: _by_metric(model[split], metrics) for split in SPLITS if split in model},
+        "extras": {key: model[key] for key in ("decode_seconds", "words_per_second") if key in model},
+        "details": {key: model[key] for key in DETAILS if key in model},
+    }
+
+
+def _old_contrast(pair: dict[str, Any], metrics: tuple[str, ...]) -> dict[str, Any]:
+    rest = {key: value for key, value in pair.items() if key not in ("a", "b")}
+    return {"a": pair["a"], "b": pair["b"], "metrics": _by_metric(rest, metrics)}
+
+
+def _by_metric(values: dict[str, Any], metrics: tuple[str, ...]) -> dict[str, Any]:
+    """One metric's numbers stood there directly; several stood under their names."""
+    return {metrics[0]: values} if len(metrics) == 1 else {name: values[name] for name in metrics}
