@@ -151,10 +151,10 @@ def minutes(name: str) -> str:
 
 
 def ladder() -> str:
-    """One line a rung and family: test accuracy beside its target and what others reached."""
+    """One line a rung and family: test accuracy beside its target."""
     lines = [
-        "| epochs | model | test % | seeds | target | validation % | minutes per run | published elsewhere |",
-        "|---:|---|---:|---:|---:|---:|---|---|",
+        "| epochs | model | test % | seeds | target | validation % | minutes per run |",
+        "|---:|---|---:|---:|---:|---:|---|",
     ]
     for rung, targets in TARGETS.items():
         for model, target in targets.items():
@@ -170,7 +170,6 @@ def ladder() -> str:
                 target,
                 percent(val),
                 minutes(f"{model}_{rung}"),
-                PEERS[rung],
             ]
             lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines) + "\n"
@@ -317,7 +316,8 @@ def faithfulness() -> str:
 
 
 def _interval(score: dict[str, float], sign: str = "") -> str:
-    return f"{score['mean']:{sign}.3f} ({score['low']:{sign}.3f} to {score['high']:{sign}.3f})"
+    between = " to " if sign else "–"
+    return f"{score['mean']:{sign}.3f} ({score['low']:{sign}.3f}{between}{score['high']:{sign}.3f})"
 
 
 def positions() -> str:
@@ -343,9 +343,10 @@ def explaining() -> str:
     """One line a network and method: seconds for one image, images a second for 1,000."""
     lines = ["| network | method | one image, ms | 1,000 images, images/s |", "|---|---|---:|---:|"]
     for row in read(RESULTS / "bench" / "explaining.json")["rows"]:
-        lines.append(
-            f"| {row['network']} | {row['method']} | {1000 * row['one_image_seconds']:.0f} | {row['images_per_second']:.0f} |"
-        )
+        if row["method"] != "random":
+            lines.append(
+                f"| {row['network']} | {row['method']} | {1000 * row['one_image_seconds']:.0f} | {row['images_per_second']:.0f} |"
+            )
     return "\n".join(lines) + "\n"
 
 
