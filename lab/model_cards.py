@@ -74,7 +74,7 @@ or things that are none of the ten: it names one of them whatever it sees, and i
 are no measure of that.
 
 One run, chosen by its length and not by its score; its settings were chosen on validation images
-([how](../../../../docs/results.md)). Another seed would differ: the interval covers other test images, not other seeds.
+([how](../../../../docs/lab/results.md)). Another seed would differ: the interval covers other test images, not other seeds.
 Licences: the weights as the code, Apache 2.0; Fashion-MNIST, MIT.
 """
 
@@ -101,7 +101,7 @@ def word_card(name: str) -> str:
 **For**: hearing what such a network has learned, and seeing which letters it looks at. **Not for**: speech products; it writes
 something for any letters at all. A word counts as wrong unless it is written exactly as the dictionary has it.
 
-One run; its settings were chosen on validation words ([how](../../../../docs/sequences.md)). Another seed would differ: the
+One run; its settings were chosen on validation words ([how](../../../../docs/lab/sequences.md)). Another seed would differ: the
 interval covers other test words, not other seeds. Licences: the weights as the code, Apache 2.0; cmudict, BSD.
 """
 

@@ -27,7 +27,7 @@ RESULTS = ROOT / "results"
 PAGES = (
     ROOT / "README.md",
     *(
-        ROOT / "docs" / name
+        ROOT / "docs" / "lab" / name
         for name in ("results.md", "records.md", "looking-inside.md", "benchmarks.md", "sequences.md")
     ),
 )
@@ -109,7 +109,7 @@ def shipped_networks() -> str:
         scores = " | ".join(
             f"{100 * state[key]:.2f}" for key in ("val_accuracy", "half_precision_val_accuracy", "test_accuracy")
         )
-        card = f"[{name}](../src/fittingroom/weights/{name}/README.md)"
+        card = f"[{name}](../../src/fittingroom/weights/{name}/README.md)"
         size = f"{state['num_params']:,} | {state['num_macs'] / 1e6:.1f} M"
         lines.append(f"| {card} | {model_cards.run_of(name).name} | {size} | {scores} |")
     return "\n".join(lines) + "\n"

@@ -80,7 +80,7 @@ def sentences(
         f"{num_train:,} training and {num_val:,} validation images, stratified, carved from the training file by seed; training "
         "images that stand in the test or validation part as well are left out.",
         "Which recipe was kept, validation images decided; that the search for one went on, three times a test figure below its "
-        "target: docs/results.md lists the trials of each family.",
+        "target: docs/lab/results.md lists the trials of each family.",
         f"The {num_test:,} test images are read once by each run, after its last epoch; no earlier epoch is picked, no early "
         "stopping, no test-time augmentation.",
         _turns(jobs, own_core),

@@ -13,7 +13,7 @@
 
 `norm="post"` is the paper: `LayerNorm(x + Sublayer(x))`, no norm after the last block. `norm="pre"`, the default, is what is in
 use since (Xiong et al. 2020, arXiv 2002.04745): `x + Sublayer(LayerNorm(x))`, and one more norm after each stack.
-Deviation: source, target and output have a table each (letters are no phonemes; docs/sequences.md on tying); with
+Deviation: source, target and output have a table each (letters are no phonemes; docs/lab/sequences.md on tying); with
 `share_embeddings` and `tie_output` there is one, as in the paper. Its projections have no biases, ours do (`qkv_bias`).
 Initialisation: Xavier uniform; queries, keys and values with gain 1 / sqrt(2), as fairseq; embeddings normal, 1 / sqrt(d_model).
 """

@@ -18,7 +18,7 @@ def transformer_10() -> PairRunConfig:
     """Muon on the matrices (Jordan et al. 2024) in place of the paper's Adam; label smoothing 0.1 and dropout 0.1 as there.
 
     Linear decay after a short warm-up; the paper's own schedule is `--set schedule.shape=inverse_sqrt`.
-    Command: `fittingroom train transformer --budget 20m`. Result: docs/sequences.md, results/sequences/.
+    Command: `fittingroom train transformer --budget 20m`. Result: docs/lab/sequences.md, results/sequences/.
     """
     return PairRunConfig(
         model="transformer",
@@ -33,7 +33,7 @@ def transformer_10() -> PairRunConfig:
 def transformer_24() -> PairRunConfig:
     """`transformer_10` with half the rates and more dropout: at its full rates the loss of a long run went up again.
 
-    Command: `fittingroom train transformer --recipe transformer_24`. Result: docs/sequences.md, results/long/.
+    Command: `fittingroom train transformer --recipe transformer_24`. Result: docs/lab/sequences.md, results/long/.
     """
     return _long(transformer_10())
 
@@ -42,7 +42,7 @@ def transformer_24() -> PairRunConfig:
 def recurrent_10() -> PairRunConfig:
     """The same for the attention RNN: Muon on the gates' matrices, each by itself.
 
-    Command: `fittingroom train recurrent --budget 20m`. Result: docs/sequences.md, results/sequences/.
+    Command: `fittingroom train recurrent --budget 20m`. Result: docs/lab/sequences.md, results/sequences/.
     """
     return PairRunConfig(
         model="recurrent",
