@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterator
 from typing import Any
 
-from fittingroom.training.problem import Batches
+from fittingroom.tasks.base import Batches
 
 
 class StepLoader:

@@ -8,46 +8,18 @@ On a plain matrix ours is torch's: in bfloat16 bit for bit, in float32 but for t
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from fittingroom.core.errors import FittingRoomError
+from fittingroom.tasks.config import OptimConfig
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 AT_ONCE = 4
 """Matrices that a processor iterates together: few calls, and what they need stays in its cache (a quarter faster than 27)."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class OptimConfig:
-    """What moves the weights."""
-
-    name: Literal["adamw", "muon"] = "muon"
-    """adamw for everything, or muon for hidden matrices and adamw for the rest."""
-    lr: float = 0.003
-    """Peak learning rate of AdamW."""
-    muon_lr: float = 0.02
-    """Peak learning rate of Muon, for an update of root-mean-square about 0.2 (it is scaled to the size of AdamW's)."""
-    weight_decay: float = 0.05
-    """Decoupled weight decay of matrices and filters; vectors have none."""
-    momentum: float = 0.95
-    """Muon's Nesterov momentum."""
-    betas: tuple[float, float] = (0.9, 0.99)
-    """AdamW's decay rates."""
-
-    def __post_init__(self) -> None:
-        for name in ("lr", "muon_lr"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise FittingRoomError(f"{name} {getattr(self, name)} is no learning rate: choose a number above 0")
-        if not 0 <= self.weight_decay < float("inf"):
-            raise FittingRoomError(f"weight_decay {self.weight_decay} is no decay: choose 0 or more")
-        if not all(0 <= rate < 1 for rate in (self.momentum, *self.betas)):
-            raise FittingRoomError(f"momentum {self.momentum} and betas {self.betas} must be from 0 up to, not with, 1")
 
 
 def orthogonalise(

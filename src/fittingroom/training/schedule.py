@@ -1,30 +1,8 @@
 """Learning rate as a function of progress: a warm-up, then cosine or linear to zero. Pure; no optimizer in sight."""
 
 import math
-from dataclasses import dataclass
-from typing import Literal
 
-from fittingroom.core.errors import FittingRoomError
-
-
-@dataclass(frozen=True, kw_only=True)
-class ScheduleConfig:
-    """The shape of the learning rate over a run."""
-
-    shape: Literal["linear", "cosine", "constant", "inverse_sqrt"] = "linear"
-    """How the rate falls after the warm-up: to zero, not at all, or with the root of the steps (Vaswani 2017, equation 3)."""
-    warmup_rate: float = 0.1
-    """Share of all steps in which the rate climbs from zero."""
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.warmup_rate < 1:
-            raise FittingRoomError(
-                f"warmup_rate {self.warmup_rate} is no rate: choose a number from 0 up to, not with, 1"
-            )
-        if self.shape == "inverse_sqrt" and self.warmup_rate == 0:
-            raise FittingRoomError(
-                "warmup_rate 0 leaves inverse_sqrt no peak to fall from: choose one above 0, such as 0.1"
-            )
+from fittingroom.tasks.config import ScheduleConfig
 
 
 def lr_factor(step: int, total_steps: int, config: ScheduleConfig) -> float:

@@ -4,20 +4,22 @@ alignments.npz    a few words, what each sequence model wrote for them, and whic
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fittingroom.comparison.pair_predictions import read_pair_predictions
+from fittingroom.comparison.pictures.registry import draws_pictures
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.records import ComparisonRecord
 from fittingroom.core.rundir import write_atomic
 from fittingroom.data.seq2seq.tsv import Target
 from fittingroom.evaluation.dictionary import references
 from fittingroom.evaluation.pronounce import pronounce
-from fittingroom.evaluation.saved import load_sequence_run
 from fittingroom.explain.alignment import align
+from fittingroom.tasks.load import load_run
+from fittingroom.tasks.seq2seq.scoring import read_pair_predictions
 
 FILE = "alignments.npz"
 NUM_WORDS = 12
@@ -27,7 +29,17 @@ MOST_WORDS = 24
 """A page with more is no longer looked through."""
 
 
-def choose_words(folder: Path, record: dict[str, Any]) -> dict[str, list[Target]]:
+@draws_pictures("seq2seq")
+def write_word_pictures(
+    folder: Path, record: ComparisonRecord, tasks: Mapping[int, Any], begins: Callable[[], None]
+) -> None:
+    """`alignments.npz`: a dozen test words with what each model looked at. `begins` is called where there are words."""
+    if words := choose_words(folder, record):
+        begins()
+        write_alignments(folder, record, list(words), words)
+
+
+def choose_words(folder: Path, record: ComparisonRecord) -> dict[str, list[Target]]:
     """A dozen test words with their right answers, short enough to be read, by the first finished run of each model.
 
     As many as may be on which models differ, then those that all get wrong, then those that all get right.
@@ -49,17 +61,16 @@ def choose_words(folder: Path, record: dict[str, Any]) -> dict[str, list[Target]
     return {runs[0].sources[n]: [tuple(each) for each in references[n]] for n in sorted(chosen)}
 
 
-def _first_runs(folder: Path, record: dict[str, Any]) -> dict[str, Path]:
+def _first_runs(folder: Path, record: ComparisonRecord) -> dict[str, Path]:
     """The folder of each model's first finished run."""
     first: dict[str, Path] = {}
-    for row in record["runs"]:
-        if row["status"] == "finished":
-            first.setdefault(row["model"], folder / row["folder"])
+    for row in record.finished():
+        first.setdefault(row.candidate, folder / row.folder)
     return first
 
 
 def write_alignments(
-    folder: Path, record: dict[str, Any], words: Sequence[str], right: Mapping[str, Sequence[Target]] | None = None
+    folder: Path, record: ComparisonRecord, words: Sequence[str], right: Mapping[str, Sequence[Target]] | None = None
 ) -> Path | None:
     """Write `alignments.npz`: the first finished run of each model of `record` (comparison.json) is asked for `words`.
 
@@ -82,12 +93,12 @@ def write_alignments(
         return None
     arrays: dict[str, np.ndarray] = {
         "words": np.array([word.strip() for word in words]),
-        "models": np.array([model["name"] for model in record["models"]]),
+        "models": np.array([each.name for each in record.candidates]),
     }
     known: dict[str, Sequence[Target]] = dict(right or {})
-    for place, model in enumerate(record["models"]):
-        if model["name"] in first:
-            found, entries = _ask(first[model["name"]], words)
+    for place, candidate in enumerate(record.candidates):
+        if candidate.name in first:
+            found, entries = _ask(first[candidate.name], words)
             arrays |= {f"m{place}_{key}": value for key, value in found.items()}
             known = {**entries, **known}
     for number, word in enumerate(words):
@@ -99,9 +110,10 @@ def write_alignments(
 
 def _ask(run: Path, words: Sequence[str]) -> tuple[dict[str, np.ndarray], dict[str, Sequence[Target]]]:
     """The arrays of one run, and what the dictionary holds of the words."""
-    model, source, target, config = load_sequence_run(run)
+    saved = load_run(run, "seq2seq")
+    model, (source, target) = saved.model, saved.task.vocabularies  # pyright: ignore[reportAttributeAccessIssue]
     answers = pronounce(model, source, target, words)
-    entries = references(config, target, [answer.spelling for answer in answers])
+    entries = references(saved.config.data, target, [answer.spelling for answer in answers])
     arrays = {"probs": np.array([math.exp(each.pronunciations[0].log_prob) for each in answers], dtype=np.float32)}
     for number, answer in enumerate(answers):
         found = align(model, answer)

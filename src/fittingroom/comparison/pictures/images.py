@@ -1,28 +1,32 @@
 """What the report shows of single images, kept in the comparison's folder so that the page needs neither data set nor torch.
 
 gallery.npz    the test images on which the models disagree most
-explorer.npz   a few of them, and mistakes, and plain cases, with what each network looks at (schema: explain/explorer.py)
+explorer.npz   a few of them, mistakes, and easy cases, with what each network looks at (schema: explain/explorer.py)
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from fittingroom.comparison.predictions import Predictions, read_predictions
+from fittingroom.comparison.pictures.registry import draws_pictures
 from fittingroom.core.archives import DAMAGE
+from fittingroom.core.records import ComparisonRecord
 from fittingroom.core.rundir import write_atomic
 from fittingroom.data.images.batches import normalise
-from fittingroom.data.images.load import Splits
+from fittingroom.data.images.dataset import Splits
 from fittingroom.data.spec import ImageSet
-from fittingroom.evaluation.saved import load_run
 from fittingroom.evaluation.selection import disagreements, mistakes
 from fittingroom.explain.examine import beats_random
 from fittingroom.explain.explorer import explorer_arrays
+from fittingroom.tasks.classification.scoring import ClassPredictions, read_predictions
+from fittingroom.tasks.classification.training import ClassificationTask
+from fittingroom.tasks.load import load_run
 
 GALLERY_SIZE = 36
 EXPLORER_SIZE = {"mistake": 6, "disagreement": 6, "right": 4}
@@ -36,25 +40,25 @@ class _Run:
 
     folder: Path
     seed: int
-    test: Predictions
+    test: ClassPredictions
 
 
-def write_pictures(
-    folder: Path, record: dict[str, Any], splits_of: Callable[[int], Splits], begins: Callable[[], None]
+@draws_pictures("classification")
+def write_image_pictures(
+    folder: Path, record: ComparisonRecord, tasks: Mapping[int, Any], begins: Callable[[], None]
 ) -> None:
     """`gallery.npz` and `explorer.npz`, as far as the finished runs allow. The test images are read once, and logged.
 
     Nothing is done where they are of these runs and younger than each; `begins` is called where there is something to do.
-    `splits_of` gives the images as a seed splits them.
+    `tasks` has a task for each seed.
     """
-    splits = splits_of(record["seeds"][0])
+    task: ClassificationTask = tasks[record.seeds[0]]
     found: dict[str, list[_Run]] = {}
-    for row in record["runs"]:
-        if row["status"] == "finished":
-            run = folder / row["folder"]
-            predictions = read_predictions(run, splits.spec.num_classes)["test"]
-            found.setdefault(row["model"], []).append(_Run(folder=run, seed=row["seed"], test=predictions))
-    names = [model["name"] for model in record["models"]]
+    for row in record.finished():
+        run = folder / row.folder
+        predictions = read_predictions(run, task.spec.num_classes)["test"]
+        found.setdefault(row.candidate, []).append(_Run(folder=run, seed=row.seed, test=predictions))
+    names = [each.name for each in record.candidates]
     of_runs = [run.folder.name for runs in found.values() for run in runs]
     written = [run.folder / "predictions.npz" for runs in found.values() for run in runs]
     has_gallery = len(found) < 2 or _holds(folder / "gallery.npz", "runs", of_runs)
@@ -63,11 +67,11 @@ def write_pictures(
         return
     begins()
     reads = folder / "test_reads.jsonl"
-    test = splits.open_test(lambda why: _note_read(reads, why), "pictures for the report")
+    test = task.splits.open_test(lambda why: _note_read(reads, why), "pictures for the report")
     if len(found) > 1:
         _write_gallery(folder, found, of_runs, test)
     first = {model: runs[0] for model, runs in found.items()}
-    _write_explorer(folder, names, first, splits_of, test)
+    _write_explorer(folder, names, first, lambda seed: tasks[seed].splits, test)
 
 
 def _write_gallery(folder: Path, found: dict[str, list[_Run]], of_runs: list[str], test: ImageSet) -> None:
@@ -75,8 +79,8 @@ def _write_gallery(folder: Path, found: dict[str, list[_Run]], of_runs: list[str
     labels = test.labels.numpy()
     chosen = disagreements(probs, labels, limit=GALLERY_SIZE)
     arrays = {
-        "images": test.images[chosen, 0].numpy(),
-        "labels": labels[chosen].astype(np.uint8),
+        "images": for_people(test.read(torch.as_tensor(chosen))),
+        "labels": labels[chosen].astype(np.int32),
         "test_index": np.asarray(chosen, dtype=np.int32),
         "runs": np.array(of_runs),
     }
@@ -91,9 +95,9 @@ def _write_explorer(
     chosen, kinds = choose_images(probs, test.labels.numpy())
     if not len(chosen):
         return
-    images = test.images[chosen]
+    images = test.read(torch.as_tensor(chosen))
     arrays = {
-        "images": images[:, 0].numpy() if images.shape[1] == 1 else images.permute(0, 2, 3, 1).numpy(),
+        "images": for_people(images),
         "labels": test.labels[chosen].numpy(),
         "index": test.index[chosen].numpy(),
         "kind": kinds,
@@ -101,7 +105,7 @@ def _write_explorer(
     }
     for place, name in enumerate(models):
         if name in first:
-            model, _ = load_run(first[name].folder)
+            model = load_run(first[name].folder).model
             splits = splits_of(first[name].seed)
             proven = beats_random(model, normalise(splits.val.images[:PROOF_IMAGES], splits.spec))
             found = explorer_arrays(model, normalise(images, splits.spec), beats_random=proven)
@@ -134,6 +138,11 @@ def choose_images(
         fresh = [position for position in positions if position not in chosen]
         chosen |= dict.fromkeys(fresh[: EXPLORER_SIZE[kind]], kind)
     return np.array(list(chosen), dtype=np.int64), np.array(list(chosen.values()), dtype=np.str_)
+
+
+def for_people(images: torch.Tensor) -> NDArray[np.uint8]:
+    """Grey as [N, height, width], colour as [N, height, width, 3]."""
+    return images[:, 0].numpy() if images.shape[1] == 1 else images.permute(0, 2, 3, 1).numpy()
 
 
 def _holds(path: Path, key: str, names: list[str]) -> bool:
