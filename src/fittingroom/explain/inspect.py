@@ -22,8 +22,8 @@ from fittingroom.evaluation.score import log_test_read
 from fittingroom.evaluation.selection import disagreements, mistakes
 from fittingroom.evaluation.shipped import FAITHFULNESS, find_run, is_shipped, shipped
 from fittingroom.explain.catalogue import check_method
-from fittingroom.explain.examine import answers, examine, prove
-from fittingroom.explain.findings import Findings, Looking, Proof
+from fittingroom.explain.examine import answers, examine, measure_faithfulness
+from fittingroom.explain.findings import Faithfulness, Findings, Inspection
 from fittingroom.explain.methods import default_method, methods_for
 
 MOST_IMAGES, MOST_NETWORKS = 100, 5
@@ -70,7 +70,7 @@ class _Chosen:
     notes: list[str]
 
 
-def look(question: Question, say: Say = lambda words: None) -> Looking:
+def inspect(question: Question, say: Say = lambda words: None) -> Inspection:
     """Find the images, ask every network, measure if asked. `say` is told what goes on.
 
     Raises FittingRoomError for what cannot be found or does not fit together. A read of the test images is logged in
@@ -85,15 +85,20 @@ def look(question: Question, say: Say = lambda words: None) -> Looking:
     images = normalise(chosen.images, SPEC)
     found: list[Findings] = []
     for network in networks:
-        proof = _prove(question, network, pool, say)
+        faithfulness = _measure_faithfulness(question, network, pool, say)
         say(f"{network.name}: looking")
-        beats_random = _shipped_proof(network.folder, question.method, network.model)
+        beats_random = _shipped_beats_random(network.folder, question.method, network.model)
         found.append(
             examine(
-                network.model, images, name=network.name, method=question.method, proof=proof, beats_random=beats_random
+                network.model,
+                images,
+                name=network.name,
+                method=question.method,
+                faithfulness=faithfulness,
+                beats_random=beats_random,
             )
         )
-    return Looking(
+    return Inspection(
         images=_for_people(chosen.images),
         labels=chosen.labels,
         names=chosen.names,
@@ -235,7 +240,9 @@ def _positions(
     return [int(position) for position in found[:number]], what, notes
 
 
-def _prove(question: Question, network: _Network, pool: ImageSet | None, say: Say) -> Proof | None:
+def _measure_faithfulness(
+    question: Question, network: _Network, pool: ImageSet | None, say: Say
+) -> Faithfulness | None:
     if not question.faithfulness:
         return None
     assert pool is not None
@@ -244,10 +251,10 @@ def _prove(question: Question, network: _Network, pool: ImageSet | None, say: Sa
             f"--faithfulness {question.faithfulness} is no number of images: choose 2 to {len(pool)}"
         )
     images = normalise(pool.images[: question.faithfulness], SPEC)
-    return prove(network.model, images, lambda words: say(f"{network.name}: measuring {words}"))
+    return measure_faithfulness(network.model, images, lambda words: say(f"{network.name}: measuring {words}"))
 
 
-def _shipped_proof(folder: Path, method: str | None, model: nn.Module) -> bool | None:
+def _shipped_beats_random(folder: Path, method: str | None, model: nn.Module) -> bool | None:
     """Whether a method was found to beat random maps on weights that come with the package; None for other runs."""
     if not is_shipped(folder):
         return None
