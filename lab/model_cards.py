@@ -17,6 +17,7 @@ from fittingroom.core.rundir import read_json
 from fittingroom.data.images.fashion_mnist import SPEC
 from fittingroom.evaluation.shipped import WEIGHTS, shipped
 from fittingroom.evaluation.statistics import accuracy_interval
+from fittingroom.explain.findings import faithfulness_of
 from fittingroom.models import MODELS, SEQUENCE_MODELS, Variant
 from fittingroom.recipes import RECIPES
 from fittingroom.recipes.choose import recipe
@@ -48,7 +49,7 @@ def image_card(name: str) -> str:
         for number, title in enumerate(SPEC.class_names)
     ]
     (maps,) = (each for each in read_json(RESULTS / "explain" / "explain.json")["networks"] if each["name"] == name)
-    tested = {way: score["beats_random"] for way, score in maps["proof"]["faithfulness"].items() if way != "random"}
+    tested = {way: score["beats_random"] for way, score in faithfulness_of(maps)["scores"].items() if way != "random"}
     proofs = [f"{way} {'yes' if beats else 'no'}" for way, beats in tested.items()]
     half, test = score["half_precision_val_accuracy"], score["test_accuracy"]
     return f"""{_head(MODELS.get(name))}

@@ -20,6 +20,7 @@ from fittingroom.comparison.protocol import Budget
 from fittingroom.comparison.summary import summarise
 from fittingroom.core.rundir import write_json
 from fittingroom.evaluation.time_to_accuracy import finished_runs, milestone_lines, milestones
+from fittingroom.explain.findings import faithfulness_of
 from fittingroom.report.tables import markdown_table
 
 ROOT = Path(__file__).parents[1]
@@ -301,15 +302,15 @@ def faithfulness() -> str:
         "|---|---|" + "---:|" * 4 + "---|" + "---:|" * 2,
     ]
     for network in read(RESULTS / "explain" / "explain.json")["networks"]:
-        proof = network["proof"]
-        for method, score in proof["faithfulness"].items():
+        measured = faithfulness_of(network)
+        for method, score in measured["scores"].items():
             areas = " | ".join(_interval(score[name]) for name in ("deletion", "insertion"))
             line = f"| {network['name']} | {method} | {areas} | "
             if method == "random":
                 lines.append(f"{line}| | | | |")
                 continue
             gains = " | ".join(_interval(score[f"{name}_minus_random"], "+") for name in ("deletion", "insertion"))
-            kept = proof["rank_correlations"][method]
+            kept = measured["rank_correlations"][method]
             verdict = "yes" if score["beats_random"] else "**no**"
             lines.append(f"{line}{gains} | {verdict} | {kept[0]:.2f} | {kept[-1]:.2f} |")
     return "\n".join(lines) + "\n"
@@ -354,7 +355,7 @@ def shipped_faithfulness() -> str:
     """`weights/faithfulness.json`: of each shipped network which methods beat random maps, for their captions."""
     networks = read(RESULTS / "explain" / "explain.json")["networks"]
     found = {
-        network["name"]: {method: score["beats_random"] for method, score in network["proof"]["faithfulness"].items()}
+        network["name"]: {method: score["beats_random"] for method, score in faithfulness_of(network)["scores"].items()}
         for network in networks
     }
     return json.dumps(found, indent=2) + "\n"

@@ -102,7 +102,7 @@ def pair_words(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def looking_words(found: dict[str, Any], paths: list[Path]) -> str:
+def inspection_message(found: dict[str, Any], paths: list[Path]) -> str:
     """What `explain` says: each image with every network's answer, then what was measured, then where the pictures are."""
     networks = found["networks"]
     rows = [["", "truth", *(network["name"] for network in networks)]]
@@ -112,7 +112,7 @@ def looking_words(found: dict[str, Any], paths: list[Path]) -> str:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     for network in networks:
-        lines += _proof_lines(network)
+        lines += _faithfulness_lines(network)
     lines += [f"note: {note}" for note in found["notes"]]
     return "\n".join(
         [*lines, f"{len(paths) - 1} pictures and explain.json in {paths[0].parent}: start with {paths[0].name}"]
@@ -127,10 +127,12 @@ def _answer(network: dict[str, Any], place: int, label: str | None) -> str:
     return f"{answer} {probability(share)}{mark}"
 
 
-def _proof_lines(network: dict[str, Any]) -> list[str]:
+def _faithfulness_lines(network: dict[str, Any]) -> list[str]:
     """Of each method whether it beats random maps, where that was measured."""
+    from fittingroom.explain.findings import faithfulness_of
+
     lines = []
-    for method, score in network.get("proof", {}).get("faithfulness", {}).items():
+    for method, score in faithfulness_of(network).get("scores", {}).items():
         if method != "random":
             parts = [f"{name} {_interval(score[f'{name}_minus_random'])}" for name in ("deletion", "insertion")]
             verdict = "better than random" if score["beats_random"] else "NOT shown better than random"

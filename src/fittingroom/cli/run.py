@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fittingroom.cli import options
-from fittingroom.cli.messages import data_words, flat, looking_words, pair_words, run_text, score_text
+from fittingroom.cli.messages import data_words, flat, inspection_message, pair_words, run_text, score_text
 from fittingroom.core.errors import FittingRoomError, did_you_mean
 
 if TYPE_CHECKING:  # importing a command must not import what it needs to run
@@ -132,8 +132,8 @@ def explain(args: argparse.Namespace) -> int:
     if args.split not in ("val", "test"):
         raise FittingRoomError(f"unknown split '{args.split}': choose val or test")
     from fittingroom.cli.status import status
-    from fittingroom.explain.inspect import Question, look
-    from fittingroom.report.inspection import record, write_looking
+    from fittingroom.explain.inspect import Question, inspect
+    from fittingroom.report.inspection import record, write_inspection
 
     kind, number = _which_images(args)
     question = Question(
@@ -141,14 +141,14 @@ def explain(args: argparse.Namespace) -> int:
         faithfulness=args.faithfulness, data_dir=args.data_dir,
     )  # fmt: skip
     with status(quiet=args.json) as say:
-        looking = look(question, say)
-        names = [each.name for each in looking.networks]
+        inspection = inspect(question, say)
+        names = [each.name for each in inspection.networks]
         folder = args.out or Path("runs") / "-".join(["explain", *names, *_slug(kind, number, args.files)])
         say("drawing")
         command = ["fittingroom", *sys.argv[1:]]
-        paths = write_looking(looking, folder, formats, command)
-    found = record(looking, command)
-    _print(args, {**found, "files": [str(path) for path in paths]}, looking_words(found, paths))
+        paths = write_inspection(inspection, folder, formats, command)
+    found = record(inspection, command)
+    _print(args, {**found, "files": [str(path) for path in paths]}, inspection_message(found, paths))
     return 0
 
 

@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.report.inspection import Column, filters, panel, pictures, record, save, write_looking
+from fittingroom.report.inspection import Column, filters, panel, pictures, record, save, write_inspection
 from fittingroom.report.inspection.places import neighbour_words
 from fittingroom.report.inspection.style import WIDTH, common_scale, wrapped
-from tests.looking_fixture import CLASSES, draw, findings, images, looking, positions, proof
+from tests.inspection_fixture import CLASSES, draw, faithfulness, findings, images, inspection, positions
 
 KINDS = ["panel", "vit-heads", "vit-rollout", "vit-head-statistics", "vit-positions", "vit-filters"]
 PROVEN = [*KINDS, "vit-faithfulness", "vit-randomisation"]
@@ -24,7 +24,7 @@ PROVEN = [*KINDS, "vit-faithfulness", "vit-randomisation"]
 
 @pytest.fixture(scope="module")
 def drawn() -> dict[str, Figure]:
-    return dict(pictures(looking(findings(proof=proof()))))
+    return dict(pictures(inspection(findings(faithfulness=faithfulness()))))
 
 
 def words(figure: Figure) -> str:
@@ -39,7 +39,7 @@ def shown(figure: Figure) -> list[Any]:
 def test_every_picture_is_there(drawn: dict[str, Figure]) -> None:
     assert list(drawn) == PROVEN
     bare = findings("cnn", attention=None, positions=None, title="Grad-CAM", method="gradcam")
-    assert list(pictures(looking(bare))) == ["panel", "cnn-filters"]
+    assert list(pictures(inspection(bare))) == ["panel", "cnn-filters"]
 
 
 @pytest.mark.parametrize("kind", PROVEN)
@@ -70,7 +70,7 @@ def _ticks_out_of_view(figure: Figure) -> Iterator[Text]:
 
 def _is_layer(text: str) -> bool:
     """Turned names have boxes that overlap while the letters do not."""
-    return text in ("nothing", *proof().layers)
+    return text in ("nothing", *faithfulness().layers)
 
 
 @pytest.mark.parametrize("kind", PROVEN)
@@ -86,7 +86,7 @@ def test_the_panel_shows_maps_on_one_scale_with_answers_under_them() -> None:
         findings("vit"),
         findings("cnn", title="Grad-CAM", caption=caption, saliency=5 * draw(3, 28, 28, seed=7)),
     )
-    found = looking(*networks)
+    found = inspection(*networks)
     figure = pictures(found)["panel"]
     maps = [each for each in shown(figure) if each.dtype == np.float64]
     for place in range(3):
@@ -108,13 +108,13 @@ def test_the_panel_shows_maps_on_one_scale_with_answers_under_them() -> None:
 
 
 def test_where_nobody_knows_the_truth_nothing_is_called_right_or_wrong() -> None:
-    figure = pictures(looking(findings(), labels=False))["panel"]
+    figure = pictures(inspection(findings(), labels=False))["panel"]
     assert "✓" not in words(figure) and "✗" not in words(figure)
 
 
 def test_a_map_of_nothing_says_so() -> None:
     empty = findings(saliency=np.zeros((3, 28, 28), dtype=np.float32))
-    assert words(pictures(looking(empty))["panel"]).count("nothing\nfound") == 3
+    assert words(pictures(inspection(empty))["panel"]).count("nothing\nfound") == 3
 
 
 def test_colour_images_and_many_of_them() -> None:
@@ -179,7 +179,7 @@ def test_the_proof_says_who_does_no_better_than_random(drawn: dict[str, Figure])
     deletion = drawn["vit-faithfulness"].axes[0]
     np.testing.assert_allclose(np.asarray(deletion.lines[0].get_ydata()), [0.9, 0.5, 0.1])
     lines = drawn["vit-randomisation"].axes[0].lines
-    np.testing.assert_allclose(np.asarray(lines[1].get_ydata()), [1.0, *proof().correlations["attention"]])
+    np.testing.assert_allclose(np.asarray(lines[1].get_ydata()), [1.0, *faithfulness().correlations["attention"]])
 
 
 def test_scales_cut_only_what_lies_far_out() -> None:
@@ -201,20 +201,20 @@ def test_wrapped_lines_hold_all_words_and_fit() -> None:
 @pytest.mark.parametrize("suffix", ["png", "svg"])
 def test_the_same_findings_give_the_same_bytes(tmp_path: Path, suffix: str) -> None:
     for folder in ("a", "b"):
-        save(pictures(looking(findings()))["panel"], tmp_path / folder, "panel", [suffix])
+        save(pictures(inspection(findings()))["panel"], tmp_path / folder, "panel", [suffix])
     one, other = ((tmp_path / folder / f"panel.{suffix}").read_bytes() for folder in ("a", "b"))
     assert one == other and len(one) > 5000
     with pytest.raises(FittingRoomError, match="choose png, svg"):
-        save(pictures(looking(findings()))["panel"], tmp_path, "panel", ["pdf"])
+        save(pictures(inspection(findings()))["panel"], tmp_path, "panel", ["pdf"])
 
 
 def test_a_picture_shows_itself_in_a_notebook() -> None:
-    assert pictures(looking(findings()))["panel"]._repr_png_().startswith(b"\x89PNG")
+    assert pictures(inspection(findings()))["panel"]._repr_png_().startswith(b"\x89PNG")
 
 
 def test_all_is_written_and_the_numbers_are_the_findings(tmp_path: Path) -> None:
-    found = looking(findings(proof=proof()))
-    paths = write_looking(found, tmp_path / "out", ["png"], ["fittingroom", "explain"])
+    found = inspection(findings(faithfulness=faithfulness()))
+    paths = write_inspection(found, tmp_path / "out", ["png"], ["fittingroom", "explain"])
     assert [path.name for path in paths] == [*(f"{name}.png" for name in PROVEN), "explain.json"]
     assert all(path.stat().st_size > 0 for path in paths)
     written = json.loads(paths[-1].read_text())
@@ -224,4 +224,4 @@ def test_all_is_written_and_the_numbers_are_the_findings(tmp_path: Path) -> None
     assert network["positions"] == {
         "kind": "learned", "neighbours": 0.5, "mirrored": 0.0, "neighbours_folded": 0.98, "chance": 0.13, "chance_folded": 0.23
     }  # fmt: skip
-    assert network["proof"]["faithfulness"]["gradcam"]["beats_random"] is False
+    assert network["faithfulness"]["scores"]["gradcam"]["beats_random"] is False

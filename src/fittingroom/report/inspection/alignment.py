@@ -32,11 +32,11 @@ def alignment(found: Alignment, model: str) -> Picture:
     layers, heads = found.weights.shape[:2]
     letters, phonemes = ([_label(each) for each in side] for side in (found.letters, found.phonemes))
     margin = MARGIN + 0.08 + max(map(style.text_width, phonemes))
-    room = WIDTH - MARGIN - margin
-    across = max(1, min(heads, int((room + GAP) / (len(letters) * NARROWEST + GAP))))
+    space = WIDTH - MARGIN - margin
+    across = max(1, min(heads, int((space + GAP) / (len(letters) * NARROWEST + GAP))))
     rows = -(-heads // across)
     across = -(-heads // rows)  # the same number of lines, evenly filled
-    wide = min((room + GAP) / across - GAP, WIDEST * len(letters))
+    wide = min((space + GAP) / across - GAP, WIDEST * len(letters))
     high, top = ROW * len(phonemes), MARGIN + 1.6 * LINE
     step = 2 * LINE + high + GAP
     end, notes = top + layers * rows * step + 0.05, [NOTE, *_not_drawn(found)]

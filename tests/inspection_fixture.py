@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from fittingroom.explain.findings import Attention, Filters, Findings, Looking, Positions, Proof
+from fittingroom.explain.findings import Attention, Faithfulness, Filters, Findings, Inspection, Positions
 
 CLASSES = ("T-shirt/top", "Trouser", "Pullover", "Ankle boot")
 METHODS = ("attention", "rollout", "relevance", "gradcam", "random")
@@ -28,9 +28,9 @@ def score(beats: bool = True, num_images: int = 1000) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def proof() -> Proof:
+def faithfulness() -> Faithfulness:
     layers = ["head", "norm", "blocks.1", "blocks.0", "patch_embed"]
-    return Proof(
+    return Faithfulness(
         scores={method: score(method not in ("random", "gradcam")) for method in METHODS},
         layers=layers,
         correlations={method: draw(5, seed=number).tolist() for number, method in enumerate(METHODS[:-1])},
@@ -48,7 +48,7 @@ def findings(name: str = "vit", num: int = 3, **changes: Any) -> Findings:
     probs = draw(num, 4, seed=3)
     values: dict[str, Any] = {
         "name": name, "probs": probs / probs.sum(axis=1, keepdims=True), "method": "relevance", "title": "Relevance",
-        "caption": "What speaks for the class.", "saliency": draw(num, 28, 28, seed=4), "proof": None,
+        "caption": "What speaks for the class.", "saliency": draw(num, 28, 28, seed=4), "faithfulness": None,
         "attention": Attention(
             heads=draw(4, 4, 7, 7), rollout=draw(4, 7, 7), entropy=3 * draw(4, 4), distance=20 * draw(4, 4), even=(3.9, 14.6)
         ),
@@ -57,10 +57,10 @@ def findings(name: str = "vit", num: int = 3, **changes: Any) -> Findings:
     return Findings(**{**values, **changes})
 
 
-def looking(*networks: Findings, labels: bool = True) -> Looking:
+def inspection(*networks: Findings, labels: bool = True) -> Inspection:
     networks = networks or (findings(),)
     num = len(networks[0].probs)
-    return Looking(
+    return Inspection(
         images=images(num), labels=np.arange(num) % 4 if labels else None, names=[f"test image {i}" for i in range(num)],
         class_names=CLASSES, what="three test images", notes=["a note"], networks=list(networks),
     )  # fmt: skip
