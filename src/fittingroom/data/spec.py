@@ -1,14 +1,10 @@
 """What the other packages know about a data set of images: its description, and images with their labels. Imports torch only."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from jaxtyping import Int, Int64, UInt8
 from torch import Tensor
-
-ReadLog = Callable[[str], None]
-"""Called with the reason before the sealed test split is opened. It must write that reason down."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,18 +55,6 @@ class DataSpec:
     def image_shape(self) -> tuple[int, int, int]:
         """Channels, height, width."""
         return self.channels, self.height, self.width
-
-
-@dataclass(frozen=True, kw_only=True)
-class SplitRecord:
-    """How a run divided its data."""
-
-    seed: int
-    num_train: int
-    num_val: int
-    num_test: int
-    rule: str
-    """In words."""
 
 
 class Source(Protocol):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fittingroom.data.spec import ReadLog
+from fittingroom.core.records import ReadLog
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -140,7 +140,9 @@ def _networks(question: Question) -> tuple[list[_Network], list[str]]:
         model = asked.saved.config.model
         added = [name for name in FAMILIES if name in shipped() and name not in (runs[0], model)]
         if any(_load(name, name).spec.digest != asked.spec.digest for name in added):
-            raise FittingRoomError(f"--disagreements: {runs[0]} was trained on other data than the package's: name two RUNs")
+            raise FittingRoomError(
+                f"--disagreements: {runs[0]} was trained on other data than the package's: name two RUNs"
+            )
         runs += added
         notes.append(f"{' and '.join(added)}, which come with the package, were asked as well")
     if len(runs) > MOST_NETWORKS:

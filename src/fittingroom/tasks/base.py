@@ -18,11 +18,10 @@ import torch
 from torch import Tensor, nn
 
 from fittingroom.core.config import to_dict
-from fittingroom.core.records import DataRecord
+from fittingroom.core.records import DataRecord, SplitRecord
 from fittingroom.core.registry import Registry
 from fittingroom.core.rundir import read_json, write_json
 from fittingroom.core.upgrade import SCHEMA
-from fittingroom.data.spec import SplitRecord
 from fittingroom.evaluation.evaluators import Evaluated, Evaluator
 from fittingroom.tasks.scoring import SCORINGS, Scoring
 

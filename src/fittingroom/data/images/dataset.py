@@ -13,9 +13,10 @@ import torch
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.randomness import generator
+from fittingroom.core.records import ReadLog
 from fittingroom.core.registry import Registry
 from fittingroom.data.images.splits import digests, split
-from fittingroom.data.spec import DataSpec, ImageSet, ReadLog
+from fittingroom.data.spec import DataSpec, ImageSet
 
 RULE = "stratified by seed; training images that also occur in validation or test are left out"
 

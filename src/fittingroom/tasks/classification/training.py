@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from fittingroom.core.config import from_dict, to_dict
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.randomness import seeded
-from fittingroom.core.records import DataRecord
+from fittingroom.core.records import DataRecord, ReadLog, SplitRecord
 from fittingroom.data.images.batches import TrainBatches, eval_batches, normalise
 from fittingroom.data.images.dataset import RULE, ImageData, Splits
 from fittingroom.data.images.load import is_images, open_images
-from fittingroom.data.spec import DataSpec, ImageSet, ReadLog, SplitRecord
+from fittingroom.data.spec import DataSpec, ImageSet
 from fittingroom.evaluation.evaluators import Evaluator
 from fittingroom.evaluation.metrics import negative_log_likelihood
 from fittingroom.evaluation.predict import PredictFn, predict

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from fittingroom.core.config import from_dict, to_dict
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.randomness import generator, seeded
-from fittingroom.core.records import DataRecord
+from fittingroom.core.records import DataRecord, ReadLog, SplitRecord
 from fittingroom.core.rundir import read_json, write_json
 from fittingroom.data.seq2seq import cmudict
 from fittingroom.data.seq2seq.batches import (
@@ -32,7 +32,6 @@ from fittingroom.data.seq2seq.load import check_digest, digest_of, is_pairs, loa
 from fittingroom.data.seq2seq.splits import PairSplits
 from fittingroom.data.seq2seq.tsv import MAX_SYMBOLS, Pairs
 from fittingroom.data.seq2seq.vocabulary import PAD_ID, Vocabulary, build_both
-from fittingroom.data.spec import ReadLog, SplitRecord
 from fittingroom.evaluation.decoding import Hypothesis
 from fittingroom.evaluation.evaluators import Evaluated, Evaluator
 from fittingroom.evaluation.generate import generate, generate_batch, most_symbols, num_unknown, score
