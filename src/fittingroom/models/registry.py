@@ -92,16 +92,3 @@ def check_positive(**values: int) -> None:
     for name, value in values.items():
         if value < 1:
             raise FittingRoomError(f"{name} {value} is too small: it must be at least 1")
-
-
-def fit_to_images(name, values, *, img_size, in_chans, num_classes):  # TEMPORARY
-    height, width = img_size
-    return resolve_config(
-        name,
-        {
-            **values,
-            "img_size": height if height == width else [height, width],
-            "in_chans": in_chans,
-            "num_classes": num_classes,
-        },
-    )
