@@ -1,6 +1,7 @@
 """What every registered model keeps, picked up from the registry: a new one needs a line in SIZES and nothing else."""
 
 import dataclasses
+from typing import Any
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ import torch.nn.functional as F
 from fittingroom.core.config import from_dict, to_dict
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.randomness import seeded
-from fittingroom.models import MODELS, build_model, resolve_config
+from fittingroom.models import MODELS, build_model, fit_to_images, resolve_config
 from fittingroom.models.cost import num_macs, num_params
 from fittingroom.models.layers.attention import capture_attention
 from fittingroom.training.optim import OptimConfig, build_optimizer
@@ -61,6 +62,34 @@ def test_logits_and_features_have_their_shapes(name: str) -> None:
 def test_other_sizes_channels_and_classes(name: str) -> None:
     model = build_model(name, {"img_size": 32, "in_chans": 3, "num_classes": 7})
     assert model(images(2, channels=3, side=32)).shape == (2, 7)
+
+
+@EVERY
+def test_rectangular_images_with_default_settings(name: str) -> None:
+    config = fit_to_images(name, {}, img_size=(64, 40), in_chans=3, num_classes=7)
+    assert from_dict(type(config), to_dict(config)) == config
+    assert config.image_size == (64, 40)
+    model: Any = MODELS.get(name).build(config).eval()
+    draw = torch.randn(2, 3, 64, 40)
+    assert model(draw).shape == (2, 7)
+    if MODELS.get(name).family != "cnn":
+        assert (model.grid, model.image_size) == ((16, 10), (64, 40))
+        assert model.forward_features(draw).shape[1] == 160 + (name == "vit_cls")
+
+
+@EVERY
+def test_a_square_of_two_equal_sides_is_the_same_network(name: str) -> None:
+    networks = []
+    for size in (28, [28, 28]):
+        with seeded(0, "init"):
+            networks.append(build_model(name, {"img_size": size}).eval())
+    with torch.no_grad():
+        assert torch.equal(networks[0](images()), networks[1](images()))
+
+
+@EVERY
+def test_a_default_config_keeps_its_size_as_one_number(name: str) -> None:
+    assert to_dict(resolve_config(name))["img_size"] == 28
 
 
 @EVERY

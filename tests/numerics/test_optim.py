@@ -1,5 +1,7 @@
 """Our optimizer against torch's AdamW, and Muon's orthogonalisation against what it promises."""
 
+from typing import ClassVar
+
 import pytest
 import torch
 from hypothesis import given
@@ -9,6 +11,7 @@ from torch.optim._muon import _zeropower_via_newtonschulz
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.models import build_model
+from fittingroom.models.roles import Roles
 from fittingroom.training.optim import AT_ONCE, NEWTON_SCHULZ, MuonAdamW, OptimConfig, build_optimizer, orthogonalise
 
 
@@ -20,9 +23,15 @@ def train(model: nn.Module, optimizer: torch.optim.Optimizer, steps: int, seed: 
         optimizer.zero_grad()
 
 
+class Hidden(nn.Sequential):
+    """Layers that declare themselves hidden."""
+
+    weight_roles: ClassVar[Roles] = {"0": "hidden", "2": "hidden"}
+
+
 def small() -> nn.Sequential:
     torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 4))
+    return Hidden(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 4))
 
 
 def test_the_adamw_part_is_torchs() -> None:

@@ -47,7 +47,7 @@ def test_a_shift_is_the_same_rotation_everywhere() -> None:
 def test_dimensions_without_pairs_are_refused() -> None:
     with pytest.raises(FittingRoomError, match="embed_dim 7 is odd"):
         sinusoidal_1d(4, 7)
-    with pytest.raises(FittingRoomError, match="embed_dim 6 is no multiple of 4"):
+    with pytest.raises(FittingRoomError, match="embed_dim 6 is not a multiple of 4"):
         sinusoidal_2d(4, 4, 6)
 
 

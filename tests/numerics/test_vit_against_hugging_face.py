@@ -63,7 +63,7 @@ def test_logits_and_attention_are_theirs(config: ViTConfig) -> None:
     ours = VisionTransformer(config).eval()
     for parameter in ours.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
-    images = torch.randn(3, config.in_chans, config.img_size, config.img_size)
+    images = torch.randn(3, config.in_chans, *config.image_size)
     with torch.no_grad(), capture_attention(ours) as weights:
         logits = ours(images)
         expected = theirs_from(ours)(images, output_attentions=True)

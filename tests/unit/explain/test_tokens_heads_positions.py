@@ -39,17 +39,30 @@ def test_layouts() -> None:
     assert token_layout(tiny("vit_cls")).num_tokens == 17
 
 
+@pytest.mark.parametrize("name", TOKENS)
+def test_rectangular_images_have_rectangular_layouts(name: str) -> None:
+    model: Any = tiny(name, img_size=[8, 12])
+    pool = token_layout(tiny(name)).pool
+    prefix = int(pool == "class")
+    expected = replace(LAYOUT, grid_width=6, image_width=12, num_prefix_tokens=prefix, pool=pool)
+    assert token_layout(model) == expected
+    images = torch.randn(3, 1, 8, 12)
+    assert model.forward_features(images).shape[1] == expected.num_tokens
+    assert pool_weights(model, images).shape == (3, expected.num_tokens)
+    assert position_embedding(model).shape == (24, 16)
+
+
 @pytest.mark.parametrize("make", [*(lambda name=name: tiny(name) for name in CNNS), lambda: nn.Linear(1, 1)])
 def test_a_network_without_tokens_says_so(make) -> None:  # type: ignore[no-untyped-def]
     for ask in (token_layout, position_embedding, lambda model: pool_weights(model, draw_images())):
-        with pytest.raises(FittingRoomError, match="has no tokens"):
+        with pytest.raises(FittingRoomError, match="has no known token layout"):
             ask(make())
 
 
 def test_a_pooling_that_is_not_known_is_refused() -> None:
     model: Any = timm_like()
     model.global_pool = "map"
-    with pytest.raises(FittingRoomError, match="has no tokens that are known"):
+    with pytest.raises(FittingRoomError, match="has no known token layout"):
         token_layout(model)
 
 
