@@ -1,4 +1,4 @@
-"""What every registered model keeps, picked up from the registry: a new one needs a line in SIZES and nothing else."""
+"""Contracts of every registered model. The registry names the models; a new one needs only a line in SIZES."""
 
 import dataclasses
 from typing import Any
@@ -34,7 +34,7 @@ def images(num: int = 4, channels: int = 1, side: int = 28) -> torch.Tensor:
 def test_sizes_are_pinned(name: str) -> None:
     model = build_model(name)
     found = (num_params(model), num_macs(model, (1, 28, 28)))
-    assert found == SIZES.get(name), f"a new model, or one of a new shape: let SIZES say {name!r}: {found}"
+    assert found == SIZES.get(name), f"the size of this model is new: write {name!r}: {found} into SIZES"
 
 
 def test_sizes_are_pinned_of_registered_models_only() -> None:
@@ -95,12 +95,12 @@ def test_a_default_config_keeps_its_size_as_one_number(name: str) -> None:
 @EVERY
 def test_every_parameter_gets_a_gradient(name: str) -> None:
     model = build_model(name)
-    for module in model.modules():  # blocks that start as identities would hide the gradient of what is inside them
+    for module in model.modules():  # a block that starts as an identity passes no gradient to its layers
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.ones_(module.weight)
     F.cross_entropy(model(images()), torch.tensor([0, 1, 2, 3])).backward()
     without = [n for n, p in model.named_parameters() if p.grad is None or p.grad.abs().max() == 0]
-    assert [n for n in without if n != "pool.attention.bias"] == []  # a softmax does not feel what all scores share
+    assert [n for n in without if n != "pool.attention.bias"] == []  # a softmax ignores a constant
 
 
 @EVERY

@@ -1,4 +1,4 @@
-"""What the hybrids add to convolution and attention: sequence pooling and the tokenizer."""
+"""Sequence pooling and the convolutional tokenizer."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ def test_the_config_knows_how_many_tokens_its_tokenizer_makes(
 
 
 def test_a_tokenizer_that_pools_sees_every_place_and_keeps_the_largest() -> None:
-    """By numpy: each place is convolved, the largest of every 2x2 is kept, then scale and shift of batch norm, then ReLU."""
+    """In numpy: convolve everywhere, keep the maximum of each 2x2, apply batch norm, then ReLU."""
     torch.manual_seed(0)
     tokenizer = ConvTokenizer(1, (3,), (2,), "pool").eval()
     norm = tokenizer[2]

@@ -13,8 +13,8 @@
     score = h_t W h_s ("general"), h~_t (5)      attention: keys; readout
 
 Deviations: both attentions share one encoder. Encoder and decoder have `depth` layers; the bridge gives each decoder layer its
-own first state, and an LSTM's cell starts at zero. Luong's decoder has no "input feeding" (3.3), so all targets are computed at
-once.
+own first state, and an LSTM's cell starts at zero. Luong's decoder has no "input feeding" (3.3), so `forward` computes all
+targets at once.
 Initialisation: recurrent matrices orthogonal gate by gate, as in Bahdanau; other matrices Xavier uniform; biases 0, except an
 LSTM's forget gate, 1.
 """
@@ -47,7 +47,7 @@ class RecurrentConfig:
     tgt_vocab_size: int = 43
     """Number of target symbols: 39 phonemes, and pad, bos, eos, unk."""
     cell: Literal["gru", "lstm"] = "gru"
-    """The recurrent unit."""
+    """Recurrent unit: gru or lstm."""
     attention: Literal["additive", "multiplicative"] = "additive"
     """additive (Bahdanau) or multiplicative (Luong)."""
     embed_dim: int = 192

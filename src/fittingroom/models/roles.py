@@ -41,7 +41,10 @@ def _declared(model: nn.Module, attribute: str) -> dict[str, Any]:
     names = [name for name, _ in model.named_parameters()]
     found: dict[str, Any] = {}
     for place, module in model.named_modules():  # outer modules come before inner ones
-        for path, value in getattr(module, attribute, {}).items():
+        declared = getattr(module, attribute, None)
+        if not isinstance(declared, dict):  # a foreign module may use the name for something else
+            continue
+        for path, value in declared.items():
             prefix = f"{place}.{path}" if place else path
             found.update({name: value for name in names if name == prefix or name.startswith(f"{prefix}.")})
     return found

@@ -1,4 +1,4 @@
-"""Where tokens stand, how they are pooled, what heads do, and what positions know."""
+"""Layout and pooling of tokens, statistics of heads, and similarity of positions."""
 
 from dataclasses import replace
 from typing import Any
@@ -98,7 +98,7 @@ def test_distance_is_in_pixels_between_patch_centres() -> None:
     )  # fmt: skip
     itself = torch.eye(7)[None, None]
     to_first = torch.zeros(1, 1, 7, 7)
-    to_first[..., 0], to_first[..., 1] = 0.9, 0.1  # most of it on the class token, which has no place
+    to_first[..., 0], to_first[..., 1] = 0.9, 0.1  # mostly to the class token, which has no position
     found = attention_distance([torch.cat([itself, to_first], dim=1)], layout)
     np.testing.assert_allclose(found, [[0, (0 + 10 + 20 + 4 + 116**0.5 + 416**0.5) / 6]], rtol=1e-6)
     with pytest.raises(FittingRoomError, match="take both from the same model"):
@@ -138,7 +138,7 @@ def test_random_positions_have_neighbours_most_similar_by_chance_only() -> None:
 
 
 def test_mirror_images_of_places_are_seen_through() -> None:
-    """Positions that do not tell left from right: each patch is most similar to its mirror image, then to neighbours."""
+    """Positions that ignore left and right: each patch is most similar to its mirror image, then to its neighbours."""
     plain = position_embedding(build_model("vit", {})).reshape(7, 7, -1)
     noise = 0.01 * np.random.default_rng(0).normal(size=plain.shape)
     similarity = position_similarity((plain + plain[:, ::-1] + noise).reshape(49, -1), (7, 7))
@@ -148,7 +148,7 @@ def test_mirror_images_of_places_are_seen_through() -> None:
 
 
 def test_the_shipped_learned_positions_know_what_is_near() -> None:
-    """vit_cls learned its positions with flipped images: left and right are one to it, and neighbours are most similar."""
+    """vit_cls learned from flipped images, so left and right look alike to it, and neighbours are most similar."""
     model, _ = load_run(find_run("vit_cls"))
     assert model.config.positions == "learned"  # type: ignore[union-attr]
     similarity = position_similarity(position_embedding(model), (7, 7))

@@ -1,4 +1,4 @@
-"""Shapes that no network can have are refused by their config, in one line that names the value."""
+"""Configs reject impossible shapes with one line that names the value."""
 
 import re
 

@@ -14,7 +14,7 @@ from tests.unit.explain.networks import hugging_face, timm_like
 
 
 class TorchvisionLike(nn.Module):
-    """Modules named as in torchvision's networks, and some that are named like ours."""
+    """Modules with the names of torchvision's networks and of ours."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -22,7 +22,7 @@ class TorchvisionLike(nn.Module):
         self.layer1 = nn.Sequential(nn.Conv2d(8, 8, 3), nn.BatchNorm2d(8))
         self.stem, self.features = nn.Conv2d(3, 8, 3), nn.Linear(8, 8)
         self.blocks, self.qkv = nn.Sequential(nn.Linear(8, 8)), nn.Linear(8, 24)
-        self.rnn = nn.LSTM(8, 8)
+        self.rnn, self.fused_blocks = nn.LSTM(8, 8), nn.ModuleList([nn.Linear(8, 8)])
         self.classifier = nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 4))
         self.fc = nn.Linear(8, 4)
 
