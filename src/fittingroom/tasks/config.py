@@ -14,16 +14,16 @@ from fittingroom.models import Variant, resolve_config
 
 @dataclass(frozen=True, kw_only=True)
 class OptimConfig:
-    """What moves the weights."""
+    """The optimizer and its settings."""
 
     name: Literal["adamw", "muon"] = "muon"
-    """adamw for everything, or muon for hidden matrices and adamw for the rest."""
+    """adamw for all parameters, or muon for hidden matrices and adamw for the rest."""
     lr: float = 0.003
     """Peak learning rate of AdamW."""
     muon_lr: float = 0.02
-    """Peak learning rate of Muon, for an update of root-mean-square about 0.2 (it is scaled to the size of AdamW's)."""
+    """Peak learning rate of Muon. Its updates are scaled to a root mean square of about 0.2, as AdamW's are."""
     weight_decay: float = 0.05
-    """Decoupled weight decay of matrices and filters; vectors have none."""
+    """Decoupled weight decay of matrices and filters. Vectors do not decay."""
     momentum: float = 0.95
     """Muon's Nesterov momentum."""
     betas: tuple[float, float] = (0.9, 0.99)
@@ -32,31 +32,27 @@ class OptimConfig:
     def __post_init__(self) -> None:
         for name in ("lr", "muon_lr"):
             if not 0 < getattr(self, name) < float("inf"):
-                raise FittingRoomError(f"{name} {getattr(self, name)} is no learning rate: choose a number above 0")
+                raise FittingRoomError(f"{name} {getattr(self, name)} is out of range: choose a number above 0")
         if not 0 <= self.weight_decay < float("inf"):
-            raise FittingRoomError(f"weight_decay {self.weight_decay} is no decay: choose 0 or more")
+            raise FittingRoomError(f"weight_decay {self.weight_decay} is out of range: choose 0 or more")
         if not all(0 <= rate < 1 for rate in (self.momentum, *self.betas)):
-            raise FittingRoomError(f"momentum {self.momentum} and betas {self.betas} must be from 0 up to, not with, 1")
+            raise FittingRoomError(f"momentum {self.momentum} and betas {self.betas} must each be from 0 to below 1")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScheduleConfig:
-    """The shape of the learning rate over a run."""
+    """How the learning rate changes during a run."""
 
     shape: Literal["linear", "cosine", "constant", "inverse_sqrt"] = "linear"
-    """How the rate falls after the warm-up: to zero, not at all, or with the root of the steps (Vaswani 2017, equation 3)."""
+    """Decay after the warm-up: to zero (linear, cosine), none, or as 1 / sqrt(step) (Vaswani 2017, equation 3)."""
     warmup_rate: float = 0.1
-    """Share of all steps in which the rate climbs from zero."""
+    """Fraction of all steps in which the rate rises from zero to its peak."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.warmup_rate < 1:
-            raise FittingRoomError(
-                f"warmup_rate {self.warmup_rate} is no rate: choose a number from 0 up to, not with, 1"
-            )
+            raise FittingRoomError(f"warmup_rate {self.warmup_rate} is out of range: choose a number from 0 to below 1")
         if self.shape == "inverse_sqrt" and self.warmup_rate == 0:
-            raise FittingRoomError(
-                "warmup_rate 0 leaves inverse_sqrt no peak to fall from: choose one above 0, such as 0.1"
-            )
+            raise FittingRoomError("warmup_rate 0 gives inverse_sqrt no peak: choose a number above 0, such as 0.1")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Learning rate as a function of progress: a warm-up, then cosine or linear to zero. Pure; no optimizer in sight."""
+"""The learning rate as a pure function of progress: a warm-up, then a decay."""
 
 import math
 
@@ -6,13 +6,13 @@ from fittingroom.tasks.config import ScheduleConfig
 
 
 def lr_factor(step: int, total_steps: int, config: ScheduleConfig) -> float:
-    """What step `step` (counted from 0) of `total_steps` multiplies the peak learning rate by: above 0, at most 1."""
+    """The learning rate at `step` (from 0) of `total_steps`, as a fraction of its peak: above 0, at most 1."""
     progress = (step + 0.5) / total_steps
     if progress < config.warmup_rate:
         return progress / config.warmup_rate
     if config.shape == "constant":
         return 1.0
-    if config.shape == "inverse_sqrt":  # the paper's rate, in steps: min(step^-0.5, step * warmup^-1.5), over its peak
+    if config.shape == "inverse_sqrt":  # the paper's min(step^-0.5, step * warmup^-1.5), over its peak
         return math.sqrt(config.warmup_rate / progress)
     left = max(0.0, (1 - progress) / (1 - config.warmup_rate))
     return left if config.shape == "linear" else 0.5 * (1 - math.cos(math.pi * left))
