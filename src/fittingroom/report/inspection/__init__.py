@@ -1,7 +1,7 @@
-"""Pictures of what networks look at: arrays in, matplotlib figures out. In a notebook they show themselves.
+"""Pictures of what networks look at: arrays in, matplotlib figures out. A notebook displays them.
 
 `panel` `heads` `rollout_steps` `head_statistics` `position_tiles` `filters` `faithfulness` `randomisation`; `save` writes one,
-`write_inspection` all that `fittingroom explain` makes.
+`write_inspection` writes everything that `fittingroom explain` makes.
 """
 
 from fittingroom.report.inspection.attention import head_statistics, heads, rollout_steps

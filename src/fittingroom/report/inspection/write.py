@@ -1,4 +1,4 @@
-"""All pictures of what networks look at, and the numbers in them, into one folder."""
+"""Write all pictures of an inspection, and the numbers in them, into one folder."""
 
 import math
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from fittingroom.report.inspection.style import FORMATS, Picture, save
 def write_inspection(
     inspection: Inspection, folder: Path, formats: Sequence[str] = FORMATS, command: Sequence[str] = ()
 ) -> list[Path]:
-    """Write `panel`, each network's own pictures as `NETWORK-NAME.png` and so on, and `explain.json` last; returns the paths."""
+    """Write `panel`, each network's own pictures (`NETWORK-heads.png`, ...) and last `explain.json`. Returns the paths."""
     make_folder(folder)
     paths: list[Path] = []
     for name, picture in pictures(inspection).items():
@@ -31,7 +31,7 @@ def write_inspection(
 
 
 def pictures(inspection: Inspection) -> dict[str, Picture]:
-    """Every picture by the name of its file."""
+    """Every picture, by its file name without the ending."""
     made = {
         "panel": panel(
             inspection.images, _truths(inspection), [_column(inspection, each) for each in inspection.networks]
@@ -58,7 +58,7 @@ def record(inspection: Inspection, command: Sequence[str] = ()) -> dict[str, Any
 
 
 def _own(inspection: Inspection, found: Findings) -> dict[str, Picture]:
-    """The pictures of one network; those of attention show the first image."""
+    """The pictures of one network. Those of attention show the first image."""
     image, name = inspection.images[0], inspection.names[0]
     made: dict[str, Picture] = {}
     if found.attention is not None:
@@ -72,22 +72,22 @@ def _own(inspection: Inspection, found: Findings) -> dict[str, Picture]:
             attention.entropy,
             attention.distance,
             attention.even,
-            f"{found.name}: how widely and how far its heads look",
+            f"{found.name}: how widely and how far its heads attend",
         )
     if found.positions is not None:
-        made["positions"] = position_tiles(found.positions, f"{found.name}: which places are alike")
+        made["positions"] = position_tiles(found.positions, f"{found.name}: similarity of its positions")
     if found.filters is not None:
         bank, explained = found.filters.bank, found.filters.explained
-        what = "its first filters" if explained is None else "what its patches are told apart by"
+        what = "filters of the first layer" if explained is None else "main patterns of the patch filters"
         made["filters"] = filters(bank, f"{found.name}: {what}", explained)
     if found.faithfulness is not None:
         made["faithfulness"] = faithfulness(
-            _titled(found.faithfulness.scores), f"{found.name}: do its maps find what the answer depends on?"
+            _titled(found.faithfulness.scores), f"{found.name}: do its maps find what its answer depends on?"
         )
         made["randomisation"] = randomisation(
             found.faithfulness.layers,
             _titled(found.faithfulness.correlations),
-            f"{found.name}: do its maps forget with it?",
+            f"{found.name}: do its maps change with its weights?",
         )
     return made
 
@@ -150,5 +150,5 @@ def _faithfulness_record(found: Faithfulness) -> dict[str, Any]:
 
 
 def _rounded(values: np.ndarray) -> Any:
-    """Five digits after the point: more are noise."""
+    """Rounded to five decimals: the rest is noise."""
     return np.round(values.astype(np.float64), 5).tolist()
