@@ -6,11 +6,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from fittingroom.api.predict import as_images
 from fittingroom.api.runs import Run
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.explain.findings import Findings, Inspection
 from fittingroom.explain.inspect import Question, inspect
+from fittingroom.tasks.classification.predict import as_images
 from fittingroom.tasks.load import load_run
 
 
@@ -67,7 +67,7 @@ def explain(
     """Show where one or several networks look.
 
     `runs`: a run, its folder, the name of shipped weights, or a list of these (absent: the shipped vit, hybrid, cnn). `images`:
-    as for `Run.predict`; absent: `index`, the surest `mistakes`, `disagreements` of the `split`, or the first image of each class.
+    as for `Run.predict`; absent: `index`, the surest `mistakes`, `disagreements` of the `split`, or one image per class.
     `method`: attention, rollout, relevance, gradcam or random. `faithfulness=N` measures on N images whether the maps mean
     something. Raises FittingRoomError in one line for what does not fit.
     """

@@ -2,7 +2,6 @@
 
 import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -48,32 +47,6 @@ class Metrics(Mapping[str, list[float | None]]):
         except ModuleNotFoundError as error:
             raise FittingRoomError("to_pandas needs pandas: pip install pandas") from error
         return pandas.DataFrame({name: [np.nan if v is None else v for v in col] for name, col in self.items()})
-
-
-@dataclass(frozen=True)
-class ImagePredictions:
-    """What a network says about N images."""
-
-    probs: np.ndarray
-    """[N, classes], rows sum to 1."""
-    class_names: tuple[str, ...]
-
-    @property
-    def labels(self) -> np.ndarray:
-        """Number of the most probable class, [N]."""
-        return self.probs.argmax(axis=1)
-
-    @property
-    def names(self) -> list[str]:
-        """Name of the most probable class."""
-        return [self.class_names[label] for label in self.labels]
-
-    def __len__(self) -> int:
-        return len(self.probs)
-
-    def __repr__(self) -> str:
-        shown = ", ".join(f"{name} {self.probs[place].max():.0%}" for place, name in enumerate(self.names[:5]))
-        return f"ImagePredictions({shown}{', ...' if len(self) > 5 else ''})"
 
 
 class Run:
@@ -144,9 +117,7 @@ class Run:
         Images: arrays uint8 0..255 or floats 0..1 in the run's size, (N, height, width) or (N, height, width, 3), one image
         without N, tensors, PIL pictures or paths of any size. Raises FittingRoomError in one line for anything else.
         """
-        from fittingroom.api.predict import predict
-
-        return predict(self._saved, images, batch_size=batch_size)
+        return self._saved.task.predict_new(self._saved.placed, images, batch_size)
 
     def __repr__(self) -> str:
         return f"Run({self.name!r}: {self._words()})"

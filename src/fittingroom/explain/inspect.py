@@ -179,7 +179,7 @@ def _check_same_data(networks: list[_Network]) -> None:
         same = (first.spec.class_names, first.spec.image_shape) == (other.spec.class_names, other.spec.image_shape)
         if not same or first.spec.digest != other.spec.digest:
             raise FittingRoomError(
-                f"{first.name} was trained on {first.spec.title}, {other.name} on {other.spec.title}: explain runs of one data set"
+                f"{first.name} was trained on {first.spec.title}, {other.name} on {other.spec.title}: name runs of one data set"
             )
 
 

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from fittingroom.core.config import to_dict
+from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.records import DataRecord, SplitRecord
 from fittingroom.core.registry import Registry
 from fittingroom.core.rundir import read_json, write_json
@@ -224,6 +225,10 @@ class Task(ABC):
     @abstractmethod
     def val_loss(self, placed: Placed, predictions: Any) -> float:
         """Over the whole validation part, whose predictions are given."""
+
+    def predict_new(self, placed: Placed, items: Any, batch_size: int) -> Any:
+        """What the model says about items from outside the data set. Raises FittingRoomError where they do not fit."""
+        raise FittingRoomError(f"task {self.name} predicts no new items: evaluate its run instead")
 
     def extras(self, evaluated: Sequence[Evaluated]) -> dict[str, float]:
         """What only this task counts."""

@@ -27,6 +27,7 @@ from fittingroom.models import build_model, fit_to_images
 from fittingroom.models.cost import num_macs
 from fittingroom.tasks.base import DataRequest, Logged, Placed, Task, task
 from fittingroom.tasks.classification.config import ClassificationConfig
+from fittingroom.tasks.classification.predict import ImagePredictions, as_images
 from fittingroom.tasks.classification.scoring import ClassPredictions
 
 CHUNK = 500
@@ -200,6 +201,11 @@ class ClassificationTask(Task):
     def predictor(self, placed: Placed) -> PredictFn:
         """Normalised images to logits."""
         return lambda images: placed.model(placed.place(images))
+
+    def predict_new(self, placed: Placed, items: Any, batch_size: int) -> ImagePredictions:
+        """Of arrays, tensors, pictures or paths."""
+        batches = eval_batches(as_images(items, self.spec), self.spec, batch_size)
+        return ImagePredictions(probs=predict(self.predictor(placed), batches), class_names=self.spec.class_names)
 
     def val_loss(self, placed: Placed, predictions: ClassPredictions) -> float:
         """Cross-entropy against the labels."""

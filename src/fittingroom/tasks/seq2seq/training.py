@@ -35,6 +35,7 @@ from fittingroom.data.seq2seq.vocabulary import PAD_ID, Vocabulary, build_both
 from fittingroom.evaluation.decoding import Hypothesis
 from fittingroom.evaluation.evaluators import Evaluated, Evaluator
 from fittingroom.evaluation.generate import generate, generate_batch, most_symbols, num_unknown, score
+from fittingroom.evaluation.pronounce import Answer, pronounce
 from fittingroom.evaluation.shipped import VOCABULARIES
 from fittingroom.models import build_model, resolve_config
 from fittingroom.models.cost import sequence_macs
@@ -307,6 +308,11 @@ class Seq2seqTask(Task):
     def predictor(self, placed: Placed) -> Callable[[EncodedPairs], list[Hypothesis]]:
         """Encoded pairs to one greedy answer per source."""
         return lambda encoded: generate(placed.model, encoded, self.max_len, device=placed.device)
+
+    def predict_new(self, placed: Placed, items: Any, batch_size: int) -> list[Answer]:
+        """Of words: an answer each."""
+        words = [items] if isinstance(items, str) else list(items)
+        return pronounce(placed.model, *self.vocabularies, words)
 
     def val_loss(self, placed: Placed, predictions: SequencePredictions) -> float:
         """Mean over the symbols of all validation pairs."""

@@ -1,6 +1,7 @@
-"""`predict`: what a finished run says about new images, or new words."""
+"""New images for a trained network: arrays, tensors, pictures or paths in, uint8 images of the data set's size out."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,26 +11,34 @@ from PIL import Image
 from torch import Tensor
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.data.images.batches import eval_batches
 from fittingroom.data.images.image_file import fit_picture, read_image
 from fittingroom.data.spec import DataSpec, ImageSet
-from fittingroom.evaluation.predict import predict as predict_probs
-from fittingroom.tasks.load import SavedRun
 
 
-def predict(saved: SavedRun, items: Any, *, batch_size: int = 500) -> Any:
-    """For a run on images `ImagePredictions`, for a run on sequences one answer per word (`evaluation.pronounce.Answer`)."""
-    from fittingroom.api.runs import ImagePredictions
+@dataclass(frozen=True)
+class ImagePredictions:
+    """What a network says about N images."""
 
-    spec = saved.task.spec
-    if not isinstance(spec, DataSpec):
-        from fittingroom.evaluation.pronounce import pronounce
+    probs: np.ndarray
+    """[N, classes], rows sum to 1."""
+    class_names: tuple[str, ...]
 
-        source, target = saved.task.vocabularies  # pyright: ignore[reportAttributeAccessIssue]
-        return pronounce(saved.model, source, target, [items] if isinstance(items, str) else list(items))
-    images = as_images(items, spec)
-    probs = predict_probs(saved.task.predictor(saved.placed), eval_batches(images, spec, batch_size))
-    return ImagePredictions(probs=probs, class_names=spec.class_names)
+    @property
+    def labels(self) -> np.ndarray:
+        """Number of the most probable class, [N]."""
+        return self.probs.argmax(axis=1)
+
+    @property
+    def names(self) -> list[str]:
+        """Name of the most probable class."""
+        return [self.class_names[label] for label in self.labels]
+
+    def __len__(self) -> int:
+        return len(self.probs)
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name} {self.probs[place].max():.0%}" for place, name in enumerate(self.names[:5]))
+        return f"ImagePredictions({shown}{', ...' if len(self) > 5 else ''})"
 
 
 def as_images(items: Any, spec: DataSpec) -> ImageSet:
