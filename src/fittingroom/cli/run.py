@@ -50,6 +50,7 @@ def compare(args: argparse.Namespace) -> int:
     """`fittingroom compare`"""
     from fittingroom.cli.progress import watch
     from fittingroom.comparison.grid import run_comparison
+    from fittingroom.core.config import to_dict
     from fittingroom.report.page import write_report
 
     comparison = _comparison(args)
@@ -58,10 +59,10 @@ def compare(args: argparse.Namespace) -> int:
     page = write_report(comparison.folder)
     if args.json:
         record = json.loads((comparison.folder / "comparison.json").read_text())
-        print(json.dumps({**summary, "runs": record["runs"], "report": str(page)}))
+        print(json.dumps({**to_dict(summary), "runs": record["runs"], "report": str(page)}))
     else:
         _print_summary(summary, page)
-    return 1 if any(model["num_failed"] for model in summary["models"]) else 0
+    return 1 if any(candidate.num_failed for candidate in summary.candidates) else 0
 
 
 def _comparison(args: argparse.Namespace) -> Any:
@@ -113,15 +114,16 @@ def _command_line(args: argparse.Namespace) -> list[str]:
     return words + [word for setting in args.settings for word in ("--set", setting)]
 
 
-def _print_summary(summary: dict[str, Any], page: Path) -> None:
+def _print_summary(summary: Any, page: Path) -> None:
     from rich.console import Console
 
     from fittingroom.report.tables import terminal_table
 
     console = Console()
     console.print(terminal_table(summary))
-    console.print(summary["verdict"], highlight=False, markup=False)
-    for note in summary["notes"]:
+    console.print(summary.verdict.headline, style="bold", highlight=False, markup=False)
+    console.print(summary.verdict.sentence, highlight=False, markup=False)
+    for note in summary.notes:
         console.print(f"note: {note}", highlight=False, markup=False)
     print(f"report: {page}")
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from fittingroom.comparison.pair_predictions import read_pair_predictions
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import write_atomic
 from fittingroom.data.seq2seq.tsv import Target
@@ -18,6 +17,7 @@ from fittingroom.evaluation.dictionary import references
 from fittingroom.evaluation.pronounce import pronounce
 from fittingroom.evaluation.saved import load_sequence_run
 from fittingroom.explain.alignment import align
+from fittingroom.tasks.seq2seq.scoring import read_pair_predictions
 
 FILE = "alignments.npz"
 NUM_WORDS = 12

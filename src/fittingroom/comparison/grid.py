@@ -13,13 +13,15 @@ from fittingroom.comparison.alignments import choose_words, write_alignments
 from fittingroom.comparison.executors import Work, have_own_core, side_by_side
 from fittingroom.comparison.pictures import write_pictures
 from fittingroom.comparison.planning import plan_grid
-from fittingroom.comparison.protocol import Budget, pair_sentences, sentences
+from fittingroom.comparison.protocol import Budget
 from fittingroom.comparison.summary import summarise
 from fittingroom.core.config import config_hash, from_dict
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.records import Summary, write_summary
 from fittingroom.core.rundir import exclusive_lock, read_json, read_state, write_json
 from fittingroom.models import build_model
 from fittingroom.models.cost import num_params
+from fittingroom.tasks.scoring import SCORINGS, ProtocolFacts
 from fittingroom.training.config import RunConfig
 from fittingroom.training.fit import run_identity
 from fittingroom.training.images import ImageProblem
@@ -58,7 +60,7 @@ class Watcher:
     """Called when the pictures of what the models look at are begun: some seconds, after the last run."""
 
 
-def run_comparison(comparison: Comparison, watcher: Watcher) -> dict[str, Any]:
+def run_comparison(comparison: Comparison, watcher: Watcher) -> Summary:
     """Make every run, then pictures and summary; returns the summary. Can be stopped at any moment and called again.
 
     Raises FittingRoomError for bad input, and where another process is at work in the folder.
@@ -74,7 +76,7 @@ def run_comparison(comparison: Comparison, watcher: Watcher) -> dict[str, Any]:
 
 def _run_comparison(
     comparison: Comparison, problems: list[Problem], configs: list[RunConfig], watcher: Watcher
-) -> dict[str, Any]:
+) -> Summary:
     _check_folder(comparison.folder, configs)
     record = _record(comparison, problems, watcher)
     rows: dict[int, dict[str, Any]] = {}
@@ -93,7 +95,7 @@ def _run_comparison(
     elif words := choose_words(comparison.folder, record):
         watcher.looks()
         write_alignments(comparison.folder, record, list(words), words)
-    write_json(comparison.folder / "summary.json", summary)
+    write_summary(comparison.folder, summary)
     return summary
 
 
@@ -226,12 +228,13 @@ def _record(comparison: Comparison, problems: list[Problem], watcher: Watcher) -
 
 
 def _protocol(
-    budget: Budget, seeds: list[int], jobs: int, own_core: bool, problem: Problem, sizes: dict[str, int]
+    budget: Budget, seeds: list[int], jobs: int, own_core: bool, problem: Problem, sizes: dict[str, Any]
 ) -> list[str]:
+    task, given = ("classification", {})
     if isinstance(problem, PairProblem):
-        three_files = problem.config.dev is not None
-        return pair_sentences(budget, seeds, jobs, own_core, **sizes, three_files=three_files)
-    return sentences(budget, seeds, jobs, own_core, **sizes)
+        task, given = "seq2seq", {"three_files": problem.config.dev is not None}
+    facts = ProtocolFacts(budget=budget.record, num_seeds=len(seeds), jobs=jobs, own_core=own_core, **sizes, task=given)
+    return SCORINGS.get(task).protocol(facts)
 
 
 def _describe_data(problem: Problem) -> tuple[str, dict[str, Any]]:

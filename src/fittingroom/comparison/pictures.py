@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fittingroom.comparison.predictions import Predictions, read_predictions
 from fittingroom.core.archives import DAMAGE
 from fittingroom.core.rundir import write_atomic
 from fittingroom.data.images.batches import normalise
@@ -23,6 +22,7 @@ from fittingroom.evaluation.saved import load_run
 from fittingroom.evaluation.selection import disagreements, mistakes
 from fittingroom.explain.examine import beats_random
 from fittingroom.explain.explorer import explorer_arrays
+from fittingroom.tasks.classification.scoring import ClassPredictions, read_predictions
 
 GALLERY_SIZE = 36
 EXPLORER_SIZE = {"mistake": 6, "disagreement": 6, "right": 4}
@@ -36,7 +36,7 @@ class _Run:
 
     folder: Path
     seed: int
-    test: Predictions
+    test: ClassPredictions
 
 
 def write_pictures(
