@@ -137,7 +137,7 @@ def _ranking(metric: Metric, finished: Sequence[CandidateSummary], contrasts: Se
 
     Means alone could name a leader that its own contrast contradicts, where one mean holds a seed that the other lacks.
     """
-    titles = {each.name: each.title for each in finished}
+    titles = _titles(finished)
     gaps = []
     for contrast in contrasts:
         found = metric.difference(contrast)
@@ -152,10 +152,18 @@ def _ranking(metric: Metric, finished: Sequence[CandidateSummary], contrasts: Se
         gaps += [gap, gap.turned]
 
     def place(each: CandidateSummary) -> tuple[int, float]:
-        num_beaten = sum(gap.separated and gap.other == each.title for gap in gaps)
+        num_beaten = sum(gap.separated and gap.other == titles[each.name] for gap in gaps)
         return num_beaten, -metric.sign * (metric.score(each).mean or 0.0)
 
-    return _Ranking(metric=metric, ranked=[each.title for each in sorted(finished, key=place)], gaps=gaps)
+    return _Ranking(metric=metric, ranked=[titles[each.name] for each in sorted(finished, key=place)], gaps=gaps)
+
+
+def _titles(candidates: Sequence[CandidateSummary]) -> dict[str, str]:
+    """Name -> title; with the name behind it where two candidates have the same title."""
+    given = [each.title for each in candidates]
+    return {
+        each.name: each.title if given.count(each.title) == 1 else f"{each.title} ({each.name})" for each in candidates
+    }
 
 
 def _headline(first: _Ranking, later: Sequence[_Ranking]) -> str:

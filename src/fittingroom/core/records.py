@@ -126,9 +126,9 @@ class CandidateRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class BudgetRecord:
-    """The length of each run."""
+    """The length of each run. Kind `none`: not known, as with predictions from elsewhere; `text` is empty then."""
 
-    kind: Literal["epochs", "seconds"]
+    kind: Literal["epochs", "seconds", "none"]
     value: float
     text: str
 

@@ -20,7 +20,7 @@ from fittingroom.core.rundir import write_atomic
 from fittingroom.evaluation.metric import Metric
 
 P = TypeVar("P")
-S = TypeVar("S", bound="type[Scoring[Any]]")
+S = TypeVar("S", bound="Scoring[Any]")
 
 SPLITS = ("val", "test")
 
@@ -33,6 +33,8 @@ class Column(NamedTuple):
     heading: str
     short: str
     """The heading in two short lines, for terminals."""
+    axis: str
+    """The label of an axis, such as 'words written per second'; more is better."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,8 +133,8 @@ class Scoring(ABC, Generic[P]):
             f"Each run reads the {facts.num_test:,} test {self.items} once, after its last epoch. {self._no_tricks()}",
             *self.scoring_rules(),
             _turns(facts),
-            f"Intervals are 95 %, over seeds and test {self.items} together. Intervals of differences hold for all pairs of models "
-            "at once (Bonferroni); p-values are adjusted after Holm.",
+            f"Intervals are 95 %, over seeds and test {self.items} together. Intervals of differences hold for all "
+            "pairs of models at once (Bonferroni); p-values are adjusted after Holm.",
             *self._order_of_metrics(),
             "Training seconds count from the start of a run to its last step. They include validation, but not "
             f"{self.final_step}.",
@@ -162,7 +164,7 @@ class Scoring(ABC, Generic[P]):
 SCORINGS: Registry[Scoring[Any]] = Registry("task")
 
 
-def register_scoring(cls: S) -> S:
+def register_scoring(cls: type[S]) -> type[S]:
     """Class decorator: file the scoring under the name of its task."""
     SCORINGS.register(cls.task)(cls())
     return cls

@@ -1,1 +1,1 @@
-"""Images to classes."""
+"""Classification of images."""

@@ -1,1 +1,1 @@
-"""Sequences to sequences."""
+"""Source sequences to target sequences, such as letters to phonemes."""

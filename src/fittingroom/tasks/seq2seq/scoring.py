@@ -99,7 +99,7 @@ class Seq2SeqScoring(Scoring[SequencePredictions]):
     task = "seq2seq"
     items, item, batch_items = "words", "word", "pairs"
     metrics = (WORD_ERRORS, PHONEME_ERRORS)
-    extras = (Column("words_per_second", "Words/s", "Words\n/s"),)
+    extras = (Column("words_per_second", "Words/s", "Words\n/s", "words written per second"),)
     counting = (
         "A word is wrong unless it equals one of its right answers. Phoneme errors are phonemes replaced, left out or added, "
         "per phoneme of the closest right answer. Words per second are for writing the test words."
@@ -174,12 +174,9 @@ class Seq2SeqScoring(Scoring[SequencePredictions]):
                 "The three files say which word is in which part. Training words that also occur in the validation or test "
                 "file are left out."
             )
-        from fittingroom.data.seq2seq.splits import TRAIN_PERCENT, VAL_PERCENT  # it imports torch
-
-        percents = f"{TRAIN_PERCENT}, {VAL_PERCENT} and {100 - TRAIN_PERCENT - VAL_PERCENT} %"
         return (
-            f"A hash of the spelling splits them into {percents}: a word is in the same part for every seed, with all its right "
-            "answers."
+            "A hash of the spelling decides the part of a word: it is the same for every seed, and holds all right answers "
+            "to the word."
         )
 
     def scoring_rules(self) -> list[str]:
