@@ -49,7 +49,10 @@ def test_kinds_are_told_apart_in_tasks_and_report_sections_only() -> None:
                 found.append(f"{name}:{node.lineno}")
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "isinstance" and len(node.args) == 2:
                 names = {each.id for each in ast.walk(node.args[1]) if isinstance(each, ast.Name)}
-                if any(each.endswith(("Task", "Spec")) or each in ("ClassificationConfig", "Seq2seqConfig") for each in names):
+                if any(
+                    each.endswith(("Task", "Spec")) or each in ("ClassificationConfig", "Seq2seqConfig")
+                    for each in names
+                ):
                     found.append(f"{name}:{node.lineno}")
     assert not found
 

@@ -132,7 +132,11 @@ class BrightnessTask(Task):
     @cached_property
     def config(self) -> BrightnessConfig:
         fitted = fit_to_images(
-            self._given.model, self._given.model_config, img_size=(squares.SIDE, squares.SIDE), in_chans=1, num_classes=1
+            self._given.model,
+            self._given.model_config,
+            img_size=(squares.SIDE, squares.SIDE),
+            in_chans=1,
+            num_classes=1,
         )
         return replace(self._given, model_config=to_dict(fitted))
 

@@ -30,7 +30,7 @@ class Table:
         from fittingroom.report.tables import headings, summary_rows
 
         self._summary = summary
-        self.headings: dict[str, str] = headings(summary)
+        self.headings: dict[str, str] = {each.key: each.text for each in headings(summary)}
         self.rows: list[dict[str, str]] = summary_rows(summary)
 
     def __len__(self) -> int:

@@ -85,7 +85,8 @@ class Placed:
 
     def autocast(self) -> AbstractContextManager[Any]:
         """Within this block matrix products and convolutions run in bf16, if so chosen."""
-        return torch.autocast(self.device, torch.bfloat16, enabled=self.bf16)
+        # Without its cache, gradients of a weight that is used several times are summed in fp32, not in bf16.
+        return torch.autocast(self.device, torch.bfloat16, enabled=self.bf16, cache_enabled=False)
 
     def place(self, batch: Any) -> Any:
         """The batch (a tensor, or any kind of tuple of tensors) on the device; images in the chosen memory layout."""

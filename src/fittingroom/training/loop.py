@@ -14,7 +14,7 @@ from lightning.pytorch.loggers import Logger
 
 from fittingroom.core.errors import FittingRoomError, did_you_mean
 from fittingroom.training.checkpoints import AtomicCheckpointIO, ResumableCheckpoint, latest_checkpoint
-from fittingroom.training.loader import StepLoader
+from fittingroom.training.loader import StepLoader, ValLoader
 from fittingroom.training.metrics_file import MetricsFile
 from fittingroom.training.module import TrainingModule
 from fittingroom.training.speed.budget import validations
@@ -91,7 +91,7 @@ def train(
         callbacks=[*ours, *callbacks],
         plugins=[AtomicCheckpointIO()],
     )
-    _fit(trainer, module, StepLoader(batches, module.total_steps), task.val_batches(num_val), checkpoint)
+    _fit(trainer, module, StepLoader(batches, module.total_steps), ValLoader(task.val_batches(num_val)), checkpoint)
     return metrics
 
 

@@ -84,8 +84,7 @@ def step(state: TrainState, batch: Any) -> Tensor:
     """
     config: RunConfig = state.task.config
     seed_global(config.seed, "dropout", step=state.num_steps)
-    bf16 = state.plan.precision == "bf16"
-    with torch.autocast(state.plan.device, torch.bfloat16, enabled=bf16):
+    with state.placed.autocast():
         loss = state.task.loss(state.trained, batch)
     if not torch.isfinite(loss):
         raise FittingRoomError(_divergence(state, loss.item()))
