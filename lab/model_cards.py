@@ -16,6 +16,7 @@ from fittingroom.core.rundir import read_json
 from fittingroom.data.images.fashion_mnist import SPEC
 from fittingroom.evaluation.shipped import WEIGHTS, shipped
 from fittingroom.evaluation.statistics import accuracy_interval
+from fittingroom.explain.findings import faithfulness_of
 from fittingroom.models import MODELS, SEQUENCE_MODELS, Variant
 from fittingroom.recipes import RECIPES
 from fittingroom.recipes.choose import recipe
@@ -48,7 +49,7 @@ def image_card(name: str) -> str:
         for number, title in enumerate(SPEC.class_names)
     ]
     (maps,) = (each for each in read_json(RESULTS / "explain" / "explain.json")["networks"] if each["name"] == name)
-    tested = {way: score["beats_random"] for way, score in maps["proof"]["faithfulness"].items() if way != "random"}
+    tested = {way: score["beats_random"] for way, score in faithfulness_of(maps)["scores"].items() if way != "random"}
     proofs = [f"{way} {'yes' if beats else 'no'}" for way, beats in tested.items()]
     half, test = score["half_precision_val_accuracy"], score["test_accuracy"]
     return f"""{_head(MODELS.get(name))}
@@ -74,7 +75,7 @@ or things that are none of the ten: it names one of them whatever it sees, and i
 are no measure of that.
 
 One run, chosen by its length and not by its score; its settings were chosen on validation images
-([how](../../../../docs/results.md)). Another seed would differ: the interval covers other test images, not other seeds.
+([how](../../../../docs/lab/results.md)). Another seed would differ: the interval covers other test images, not other seeds.
 Licences: the weights as the code, Apache 2.0; Fashion-MNIST, MIT.
 """
 
@@ -101,7 +102,7 @@ def word_card(name: str) -> str:
 **For**: hearing what such a network has learned, and seeing which letters it looks at. **Not for**: speech products; it writes
 something for any letters at all. A word counts as wrong unless it is written exactly as the dictionary has it.
 
-One run; its settings were chosen on validation words ([how](../../../../docs/sequences.md)). Another seed would differ: the
+One run; its settings were chosen on validation words ([how](../../../../docs/lab/sequences.md)). Another seed would differ: the
 interval covers other test words, not other seeds. Licences: the weights as the code, Apache 2.0; cmudict, BSD.
 """
 

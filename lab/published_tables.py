@@ -21,13 +21,14 @@ from fittingroom.comparison.summary import read_runs, summarise, summarise_runs
 from fittingroom.core.records import RunRow, RunState, Summary, read_comparison, read_record, read_state
 from fittingroom.core.upgrade import upgrade_summary
 from fittingroom.evaluation.time_to_accuracy import finished_runs, milestone_lines, milestones
+from fittingroom.explain.findings import faithfulness_of
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
 PAGES = (
     ROOT / "README.md",
     *(
-        ROOT / "docs" / name
+        ROOT / "docs" / "lab" / name
         for name in ("results.md", "records.md", "looking-inside.md", "benchmarks.md", "sequences.md")
     ),
 )
@@ -114,7 +115,7 @@ def shipped_networks() -> str:
         scores = " | ".join(
             f"{100 * state[key]:.2f}" for key in ("val_accuracy", "half_precision_val_accuracy", "test_accuracy")
         )
-        card = f"[{name}](../src/fittingroom/weights/{name}/README.md)"
+        card = f"[{name}](../../src/fittingroom/weights/{name}/README.md)"
         size = f"{state['num_params']:,} | {state['num_macs'] / 1e6:.1f} M"
         lines.append(f"| {card} | {model_cards.run_of(name).name} | {size} | {scores} |")
     return "\n".join(lines) + "\n"
@@ -161,10 +162,10 @@ def minutes(name: str) -> str:
 
 
 def ladder() -> str:
-    """One line a rung and family: test accuracy beside its target and what others reached."""
+    """One line a rung and family: test accuracy beside its target."""
     lines = [
-        "| epochs | model | test % | seeds | target | validation % | minutes per run | published elsewhere |",
-        "|---:|---|---:|---:|---:|---:|---|---|",
+        "| epochs | model | test % | seeds | target | validation % | minutes per run |",
+        "|---:|---|---:|---:|---:|---:|---|",
     ]
     for rung, targets in TARGETS.items():
         for model, target in targets.items():
@@ -180,7 +181,6 @@ def ladder() -> str:
                 target,
                 percent(val),
                 minutes(f"{model}_{rung}"),
-                PEERS[rung],
             ]
             lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines) + "\n"
@@ -319,22 +319,23 @@ def faithfulness() -> str:
         "|---|---|" + "---:|" * 4 + "---|" + "---:|" * 2,
     ]
     for network in read(RESULTS / "explain" / "explain.json")["networks"]:
-        proof = network["proof"]
-        for method, score in proof["faithfulness"].items():
+        measured = faithfulness_of(network)
+        for method, score in measured["scores"].items():
             areas = " | ".join(_interval(score[name]) for name in ("deletion", "insertion"))
             line = f"| {network['name']} | {method} | {areas} | "
             if method == "random":
                 lines.append(f"{line}| | | | |")
                 continue
             gains = " | ".join(_interval(score[f"{name}_minus_random"], "+") for name in ("deletion", "insertion"))
-            kept = proof["rank_correlations"][method]
+            kept = measured["rank_correlations"][method]
             verdict = "yes" if score["beats_random"] else "**no**"
             lines.append(f"{line}{gains} | {verdict} | {kept[0]:.2f} | {kept[-1]:.2f} |")
     return "\n".join(lines) + "\n"
 
 
 def _interval(score: dict[str, float], sign: str = "") -> str:
-    return f"{score['mean']:{sign}.3f} ({score['low']:{sign}.3f} to {score['high']:{sign}.3f})"
+    between = " to " if sign else "–"
+    return f"{score['mean']:{sign}.3f} ({score['low']:{sign}.3f}{between}{score['high']:{sign}.3f})"
 
 
 def positions() -> str:
@@ -360,9 +361,10 @@ def explaining() -> str:
     """One line a network and method: seconds for one image, images a second for 1,000."""
     lines = ["| network | method | one image, ms | 1,000 images, images/s |", "|---|---|---:|---:|"]
     for row in read(RESULTS / "bench" / "explaining.json")["rows"]:
-        lines.append(
-            f"| {row['network']} | {row['method']} | {1000 * row['one_image_seconds']:.0f} | {row['images_per_second']:.0f} |"
-        )
+        if row["method"] != "random":
+            lines.append(
+                f"| {row['network']} | {row['method']} | {1000 * row['one_image_seconds']:.0f} | {row['images_per_second']:.0f} |"
+            )
     return "\n".join(lines) + "\n"
 
 
@@ -370,7 +372,7 @@ def shipped_faithfulness() -> str:
     """`weights/faithfulness.json`: of each shipped network which methods beat random maps, for their captions."""
     networks = read(RESULTS / "explain" / "explain.json")["networks"]
     found = {
-        network["name"]: {method: score["beats_random"] for method, score in network["proof"]["faithfulness"].items()}
+        network["name"]: {method: score["beats_random"] for method, score in faithfulness_of(network)["scores"].items()}
         for network in networks
     }
     return json.dumps(found, indent=2) + "\n"

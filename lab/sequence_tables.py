@@ -1,4 +1,4 @@
-"""The tables of docs/sequences.md, from the records in results/; `published_tables.py` puts them in their places."""
+"""The tables of docs/lab/sequences.md, from the records in results/; `published_tables.py` puts them in their places."""
 
 import statistics
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The tables of docs/benchmarks.md from results/bench/speed.json, for `published_tables.py`."""
+"""The tables of docs/lab/benchmarks.md from results/bench/speed.json, for `published_tables.py`."""
 
 import json
 from collections.abc import Callable, Sequence

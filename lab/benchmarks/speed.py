@@ -1,6 +1,6 @@
 """How fast training and inference are beside other libraries, in one run: `make bench`; a try: `... speed --quick`.
 
-Writes results/bench/speed.json; the figure and the tables of docs/benchmarks.md are made from it.
+Writes results/bench/speed.json; the figure and the tables of docs/lab/benchmarks.md are made from it.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""The figure of docs/benchmarks.md, from the record: `python -m lab.benchmarks.speed_figure` draws it again."""
+"""The figure of docs/lab/benchmarks.md, from the record: `python -m lab.benchmarks.speed_figure` draws it again."""
 
 from pathlib import Path
 from typing import Any

@@ -2,7 +2,7 @@
 
 Writes TSV files made of cmudict's training and validation words, so that its test words stay sealed. In FOLDER/all half of the
 validation words choose and half judge. In FOLDER/short training and dev words have at most 8 letters, and every test word is
-longer than all of them. docs/sequences.md has the two comparisons that read them.
+longer than all of them. docs/lab/sequences.md has the two comparisons that read them.
 """
 
 import argparse

@@ -87,9 +87,9 @@ def test_measuring_says_what_was_found(tmp_path: Path, here: Here) -> None:
     code, out, err = here.run("explain", "cnn", "--index", "3", "--faithfulness", "6", "--out", "x")
     assert code == 0, err
     assert "random on 6 images; deletion" in out and "cnn: measuring grad-cam" in err
-    proof = json.loads((tmp_path / "x" / "explain.json").read_text())["networks"][0]["proof"]
-    assert set(proof["faithfulness"]) == {"gradcam", "random"}
-    assert len(proof["rank_correlations"]["gradcam"]) == len(proof["randomised_layers"])
+    measured = json.loads((tmp_path / "x" / "explain.json").read_text())["networks"][0]["faithfulness"]
+    assert set(measured["scores"]) == {"gradcam", "random"}
+    assert len(measured["rank_correlations"]["gradcam"]) == len(measured["randomised_layers"])
     assert {path.name for path in (tmp_path / "x").glob("cnn-*.png")} == {
         "cnn-filters.png", "cnn-faithfulness.png", "cnn-randomisation.png"
     }  # fmt: skip
@@ -118,8 +118,8 @@ def test_a_file_in_the_way_is_named_and_kept(tmp_path: Path, here: Here) -> None
 def test_one_image_is_explained_within_a_second_after_loading() -> None:
     """Every shipped network, its default method, everything that `examine` finds; the best of three."""
     import torch
-
     from fittingroom.evaluation.saved import load_run
+
     from fittingroom.evaluation.shipped import find_run, shipped
     from fittingroom.explain.examine import examine
 

@@ -8,14 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from fittingroom.evaluation.saved import load_run, logits_fn
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.data.images.batches import normalise
 from fittingroom.data.images.fashion_mnist import SPEC
 from fittingroom.data.images.load import load_splits
-from fittingroom.evaluation.saved import load_run, logits_fn
 from fittingroom.evaluation.shipped import WEIGHTS, find_run, shipped
 from fittingroom.explain.examine import filters_of, positions_of
+from fittingroom.explain.findings import faithfulness_of
 from lab import ladder, model_cards
 
 ROOT = Path(__file__).parents[2]
@@ -60,7 +61,7 @@ def test_what_is_said_of_the_shipped_networks_was_measured_on_them() -> None:
         with torch.inference_mode():
             probs = logits_fn(model)(images).softmax(dim=1).numpy()
         np.testing.assert_allclose(probs, np.array(network["probs"]), atol=2e-4)
-        assert {score["num_images"] for score in network["proof"]["faithfulness"].values()} == {1000}
+        assert {score["num_images"] for score in faithfulness_of(network)["scores"].values()} == {1000}
 
 
 def test_every_record_finished_and_read_the_test_split_once_or_of_a_trial_never() -> None:

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.explain.capture import attention_layers, capture_attention, fused_weights
@@ -18,7 +19,7 @@ from tests.unit.explain.networks import TOKENS, draw_images, hugging_face, timm_
 
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
     **{name: (lambda name=name: tiny(name)) for name in TOKENS},
-    "vit, fused": lambda: tiny("vit", attention_path="fused"),
+    **{f"{name}, fused": (lambda name=name: tiny(name, attention_path="fused")) for name in TOKENS},
     "timm": timm_like,
     "Hugging Face": hugging_face,
 }
@@ -60,6 +61,40 @@ def test_the_output_is_that_of_the_fast_path_and_rows_sum_to_one(network: nn.Mod
         assert layer.std() > 0.1 * layer.mean(), "even attention would prove nothing"
         assert_rows_sum_to_one(layer)
     assert torch.equal(run(network, images), fast)
+
+
+FUSED = "_scaled_dot_product_flash_attention_for_cpu"
+"""The operator behind torch's fused attention on a CPU."""
+
+
+class Operators(TorchDispatchMode):
+    """The names of all operators that run inside the block."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Write the name down and run the operator."""
+        self.names.append(func.overloadpacket.__name__)
+        return func(*args, **(kwargs or {}))
+
+    @property
+    def num_fused(self) -> int:
+        """How often the fused kernel ran."""
+        return self.names.count(FUSED)
+
+
+@pytest.mark.parametrize("name", [*(f"{name}, fused" for name in TOKENS), "timm", "Hugging Face"])
+def test_capturing_gives_what_the_fused_kernel_gives(name: str) -> None:
+    """The fast side really runs torch's kernel, once a layer; the captured side computes the weights and never calls it."""
+    network, images = NETWORKS[name](), draw_images()
+    with Operators() as fast:
+        expected = run(network, images)
+    with Operators() as captured:
+        logits, weights = caught(network, images)
+    assert fast.num_fused == len(weights) == 2 and captured.num_fused == 0
+    assert_close(logits, expected)
 
 
 def test_the_weights_times_the_values_are_what_torch_gives(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,6 @@
 """Intervals of a phoneme error rate, a ratio of sums: against the ratio itself, and against simulated seeds and words.
 
-`pytest tests/numerics/test_rate_statistics.py -rP` prints the coverage figures that docs/statistics.md states.
+`pytest tests/numerics/test_rate_statistics.py -rP` prints the coverage figures that docs/lab/coverage.md states.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """The intervals against scipy in the one-way cases, and against simulated seeds and images whose truth is known.
 
-`pytest tests/numerics/test_statistics.py -rP` prints the coverage figures that docs/statistics.md states.
+`pytest tests/numerics/test_statistics.py -rP` prints the coverage figures that docs/lab/coverage.md states.
 """
 
 from dataclasses import dataclass

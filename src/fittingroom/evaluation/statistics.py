@@ -9,7 +9,7 @@ quantile of its own degrees of freedom, and the two half-widths are added as squ
 Such an interval covers at least as often as it says, whatever the ratio of the two parts: with F the distribution
 function of a squared standard normal, which is concave, F(w1 x1 + w2 x2) >= w1 F(x1) + w2 F(x2), and each part alone
 covers exactly. One t with Satterthwaite's degrees of freedom is shorter but misses almost three times too often at 2
-seeds (docs/statistics.md holds the figures). Needs numpy and scipy only.
+seeds (docs/lab/coverage.md holds the figures). Needs numpy and scipy only.
 
 A score that is a ratio of sums, such as edits over reference phonemes, comes here as `ratio_values`: one number an item
 whose mean is the ratio and whose spread is that of its linearisation (the delta method), so that all of the above applies.

@@ -1,4 +1,4 @@
-"""How this room calls a network: in evaluation mode, never compiled, a bounded number of images at a time."""
+"""How this package calls a network: in evaluation mode, never compiled, a bounded number of images at a time."""
 
 import sys
 from collections.abc import Iterator

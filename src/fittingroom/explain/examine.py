@@ -1,4 +1,4 @@
-"""All that this room can find in one network, in one call."""
+"""Everything this package can find in one network, in one call."""
 
 import math
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from fittingroom.explain.catalogue import METHODS, caption
 from fittingroom.explain.eval_mode import chunks, unwrapped
 from fittingroom.explain.faithfulness import random_areas, randomisation, randomisation_layers, score
 from fittingroom.explain.filters import conv_filters, patch_components
-from fittingroom.explain.findings import Attention, Filters, Findings, Positions, Proof
+from fittingroom.explain.findings import Attention, Faithfulness, Filters, Findings, Positions
 from fittingroom.explain.heads import head_statistics, patch_distances
 from fittingroom.explain.methods import default_method, map_grid, methods_for, saliency
 from fittingroom.explain.perturbation import Perturbation, probabilities
@@ -38,7 +38,7 @@ def examine(
     name: str,
     method: str | None = None,
     beats_random: bool | None = None,
-    proof: Proof | None = None,
+    faithfulness: Faithfulness | None = None,
 ) -> Findings:
     """What `model` answers to `images` (as it is fed: normalised), where it looks, and what its first layers hold.
 
@@ -47,8 +47,8 @@ def examine(
     """
     chosen = method if method in methods_for(model) else default_method(model)
     probs = answers(model, images)
-    if proof is not None:
-        beats_random = proof.scores[chosen]["beats_random"]
+    if faithfulness is not None:
+        beats_random = faithfulness.scores[chosen]["beats_random"]
     return Findings(
         name=name,
         probs=probs,
@@ -59,18 +59,18 @@ def examine(
         attention=_attention(model, images) if has_tokens(model) else None,
         positions=positions_of(model),
         filters=filters_of(model),
-        proof=proof,
+        faithfulness=faithfulness,
     )
 
 
-def prove(
+def measure_faithfulness(
     model: nn.Module,
     images: Float[Tensor, "batch channels height width"],
     say: Callable[[str], None] = lambda words: None,
     *,
     steps: int = 14,
     num_random: int = 3,
-) -> Proof:
+) -> Faithfulness:
     """Deletion, insertion and randomised weights for every method of the network; `say` is told what is being measured."""
     targets, predict_probs = torch.from_numpy(answers(model, images).argmax(axis=1)), probabilities(model)
     how = Perturbation(steps=steps, grid=map_grid(model, images))
@@ -83,7 +83,7 @@ def prove(
         scores[method] = score(predict_probs, images, maps, targets, how, num_random=num_random, baseline=baseline)
         if method != "random":
             correlations[method] = randomisation(model, method, images, targets)
-    return Proof(scores=scores, layers=randomisation_layers(model), correlations=correlations)
+    return Faithfulness(scores=scores, layers=randomisation_layers(model), correlations=correlations)
 
 
 def beats_random(
@@ -91,7 +91,7 @@ def beats_random(
 ) -> bool:
     """A quick look, in seconds for 100 images: whether the method (None: the default one) does better than random maps.
 
-    Few steps and one random map an image: it finds less than `prove`, and claims no more.
+    Few steps and one random map an image: it finds less than `measure_faithfulness`, and claims no more.
     """
     chosen = method or default_method(model)
     targets = torch.from_numpy(answers(model, images).argmax(axis=1))

@@ -1,5 +1,6 @@
 """What was found when networks were looked into: plain arrays, so that drawing them needs neither torch nor the networks."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,7 +51,7 @@ class Filters:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Proof:
+class Faithfulness:
     """Whether maps mean something, by method: deletion and insertion, and maps of randomised weights."""
 
     scores: dict[str, dict[str, Any]]
@@ -58,6 +59,17 @@ class Proof:
     layers: list[str]
     correlations: dict[str, list[float]]
     """One number a layer, from the answer down."""
+
+
+def faithfulness_of(network: Mapping[str, Any]) -> dict[str, Any]:
+    """The faithfulness of one entry of `networks` in an explain.json; empty where it was not measured.
+
+    Keys: "scores", "randomised_layers", "rank_correlations". Older files have the key "proof"; this function reads both.
+    """
+    old = network.get("proof")
+    if old is not None:
+        return {"scores": old["faithfulness"], **{key: each for key, each in old.items() if key != "faithfulness"}}
+    return dict(network.get("faithfulness", {}))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,11 +87,11 @@ class Findings:
     attention: Attention | None
     positions: Positions | None
     filters: Filters | None
-    proof: Proof | None
+    faithfulness: Faithfulness | None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Looking:
+class Inspection:
     """Several networks on the same images."""
 
     images: UInt8[np.ndarray, "images height width ..."]

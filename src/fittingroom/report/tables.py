@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from markupsafe import escape
 from rich import box
 from rich.table import Table
 from rich.text import Text
@@ -104,6 +105,22 @@ def markdown_table(summary: Summary) -> str:
     lines = [_markdown_line([each.text for each in shown]), _markdown_line(["---"] + ["---:"] * (len(shown) - 1))]
     lines += [_markdown_line([_markdown_cell(row, each.key, small) for each in shown]) for row in summary_rows(summary)]
     return "\n".join(lines) + "\n"
+
+
+def html_table(summary: Summary) -> str:
+    """A plain HTML table for a notebook; its text is escaped."""
+    shown, small = headings(summary), under(summary)
+    head = "".join(f"<th>{escape(heading.text)}</th>" for heading in shown)
+    lines = [
+        "".join(f"<td>{_html_cell(row, heading.key, small)}</td>" for heading in shown) for row in summary_rows(summary)
+    ]
+    body = "".join(f"<tr>{line}</tr>" for line in lines)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _html_cell(row: dict[str, str], key: str, small: dict[str, str]) -> str:
+    beneath = row[small[key]] if key in small else ""
+    return escape(row[key]) + (f"<br><small>{escape(beneath)}</small>" if beneath else "")
 
 
 def _row(candidate: CandidateSummary, task: str) -> dict[str, str]:

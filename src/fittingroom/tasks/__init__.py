@@ -1,1 +1,1 @@
-"""The kinds of data this package knows: one package for each task, and the registries that hold them."""
+"""What each kind of data asks of training and evaluation. Only this package knows kinds: images to classify, sequences."""

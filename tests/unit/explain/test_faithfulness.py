@@ -19,6 +19,7 @@ from fittingroom.explain.faithfulness import (
     rank_correlation,
     score,
 )
+from fittingroom.explain.findings import faithfulness_of
 from fittingroom.explain.methods import random_maps
 from fittingroom.explain.perturbation import Perturbation, filled
 from tests.unit.explain.networks import draw_images, hugging_face, timm_like, tiny
@@ -77,7 +78,7 @@ def test_wrong_even_and_random_maps_do_not() -> None:
 
 
 def test_half_of_the_answer_is_not_enough() -> None:
-    """Better by deletion but not by insertion is no proof: `beats_random` wants both."""
+    """Better by deletion but not by insertion is not enough: `beats_random` wants both."""
     images = planted_images()
     calls: list[int] = []
 
@@ -241,3 +242,12 @@ def test_randomised_weights_change_the_maps_of_a_method_that_looks_at_the_networ
     assert abs(attention[-1]) < 0.5
     assert abs(randomisation(model, "random", images, targets)[0]) < 0.5
     assert randomisation(model, "gradcam", images, targets) == randomisation(model, "gradcam", images, targets)
+
+
+def test_old_and_new_records_are_read_alike() -> None:
+    rest = {"randomised_layers": ["head"], "rank_correlations": {"gradcam": [0.5]}}
+    new = {"scores": {"gradcam": {"beats_random": True}}, **rest}
+    old = {"faithfulness": new["scores"], **rest}
+    assert faithfulness_of({"name": "cnn", "faithfulness": new}) == new
+    assert faithfulness_of({"name": "cnn", "proof": old}) == new
+    assert faithfulness_of({"name": "cnn"}) == {}

@@ -15,7 +15,7 @@ from fittingroom.core.errors import FittingRoomError
 from fittingroom.data.images.load import Splits, load_splits
 from fittingroom.evaluation.selection import mistakes
 from fittingroom.evaluation.shipped import find_run
-from fittingroom.explain.inspect import Question, look
+from fittingroom.explain.inspect import Question, inspect
 
 LABELS = np.array([0, 1, 2, 0, 1])
 
@@ -47,7 +47,7 @@ def test_the_explorer_gets_mistakes_disagreements_and_plain_cases_once_each() ->
 
 
 def test_nobody_named_means_one_of_each_family_and_the_first_image_of_each_class() -> None:
-    found = look(Question(runs=()))
+    found = inspect(Question(runs=()))
     assert [each.name for each in found.networks] == ["vit", "hybrid", "cnn"]
     assert found.labels is not None and found.labels.tolist() == list(range(10))
     assert found.images.shape == (10, 28, 28) and found.images.dtype == np.uint8
@@ -79,7 +79,7 @@ def few_images(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("few_images")
 def test_mistakes_of_the_shipped_cnn_are_its_mistakes() -> None:
-    found = look(Question(runs=("cnn",), kind="mistakes", number=5))
+    found = inspect(Question(runs=("cnn",), kind="mistakes", number=5))
     (cnn,) = found.networks
     assert len(found.images) == 5 and (cnn.probs.argmax(1) != found.labels).all()
     assert (np.diff(cnn.probs.max(1)) <= 1e-6).all(), "the surest first"
@@ -88,7 +88,7 @@ def test_mistakes_of_the_shipped_cnn_are_its_mistakes() -> None:
 @pytest.mark.usefixtures("few_images")
 def test_one_network_alone_disagrees_with_those_of_the_other_families(tmp_path: Path) -> None:
     mine = Path(shutil.copytree(find_run("vit"), tmp_path / "mine"))
-    found = look(Question(runs=(str(mine),), kind="disagreements", number=2))
+    found = inspect(Question(runs=(str(mine),), kind="disagreements", number=2))
     assert [each.name for each in found.networks] == ["mine", "hybrid", "cnn"]
     assert any("come with the package" in note for note in found.notes)
     answers = np.stack([each.probs.argmax(1) for each in found.networks])
@@ -98,12 +98,12 @@ def test_one_network_alone_disagrees_with_those_of_the_other_families(tmp_path: 
 
 def test_runs_of_one_name_are_numbered_and_give_no_strange_files(tmp_path: Path) -> None:
     mine = shutil.copytree(find_run("cnn"), tmp_path / "cnn")
-    found = look(Question(runs=("cnn", str(mine)), kind="index", number=1))
+    found = inspect(Question(runs=("cnn", str(mine)), kind="index", number=1))
     assert [each.name for each in found.networks] == ["cnn", "cnn (2)"]
 
 
 def test_one_image_by_its_number_and_a_method_by_its_name() -> None:
-    found = look(Question(runs=("hybrid", "cnn"), kind="index", number=7, method="rollout"))
+    found = inspect(Question(runs=("hybrid", "cnn"), kind="index", number=7, method="rollout"))
     assert found.names == ["validation image 7"]
     assert [each.method for each in found.networks] == ["rollout", "gradcam"], "a CNN has no attention to follow"
 
@@ -112,8 +112,8 @@ def test_a_picture_of_ones_own(tmp_path: Path) -> None:
     from PIL import Image
 
     Image.fromarray(255 - load_splits(0).val.images[7, 0].numpy()).save(tmp_path / "mine.png")
-    found = look(Question(runs=("cnn",), kind="image", files=(tmp_path / "mine.png",)))
-    expected = look(Question(runs=("cnn",), kind="index", number=7))
+    found = inspect(Question(runs=("cnn",), kind="image", files=(tmp_path / "mine.png",)))
+    expected = inspect(Question(runs=("cnn",), kind="index", number=7))
     assert found.labels is None and found.names == ["mine.png"]
     assert any("inverted" in note for note in found.notes) and any("know only" in note for note in found.notes)
     np.testing.assert_allclose(found.networks[0].probs, expected.networks[0].probs, atol=1e-5)
@@ -123,7 +123,7 @@ def test_runs_of_different_seeds_share_the_images_that_none_was_trained_on(tmp_p
     other = Path(shutil.copytree(find_run("cnn"), tmp_path / "other"))
     config = json.loads((other / "config.json").read_text())
     (other / "config.json").write_text(json.dumps({**config, "seed": 1}))
-    found = look(Question(runs=("cnn", str(other)), kind="index", number=0))
+    found = inspect(Question(runs=("cnn", str(other)), kind="index", number=0))
     (note,) = found.notes
     one, two = (set(load_splits(seed).val.index.tolist()) for seed in (0, 1))
     assert f"only the {len(one & two):,} images" in note
@@ -134,22 +134,23 @@ def test_runs_of_different_seeds_share_the_images_that_none_was_trained_on(tmp_p
 def test_a_read_of_the_test_images_is_logged_in_the_run(tmp_path: Path) -> None:
     mine = Path(shutil.copytree(find_run("cnn"), tmp_path / "mine"))
     before = len(json.loads((mine / "state.json").read_text()).get("test_reads", []))
-    look(Question(runs=(str(mine),), kind="index", number=3))
+    inspect(Question(runs=(str(mine),), kind="index", number=3))
     assert len(json.loads((mine / "state.json").read_text()).get("test_reads", [])) == before
-    found = look(Question(runs=(str(mine),), kind="index", number=3, split="test"))
+    found = inspect(Question(runs=(str(mine),), kind="index", number=3, split="test"))
     reads = json.loads((mine / "state.json").read_text())["test_reads"]
     assert len(reads) == before + 1 and "explain" in reads[-1]["why"]
     assert found.names == ["test image 3"]
 
 
 def test_measured_maps_speak_for_themselves_in_the_caption(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = look(Question(runs=("cnn",), kind="index", number=0, faithfulness=8))
+    found = inspect(Question(runs=("cnn",), kind="index", number=0, faithfulness=8))
     (cnn,) = found.networks
-    assert cnn.proof is not None and set(cnn.proof.scores) == {"gradcam", "random"}
-    assert cnn.proof.scores["gradcam"]["num_images"] == 8
-    assert len(cnn.proof.correlations["gradcam"]) == len(cnn.proof.layers) and "random" not in cnn.proof.correlations
-    monkeypatch.setattr("fittingroom.explain.inspect._shipped_proof", lambda *_: False)
-    (cnn,) = look(Question(runs=("cnn",), kind="index", number=0)).networks
+    assert cnn.faithfulness is not None and set(cnn.faithfulness.scores) == {"gradcam", "random"}
+    assert cnn.faithfulness.scores["gradcam"]["num_images"] == 8
+    correlations = cnn.faithfulness.correlations
+    assert list(correlations) == ["gradcam"] and len(correlations["gradcam"]) == len(cnn.faithfulness.layers)
+    monkeypatch.setattr("fittingroom.explain.inspect._shipped_beats_random", lambda *_: False)
+    (cnn,) = inspect(Question(runs=("cnn",), kind="index", number=0)).networks
     assert cnn.caption.endswith("not shown to do better here than a random map.")
 
 
@@ -160,4 +161,4 @@ def test_what_makes_no_sense_is_said() -> None:
         (Question(runs=("vit",), kind="mistakes", number=101), "choose 1 to 100"),
     ):
         with pytest.raises(FittingRoomError, match=said):
-            look(question)
+            inspect(question)

@@ -13,18 +13,35 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.report.inspection import Column, filters, panel, pictures, record, save, write_looking
+from fittingroom.report.inspection import Column, filters, panel, pictures, record, save, style, write_inspection
 from fittingroom.report.inspection.places import neighbour_words
 from fittingroom.report.inspection.style import WIDTH, common_scale, wrapped
-from tests.looking_fixture import CLASSES, draw, findings, images, looking, positions, proof
+from tests.inspection_fixture import (
+    CLASSES,
+    LONG_NAME,
+    draw,
+    faithfulness,
+    findings,
+    images,
+    inspection,
+    photos,
+    positions,
+    tall_inspection,
+    wide_inspection,
+)
 
 KINDS = ["panel", "vit-heads", "vit-rollout", "vit-head-statistics", "vit-positions", "vit-filters"]
-PROVEN = [*KINDS, "vit-faithfulness", "vit-randomisation"]
+ALL = [*KINDS, "vit-faithfulness", "vit-randomisation"]
+OWN = [kind.removeprefix("vit-") for kind in ALL[1:]]
+OTHERS = [*(f"large-{kind}" for kind in OWN), *(f"{LONG_NAME}-{kind}" for kind in OWN), "wide-panel", "tall-panel"]
 
 
 @pytest.fixture(scope="module")
 def drawn() -> dict[str, Figure]:
-    return dict(pictures(looking(findings(proof=proof()))))
+    """Of small grey images ("panel", "vit-..."), of tall ones in colour and of wide ones."""
+    tall, wide = (dict(pictures(found)) for found in (tall_inspection(), wide_inspection()))
+    grey = pictures(inspection(findings(faithfulness=faithfulness())))
+    return {**tall, **wide, "tall-panel": tall["panel"], "wide-panel": wide["panel"], **grey}
 
 
 def words(figure: Figure) -> str:
@@ -37,12 +54,12 @@ def shown(figure: Figure) -> list[Any]:
 
 
 def test_every_picture_is_there(drawn: dict[str, Figure]) -> None:
-    assert list(drawn) == PROVEN
+    assert list(pictures(inspection(findings(faithfulness=faithfulness())))) == ALL
     bare = findings("cnn", attention=None, positions=None, title="Grad-CAM", method="gradcam")
-    assert list(pictures(looking(bare))) == ["panel", "cnn-filters"]
+    assert list(pictures(inspection(bare))) == ["panel", "cnn-filters"]
 
 
-@pytest.mark.parametrize("kind", PROVEN)
+@pytest.mark.parametrize("kind", [*ALL, *OTHERS])
 def test_nothing_leaves_the_page_or_lies_on_other_words(drawn: dict[str, Figure], kind: str) -> None:
     figure = drawn[kind]
     FigureCanvasAgg(figure).draw()
@@ -53,7 +70,7 @@ def test_nothing_leaves_the_page_or_lies_on_other_words(drawn: dict[str, Figure]
     for text, box in boxes:
         assert page.x0 <= box.x0 and box.x1 <= page.x1 and page.y0 <= box.y0 and box.y1 <= page.y1, text
     for (text, box), (other, second) in combinations(boxes, 2):
-        if not (kind == "vit-randomisation" and _is_layer(text) and _is_layer(other)):
+        if not (kind.endswith("-randomisation") and _is_layer(text) and _is_layer(other)):
             shrunk = box.padded(-1.5), second.padded(-1.5)
             assert not shrunk[0].overlaps(shrunk[1]), f"{text!r} and {other!r}"
 
@@ -70,10 +87,10 @@ def _ticks_out_of_view(figure: Figure) -> Iterator[Text]:
 
 def _is_layer(text: str) -> bool:
     """Turned names have boxes that overlap while the letters do not."""
-    return text in ("nothing", *proof().layers)
+    return text in ("none", *faithfulness().layers) or text.startswith(("blocks.", "…"))
 
 
-@pytest.mark.parametrize("kind", PROVEN)
+@pytest.mark.parametrize("kind", [*ALL, *OTHERS])
 def test_letters_can_be_read_at_400_pixels(drawn: dict[str, Figure], kind: str) -> None:
     pixels_a_point = 400 / (72 * drawn[kind].get_figwidth())
     sizes = [float(text.get_fontsize()) for text in drawn[kind].findobj(Text) if text.get_text().strip()]  # type: ignore[union-attr]
@@ -86,7 +103,7 @@ def test_the_panel_shows_maps_on_one_scale_with_answers_under_them() -> None:
         findings("vit"),
         findings("cnn", title="Grad-CAM", caption=caption, saliency=5 * draw(3, 28, 28, seed=7)),
     )
-    found = looking(*networks)
+    found = inspection(*networks)
     figure = pictures(found)["panel"]
     maps = [each for each in shown(figure) if each.dtype == np.float64]
     for place in range(3):
@@ -108,13 +125,13 @@ def test_the_panel_shows_maps_on_one_scale_with_answers_under_them() -> None:
 
 
 def test_where_nobody_knows_the_truth_nothing_is_called_right_or_wrong() -> None:
-    figure = pictures(looking(findings(), labels=False))["panel"]
+    figure = pictures(inspection(findings(), labels=False))["panel"]
     assert "✓" not in words(figure) and "✗" not in words(figure)
 
 
 def test_a_map_of_nothing_says_so() -> None:
     empty = findings(saliency=np.zeros((3, 28, 28), dtype=np.float32))
-    assert words(pictures(looking(empty))["panel"]).count("nothing\nfound") == 3
+    assert words(pictures(inspection(empty))["panel"]).count("nothing\nfound") == 3
 
 
 def test_colour_images_and_many_of_them() -> None:
@@ -129,6 +146,64 @@ def test_colour_images_and_many_of_them() -> None:
         panel(images(16), [""] * 16, [column] * 6)
     with pytest.raises(FittingRoomError, match="at least one of each"):
         panel(images(0), [], [column])
+
+
+def test_cells_have_the_shape_of_their_images(drawn: dict[str, Figure]) -> None:
+    for kind, ratio in (
+        ("panel", 1),
+        ("tall-panel", 64 / 40),
+        (f"{LONG_NAME}-heads", 8 / 5),
+        (f"{LONG_NAME}-rollout", 1.6),
+    ):
+        figure = drawn[kind]
+        cells = [axes.get_position(original=True) for axes in figure.axes if axes.images]
+        assert cells
+        for cell in cells:
+            height, width = cell.height * figure.get_figheight(), cell.width * figure.get_figwidth()
+            assert height / width == pytest.approx(ratio, rel=1e-3), kind
+
+
+def test_long_class_names_take_two_lines_and_long_titles_too(drawn: dict[str, Figure]) -> None:
+    text = words(drawn["tall-panel"])
+    assert "000.Black-" in text and "footed_alb…" in text and "vit-small-" in text
+    assert style.broken("003.Black-footed_albatross", 0.9) == ["003.Black-", "footed_alb…"]
+    assert style.broken("Ankle boot", 0.9) == ["Ankle boot"] and style.broken("", 0.9) == [""]
+    assert "".join(style.broken("a" * 30, 1.0, most=10)) == "a" * 30
+    assert [len(style.broken("every head on a photo with a very long name.jpg", width)) for width in (5.0, 2.5)] == [
+        1,
+        2,
+    ]
+
+
+def test_only_objects_on_a_plain_ground_get_an_outline() -> None:
+    def lines(image: Any) -> int:
+        figure = style.sheet(2.0)
+        style.outline(style.place(figure, 0, 0, 1, 1), image)
+        return sum(len(each.get_paths()[0].vertices) for each in figure.axes[0].collections)
+
+    bright = np.zeros((28, 28), dtype=np.uint8)
+    bright[8:20, 8:20] = 200
+    colour = np.full((28, 28, 3), (255, 250, 240), dtype=np.uint8)
+    colour[8:20, 8:20] = (200, 30, 30)
+    assert lines(bright) == lines(colour) > 10
+    assert lines(255 - bright) == lines(bright)
+    assert lines(photos(1)[0]) == 0 and lines(np.zeros((28, 28), dtype=np.uint8)) == 0
+
+
+def test_an_image_with_more_pixels_than_its_place_is_smoothed() -> None:
+    figure = style.sheet(2.0)
+    for side, expected in ((28, "nearest"), (150, "nearest"), (151, "antialiased")):
+        axes = style.place(figure, 0, 0, 1, 1)
+        style.show_image(axes, np.zeros((side, side, 3), dtype=np.uint8))
+        assert axes.images[0].get_interpolation() == expected
+
+
+def test_of_a_large_grid_some_patches_get_a_tile(drawn: dict[str, Figure]) -> None:
+    figure = drawn["large-positions"]
+    tiles = [each for each in shown(figure) if each.shape == (12, 40)]
+    assert len(tiles) == 4 * 13
+    np.testing.assert_array_equal(tiles[14], wide_inspection().networks[0].positions.similarity[4, 4])  # type: ignore[union-attr]
+    assert "every third row and column of the 12" in words(figure).replace("\n", " ")
 
 
 def test_heads_and_rollout_show_shares_of_an_even_one(drawn: dict[str, Figure]) -> None:
@@ -153,9 +228,9 @@ def test_position_tiles_are_in_their_places_and_explained_by_a_sentence(drawn: d
     tiles = [each for each in shown(drawn["vit-positions"]) if each.shape == (7, 7)]
     np.testing.assert_array_equal(np.stack(tiles).reshape(7, 7, 7, 7), positions().similarity)
     text = words(drawn["vit-positions"]).replace("\n", " ").replace("\N{NO-BREAK SPACE}", " ")
-    assert "Each tile belongs to one patch" in text and "50 % of the patches" in text and "by chance 13 %" in text
+    assert "Each tile belongs to one patch" in text and "50 % of the patches" in text and "by chance: 13 %" in text
     mirrored = neighbour_words(positions(mirrored=0.97)).replace("\N{NO-BREAK SPACE}", " ")
-    assert "97 % of the patches off the middle" in mirrored and "98 % (by chance 23 %)" in mirrored
+    assert "97 % of the patches off the middle" in mirrored and "98 % (by chance: 23 %)" in mirrored
 
 
 def test_filters_are_signed_and_components_say_their_share(drawn: dict[str, Figure]) -> None:
@@ -169,17 +244,18 @@ def test_filters_are_signed_and_components_say_their_share(drawn: dict[str, Figu
     assert scale == pytest.approx((-limit, limit))
     assert "12 %" in words(drawn["vit-filters"]) and "1.0 %" in words(drawn["vit-filters"])
     assert len(filters(draw(8, 3, 3, 3), "colour").axes) == 8
+    assert "Mid-grey is a weight" in words(filters(draw(8, 3, 3, 3), "colour"))
     with pytest.raises(FittingRoomError, match="over 7 channels"):
         filters(draw(8, 7, 3, 3), "no picture")
 
 
-def test_the_proof_says_who_does_no_better_than_random(drawn: dict[str, Figure]) -> None:
+def test_the_faithfulness_table_says_who_does_no_better_than_random(drawn: dict[str, Figure]) -> None:
     text = words(drawn["vit-faithfulness"])
     assert "Grad-CAM\n" in text and "\nno" in text and text.count("\nyes") == 3 and "1,000 images" in text
     deletion = drawn["vit-faithfulness"].axes[0]
     np.testing.assert_allclose(np.asarray(deletion.lines[0].get_ydata()), [0.9, 0.5, 0.1])
     lines = drawn["vit-randomisation"].axes[0].lines
-    np.testing.assert_allclose(np.asarray(lines[1].get_ydata()), [1.0, *proof().correlations["attention"]])
+    np.testing.assert_allclose(np.asarray(lines[1].get_ydata()), [1.0, *faithfulness().correlations["attention"]])
 
 
 def test_scales_cut_only_what_lies_far_out() -> None:
@@ -201,21 +277,21 @@ def test_wrapped_lines_hold_all_words_and_fit() -> None:
 @pytest.mark.parametrize("suffix", ["png", "svg"])
 def test_the_same_findings_give_the_same_bytes(tmp_path: Path, suffix: str) -> None:
     for folder in ("a", "b"):
-        save(pictures(looking(findings()))["panel"], tmp_path / folder, "panel", [suffix])
+        save(pictures(inspection(findings()))["panel"], tmp_path / folder, "panel", [suffix])
     one, other = ((tmp_path / folder / f"panel.{suffix}").read_bytes() for folder in ("a", "b"))
     assert one == other and len(one) > 5000
     with pytest.raises(FittingRoomError, match="choose png, svg"):
-        save(pictures(looking(findings()))["panel"], tmp_path, "panel", ["pdf"])
+        save(pictures(inspection(findings()))["panel"], tmp_path, "panel", ["pdf"])
 
 
 def test_a_picture_shows_itself_in_a_notebook() -> None:
-    assert pictures(looking(findings()))["panel"]._repr_png_().startswith(b"\x89PNG")
+    assert pictures(inspection(findings()))["panel"]._repr_png_().startswith(b"\x89PNG")
 
 
 def test_all_is_written_and_the_numbers_are_the_findings(tmp_path: Path) -> None:
-    found = looking(findings(proof=proof()))
-    paths = write_looking(found, tmp_path / "out", ["png"], ["fittingroom", "explain"])
-    assert [path.name for path in paths] == [*(f"{name}.png" for name in PROVEN), "explain.json"]
+    found = inspection(findings(faithfulness=faithfulness()))
+    paths = write_inspection(found, tmp_path / "out", ["png"], ["fittingroom", "explain"])
+    assert [path.name for path in paths] == [*(f"{name}.png" for name in ALL), "explain.json"]
     assert all(path.stat().st_size > 0 for path in paths)
     written = json.loads(paths[-1].read_text())
     assert written["command"] == ["fittingroom", "explain"] and written["networks"] == record(found)["networks"]
@@ -224,4 +300,4 @@ def test_all_is_written_and_the_numbers_are_the_findings(tmp_path: Path) -> None
     assert network["positions"] == {
         "kind": "learned", "neighbours": 0.5, "mirrored": 0.0, "neighbours_folded": 0.98, "chance": 0.13, "chance_folded": 0.23
     }  # fmt: skip
-    assert network["proof"]["faithfulness"]["gradcam"]["beats_random"] is False
+    assert network["faithfulness"]["scores"]["gradcam"]["beats_random"] is False

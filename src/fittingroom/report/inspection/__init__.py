@@ -1,15 +1,15 @@
-"""Pictures of what networks look at: arrays in, matplotlib figures out. In a notebook they show themselves.
+"""Pictures of what networks look at: arrays in, matplotlib figures out. A notebook displays them.
 
 `panel` `heads` `rollout_steps` `head_statistics` `position_tiles` `filters` `faithfulness` `randomisation`; `save` writes one,
-`write_looking` all that `fittingroom explain` makes.
+`write_inspection` writes everything that `fittingroom explain` makes.
 """
 
 from fittingroom.report.inspection.attention import head_statistics, heads, rollout_steps
+from fittingroom.report.inspection.faithfulness import faithfulness, randomisation
 from fittingroom.report.inspection.panel import Column, panel
 from fittingroom.report.inspection.places import filters, position_tiles
-from fittingroom.report.inspection.proof import faithfulness, randomisation
 from fittingroom.report.inspection.style import save
-from fittingroom.report.inspection.write import pictures, record, write_looking
+from fittingroom.report.inspection.write import pictures, record, write_inspection
 
 __all__ = [
     "Column",
@@ -24,5 +24,5 @@ __all__ = [
     "record",
     "rollout_steps",
     "save",
-    "write_looking",
+    "write_inspection",
 ]

@@ -1,4 +1,4 @@
-"""Which letters were looked at for each symbol: every layer and head of a sequence model's cross-attention."""
+"""Which letters a sequence model attends to for each symbol it writes: all layers and heads of its cross-attention."""
 
 from functools import cache
 
@@ -15,28 +15,28 @@ from fittingroom.report.palette import LIGHT
 
 GAP = 0.12
 ROW = 0.19
-"""Inches: between maps, of a symbol's row."""
+"""Inches: between maps, and the height of a symbol's row."""
 NARROWEST, WIDEST = 0.112, 0.34
-"""Inches of a letter's column: below, letters touch; above, nothing is gained."""
+"""Inches of a letter's column: narrower, letters touch; wider, nothing is gained."""
 END_MARK = "\N{END OF PROOF}"
-"""Stands for the end mark: as narrow as a letter."""
+"""Drawn for the end mark, because it is as narrow as a letter."""
 NOTE = (
-    "Each row: which letters were looked at while the symbol at its left was written; ∎ is the end. A row's attention sums to 1. "
-    "It shows what is gathered, not what decides."
+    "Each row shows the attention to the letters while the symbol on its left was written; ∎ is the end. A row sums to 1. It "
+    "shows where information is gathered, not what decides the answer."
 )
 BOX = "\N{WHITE SQUARE}"
 
 
 def alignment(found: Alignment, model: str) -> Picture:
-    """One picture: layers from top to bottom, heads beside one another as far as letters stay legible, on one scale."""
+    """One picture on one scale: layers from top to bottom, as many heads side by side as leave the letters legible."""
     layers, heads = found.weights.shape[:2]
     letters, phonemes = ([_label(each) for each in side] for side in (found.letters, found.phonemes))
     margin = MARGIN + 0.08 + max(map(style.text_width, phonemes))
-    room = WIDTH - MARGIN - margin
-    across = max(1, min(heads, int((room + GAP) / (len(letters) * NARROWEST + GAP))))
+    space = WIDTH - MARGIN - margin
+    across = max(1, min(heads, int((space + GAP) / (len(letters) * NARROWEST + GAP))))
     rows = -(-heads // across)
     across = -(-heads // rows)  # the same number of lines, evenly filled
-    wide = min((room + GAP) / across - GAP, WIDEST * len(letters))
+    wide = min((space + GAP) / across - GAP, WIDEST * len(letters))
     high, top = ROW * len(phonemes), MARGIN + 1.6 * LINE
     step = 2 * LINE + high + GAP
     end, notes = top + layers * rows * step + 0.05, [NOTE, *_not_drawn(found)]
@@ -64,7 +64,7 @@ def _heading(layer: int, layers: int, head: int, heads: int) -> str:
 
 
 def _letter_ticks(axes: Axes, letters: list[str], wide: float) -> None:
-    """The letters below the map; where it is too narrow for all, every second one, or third."""
+    """The letters below the map: every second or third one if the map is too narrow for all."""
     axes.set_aspect("auto")
     every = max(1, -(-int(1000 * NARROWEST * len(letters)) // int(1000 * wide)))
     places = range(0, len(letters), every)
@@ -78,7 +78,7 @@ def _phoneme_ticks(axes: Axes, phonemes: list[str]) -> None:
 
 
 def _title(found: Alignment, model: str) -> str:
-    """Model, word and answer, cut where they are wider than the picture."""
+    """Model, word and answer, cut to the width of the picture."""
     written = " ".join(symbol(each) for each in found.phonemes if each != END)
     text = whole = "".join(_drawable(each) for each in f"{model}: {found.word}  →  {written}")
     while style.text_width(text) * 1.25 > WIDTH - 2 * MARGIN:  # the title is bold, and larger
@@ -96,7 +96,7 @@ def _drawable(character: str) -> str:
 
 
 def _not_drawn(found: Alignment) -> list[str]:
-    """A sentence on symbols that the font of pictures lacks."""
+    """A sentence about symbols that the font of the pictures lacks, if there are any."""
     symbols = [each for each in (*found.letters, *found.phonemes) if each != END]
     lacking = list(dict.fromkeys(each for each in symbols if BOX in _label(each)))
     if not lacking:
@@ -107,6 +107,6 @@ def _not_drawn(found: Alignment) -> list[str]:
 
 @cache
 def has_glyph(character: str) -> bool:
-    """Whether the font of all pictures can draw it."""
+    """Whether the font of the pictures can draw it."""
     font = get_font(findfont(FontProperties(family=style.FAMILY)))
     return font.get_char_index(ord(character)) != 0

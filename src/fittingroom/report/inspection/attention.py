@@ -1,4 +1,6 @@
-"""Attention itself: every head's map, rollout through depth, how far and how widely heads look."""
+"""Attention itself: the map of every head, rollout through depth, how far and how widely heads attend."""
+
+import math
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -9,17 +11,19 @@ from fittingroom.report.palette import LIGHT
 
 GAP = 0.07
 LABEL = 0.62
+HIGHEST = 10.0
+"""Inches that all blocks of `heads` may take together."""
 HEAD_NOTE = (
-    "Each map: the share of one head's attention that a patch receives, averaged as the answer is read from the tokens. "
-    "It shows what is gathered, not what decides."
+    "Each map shows how much of one head's attention each patch receives, averaged over the tokens from which the answer is "
+    "computed. It shows where information is gathered, not what decides the answer."
 )
 ROLLOUT_NOTE = (
-    "Attention and the skip connections beside it, multiplied through the blocks (rollout): where what has arrived at the "
-    "answer's tokens may come from. It says nothing of any one class."
+    "Attention and skip connections, multiplied through the blocks (rollout): where the information in the answer's tokens can "
+    "come from. It is the same for every class."
 )
 STATISTICS_NOTE = (
-    "Each mark is one head, averaged over images. The dashed line is attention spread evenly over all tokens: a head far below "
-    "it looks at few tokens, or near ones."
+    "Each mark is one head, averaged over images. The dashed line is attention spread evenly over all tokens. A head far below "
+    "it attends to few tokens, or to near ones."
 )
 
 
@@ -29,28 +33,34 @@ def heads(
     title: str,
     num_tokens: int,
 ) -> Picture:
-    """The raw map of every head, blocks from top to bottom, on one scale: 1 is an even share of `num_tokens` tokens."""
+    """The raw map of every head, first block at the top, on one scale: 1 is an even share of `num_tokens` tokens."""
     layers, num_heads = weights.shape[:2]
     cell = min((WIDTH - 2 * MARGIN - LABEL - 1.3 - num_heads * GAP) / num_heads, 1.0)
-    top, notes = MARGIN + 1.6 * LINE, [HEAD_NOTE]
-    height = max(layers * (cell + GAP), 1.3 + LINE)
+    high = style.cell_height(weights.shape[2:], cell)
+    if layers * (high + GAP) > HIGHEST:
+        smaller = max(HIGHEST / layers - GAP, LINE - GAP)
+        cell, high = cell * min(smaller / high, 1.0), min(smaller, high)
+    step, of_image = max(high + GAP, LINE), style.cell_height(image.shape, 1.2)
+    top, notes = MARGIN + style.title_height(title), [HEAD_NOTE]
+    height = max(layers * step, of_image + 0.1 + LINE)
+    every = math.ceil((style.text_width(str(num_heads)) + 0.05) / (cell + GAP))
     with style.drawing():
         figure = style.sheet(top + LINE + height + 0.06 + style.COLOUR_BAR + style.height_of(notes) + MARGIN)
-        style.write(figure, MARGIN, MARGIN, title, weight="bold", fontsize=style.SIZE)
-        style.show_image(style.place(figure, MARGIN, top + LINE, 1.2, 1.2), image)
+        style.write_title(figure, title)
+        style.show_image(style.place(figure, MARGIN, top + LINE, 1.2, of_image), image)
         share = num_tokens * weights
         scale, extend = style.common_scale([share], power=0.5)
         start = WIDTH - MARGIN - num_heads * (cell + GAP) + GAP
         shown = None
         style.write(figure, start - 0.08, top, "head", ha="right")
         for layer in range(layers):
-            row = top + LINE + layer * (cell + GAP)
-            style.write(figure, start - 0.08, row + cell / 2, f"block {layer + 1}", ha="right", va="center")
+            row = top + LINE + layer * step
+            style.write(figure, start - 0.08, row + high / 2, f"block {layer + 1}", ha="right", va="center")
             for head in range(num_heads):
                 left = start + head * (cell + GAP)
-                if layer == 0:
+                if layer == 0 and head % every == 0:
                     style.write(figure, left + cell / 2, top, str(head + 1), ha="center")
-                axes = style.place(figure, left, row, cell, cell)
+                axes = style.place(figure, left, row, cell, high)
                 shown = style.show_heat(axes, share[layer, head], scale)
         assert shown is not None
         end = top + LINE + height + 0.06
@@ -69,17 +79,18 @@ def rollout_steps(
     across = min(len(maps) + 1, 5)
     rows = -(-(len(maps) + 1) // across)
     cell = min((WIDTH - 2 * MARGIN - (across - 1) * GAP) / across, 1.3)
-    top, step = MARGIN + 1.6 * LINE, cell + LINE + 0.1
+    high = style.cell_height(image.shape, cell)
+    top, step = MARGIN + style.title_height(title), high + LINE + 0.1
     with style.drawing():
         figure = style.sheet(top + rows * step + style.COLOUR_BAR + style.height_of([ROLLOUT_NOTE]) + MARGIN)
-        style.write(figure, MARGIN, MARGIN, title, weight="bold", fontsize=style.SIZE)
+        style.write_title(figure, title)
         share = num_tokens * maps
         scale, extend = style.common_scale([share])
         shown = None
         for place in range(len(maps) + 1):
             row, column = divmod(place, across)
             left = MARGIN + column * (cell + GAP)
-            axes = style.place(figure, left, top + LINE + row * step, cell, cell)
+            axes = style.place(figure, left, top + LINE + row * step, cell, high)
             if place == 0:
                 style.show_image(axes, image)
             else:
@@ -99,20 +110,26 @@ def head_statistics(
     even: tuple[float, float],
     title: str,
 ) -> Picture:
-    """Entropy (nats) and mean attention distance (pixels) of every head by depth; `even`: both for even attention."""
-    top, height = MARGIN + 1.6 * LINE, 2.1
+    """Entropy (nats) and mean distance (pixels) of every head by depth. `even` holds both for evenly spread attention."""
+    top, height = MARGIN + style.title_height(title), 2.1
     with style.drawing():
         figure = style.sheet(top + height + 0.55 + style.height_of([STATISTICS_NOTE]) + MARGIN)
-        style.write(figure, MARGIN, MARGIN, title, weight="bold", fontsize=style.SIZE)
+        style.write_title(figure, title)
         titles = ("attention entropy (nats)", "attention distance (pixels)")
         for place, (values, limit, label) in enumerate(zip((entropy, distance), even, titles, strict=True)):
             axes = style.place(figure, 0.55 + place * 3.0, top + LINE, 2.25, height - LINE)
             axes.axhline(limit, color=LIGHT["quiet"], linestyle="--", linewidth=1)
-            layers = np.arange(1, len(values) + 1)
+            layers, size = np.arange(1, len(values) + 1), 5 if len(values) <= 12 else 3
             axes.plot(layers, values.mean(axis=1), color=LIGHT["series-0"], linewidth=1, alpha=0.5)
             for column in range(values.shape[1]):
                 axes.plot(
-                    layers, values[:, column], "o", color=LIGHT["series-0"], markersize=5, alpha=0.7, markeredgewidth=0
+                    layers,
+                    values[:, column],
+                    "o",
+                    color=LIGHT["series-0"],
+                    markersize=size,
+                    alpha=0.7,
+                    markeredgewidth=0,
                 )
             axes.set_ylim(0, 1.12 * max(limit, float(values.max())))
             axes.set_xlim(0.5, len(values) + 0.5)

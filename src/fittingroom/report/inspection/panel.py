@@ -1,4 +1,4 @@
-"""The same image through several networks, each map on one colour scale, the answer under it."""
+"""The same images through several networks: every map on one colour scale, with the network's answer under it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,10 +13,9 @@ from fittingroom.report.inspection.style import LINE, MARGIN, WIDTH, Picture
 from fittingroom.report.palette import LIGHT
 
 GAP = 0.08
-HEADER = 0.44
-UNDER = 2 * LINE + 0.1
-"""Inches: between cells, of a column's head, of the two lines under a cell."""
+"""Inches between cells."""
 COLUMNS = 6
+"""At most so many cells stand side by side."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,16 +25,16 @@ class Column:
     title: str
     """The network, such as 'vit'."""
     method: str
-    """What its maps are, such as 'Relevance'."""
+    """The method that made its maps, such as 'Relevance'."""
     caption: str
-    """One sentence about them."""
+    """One sentence about this method."""
     maps: Float[np.ndarray, "images height width"]
     predicted: Sequence[str]
     """The answer to each image."""
     probs: Float[np.ndarray, " images"]
     """The probability of that answer."""
     right: Sequence[bool | None]
-    """Whether the answer is right; None where nobody knows."""
+    """Whether the answer is right; None if the truth is unknown."""
 
 
 def panel(
@@ -43,8 +42,9 @@ def panel(
 ) -> Picture:
     """One picture: each image, then each network's map of it with the network's answer and its probability.
 
-    Maps are divided by their own mean, so that one scale serves all methods: 1 is an average pixel. `truths` stand under the
-    images. Raises FittingRoomError where there is nothing to draw, or more networks than fit side by side.
+    Each map is divided by its own mean, so that one scale serves all methods: 1 is an average pixel. `truths` are written under
+    the images. Long names take two lines. Raises FittingRoomError if there is nothing to draw, or if there are more networks
+    than fit side by side.
     """
     if not len(images) or not columns:
         raise FittingRoomError("a panel needs an image and a network: give at least one of each")
@@ -53,48 +53,67 @@ def panel(
     blocks = min(COLUMNS // (1 + len(columns)), len(images))
     across = max(blocks * (1 + len(columns)), 3)
     cell = (WIDTH - 2 * MARGIN - (across - 1) * GAP) / across
-    rows = -(-len(images) // blocks)
+    high, rows = style.cell_height(images.shape[1:], cell), -(-len(images) // blocks)
+    names = [*truths, *(name for column in columns for name in column.predicted)]
+    lines_of_names, header = _most_lines(names, cell), _header(columns, cell)
+    top_of_cells = MARGIN + LINE * sum(header) + 0.07
+    step = high + LINE * (1 + lines_of_names) + 0.1
     captions = list(dict.fromkeys(f"{column.method}: {column.caption}" for column in columns))
-    body = HEADER + rows * (cell + UNDER)
+    end = top_of_cells + rows * step
     with style.drawing():
-        figure = style.sheet(MARGIN + body + style.COLOUR_BAR + style.height_of(captions) + MARGIN)
+        figure = style.sheet(end + style.COLOUR_BAR + style.height_of(captions) + MARGIN)
         maps = [style.relative(column.maps) for column in columns]
         scale, extend = style.common_scale(maps)
         shown = None
         for place, image in enumerate(images):
             row, block = divmod(place, blocks)
-            top = MARGIN + HEADER + row * (cell + UNDER)
+            top = top_of_cells + row * step
             first = block * (1 + len(columns))
-            axes = style.place(figure, MARGIN + first * (cell + GAP), top, cell, cell)
-            style.show_image(axes, image)
-            _under(figure, MARGIN + first * (cell + GAP), top + cell, cell, truths[place], "", LIGHT["ink"])
+            left = MARGIN + first * (cell + GAP)
+            style.show_image(style.place(figure, left, top, cell, high), image)
+            _under(figure, left, top + high, cell, style.broken(truths[place], cell), LIGHT["ink"])
             for number, (column, found) in enumerate(zip(columns, maps, strict=True), start=first + 1):
                 left = MARGIN + number * (cell + GAP)
-                axes = style.place(figure, left, top, cell, cell)
+                axes = style.place(figure, left, top, cell, high)
                 shown = style.show_heat(axes, found[place], scale)
                 style.outline(axes, image)
                 if not found[place].any():
                     axes.text(
                         0.5, 0.5, "nothing\nfound", color="white", ha="center", va="center", transform=axes.transAxes
                     )
-                _answer(figure, left, top + cell, cell, column, place)
+                _answer(figure, left, top + high, cell, column, place)
         for block in range(blocks):
-            _heads(figure, block * (1 + len(columns)), cell, columns)
+            _heads(figure, block * (1 + len(columns)), cell, columns, header)
         assert shown is not None
-        end = MARGIN + body
         style.colour_bar(figure, shown, end, "importance, times that of an average pixel", extend)
         style.sentences(figure, end + style.COLOUR_BAR, captions)
     return figure
 
 
-def _heads(figure: Picture, first: int, cell: float, columns: Sequence[Column]) -> None:
-    """The names over the columns of one block."""
+def _most_lines(names: Sequence[str], width: float) -> int:
+    return max(len(style.broken(name, width)) for name in names)
+
+
+def _header(columns: Sequence[Column], cell: float) -> tuple[int, int]:
+    """How many lines the networks' names take over the columns, and how many the methods' names."""
+    titles, methods = [column.title for column in columns], [column.method for column in columns]
+    return _most_lines(titles, cell / style.BOLD), _most_lines(methods, cell + GAP)
+
+
+def _heads(figure: Picture, first: int, cell: float, columns: Sequence[Column], header: tuple[int, int]) -> None:
+    """The names over the columns of one block, their last lines level with each other."""
+    bottom = MARGIN + LINE * sum(header)
     middle = MARGIN + first * (cell + GAP) + cell / 2
-    style.write(figure, middle, MARGIN + LINE, "image", ha="center")
+    style.write(figure, middle, bottom - LINE, "image", ha="center")
     for number, column in enumerate(columns, start=first + 1):
         middle = MARGIN + number * (cell + GAP) + cell / 2
-        style.write(figure, middle, MARGIN, column.title, ha="center", weight="bold")
-        style.write(figure, middle, MARGIN + LINE, column.method, ha="center")
+        title, method = style.broken(column.title, cell / style.BOLD), style.broken(column.method, cell + GAP)
+        for place, line in enumerate(title):
+            style.write(
+                figure, middle, MARGIN + LINE * (header[0] - len(title) + place), line, ha="center", weight="bold"
+            )
+        for place, line in enumerate(method):
+            style.write(figure, middle, bottom - LINE * (len(method) - place), line, ha="center")
 
 
 def _answer(figure: Picture, left: float, top: float, cell: float, column: Column, place: int) -> None:
@@ -103,14 +122,11 @@ def _answer(figure: Picture, left: float, top: float, cell: float, column: Colum
         None if right is None else bool(right)
     ]
     share = numbers.probability(float(column.probs[place]))
-    _under(figure, left, top, cell, column.predicted[place], f"{share} {mark}".strip(), LIGHT[colour])
+    lines = [*style.broken(column.predicted[place], cell), f"{share} {mark}".strip()]
+    _under(figure, left, top, cell, lines, LIGHT[colour])
 
 
-def _under(figure: Picture, left: float, top: float, cell: float, first: str, second: str, colour: str) -> None:
-    """Two lines in the middle under a cell, the first cut where it is too long for it."""
-    whole = first
-    while style.text_width(first) > cell and len(whole) > 1:
-        whole = whole[:-1]
-        first = f"{whole}…"
-    style.write(figure, left + cell / 2, top + 0.03, first, ha="center", color=colour)
-    style.write(figure, left + cell / 2, top + 0.03 + LINE, second, ha="center", color=colour)
+def _under(figure: Picture, left: float, top: float, cell: float, lines: Sequence[str], colour: str) -> None:
+    """Centred lines under a cell."""
+    for number, line in enumerate(lines):
+        style.write(figure, left + cell / 2, top + 0.03 + number * LINE, line, ha="center", color=colour)

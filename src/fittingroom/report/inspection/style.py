@@ -1,6 +1,6 @@
-"""How the pictures of what networks look at are made: size, type, colours, and how they are saved.
+"""How the pictures of an inspection are made: size, type, colours, and how they are saved.
 
-A picture is WIDTH inches wide; shown at 400 pixels its smallest letters are about nine pixels high.
+A picture is WIDTH inches wide. Shown 400 pixels wide, its smallest letters are about nine pixels high.
 """
 
 import io
@@ -35,13 +35,19 @@ SIZE, SMALL = 11.0, 10.0
 LINE = 0.185
 """Inches from one line of small text to the next."""
 DPI = 150
+BOLD = 1.25
+"""A bold letter of SIZE is about this much wider than one of SMALL."""
 FAMILY = "DejaVu Sans"
 """Comes with matplotlib, so pictures are the same everywhere."""
 HEAT = "magma"
-"""Amounts: even to the eye, and in order in every kind of colour vision and in grey."""
+"""For amounts: perceptually uniform, and ordered for every kind of colour vision and in grey."""
 SIGNED = "PuOr_r"
-"""Weights around zero: orange is positive, purple negative, white zero."""
+"""For weights around zero: orange is positive, purple negative, white zero."""
 FORMATS = ("png", "svg")
+BREAKS = " _-./"
+"""A name can be broken behind these."""
+MOST_STRETCHED = 2.0
+"""A cell is at most this many times as high as wide, or as wide as high; images beyond that leave a margin in it."""
 
 
 class Picture(Figure):
@@ -53,7 +59,7 @@ class Picture(Figure):
 
 @contextmanager
 def drawing() -> Iterator[None]:
-    """A picture is made inside of this: its ink and type, and no mathematics in the names of classes."""
+    """Make pictures inside this block: it sets ink and type, and switches off mathematics in class names."""
     with matplotlib.rc_context(_settings()):
         yield
 
@@ -80,21 +86,36 @@ def _settings() -> dict[Any, Any]:
     }
 
 
-def sheet(height: float) -> Picture:
-    """An empty picture of that height in inches."""
-    return Picture(figsize=(WIDTH, height), dpi=DPI, facecolor="white")
+def sheet(height: float, width: float = WIDTH) -> Picture:
+    """An empty picture of that size in inches."""
+    return Picture(figsize=(width, height), dpi=DPI, facecolor="white")
 
 
 def place(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
     """Axes at that distance, in inches, from the upper left corner."""
-    total = figure.get_figheight()
-    return figure.add_axes((left / WIDTH, 1 - (top + height) / total, width / WIDTH, height / total))
+    across, down = figure.get_figwidth(), figure.get_figheight()
+    return figure.add_axes((left / across, 1 - (top + height) / down, width / across, height / down))
 
 
 def write(figure: Figure, left: float, top: float, text: str, **style: Any) -> None:
-    """Text whose upper left corner (`ha`, `va` may differ) lies there, in inches from the upper left corner."""
+    """Text with its upper left corner (`ha` and `va` may differ) there, in inches from the figure's upper left corner."""
     style = {"fontsize": SMALL, "va": "top", **style}
-    figure.text(left / WIDTH, 1 - top / figure.get_figheight(), text, **style)
+    figure.text(left / figure.get_figwidth(), 1 - top / figure.get_figheight(), text, **style)
+
+
+def title_height(title: str, width: float = WIDTH) -> float:
+    """The inches that `write_title` takes, with the gap below it."""
+    return LINE * (1.6 + 1.2 * (len(_title_lines(title, width)) - 1)) if title else 0.0
+
+
+def write_title(figure: Figure, title: str) -> None:
+    """The picture's title at its upper left corner, on two lines if one is too short."""
+    for number, line in enumerate(_title_lines(title, figure.get_figwidth())):
+        write(figure, MARGIN, MARGIN + number * 1.2 * LINE, line, weight="bold", fontsize=SIZE)
+
+
+def _title_lines(title: str, width: float) -> list[str]:
+    return broken(title, (width - 2 * MARGIN) / BOLD)
 
 
 def wrapped(text: str, width: float = WIDTH - 2 * MARGIN) -> list[str]:
@@ -109,6 +130,29 @@ def wrapped(text: str, width: float = WIDTH - 2 * MARGIN) -> list[str]:
     return lines
 
 
+def shortened(text: str, width: float) -> str:
+    """The text, its end cut off with an ellipsis if it is wider than `width` inches."""
+    short = text
+    while text_width(short) > width and len(text) > 1:
+        text = text[:-1]
+        short = f"{text}…"
+    return short
+
+
+def broken(name: str, width: float, most: int = 2) -> list[str]:
+    """A name on at most `most` lines of `width` inches, broken behind one of BREAKS if possible; the last line is cut."""
+    lines, rest = [], name
+    while len(lines) < most - 1 and text_width(rest) > width:
+        end = len(rest)
+        while end > 1 and text_width(rest[:end]) > width:
+            end -= 1
+        soft = max(rest.rfind(mark, 0, end) for mark in BREAKS) + 1
+        end = soft if 3 * soft > end else end
+        lines.append(rest[:end].rstrip())
+        rest = rest[end:].lstrip()
+    return [*lines, shortened(rest, width)]
+
+
 @cache
 def text_width(text: str) -> float:
     """Inches that small text takes on one line."""
@@ -117,39 +161,57 @@ def text_width(text: str) -> float:
 
 
 def sentences(figure: Figure, top: float, texts: Sequence[str]) -> float:
-    """Each text on lines of its own over the picture's width; returns where they end, in inches from the top."""
+    """Each text on its own lines over the picture's width. Returns where they end, in inches from the top."""
     for text in texts:
-        for line in wrapped(text):
+        for line in wrapped(text, figure.get_figwidth() - 2 * MARGIN):
             write(figure, MARGIN, top, line)
             top += LINE
         top += 0.35 * LINE
     return top
 
 
-def height_of(texts: Sequence[str]) -> float:
+def height_of(texts: Sequence[str], width: float = WIDTH) -> float:
     """The inches that `sentences` takes."""
-    return sum(LINE * (len(wrapped(text)) + 0.35) for text in texts)
+    return sum(LINE * (len(wrapped(text, width - 2 * MARGIN)) + 0.35) for text in texts)
+
+
+def cell_height(shape: Sequence[int], width: float) -> float:
+    """The height of a cell `width` inches wide that an image of this shape (height, width, ...) fills."""
+    return width * min(max(shape[0] / shape[1], 1 / MOST_STRETCHED), MOST_STRETCHED)
 
 
 def show_image(axes: Axes, image: np.ndarray) -> None:
-    """A grey or RGB image of bytes, nothing smoothed."""
+    """A grey or RGB image of bytes. It is smoothed only where it has more pixels than its place."""
     bare(axes)
-    axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation=_interpolation(axes, image))
 
 
 def show_heat(axes: Axes, values: np.ndarray, scale: Normalize, cmap: str = HEAT) -> AxesImage:
-    """A map of amounts on a shared colour scale, nothing smoothed."""
+    """A map of amounts on a shared colour scale. It is smoothed only where it has more values than its place has pixels."""
     bare(axes)
-    return axes.imshow(values, cmap=cmap, norm=scale, interpolation="nearest")
+    return axes.imshow(values, cmap=cmap, norm=scale, interpolation=_interpolation(axes, values))
+
+
+def _interpolation(axes: Axes, array: np.ndarray) -> str:
+    place, figure = axes.get_position(), axes.figure
+    across, down = place.width * figure.get_figwidth() * DPI, place.height * figure.get_figheight() * DPI  # type: ignore[union-attr]
+    return "antialiased" if array.shape[0] > down or array.shape[1] > across else "nearest"
 
 
 def outline(axes: Axes, image: np.ndarray) -> None:
-    """Where the thing in the image ends, as a thin line over a map: a quarter of the way from darkest to brightest."""
-    grey = (image if image.ndim == 2 else image.mean(axis=2)).astype(np.float64)
-    low, high = float(grey.min()), float(grey.max())
-    if high > low:
-        level = low + 0.25 * (high - low)
-        whole = np.where(np.asarray(binary_fill_holes(grey > level)), np.maximum(grey, 2 * level - low), grey)
+    """The outline of the object in the image, as a thin white line over a map; nothing where the ground is not plain.
+
+    The ground is the commonest colour of the border (the median of each channel); it is plain where at least half of the border
+    is within 5 % of it. The line runs a quarter of the way from the ground to the colour farthest from it.
+    """
+    colours = image.reshape(*image.shape[:2], -1).astype(np.float64)
+    border = np.concatenate([colours[0], colours[-1], colours[1:-1, 0], colours[1:-1, -1]])
+    distance = abs(colours - np.median(border, axis=0)).mean(axis=2)
+    farthest = float(distance.max())
+    edge = np.concatenate([distance[0], distance[-1], distance[1:-1, 0], distance[1:-1, -1]])
+    if farthest > 0 and np.mean(edge <= 0.05 * farthest) >= 0.5:
+        level = 0.25 * farthest
+        whole = np.where(np.asarray(binary_fill_holes(distance > level)), np.maximum(distance, 2 * level), distance)
         axes.contour(whole, levels=[level], colors=["white"], linewidths=0.7, alpha=0.85)
 
 
@@ -162,10 +224,10 @@ def bare(axes: Axes) -> None:
 
 
 def colour_bar(figure: Figure, shown: AxesImage, top: float, label: str, extend: str = "neither") -> None:
-    """The scale of `shown` as a flat bar over the picture's width, its label below."""
+    """The scale of `shown` as a flat bar across the picture, with its label below."""
     bar = figure.colorbar(
         shown,
-        cax=place(figure, MARGIN + 0.35, top, WIDTH - 2 * MARGIN - 0.7, 0.11),
+        cax=place(figure, MARGIN + 0.35, top, figure.get_figwidth() - 2 * MARGIN - 0.7, 0.11),
         orientation="horizontal",
         extend=extend,
     )
@@ -182,26 +244,26 @@ def colour_bar(figure: Figure, shown: AxesImage, top: float, label: str, extend:
 
 
 def _round(value: float) -> float:
-    """Downwards to one digit that counts, or two where the first is a 1 or a 2."""
+    """Rounded down to one significant digit, or to two where the first is 1 or 2."""
     digit = 10 ** math.floor(math.log10(value))
     step = digit / 10 if value < 3 * digit else digit
     return math.floor(value / step + 1e-9) * step
 
 
 COLOUR_BAR = 0.62
-"""Inches that a colour bar with its ticks and label takes."""
+"""Inches that a colour bar takes, with its ticks and label."""
 
 
 def relative(maps: np.ndarray) -> np.ndarray:
-    """Each map [..., height, width] divided by its own mean, so that 1 is an average place; a map of zeros stays."""
+    """Each map [..., height, width] divided by its own mean, so that 1 is an average place. A map of zeros stays."""
     mean = maps.mean(axis=(-2, -1), keepdims=True, dtype=np.float64)
     return np.divide(maps, mean, out=np.zeros(maps.shape), where=mean > 0)
 
 
 def common_scale(maps: Sequence[np.ndarray], power: float = 1.0) -> tuple[Normalize, str]:
-    """One scale from 0 for all these maps, and which ends of it are cut: the highest half per cent, if they lie far out.
+    """One scale from 0 for all these maps, and whether its upper end is cut ("max") or not ("neither").
 
-    Colours grow with the value to that `power`.
+    The highest half per cent of the values is cut if it lies far above the rest. Colours grow with the value to this `power`.
     """
     values = np.concatenate([each.ravel() for each in maps])
     top, peak = float(np.quantile(values, 0.995)), float(values.max(initial=0.0))
@@ -212,7 +274,7 @@ def common_scale(maps: Sequence[np.ndarray], power: float = 1.0) -> tuple[Normal
 
 
 def render(figure: Figure, suffix: str) -> bytes:
-    """The picture as a file's contents; the same picture gives the same bytes."""
+    """The contents of the picture's file. The same picture gives the same bytes."""
     buffer = io.BytesIO()
     metadata: dict[str, Any] = {"Software": None} if suffix == "png" else {"Date": None}
     with drawing():
@@ -221,7 +283,7 @@ def render(figure: Figure, suffix: str) -> bytes:
 
 
 def save(figure: Figure, folder: Path, name: str, formats: Sequence[str] = FORMATS) -> list[Path]:
-    """Write `folder/name.png` and `.svg`, whole or not at all; returns their paths."""
+    """Write `folder/name.png` and `.svg`, each complete or not at all. Returns their paths."""
     wrong = [each for each in formats if each not in FORMATS]
     if wrong:
         raise FittingRoomError(f"pictures cannot be written as '{wrong[0]}': choose png, svg or png,svg")

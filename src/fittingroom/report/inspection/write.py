@@ -1,4 +1,4 @@
-"""All pictures of what networks look at, and the numbers in them, into one folder."""
+"""Write all pictures of an inspection, and the numbers in them, into one folder."""
 
 import math
 from collections.abc import Sequence
@@ -9,52 +9,57 @@ import numpy as np
 
 from fittingroom import __version__
 from fittingroom.core.rundir import make_folder, write_json
-from fittingroom.explain.findings import Findings, Looking, Proof
+from fittingroom.explain.findings import Faithfulness, Findings, Inspection
 from fittingroom.report.inspection.attention import head_statistics, heads, rollout_steps
+from fittingroom.report.inspection.faithfulness import TITLES, faithfulness, randomisation
 from fittingroom.report.inspection.panel import Column, panel
 from fittingroom.report.inspection.places import filters, position_tiles
-from fittingroom.report.inspection.proof import TITLES, faithfulness, randomisation
 from fittingroom.report.inspection.style import FORMATS, Picture, save
 
 
-def write_looking(
-    looking: Looking, folder: Path, formats: Sequence[str] = FORMATS, command: Sequence[str] = ()
+def write_inspection(
+    inspection: Inspection, folder: Path, formats: Sequence[str] = FORMATS, command: Sequence[str] = ()
 ) -> list[Path]:
-    """Write `panel`, each network's own pictures as `NETWORK-NAME.png` and so on, and `explain.json` last; returns the paths."""
+    """Write `panel`, each network's own pictures (`NETWORK-heads.png`, ...) and last `explain.json`. Returns the paths."""
     make_folder(folder)
     paths: list[Path] = []
-    for name, picture in pictures(looking).items():
+    for name, picture in pictures(inspection).items():
         paths += save(picture, folder, name, formats)
     path = folder / "explain.json"
-    write_json(path, record(looking, command))
+    write_json(path, record(inspection, command))
     return [*paths, path]
 
 
-def pictures(looking: Looking) -> dict[str, Picture]:
-    """Every picture by the name of its file."""
-    made = {"panel": panel(looking.images, _truths(looking), [_column(looking, each) for each in looking.networks])}
-    for found in looking.networks:
-        made |= {f"{found.name}-{name}": picture for name, picture in _own(looking, found).items()}
+def pictures(inspection: Inspection) -> dict[str, Picture]:
+    """Every picture, by its file name without the ending."""
+    made = {
+        "panel": panel(
+            inspection.images, _truths(inspection), [_column(inspection, each) for each in inspection.networks]
+        )
+    }
+    for found in inspection.networks:
+        made |= {f"{found.name}-{name}": picture for name, picture in _own(inspection, found).items()}
     return made
 
 
-def record(looking: Looking, command: Sequence[str] = ()) -> dict[str, Any]:
+def record(inspection: Inspection, command: Sequence[str] = ()) -> dict[str, Any]:
     """The contents of `explain.json`."""
     return {
         "version": __version__,
         "command": list(command),
-        "what": looking.what,
-        "notes": looking.notes,
+        "what": inspection.what,
+        "notes": inspection.notes,
         "images": [
-            {"name": name, "label": truth or None} for name, truth in zip(looking.names, _truths(looking), strict=True)
+            {"name": name, "label": truth or None}
+            for name, truth in zip(inspection.names, _truths(inspection), strict=True)
         ],
-        "networks": [_record_of(looking, found) for found in looking.networks],
+        "networks": [_record_of(inspection, found) for found in inspection.networks],
     }
 
 
-def _own(looking: Looking, found: Findings) -> dict[str, Picture]:
-    """The pictures of one network; those of attention show the first image."""
-    image, name = looking.images[0], looking.names[0]
+def _own(inspection: Inspection, found: Findings) -> dict[str, Picture]:
+    """The pictures of one network. Those of attention show the first image."""
+    image, name = inspection.images[0], inspection.names[0]
     made: dict[str, Picture] = {}
     if found.attention is not None:
         attention = found.attention
@@ -67,55 +72,59 @@ def _own(looking: Looking, found: Findings) -> dict[str, Picture]:
             attention.entropy,
             attention.distance,
             attention.even,
-            f"{found.name}: how widely and how far its heads look",
+            f"{found.name}: how widely and how far its heads attend",
         )
     if found.positions is not None:
-        made["positions"] = position_tiles(found.positions, f"{found.name}: which places are alike")
+        made["positions"] = position_tiles(found.positions, f"{found.name}: similarity of its positions")
     if found.filters is not None:
         bank, explained = found.filters.bank, found.filters.explained
-        what = "its first filters" if explained is None else "what its patches are told apart by"
+        what = "filters of the first layer" if explained is None else "main patterns of the patch filters"
         made["filters"] = filters(bank, f"{found.name}: {what}", explained)
-    if found.proof is not None:
+    if found.faithfulness is not None:
         made["faithfulness"] = faithfulness(
-            _titled(found.proof.scores), f"{found.name}: do its maps find what the answer depends on?"
+            _titled(found.faithfulness.scores), f"{found.name}: do its maps find what its answer depends on?"
         )
         made["randomisation"] = randomisation(
-            found.proof.layers, _titled(found.proof.correlations), f"{found.name}: do its maps forget with it?"
+            found.faithfulness.layers,
+            _titled(found.faithfulness.correlations),
+            f"{found.name}: do its maps change with its weights?",
         )
     return made
 
 
-def _column(looking: Looking, found: Findings) -> Column:
+def _column(inspection: Inspection, found: Findings) -> Column:
     answers = found.probs.argmax(axis=1)
-    right = [None] * len(answers) if looking.labels is None else [bool(each) for each in answers == looking.labels]
+    right = (
+        [None] * len(answers) if inspection.labels is None else [bool(each) for each in answers == inspection.labels]
+    )
     return Column(
         title=found.name,
         method=found.title,
         caption=found.caption,
         maps=found.saliency,
-        predicted=[looking.class_names[answer] for answer in answers],
+        predicted=[inspection.class_names[answer] for answer in answers],
         probs=found.probs.max(axis=1),
         right=right,
     )
 
 
-def _truths(looking: Looking) -> list[str]:
-    if looking.labels is None:
-        return [""] * len(looking.images)
-    return [looking.class_names[label] for label in looking.labels]
+def _truths(inspection: Inspection) -> list[str]:
+    if inspection.labels is None:
+        return [""] * len(inspection.images)
+    return [inspection.class_names[label] for label in inspection.labels]
 
 
 def _titled(by_method: dict[str, Any]) -> dict[str, Any]:
     return {TITLES.get(method, method): each for method, each in by_method.items()}
 
 
-def _record_of(looking: Looking, found: Findings) -> dict[str, Any]:
+def _record_of(inspection: Inspection, found: Findings) -> dict[str, Any]:
     answers = found.probs.argmax(axis=1)
     values: dict[str, Any] = {
         "name": found.name,
         "method": found.method,
         "caption": found.caption,
-        "predicted": [looking.class_names[answer] for answer in answers],
+        "predicted": [inspection.class_names[answer] for answer in answers],
         "probs": _rounded(found.probs),
     }
     if found.attention is not None:
@@ -127,15 +136,19 @@ def _record_of(looking: Looking, found: Findings) -> dict[str, Any]:
         values["positions"] = {key: getattr(found.positions, key) for key in kept}
     if found.filters is not None and found.filters.explained is not None:
         values["explained_variance"] = _rounded(found.filters.explained)
-    if found.proof is not None:
-        values["proof"] = _proof(found.proof)
+    if found.faithfulness is not None:
+        values["faithfulness"] = _faithfulness_record(found.faithfulness)
     return values
 
 
-def _proof(proof: Proof) -> dict[str, Any]:
-    return {"faithfulness": proof.scores, "randomised_layers": proof.layers, "rank_correlations": proof.correlations}
+def _faithfulness_record(found: Faithfulness) -> dict[str, Any]:
+    return {
+        "scores": found.scores,
+        "randomised_layers": found.layers,
+        "rank_correlations": found.correlations,
+    }
 
 
 def _rounded(values: np.ndarray) -> Any:
-    """Five digits after the point: more are noise."""
+    """Rounded to five decimals: the rest is noise."""
     return np.round(values.astype(np.float64), 5).tolist()
