@@ -8,12 +8,12 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
+from fittingroom.report.seq2seq_section import NUM_STANDING
 from playwright.sync_api import Browser, Locator, expect
+from tests.pair_comparison_fixture import write_pair_comparison
 
 from fittingroom.report.page import write_report
-from fittingroom.report.seq2seq_section import NUM_STANDING
 from tests import browsing
-from tests.pair_comparison_fixture import write_pair_comparison
 
 SIZES = {"desktop": (1280, 900), "phone": (375, 812)}
 Scheme = Literal["light", "dark"]

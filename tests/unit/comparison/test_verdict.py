@@ -49,7 +49,9 @@ RECORD = ComparisonRecord(
     budget=BudgetRecord(kind="seconds", value=60, text="60 s of training each"),
     data=DataRecord(name="fashion-mnist"),
     seeds=(0, 1),
-    candidates=tuple(CandidateRecord(name=name, title=title, model=name, family=name) for name, title in TITLES.items()),
+    candidates=tuple(
+        CandidateRecord(name=name, title=title, model=name, family=name) for name, title in TITLES.items()
+    ),
 )
 OPENING = "On Fashion-MNIST, with 60 s of training each and 2 seeds, "
 Points = tuple[float, float, float]
