@@ -246,7 +246,7 @@ def test_a_tile_of_position_similarity_is_clicked_and_explained(visit: Visit, ar
     visit.at("tiles").press("ArrowDown")
     assert visit.page.evaluate("window.fittingroomExplorer.tile().tile") == [2, 5]
     visit.choose_model(HYBRID)
-    assert "put in, not learned" in visit.at("sentence").inner_text()
+    assert "by design, not learned" in visit.at("sentence").inner_text()
 
 
 @pytest.mark.parametrize("width", [390, 768, 1280])
@@ -275,6 +275,6 @@ def test_without_scripts_the_explorer_says_so(browser: Browser, report: str) -> 
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(report)
-    assert page.get_by_text("The explorer needs scripts").is_visible()
+    assert page.get_by_text("This part needs scripts").is_visible()
     assert not page.locator("#explorer").is_visible()
     context.close()

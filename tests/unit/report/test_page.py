@@ -2,9 +2,11 @@
 
 import base64
 import hashlib
+import io
 import itertools
 import json
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -12,11 +14,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from fittingroom.core.records import read_summary
 from fittingroom.report.page import write_report
+from fittingroom.report.sections import SECTIONS
 from tests.comparison_fixture import CLASS_NAMES, write_images
 
+OLD = Path(__file__).parents[2] / "schema1"
 EVIL = "<script>alert(1)</script>"
 WITHOUT_TORCH = """
 import sys
@@ -146,3 +151,35 @@ def test_colour_images_are_shown_in_colour(tmp_path: Path) -> None:
         arrays = {**archive, "images": np.full((len(archive["labels"]), 32, 20, 3), (200, 30, 30), np.uint8)}
     np.savez(folder / "gallery.npz", **arrays)
     assert 'width="20" height="32"' in write_report(folder).read_text(encoding="utf-8")
+
+
+def test_tall_colour_images_of_seven_classes_are_reported(tmp_path: Path) -> None:
+    """Nothing is square, grey, or one of ten."""
+    names = [f"kind {number}" for number in range(7)]
+    folder = write_images(tmp_path, num_seeds=1, num_test=200, num_val=40, class_names=names, image_shape=(64, 40, 3))
+    page = write_report(folder).read_text(encoding="utf-8")
+    assert 'width="40" height="64"' in page and "kind 6" in page
+    address = re.search(r'src="data:image/png;base64,([^"]+)"', page)
+    assert address
+    pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(address[1]))))
+    assert pixels.shape == (64, 40, 3) and len({channel.tobytes() for channel in pixels.transpose(2, 0, 1)}) > 1
+
+
+@pytest.mark.parametrize("kind", ["images", "seq2seq"])
+def test_a_folder_of_the_first_schema_is_reported(tmp_path: Path, kind: str) -> None:
+    folder = Path(shutil.copytree(OLD / kind, tmp_path / kind))
+    old = read_summary(folder)
+    page = write_report(folder).read_text(encoding="utf-8")
+    assert old.verdict.sentence.replace(" %", "\N{NO-BREAK SPACE}%") in page
+    assert "Learning curves" in page and "Where the models disagree" in page and "Failed runs" in page
+    new = read_summary(folder)
+    assert new.contrasts == old.contrasts and new.verdict.headline
+
+
+def test_a_task_without_a_section_gets_the_common_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write_images(tmp_path, num_seeds=1, num_test=200, num_val=40)
+    monkeypatch.setattr(SECTIONS, "_things", {})
+    page = write_report(folder).read_text(encoding="utf-8")
+    assert re.findall(r'<h2 id="(\w+)"', page) == [
+        *("numbers", "cost", "differences", "learning", "protocol", "environment", "again"),
+    ]
