@@ -13,7 +13,7 @@ from fittingroom.explain.capture import attention_layers
 from fittingroom.explain.catalogue import METHODS, caption
 from fittingroom.explain.eval_mode import chunks, unwrapped
 from fittingroom.explain.faithfulness import random_areas, randomisation, randomisation_layers, score
-from fittingroom.explain.filters import conv_filters, patch_components
+from fittingroom.explain.filters import conv_filters, first_convolution, patch_components
 from fittingroom.explain.findings import Attention, Faithfulness, Filters, Findings, Positions
 from fittingroom.explain.heads import head_statistics, patch_distances
 from fittingroom.explain.methods import default_method, map_grid, methods_for, saliency
@@ -108,12 +108,16 @@ def answers(
 
 
 def positions_of(model: nn.Module) -> Positions | None:
-    """What its position embedding knows; None where it has none."""
+    """What its position embedding knows; None if it has none."""
     try:
-        embedding = position_embedding(model)
+        return examine_positions(model)
     except FittingRoomError:
         return None
-    layout = token_layout(model)
+
+
+def examine_positions(model: nn.Module) -> Positions:
+    """As `positions_of`. Raises FittingRoomError, with the reason, for a network without position embedding."""
+    embedding, layout = position_embedding(model), token_layout(model)
     grid = layout.grid_height, layout.grid_width
     similarity = position_similarity(embedding, grid)
     return Positions(
@@ -129,15 +133,28 @@ def positions_of(model: nn.Module) -> Positions | None:
 
 
 def filters_of(model: nn.Module) -> Filters | None:
-    """Its first layer: components where it projects patches, else the filters; None where there is no picture of them."""
+    """Its first layer, as `examine_filters`; None if there is nothing to draw."""
     try:
-        bank, explained = patch_components(model)
+        return examine_filters(model)
     except FittingRoomError:
-        try:
-            bank, explained = conv_filters(model)[:MOST_FILTERS], None
-        except FittingRoomError:
-            return None
-    return Filters(bank=bank, explained=explained) if bank.shape[1] in (1, 3) else None
+        return None
+
+
+def examine_filters(model: nn.Module) -> Filters:
+    """Its first layer: the components of a patch projection, else the filters of the first convolution.
+
+    Raises FittingRoomError for a network without convolution, or whose first one reads neither grey nor RGB images.
+    """
+    conv = first_convolution(model)
+    if conv.weight.shape[1] not in (1, 3):
+        raise FittingRoomError(
+            f"the first filters of {type(unwrapped(model)).__name__} read {conv.weight.shape[1]} channels: only filters over "
+            "1 channel (grey) or 3 (RGB) can be drawn"
+        )
+    if conv.stride == conv.kernel_size:
+        bank, explained = patch_components(model)
+        return Filters(bank=bank, explained=explained)
+    return Filters(bank=conv_filters(model)[:MOST_FILTERS], explained=None)
 
 
 def _attention(model: nn.Module, images: Tensor) -> Attention:

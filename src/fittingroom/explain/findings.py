@@ -107,6 +107,22 @@ class Inspection:
     networks: list[Findings]
 
 
+@dataclass(frozen=True, kw_only=True)
+class ImageMaps:
+    """One map for each of N images, ready to be drawn over them."""
+
+    images: UInt8[np.ndarray, "images height width ..."]
+    maps: Float[np.ndarray, "images map_height map_width"]
+    """Amounts from 0 up, on the pixels or on a coarser grid over the whole image."""
+    labels: list[str]
+    """What is written under each map."""
+    title: str
+    caption: str
+    """One or two sentences on what the maps show, and what they do not."""
+    unit: str
+    """The label of the colour scale."""
+
+
 END = "<end>"
 """The mark after the last letter and the last symbol, in an Alignment."""
 

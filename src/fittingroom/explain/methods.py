@@ -53,6 +53,29 @@ def saliency(
     return upsample(torch.cat(maps), (height, width)).numpy()
 
 
+def attention_on_grid(
+    model: nn.Module, images: Float[Tensor, "batch channels height width"], *, layer: int = -1, head: int | None = None
+) -> Float[Tensor, "batch gh gw"]:
+    """The share of one block's attention that each patch receives from the tokens from which the answer is computed.
+
+    `head` None is the mean of all heads. Raises FittingRoomError for a network without tokens, or a layer or head it lacks.
+    """
+    token_layout(model)  # fails before the model runs
+    found = []
+    for part in chunks(len(images)):
+        layers = attention_layers(model, images[part])
+        weights = layers[_checked("layer", layer, len(layers))]
+        tokens = weights.mean(dim=1) if head is None else weights[:, _checked("head", head, weights.shape[1])]
+        found.append(_on_grid(model, images[part], tokens))
+    return torch.cat(found)
+
+
+def _checked(name: str, number: int, count: int) -> int:
+    if not -count <= number < count:
+        raise FittingRoomError(f"there is no {name} {number}: choose 0 to {count - 1}, or {-count} to -1 from the end")
+    return number
+
+
 def random_maps(
     num: int, size: tuple[int, int], grid: tuple[int, int], seed: int
 ) -> Float[np.ndarray, "num height width"]:
@@ -80,11 +103,14 @@ def _maps(model: nn.Module, images: Tensor, targets: Tensor, method: str) -> Ten
         return torch.from_numpy(grad_cam(model, images, targets))
     if method == "relevance":
         found = relevance(model, images, targets)
-        # The identity is where the sum starts; it is the same for every image.
-        tokens = found - torch.eye(found.shape[-1])
-    else:
-        layers = attention_layers(model, images)
-        tokens = layers[-1].mean(dim=1) if method == "attention" else attention_rollout(layers)[-1]
+        # The sum starts with the identity, which is the same for every image.
+        return _on_grid(model, images, found - torch.eye(found.shape[-1]))
+    layers = attention_layers(model, images)
+    return _on_grid(model, images, layers[-1].mean(dim=1) if method == "attention" else attention_rollout(layers)[-1])
+
+
+def _on_grid(model: nn.Module, images: Tensor, tokens: Tensor) -> Tensor:
+    """What the patches give to the tokens from which the answer is computed: (B, N, N) -> (B, gh, gw)."""
     layout = token_layout(model)
     row = (pool_weights(model, images)[:, None] @ tokens)[:, 0, layout.num_prefix_tokens :]
     return row.unflatten(1, (layout.grid_height, layout.grid_width))

@@ -3,6 +3,7 @@
 RunConfig holds what every run has. Each task adds its own fields in a subclass (`tasks/*/config.py`).
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -10,6 +11,7 @@ from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.randomness import check_seed
 from fittingroom.core.registry import Registry
 from fittingroom.models import Variant, resolve_config
+from fittingroom.models.image_size import ImageSizeError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +97,8 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         check_seed(self.seed)
-        resolve_config(self.model, self.model_config, self.registry)
+        with suppress(ImageSizeError):  # the size of the images is the data's: `Task.config` checks it
+            resolve_config(self.model, self.model_config, self.registry)
         if (self.epochs is None) == (self.budget_seconds is None):
             raise FittingRoomError("give either epochs or budget_seconds, not both and not neither")
         for name in ("epochs", "budget_seconds"):

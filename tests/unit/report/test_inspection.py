@@ -179,7 +179,7 @@ def test_only_objects_on_a_plain_ground_get_an_outline() -> None:
     def lines(image: Any) -> int:
         figure = style.sheet(2.0)
         style.outline(style.place(figure, 0, 0, 1, 1), image)
-        return sum(len(each.get_paths()[0].vertices) for each in figure.axes[0].collections)
+        return sum(np.shape(each.get_paths()[0].vertices)[0] for each in figure.axes[0].collections)
 
     bright = np.zeros((28, 28), dtype=np.uint8)
     bright[8:20, 8:20] = 200

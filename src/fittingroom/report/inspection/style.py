@@ -14,7 +14,8 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import Normalize, PowerNorm
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Colormap, Normalize, PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.image import AxesImage
@@ -186,7 +187,7 @@ def show_image(axes: Axes, image: np.ndarray) -> None:
     axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation=_interpolation(axes, image))
 
 
-def show_heat(axes: Axes, values: np.ndarray, scale: Normalize, cmap: str = HEAT) -> AxesImage:
+def show_heat(axes: Axes, values: np.ndarray, scale: Normalize, cmap: str | Colormap = HEAT) -> AxesImage:
     """A map of amounts on a shared colour scale. It is smoothed only where it has more values than its place has pixels."""
     bare(axes)
     return axes.imshow(values, cmap=cmap, norm=scale, interpolation=_interpolation(axes, values))
@@ -223,7 +224,7 @@ def bare(axes: Axes) -> None:
         spine.set_visible(False)
 
 
-def colour_bar(figure: Figure, shown: AxesImage, top: float, label: str, extend: str = "neither") -> None:
+def colour_bar(figure: Figure, shown: ScalarMappable, top: float, label: str, extend: str = "neither") -> None:
     """The scale of `shown` as a flat bar across the picture, with its label below."""
     bar = figure.colorbar(
         shown,

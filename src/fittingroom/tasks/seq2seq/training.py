@@ -156,7 +156,10 @@ class Seq2seqTask(Task):
 
     @cached_property
     def spec(self) -> Seq2seqSpec:
-        """Names, digest and sizes."""
+        """Names, digest and sizes: from data.json of a finished run, else from the pairs."""
+        saved = self.saved_data()
+        if saved is not None:
+            return from_dict(Seq2seqSpec, saved["spec"], f"{self.folder}/data.json")
         source, target = self.vocabularies
         given = self._given
         return Seq2seqSpec(
