@@ -1,6 +1,6 @@
-"""One batch over several devices: each rank takes every `world_size`-th item of the whole batch.
+"""Divide a batch between several devices: each rank takes every `world_size`-th item.
 
-The whole batch is made first, so all ranks together train on exactly the images that one device would have.
+Every rank builds the whole batch first, so all ranks together train on exactly the items that a single device would use.
 """
 
 from typing import TypeVar
@@ -13,7 +13,7 @@ B = TypeVar("B", bound=tuple[Tensor, ...])
 
 
 def shard(batch: B, rank: int = 0, world_size: int = 1) -> B:
-    """The part of `batch` (a tuple of tensors, items first) that belongs to `rank`. Raises FittingRoomError for a bad rank."""
+    """The share of `batch` (a tuple of tensors, items first) that belongs to `rank`. Raises FittingRoomError for a bad rank."""
     if not 0 <= rank < world_size:
         raise FittingRoomError(f"rank {rank} of {world_size} devices does not exist: choose 0 to {world_size - 1}")
     if world_size == 1:
