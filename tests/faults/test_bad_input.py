@@ -93,7 +93,7 @@ MISTAKES = [
     ("explain vit --disagreements 101", "choose 1 to 100"),
     ("explain vit --mistakes 3 --index 3", "not allowed with argument"),
     ("explain vit --image nowhere.png", "nowhere.png does not exist: give the path of a PNG or JPEG picture"),
-    ("explain vit --image empty.png", "is no picture that can be read"),
+    ("explain vit --image empty.png", "is not a readable picture"),
     ("explain vit --method rolout", "unknown method 'rolout': did you mean 'rollout'?"),
     ("explain cnn --method rollout", "needs attention between tokens, which cnn has not: choose gradcam, random"),
     ("explain vit --split train", "unknown split 'train': choose val or test"),

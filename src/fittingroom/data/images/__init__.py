@@ -1,1 +1,1 @@
-"""Image data sets: found, verified, split, augmented, batched."""
+"""Image data sets: find, verify, split, augment and batch them."""

@@ -3,9 +3,9 @@
     images        uint8 (N, height, width) grey, (N, height, width, 1 or 3), or (N, 1 or 3, height, width); floats 0..1 also work
     labels        (N,) whole numbers, or names
     class_names   optional: one name per label 0, 1, 2, ...
-    test_images, test_labels   optional: the test part. Without it, 20 % of the images become the test part, always the same ones.
+    test_images, test_labels   optional: the test part. Without it, a fixed 20 % of the images become the test part.
 
-Labels are mapped to classes once, over the whole file.
+The mapping from labels to classes is computed once, from the whole file.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ FORM = "save it with np.savez(path, images=..., labels=...)"
 
 
 def open_arrays_file(path: Path) -> ImageData:
-    """The data set in a .npz file. Raises FittingRoomError that names the file and what is wrong with it."""
+    """Open the data set in a .npz file. Raises FittingRoomError naming the file and its fault."""
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
     except OSError as error:
@@ -55,9 +55,9 @@ def open_arrays_file(path: Path) -> ImageData:
 
 
 def save_arrays(images: Any, labels: Any, class_names: Any = None, name: str = "images") -> Path:
-    """Write arrays from memory to a file in the user's cache, named by content; returns its path.
+    """Write arrays to a file in the user's cache, named after its content. Returns the path.
 
-    So child processes, and `evaluate` tomorrow, find the data again.
+    Child processes and later commands, such as `evaluate`, read the data from this file.
     """
     arrays: dict[str, Any] = {"images": np.asarray(images), "labels": np.asarray(labels)}
     if class_names is not None:
@@ -72,7 +72,7 @@ def save_arrays(images: Any, labels: Any, class_names: Any = None, name: str = "
 
 
 def _parts(arrays: dict[str, np.ndarray], path: Path) -> tuple[ImageSet, ImageSet, tuple[str, ...]]:
-    """Training file, test part, class names."""
+    """The training images (validation included), the test images and the class names."""
     for key in ("images", "labels"):
         if key not in arrays:
             raise FittingRoomError(f"{path} holds no array '{key}' ({', '.join(arrays) or 'nothing'}): {FORM}")
@@ -94,7 +94,7 @@ def _parts(arrays: dict[str, np.ndarray], path: Path) -> tuple[ImageSet, ImageSe
 
 
 def _pixels(images: np.ndarray, where: str) -> np.ndarray:
-    """uint8 (N, channels, height, width)."""
+    """Convert images to uint8 (N, channels, height, width)."""
     if images.ndim == 3:
         images = images[:, np.newaxis]
     elif images.ndim == 4 and images.shape[3] in (1, 3):
@@ -117,7 +117,7 @@ def _pixels(images: np.ndarray, where: str) -> np.ndarray:
 
 
 def _classes(parts: list[np.ndarray], names: np.ndarray | None, path: Path) -> tuple[tuple[str, ...], list[np.ndarray]]:
-    """Class names, and the labels of each part as numbers: one map for the whole file."""
+    """The class names, and the labels of each part as numbers. All parts share one mapping."""
     whole = np.concatenate(parts)
     if whole.ndim != 1 or whole.dtype.kind not in "iuUS" or not len(whole):
         raise FittingRoomError(
@@ -127,12 +127,12 @@ def _classes(parts: list[np.ndarray], names: np.ndarray | None, path: Path) -> t
         known = tuple(map(str, names.tolist()))
         if whole.min() < 0 or whole.max() >= len(known):
             raise FittingRoomError(
-                f"{path}: labels run from {whole.min()} to {whole.max()}, class_names has {len(known)}"
+                f"{path}: labels run from {whole.min()} to {whole.max()}, but class_names has {len(known)} names"
             )
         return known, [part.astype(np.int64) for part in parts]
     values = np.unique(whole)
     if len(values) < 2:
-        raise FittingRoomError(f"{path} holds one class only: give images of two classes or more")
+        raise FittingRoomError(f"{path} has only one class: give images of two or more classes")
     return tuple(map(str, values.tolist())), [np.searchsorted(values, part) for part in parts]
 
 
@@ -143,7 +143,7 @@ def _image_set(images: np.ndarray, labels: np.ndarray, where: str) -> ImageSet:
 
 
 def _statistics(images: torch.Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and deviation of each channel, pixels scaled to 0..1; a channel without variation gets deviation 1."""
+    """Mean and standard deviation of each channel, with pixels scaled to 0..1. A constant channel gets deviation 1."""
     pixels = images.transpose(0, 1).flatten(1)
     means = [float(channel.double().mean() / 255) for channel in pixels]
     stds = [float(channel.double().std(correction=0) / 255) for channel in pixels]

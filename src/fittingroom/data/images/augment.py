@@ -1,7 +1,7 @@
-"""Augmentation of whole batches in memory, uint8 in and uint8 out but for the mixes.
+"""Augmentation of whole batches in memory. All functions except `mixup` map uint8 to uint8.
 
-Every function takes the generator that it draws from, so a batch is a function of `(seed, purpose, epoch, step)`.
-Shift and flip are one gather: they only choose which pixel goes where, so they cost a copy and no arithmetic.
+Every function takes the generator that it draws from, so a batch depends only on `(seed, purpose, epoch, step)`.
+Shift and flip are a single gather: they only move pixels, so they cost one copy and no arithmetic.
 """
 
 import math
@@ -20,38 +20,38 @@ Images = UInt8[Tensor, "batch channels height width"]
 
 @dataclass(frozen=True, kw_only=True)
 class AugmentConfig:
-    """What is done to a training batch."""
+    """The augmentation of training batches."""
 
     shift_pixels: int = 2
-    """Shift by up to this many pixels each way, the border reflected."""
+    """Shift by up to this many pixels in each direction, with reflected borders."""
     flip: Literal["none", "random", "alternating"] = "alternating"
-    """Mirror left-right: never, by a coin, or by a coin in epoch 0 and alternating after it (arXiv 2404.00498)."""
+    """Mirror images left to right: never, at random, or at random in epoch 0 and alternating from then on (arXiv 2404.00498)."""
     erase_rate: float = 0.0
-    """Share of images in which a rectangle becomes noise (random erasing, arXiv 1708.04896)."""
+    """Share of images that get a rectangle of noise (random erasing, arXiv 1708.04896)."""
     mixup_alpha: float = 0.0
-    """Mix pairs of images with a weight from Beta(alpha, alpha) (mixup, arXiv 1710.09412); 0 is off."""
+    """Mix pairs of images with a weight from Beta(alpha, alpha) (mixup, arXiv 1710.09412). 0 turns it off."""
     rand_augment_ops: int = 0
-    """Random operations an image: rotation, shears, brightness, contrast, posterize, solarize (after arXiv 1909.13719)."""
+    """Random operations per image: rotation, shears, brightness, contrast, posterize, solarize (after arXiv 1909.13719)."""
     rand_augment_magnitude: float = 0.3
-    """Strength of those operations, 0 to 1."""
+    """Strength of these operations, 0 to 1."""
 
     def __post_init__(self) -> None:
         if self.shift_pixels < 0:
             raise FittingRoomError(f"shift_pixels {self.shift_pixels} is negative: choose 0 or more")
         if not 0 <= self.erase_rate <= 1:
-            raise FittingRoomError(f"erase_rate {self.erase_rate} is no rate: choose a number from 0 to 1")
+            raise FittingRoomError(f"erase_rate {self.erase_rate} is not a rate: choose a number from 0 to 1")
         if not 0 <= self.mixup_alpha < float("inf"):
-            raise FittingRoomError(f"mixup_alpha {self.mixup_alpha} is no strength: choose 0 (off) or more")
+            raise FittingRoomError(f"mixup_alpha {self.mixup_alpha} is out of range: choose 0 (off) or more")
         if self.rand_augment_ops < 0:
             raise FittingRoomError(f"rand_augment_ops {self.rand_augment_ops} is negative: choose 0 (off) or more")
         if not 0 <= self.rand_augment_magnitude <= 1:
             raise FittingRoomError(
-                f"rand_augment_magnitude {self.rand_augment_magnitude} is no strength: choose a number from 0 to 1"
+                f"rand_augment_magnitude {self.rand_augment_magnitude} is out of range: choose a number from 0 to 1"
             )
 
 
 def shift_and_flip(images: Images, shift_pixels: int, flipped: Bool[Tensor, " batch"], draw: Generator) -> Images:
-    """Shift each image by its own whole number of pixels, reflecting at the border, and mirror those that are `flipped`."""
+    """Shift each image by a random whole number of pixels with reflected borders. Mirror the images marked in `flipped`."""
     batch, _, height, width = images.shape
     offset = torch.randint(-shift_pixels, shift_pixels + 1, (2, batch, 1), generator=draw)
     rows = _reflect(torch.arange(height) + offset[0], height)
@@ -63,13 +63,13 @@ def shift_and_flip(images: Images, shift_pixels: int, flipped: Bool[Tensor, " ba
 
 
 def _reflect(position: Int[Tensor, "batch side"], side: int) -> Int[Tensor, "batch side"]:
-    """Fold positions outside of 0..side-1 back, the border pixel not repeated."""
+    """Reflect positions outside 0..side-1 back inside, without repeating the border pixel."""
     period = max(1, 2 * (side - 1))
     return side - 1 - (side - 1 - position.remainder(period)).abs()
 
 
 def erase(images: Images, rate: float, draw: Generator) -> Images:
-    """In this share of the images, fill one rectangle with uniform noise: area 2 to 33 %, aspect 0.3 to 3.3, as in the paper."""
+    """Fill a rectangle with uniform noise in a share `rate` of the images: area 2 to 33 %, aspect 0.3 to 3.3, as in the paper."""
     batch, channels, height, width = images.shape
     chosen = torch.rand(batch, generator=draw) < rate
     area = (0.02 + 0.31 * torch.rand(batch, generator=draw)) * height * width
@@ -96,22 +96,22 @@ def mixup(
     alpha: float,
     draw: Generator,
 ) -> tuple[Float[Tensor, "batch channels height width"], Float[Tensor, "batch classes"]]:
-    """`weight * x + (1 - weight) * x[shuffled]` for images and targets alike, one weight a batch."""
+    """`weight * x + (1 - weight) * x[shuffled]` for both images and targets, with one weight per batch."""
     weight = _beta(alpha, draw)
     partner = torch.randperm(len(images), generator=draw)
     return weight * images + (1 - weight) * images[partner], weight * targets + (1 - weight) * targets[partner]
 
 
 def _beta(alpha: float, draw: Generator) -> float:
-    """Beta(alpha, alpha) from two Gamma draws."""
-    # torch.distributions takes no generator; the Gamma sampler beneath it does.
+    """Draw from Beta(alpha, alpha) by two Gamma draws."""
+    # torch.distributions accepts no generator, but its underlying Gamma sampler does.
     shape = torch.full((2,), alpha, dtype=torch.float64)
     first, second = torch._standard_gamma(shape, generator=draw).tolist()  # pyright: ignore[reportPrivateImportUsage]
     return first / (first + second) if first + second > 0 else 0.5
 
 
 def rand_augment(images: Images, num_ops: int, magnitude: float, draw: Generator) -> Images:
-    """Give each image `num_ops` random operations. All geometry is joined in one affine map and sampled once, bilinearly."""
+    """Apply `num_ops` random operations to each image. One affine map combines all geometry: a single bilinear resampling."""
     batch = len(images)
     affine = torch.eye(2).repeat(batch, 1, 1)
     tones = images.float()
@@ -126,7 +126,7 @@ def rand_augment(images: Images, num_ops: int, magnitude: float, draw: Generator
 
 
 def _geometry(operation: Int[Tensor, " batch"], strength: Float[Tensor, " batch"]) -> Float[Tensor, "batch 2 2"]:
-    """0 rotation up to 45 degrees, 1 and 2 shears up to 0.5 at full strength; the identity for the tonal operations."""
+    """Matrices of operation 0, rotation up to 45 degrees, and 1 and 2, shears up to 0.5. Other operations get the identity."""
     angle = torch.where(operation == 0, strength * math.pi / 4, 0.0)
     shear_x = torch.where(operation == 1, strength * 0.5, 0.0)
     shear_y = torch.where(operation == 2, strength * 0.5, 0.0)
@@ -136,7 +136,7 @@ def _geometry(operation: Int[Tensor, " batch"], strength: Float[Tensor, " batch"
 
 
 def _tone(pixels: Tensor, operation: Tensor, strength: Tensor) -> Tensor:
-    """3 brightness, 4 contrast, 5 posterize (towards 4 levels), 6 solarize (invert the brightest) on pixels 0..255."""
+    """Apply 3 brightness, 4 contrast, 5 posterize (down to 4 levels) or 6 solarize (invert the brightest) to pixels 0..255."""
     op, by = operation[:, None, None, None], strength[:, None, None, None]
     mean = pixels.mean(dim=(1, 2, 3), keepdim=True)
     step = 2.0 ** (6 * by.abs()).round()

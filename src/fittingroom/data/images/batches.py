@@ -1,4 +1,4 @@
-"""Training and evaluation batches from tensors in memory. A batch is a function of `(seed, epoch, step)` and nothing else."""
+"""Training and evaluation batches from tensors in memory. A training batch depends only on `(seed, epoch, step)`."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,19 +18,19 @@ from fittingroom.data.spec import DataSpec, ImageSet, Source
 def normalise(
     images: UInt8[Tensor, "batch channels height width"], spec: DataSpec
 ) -> Float[Tensor, "batch channels height width"]:
-    """Pixels 0..255 to zero mean and unit deviation a channel, by the data set's training statistics."""
+    """Normalise pixels 0..255 with the mean and deviation of the data set's training images, per channel."""
     mean, std = (torch.tensor(value)[:, None, None] * 255 for value in (spec.mean, spec.std))
     return (images - mean) / std
 
 
 def smooth_targets(labels: Tensor, num_classes: int, smoothing: float) -> Float[Tensor, "batch classes"]:
-    """One-hot rows, with `smoothing` of the mass spread over all classes (arXiv 1512.00567)."""
+    """One-hot rows in which a share `smoothing` is spread evenly over all classes (arXiv 1512.00567)."""
     return F.one_hot(labels, num_classes).float() * (1 - smoothing) + smoothing / num_classes
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainBatches:
-    """All batches of a run, by epoch and step within it. The last, incomplete batch of an epoch is dropped."""
+    """All batches of a run, indexed by epoch and step within the epoch. The incomplete last batch of an epoch is dropped."""
 
     train: Source
     spec: DataSpec
@@ -50,22 +50,22 @@ class TrainBatches:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Whole batches in one pass over the training images."""
+        """Number of complete batches in one pass over the training images."""
         return len(self.train) // self.batch_size
 
     @property
     def mean_batch_size(self) -> float:
-        """Images a step."""
+        """Images per step."""
         return float(self.batch_size)
 
     def order(self, epoch: int) -> Tensor:
-        """The shuffled positions of one epoch."""
+        """The shuffled image positions of one epoch."""
         return torch.randperm(len(self.train), generator=generator(self.seed, "order", epoch))
 
     def batch(
         self, epoch: int, step: int, order: Tensor | None = None
     ) -> tuple[Float[Tensor, "batch channels height width"], Float[Tensor, "batch classes"]]:
-        """Normalised images and soft targets of step `step` in `epoch`. `order` saves drawing the epoch's order again."""
+        """Normalised images and soft targets of `step` in `epoch`. Pass the epoch's `order` to avoid drawing it again."""
         order = self.order(epoch) if order is None else order
         picked = order[step * self.batch_size : (step + 1) * self.batch_size]
         draw = generator(self.seed, "augment", epoch, step)
@@ -89,7 +89,7 @@ class TrainBatches:
         return erase(images, config.erase_rate, draw) if config.erase_rate else images
 
     def from_step(self, first_step: int, rank: int = 0, world_size: int = 1) -> Iterator[tuple[Tensor, Tensor]]:
-        """Batches of global step `first_step`, `first_step + 1`, ... without end; each rank gets its part of every batch."""
+        """Endless batches from global step `first_step` on. Each rank gets its share of every batch."""
         epoch, step = divmod(first_step, self.steps_per_epoch)
         while True:
             order = self.order(epoch)
@@ -101,6 +101,6 @@ class TrainBatches:
 def eval_batches(
     images: ImageSet, spec: DataSpec, batch_size: int = 500
 ) -> Iterator[Float[Tensor, "batch channels height width"]]:
-    """Normalised images in order, nothing augmented, the last batch shorter where need be."""
+    """Normalised images in order, without augmentation. The last batch may be smaller."""
     for start in range(0, len(images), batch_size):
         yield normalise(images.images[start : start + batch_size], spec)

@@ -1,7 +1,7 @@
-"""A data set of images, found and verified, its test part sealed; and the registry of the ways to open one.
+"""`ImageData`, an image data set with a sealed test split, and the registry of image data sets.
 
-To add one, write a file with a function `(data_dir) -> ImageData`, decorate it with `image_data("name")`, and import the file
-in `load.py`.
+To add a data set, write a file with a function `(data_dir) -> ImageData`, decorate it with `image_data("name")`, and import the
+file in `load.py`.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ RULE = "stratified by seed; training images that also occur in validation or tes
 
 @dataclass(frozen=True, kw_only=True)
 class Splits:
-    """Training and validation images, and the only way to the test images: it demands a log and a reason."""
+    """Training and validation images, and a function that opens the test images. It requires a log and a reason."""
 
     spec: DataSpec
     train: ImageSet
@@ -33,14 +33,14 @@ class Splits:
 
 @dataclass(frozen=True, kw_only=True)
 class ImageData:
-    """A data set. Images are loaded when they are first needed."""
+    """An image data set. It loads the images on first use."""
 
     spec: DataSpec
     load_train: Callable[[], ImageSet]
     load_test: Callable[[], ImageSet]
 
     def split(self, seed: int, num_train: int | None = None) -> Splits:
-        """Training and validation parts by `seed`; `num_train` keeps that many training images, drawn by seed."""
+        """Split into training and validation by `seed`. With `num_train`, keep a random choice of that many training images."""
         train, val = split(self._train, seed, self.spec.num_val, avoid=self._test_digests)
         return Splits(
             spec=self.spec,
@@ -50,7 +50,7 @@ class ImageData:
         )
 
     def open_test(self, log: ReadLog, why: str) -> ImageSet:
-        """The sealed test images. `log(why)` is called first: what it refuses stays shut."""
+        """Open the sealed test images. `log(why)` is called first; if it raises, the images stay sealed."""
         assert why.strip(), "say why the test split is opened"
         log(why)
         return self.load_test()
@@ -61,22 +61,22 @@ class ImageData:
 
     @cached_property
     def _test_digests(self) -> frozenset[bytes]:
-        """Fingerprints of the test images, to keep copies out of training. Nobody looks at the labels."""
+        """Fingerprints of the test images, used to keep copies out of training. Labels are not used."""
         return frozenset(digests(self.load_test().images))
 
 
 Opener = Callable[[Path | None], ImageData]
 IMAGE_DATA: Registry[Opener] = Registry("data set")
-"""Name -> function that opens the data set; its argument is `--data-dir`."""
+"""Maps a name to the function that opens the data set. The function's argument is `--data-dir`."""
 
 
 def image_data(name: str) -> Callable[[Opener], Opener]:
-    """Decorator: file a function that opens a data set under `name`."""
+    """Decorator that registers a function that opens a data set under `name`."""
     return IMAGE_DATA.register(name)
 
 
 def draw(train: ImageSet, number: int, seed: int) -> ImageSet:
-    """That many images of `train`, drawn by seed, in the order of the file."""
+    """Choose `number` images of `train` at random by seed. They keep the order of the file."""
     if number > len(train):
         raise FittingRoomError(f"num_train {number} is more than there are: choose at most {len(train)}")
     drawn = torch.randperm(len(train), generator=generator(seed, "train images"))

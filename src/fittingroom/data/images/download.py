@@ -1,8 +1,8 @@
-"""One file from the first mirror that has it, checked, resumed where it broke off, complete or absent.
+"""Download a file from the first mirror that has it. Downloads are verified and can resume; the file is complete or absent.
 
-Bytes go into `<name>.part` beside the target. A broken connection or Ctrl-C leaves that file, and the next try asks
-for the rest of it (HTTP Range). It gets its own name only when its sha256 is right; where it is wrong, or the disk is
-full, it is deleted. Two processes that want the same file take turns.
+Bytes go into `<name>.part` next to the target. A broken connection or Ctrl-C leaves that file, and the next try requests
+the rest (HTTP Range). The file gets its final name only if its sha256 is correct. If the sha256 is wrong or the disk is full,
+it is deleted. Two processes that download the same file take turns.
 """
 
 import hashlib
@@ -28,11 +28,11 @@ CHUNK_BYTES = 1 << 16
 
 
 class DownloadError(FittingRoomError):
-    """No mirror could give the file. The message says why, mirror by mirror."""
+    """No mirror could deliver the file. The message gives each mirror's reason."""
 
 
 class _BrokenOff(Exception):
-    """This try failed, another may succeed."""
+    """This try failed, but another may succeed."""
 
 
 class _Useless(Exception):
@@ -42,10 +42,10 @@ class _Useless(Exception):
 def download(
     urls: Sequence[str], target: Path, sha256: str, *, timeout: float = 20.0, tries: int = 3, pause: float = 0.5
 ) -> None:
-    """Fetch `target` from the first of `urls` that gives a file with this sha256 (hex).
+    """Download `target` from the first of `urls` that delivers a file with this sha256 (hex).
 
-    `timeout` is in seconds for each wait on the network; each URL gets `tries` tries, the pauses between them doubling
-    from `pause` seconds. Raises DownloadError where no URL works, FittingRoomError where the file cannot be written.
+    `timeout` limits each wait on the network, in seconds. Each URL gets `tries` tries, with pauses of `pause` seconds that
+    double each time. Raises DownloadError if no URL works, and FittingRoomError if the file cannot be written.
     """
     part = target.with_name(target.name + ".part")
     with _writing(target):
@@ -67,13 +67,13 @@ def download(
 
 
 def file_sha256(path: Path) -> str:
-    """The file's sha256 in hex."""
+    """The sha256 of a file in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _try_mirror(url: str, part: Path, sha256: str, timeout: float, tries: int, pause: float) -> None:
-    """Leave a complete, checked `part`, or raise _Useless with the reason of the last try."""
+    """Download a complete, verified `part`, or raise _Useless with the reason of the last failure."""
     for attempt in range(tries):
         try:
             _complete(url, part, sha256, timeout)
@@ -86,7 +86,7 @@ def _try_mirror(url: str, part: Path, sha256: str, timeout: float, tries: int, p
 
 
 def _complete(url: str, part: Path, sha256: str, timeout: float) -> None:
-    """Fetch what is missing of `part`. A wrong sha256 is this mirror's fault only where the whole file came from it."""
+    """Download the rest of `part`. A wrong sha256 rules out this mirror only if the mirror sent the whole file."""
     resumed = part.exists()
     if resumed and file_sha256(part) == sha256:
         return
@@ -97,7 +97,7 @@ def _complete(url: str, part: Path, sha256: str, timeout: float) -> None:
 
 
 def _fetch(url: str, part: Path, timeout: float) -> None:
-    """One request: the rest of `part`, or the whole file where there is no part or the server ignores the range."""
+    """Make one request: for the rest of `part`, or for the whole file if there is no part or the server ignores the range."""
     have = part.stat().st_size if part.exists() else 0
     headers = {"User-Agent": "fittingroom"} | ({"Range": f"bytes={have}-"} if have else {})
     with _speaking():
@@ -112,12 +112,12 @@ def _request(url: str, headers: dict[str, str], timeout: float, part: Path) -> h
         return urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=timeout)
     except urllib.error.HTTPError as error:
         if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-            part.unlink(missing_ok=True)  # It is as long as the file or longer, and wrong: the next try starts afresh.
+            part.unlink(missing_ok=True)  # The part is too long and therefore wrong: the next try starts over.
         raise
 
 
 def _receive(response: http.client.HTTPResponse, part: Path, have: int) -> None:
-    """Append the body to the first `have` bytes of `part`. Raises _BrokenOff where less came than was announced."""
+    """Append the body to the first `have` bytes of `part`. Raises _BrokenOff if fewer bytes arrive than announced."""
     total = None if response.length is None else have + response.length
     chunk = _read(response)
     if not have and ("text/html" in response.headers.get("Content-Type", "") or looks_like_html(chunk)):
@@ -143,12 +143,12 @@ def _read(response: http.client.HTTPResponse) -> bytes:
 
 @contextmanager
 def _speaking() -> Iterator[None]:
-    """Turn every failure of the network into _BrokenOff or _Useless."""
+    """Convert every network failure to _BrokenOff or _Useless."""
     try:
         yield
     except urllib.error.HTTPError as error:
         error.close()
-        # 4xx is a server's last word, but for: request timed out, range beyond the end, too many requests.
+        # 4xx errors are permanent, except 408 (request timeout), 416 (range not satisfiable) and 429 (too many requests).
         passing = error.code >= 500 or error.code in (408, 416, 429)
         raise (_BrokenOff if passing else _Useless)(f"answered with status {error.code}") from error
     except (OSError, http.client.HTTPException) as error:
@@ -160,7 +160,7 @@ def _speaking() -> Iterator[None]:
 
 @contextmanager
 def _writing(path: Path) -> Iterator[None]:
-    """Turn a failure to write into one clear line, and leave nothing half-written at `path`."""
+    """Convert a write failure to a FittingRoomError, and delete `path` if it is an unfinished .part file."""
     try:
         yield
     except OSError as error:
@@ -173,7 +173,7 @@ def _writing(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _taking_turns(folder: Path) -> Iterator[None]:
-    """Hold a lock on `folder` by flock, which the system lets go of however the process ends. Windows has none."""
+    """Lock `folder` with flock, which the system releases even if the process is killed. Windows has no flock."""
     if sys.platform == "win32":
         yield
         return
@@ -191,7 +191,7 @@ def _taking_turns(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _progress(name: str, total: int | None, have: int) -> Iterator[Callable[[int], None]]:
-    """A bar on standard error; yields the function that advances it by some bytes."""
+    """Show a progress bar on standard error. Yields a function that advances it by a number of bytes."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

@@ -1,8 +1,8 @@
-"""Fashion-MNIST (arXiv 1708.07747): where it is found, how it is verified, and the seal on its test split.
+"""Find and verify Fashion-MNIST (arXiv 1708.07747), and seal its test split.
 
-60,000 training and 10,000 test images of clothes, 28 x 28 grey pixels, ten classes, four gzipped IDX files.
-Debian packs the same files anew, so a file counts as right when its content is: the sha256 of an archive that is known
-to be right is the quick way to see that, the sha256 of the unpacked bytes settles all others.
+The data set has 60,000 training and 10,000 test images of clothes: 28 x 28 grey pixels, ten classes, four gzipped IDX files.
+Debian compresses the same files differently, so a file is accepted if its content is correct. The sha256 of a known archive
+proves that quickly; for other archives, the sha256 of the unpacked bytes decides.
 """
 
 import hashlib
@@ -25,24 +25,24 @@ from fittingroom.data.spec import DataSpec, ImageSet, Preprocessing
 
 @dataclass(frozen=True, kw_only=True)
 class DataFile:
-    """One file of the data set and the checksums (sha256, hex) by which it is known."""
+    """One file of the data set and its checksums (sha256, hex)."""
 
     name: str
     content: str
-    """Of the unpacked bytes."""
+    """Checksum of the unpacked bytes."""
     archives: tuple[str, ...]
-    """Of gzip files known to unpack to that content; the first is the one that the mirrors hold."""
+    """Checksums of the gzip files known to have this content. The first is the file on the mirrors."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Release:
-    """The files of the data set and the places that may hold them."""
+    """The files of the data set and the places to look for them."""
 
     files: tuple[DataFile, ...]
     mirrors: tuple[str, ...]
-    """Base URLs, the official one first."""
+    """Base URLs, starting with the official one."""
     system_folder: Path
-    """Where the system's package puts the files."""
+    """The folder in which Debian's package installs the files."""
 
 
 RELEASE = Release(
@@ -109,17 +109,17 @@ SPEC = DataSpec(
 
 @image_data("fashion-mnist")
 def open_fashion_mnist(data_dir: Path | None = None) -> ImageData:
-    """Fashion-MNIST, found and verified. Raises FittingRoomError as `find` does."""
+    """Find, verify and open Fashion-MNIST. Raises FittingRoomError as `find` does."""
     folder = find(data_dir)
     return ImageData(spec=SPEC, load_train=lambda: load_train(folder), load_test=lambda: load_test(folder))
 
 
 def find(data_dir: Path | None = None, release: Release = RELEASE) -> Path:
-    """The folder with all four files, verified.
+    """Find a folder with all four files and verify them.
 
-    The order: `data_dir` or FITTINGROOM_DATA, the user's cache, Debian's package, a download into the cache.
-    A folder named by hand is the only one looked at. A damaged file in the cache is deleted, with a notice on standard
-    error, and fetched anew. Raises FittingRoomError that names the file, or all the ways where none works.
+    `data_dir` or else FITTINGROOM_DATA names the only folder to search. Without them, the order is: the user's cache, Debian's
+    package, a download into the cache. A damaged file in the cache is deleted and downloaded again, with a note on standard
+    error. Raises FittingRoomError that names the bad file, or lists all ways to get the data if none works.
     """
     named = data_dir or os.environ.get("FITTINGROOM_DATA")
     if named:
@@ -139,13 +139,13 @@ def find(data_dir: Path | None = None, release: Release = RELEASE) -> Path:
 
 
 def faults_in(folder: Path, release: Release = RELEASE) -> dict[Path, str]:
-    """Each file of the release that is missing or wrong in `folder`, with what is wrong; empty where all is right."""
+    """The missing or wrong files of the release in `folder`, with their faults. Empty if all files are correct."""
     faults = {folder / file.name: fault_of(folder / file.name, file) for file in release.files}
     return {path: fault for path, fault in faults.items() if fault}
 
 
 def fault_of(path: Path, file: DataFile) -> str | None:
-    """What is wrong with the file at `path`, in words that follow its name, or None where it is right."""
+    """The fault of the file at `path`, phrased to follow the file's name. None if the file is correct."""
     try:
         raw = idx.read_bytes(path)
         if hashlib.sha256(raw).hexdigest() in file.archives:
@@ -156,7 +156,7 @@ def fault_of(path: Path, file: DataFile) -> str | None:
         idx.parse(content)
     except idx.BadContent as error:
         return str(error)
-    return "is altered, or a file of another data set (its checksum is not the published one)"
+    return "is altered or belongs to another data set (its checksum differs from the published one)"
 
 
 def load_train(folder: Path) -> ImageSet:
@@ -165,7 +165,7 @@ def load_train(folder: Path) -> ImageSet:
 
 
 def load_test(folder: Path) -> ImageSet:
-    """The 10,000 test images and labels. Only `ImageData.open_test` and the data check call it: both log the read."""
+    """The 10,000 test images and labels. To open them, call `ImageData.open_test`, which logs the read."""
     return _load(folder, "t10k")
 
 
@@ -186,7 +186,7 @@ def _load(folder: Path, prefix: str) -> ImageSet:
 
 
 def _demand(folder: Path, release: Release) -> Path:
-    """The folder itself, or FittingRoomError that names its first bad file."""
+    """Return the folder. Raises FittingRoomError that names its first bad file."""
     for path, fault in faults_in(folder, release).items():
         if path.exists():
             raise FittingRoomError(f"{path} {fault}: {idx.MEND}")
@@ -198,14 +198,14 @@ def _demand(folder: Path, release: Release) -> Path:
 
 
 def _damaged(faults: dict[Path, str]) -> list[Path]:
-    """Those of the bad files that are there."""
+    """The bad files that exist."""
     return [path for path in faults if path.exists()]
 
 
 def _drop_damaged(faults: dict[Path, str]) -> None:
     for path in _damaged(faults):
-        _notice(f"{path} {faults[path]}: deleted, to be fetched anew")
-        with suppress(OSError):  # Where it may not be deleted it is not used either.
+        _notice(f"{path} {faults[path]}: deleting it to download it again")
+        with suppress(OSError):  # A file that cannot be deleted is not used either.
             path.unlink()
 
 

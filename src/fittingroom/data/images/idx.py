@@ -1,8 +1,8 @@
-"""IDX, the file format of MNIST and its kin: a header with the shape, then the bytes, all in gzip.
+"""Read IDX, the file format of MNIST and similar data sets: a header with the shape, then the bytes, compressed with gzip.
 
-    0x00 0x00 <type: 0x08 is uint8> <number of dimensions>   then one big-endian uint32 a dimension   then the values
+    0x00 0x00 <type: 0x08 is uint8> <number of dimensions>   then one big-endian uint32 per dimension   then the values
 
-Whatever is wrong with a file is said in words that can follow its name: "is cut short", "is a web page, not data".
+Faults are phrased to follow the file's name: "is cut short", "is a web page, not data".
 """
 
 import gzip
@@ -21,11 +21,11 @@ MEND = "replace it with a fresh copy"
 
 
 class BadContent(ValueError):
-    """What is wrong with a file's content, in words that follow the file's name."""
+    """A fault in a file's content. The message is phrased to follow the file's name."""
 
 
 def read(path: Path) -> UInt8[np.ndarray, "..."]:
-    """The array in a gzipped IDX file. Raises FittingRoomError that names the file and what is wrong with it."""
+    """Read the array in a gzipped IDX file. Raises FittingRoomError naming the file and its fault."""
     try:
         return parse(unpack(read_bytes(path)))
     except BadContent as error:
@@ -33,7 +33,7 @@ def read(path: Path) -> UInt8[np.ndarray, "..."]:
 
 
 def read_bytes(path: Path) -> bytes:
-    """The file as it lies on disk. Raises BadContent where it cannot be read."""
+    """The raw bytes of the file. Raises BadContent if it cannot be read."""
     try:
         return path.read_bytes()
     except FileNotFoundError as error:
@@ -43,13 +43,13 @@ def read_bytes(path: Path) -> bytes:
 
 
 def unpack(raw: bytes) -> bytes:
-    """The content of gzipped bytes. Raises BadContent where they are empty, a web page, cut short or damaged."""
+    """Decompress gzipped bytes. Raises BadContent if they are empty, a web page, cut short or damaged."""
     if not raw:
         raise BadContent("is empty")
     if looks_like_html(raw):
         raise BadContent("is a web page, not data")
     if not raw.startswith(b"\x1f\x8b"):
-        raise BadContent("is no gzip file")
+        raise BadContent("is not a gzip file")
     try:
         return gzip.decompress(raw)
     except EOFError as error:
@@ -59,14 +59,14 @@ def unpack(raw: bytes) -> bytes:
 
 
 def looks_like_html(start: bytes) -> bool:
-    """Whether bytes begin as a web page does: what log-in pages and proxies send in place of a file."""
+    """Whether the bytes begin like a web page. Login pages and proxies send one instead of the file."""
     return start[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!doctype", b"<html", b"<head", b"<?xml"))
 
 
 def parse(content: bytes) -> UInt8[np.ndarray, "..."]:
-    """The array in IDX bytes, writable. Raises BadContent where header and size do not agree."""
+    """Parse IDX bytes into a writable array. Raises BadContent if the header and the size disagree."""
     if len(content) < 4 or content[:2] != b"\x00\x00":
-        raise BadContent("is no IDX file")
+        raise BadContent("is not an IDX file")
     kind, num_dimensions = content[2], content[3]
     if kind != UINT8_TYPE:
         raise BadContent(f"holds values of type 0x{kind:02x}, not bytes (0x08)")
@@ -76,5 +76,5 @@ def parse(content: bytes) -> UInt8[np.ndarray, "..."]:
     shape = struct.unpack(f">{num_dimensions}I", content[4:start])
     expected, found = math.prod(shape), len(content) - start
     if found != expected:
-        raise BadContent(f"holds {found} values where its header promises {' x '.join(map(str, shape))} = {expected}")
+        raise BadContent(f"holds {found} values, but its header announces {' x '.join(map(str, shape))} = {expected}")
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape).copy()

@@ -1,4 +1,4 @@
-"""A picture from anywhere as an image of a data set: grey or RGB, upright, square, of the data set's size."""
+"""Convert any picture to an image of a data set: upright, grey or RGB, in the data set's size."""
 
 import warnings
 from pathlib import Path
@@ -12,15 +12,15 @@ from torch import Tensor
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.data.spec import DataSpec
 
-BRIGHT = 127  # mean of the outermost pixels above which a background counts as bright
+BRIGHT = 127  # A background counts as bright if the mean of the outermost pixels exceeds this.
 
 
 def read_image(path: Path, spec: DataSpec) -> tuple[UInt8[Tensor, "channels height width"], bool]:
-    """The picture as the data set would hold it, and whether its colours were inverted.
+    """Read a picture and convert it to the data set's format. Also returns whether its colours were inverted.
 
-    Turned upright (EXIF), transparency on black, padded to the data set's proportions with the colour of its border, scaled
-    down. A bright background is inverted where the data set asks for it.
-    Raises FittingRoomError where the file is missing or no picture.
+    The picture is turned upright (EXIF), put on black where transparent, padded to the data set's proportions with its border
+    colour, and scaled. A picture with a bright background is inverted if the data set requires it.
+    Raises FittingRoomError if the file is missing or not a picture.
     """
     try:
         with warnings.catch_warnings(), Image.open(path) as file:
@@ -31,12 +31,14 @@ def read_image(path: Path, spec: DataSpec) -> tuple[UInt8[Tensor, "channels heig
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise FittingRoomError(f"{path} has too many pixels to open safely: scale it down first") from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        raise FittingRoomError(f"{path} is no picture that can be read ({error}): give a whole PNG or JPEG") from error
+        raise FittingRoomError(
+            f"{path} is not a readable picture ({error}): give a complete PNG or JPEG file"
+        ) from error
     return fit_picture(picture, spec)
 
 
 def fit_picture(picture: Image.Image, spec: DataSpec) -> tuple[UInt8[Tensor, "channels height width"], bool]:
-    """An RGBA picture as the data set would hold it, and whether its colours were inverted."""
+    """Convert an RGBA picture to the data set's format. Also returns whether its colours were inverted."""
     picture = Image.alpha_composite(Image.new("RGBA", picture.size, "black"), picture)
     picture = picture.convert("L" if spec.channels == 1 else "RGB")
     border = _border_mean(picture)
@@ -55,7 +57,7 @@ def _border_mean(picture: Image.Image) -> int:
 
 
 def _pad(picture: Image.Image, proportion: float, fill: int) -> Image.Image:
-    """Wide or high enough for width / height = `proportion`, the picture in the middle."""
+    """Pad the picture on two sides until width / height = `proportion`."""
     width = max(picture.width, round(picture.height * proportion))
     height = max(picture.height, round(picture.width / proportion))
     colour = fill if picture.mode == "L" else (fill, fill, fill)

@@ -1,7 +1,7 @@
-"""What `fittingroom data check` tells: are the files right, how many images has each class, which stand twice.
+"""The report of `fittingroom data check` on images: file integrity, class counts and duplicates.
 
-The current release of Fashion-MNIST has no exact copies: those of zalandoresearch/fashion-mnist#44 (43 pairs within
-train, ten train images in test) were of its first days, August 2017. The check is what proves that, file by file.
+The current release of Fashion-MNIST has no exact copies. Those in zalandoresearch/fashion-mnist#44 (43 pairs within train, ten
+train images in test) were in the first release of August 2017. This check shows that the copies are gone.
 """
 
 from collections import defaultdict
@@ -20,8 +20,9 @@ WHY = "data check: class counts and duplicates"
 def check(folder: Path, release: Release = RELEASE) -> dict[str, Any]:
     """A report on the data set in `folder`, ready for JSON.
 
-    `ok` says whether all files are right; `files` holds path, sha256_ok, shape and problem of each. Only when all are
-    right are `class_counts` and `duplicates` given (else null). `test_reads` lists why the test split was opened.
+    `ok` tells whether all files are correct. `files` holds the path, sha256_ok, shape and problem of each file.
+    `class_counts` and `duplicates` are null unless all files are correct. `test_reads` lists the reasons for opening the
+    test split.
     """
     files = [_check_file(folder / file.name, file) for file in release.files]
     ok = all(file["sha256_ok"] for file in files)
@@ -38,7 +39,7 @@ def check(folder: Path, release: Release = RELEASE) -> dict[str, Any]:
 
 
 def find_duplicates(train: ImageSet, test: ImageSet) -> dict[str, Any]:
-    """Exact copies within train, within test, and train images that stand in test, by their positions in the files."""
+    """Find exact copies within train, within test, and between train and test. Images are given by position in their files."""
     train_groups, test_groups = _by_digest(train), _by_digest(test)
     shared = [key for key in train_groups if key in test_groups]
     pairs: list[dict[str, Any]] = [
@@ -79,7 +80,7 @@ def _by_digest(images: ImageSet) -> dict[bytes, list[int]]:
 
 
 def _repeats(images: ImageSet, groups: dict[bytes, list[int]]) -> dict[str, Any]:
-    """The groups of equal images; `num_copies` counts those beyond the first of each group."""
+    """The groups of equal images. `num_copies` counts all images except the first of each group."""
     repeated = [places for places in groups.values() if len(places) > 1]
     return {
         "num_groups": len(repeated),

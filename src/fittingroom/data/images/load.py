@@ -1,10 +1,10 @@
-"""Open a data set of images by name or path."""
+"""Open an image data set by name or path."""
 
 from functools import cache
 from pathlib import Path
 
 from fittingroom.core.errors import FittingRoomError, did_you_mean
-from fittingroom.data.images import fashion_mnist  # noqa: F401  (the import files the data set)
+from fittingroom.data.images import fashion_mnist  # noqa: F401  (the import registers the data set)
 from fittingroom.data.images.arrays import open_arrays_file
 from fittingroom.data.images.dataset import IMAGE_DATA, ImageData
 
@@ -12,15 +12,15 @@ DEFAULT = "fashion-mnist"
 
 
 def open_images(source: str = DEFAULT, data_dir: Path | None = None) -> ImageData:
-    """The data set of that name, or in the file at that path (.npz). Opened once per process.
+    """Open a data set by name, or a .npz file by path. Each is opened once per process.
 
-    Raises FittingRoomError for a name that is unknown, and where files are missing or wrong.
+    Raises FittingRoomError for an unknown name, and for missing or wrong files.
     """
     return _open(source, data_dir, _fingerprint(source))
 
 
 def is_images(source: str) -> bool:
-    """Whether `source` names a data set of images, or looks like a file of images."""
+    """Whether `source` names an image data set or looks like a file of images."""
     return source in IMAGE_DATA.names() or Path(source).suffix == ".npz"
 
 
@@ -34,7 +34,7 @@ def _open(source: str, data_dir: Path | None, _fingerprint: tuple[int, int] | No
 
 
 def _fingerprint(source: str) -> tuple[int, int] | None:
-    """Size and time of a file, so that one that changed is opened again."""
+    """Size and modification time of a file. If they change, the file is opened again."""
     try:
         found = Path(source).stat()
     except OSError:

@@ -1,7 +1,7 @@
-"""Training and validation parts: stratified, a function of the seed alone, and free of copies.
+"""Split images into training and validation parts. The split is stratified, depends only on the seed, and has no copies.
 
-Validation stands for test, so a training image that is byte for byte a validation or a test image would be
-an answer known beforehand. Such images are left out of training; validation and test stay as they are.
+A training image that equals a validation or test image byte for byte would reveal its answer. Such images are left out of
+training; validation and test do not change.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from fittingroom.data.spec import ImageSet
 
 
 def digests(images: UInt8[Tensor, "num ..."] | UInt8[np.ndarray, "num ..."]) -> list[bytes]:
-    """A 16-byte fingerprint (BLAKE2b) of each image: equal when and only when all pixels are equal."""
+    """A 16-byte fingerprint (BLAKE2b) of each image. Fingerprints are equal exactly when all pixels are equal."""
     return [hashlib.blake2b(row, digest_size=16).digest() for row in np.ascontiguousarray(images)]
 
 
@@ -27,8 +27,9 @@ def split(
 ) -> tuple[ImageSet, ImageSet]:
     """Divide `train` into (training part, validation part), both in the order of the file.
 
-    Every class gives validation its share of `num_val` images. Then images whose digest stands in `avoid` (the
-    test images') or in the validation part leave the training part. Raises FittingRoomError where a class has too few.
+    Validation gets `num_val` images, divided between the classes in proportion to their size. The training part then loses
+    every image whose digest is in `avoid` (the test images) or in the validation part. Raises FittingRoomError if a class has
+    too few images.
     """
     quotas = _quotas(train.labels, num_val)
     shuffled = torch.randperm(len(train), generator=generator(check_seed(seed), purpose))
@@ -45,7 +46,7 @@ def split(
 
 
 def _quotas(labels: Int64[Tensor, " num"], num_val: int) -> dict[int, int]:
-    """Validation images of each label: proportional, summing to `num_val` (largest remainders first)."""
+    """Number of validation images for each label: proportional, with total `num_val` (largest remainder method)."""
     if not 0 < num_val < len(labels):
         raise FittingRoomError(
             f"num_val {num_val} does not suit {len(labels)} images: choose a number from 1 to {len(labels) - 1}"

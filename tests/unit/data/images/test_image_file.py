@@ -68,18 +68,18 @@ def test_transparent_ground_is_black_and_a_turned_photograph_upright(tmp_path: P
 def test_what_is_no_picture_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "hostile.png"
     path.write_bytes(content)
-    with pytest.raises(FittingRoomError, match=r"hostile\.png is no picture that can be read"):
+    with pytest.raises(FittingRoomError, match=r"hostile\.png is not a readable picture"):
         read_image(path, SPEC)
 
 
 def test_missing_files_folders_halves_and_bombs_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(FittingRoomError, match="does not exist"):
         read_image(tmp_path / "nowhere.png", SPEC)
-    with pytest.raises(FittingRoomError, match="no picture that can be read"):
+    with pytest.raises(FittingRoomError, match="is not a readable picture"):
         read_image(tmp_path, SPEC)
     whole = saved(tmp_path / "whole.png", Image.effect_noise((64, 64), 50)).read_bytes()
     (tmp_path / "half.png").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(FittingRoomError, match=r"half\.png is no picture that can be read"):
+    with pytest.raises(FittingRoomError, match=r"half\.png is not a readable picture"):
         read_image(tmp_path / "half.png", SPEC)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     with pytest.raises(FittingRoomError, match=r"whole\.png has too many pixels"):
