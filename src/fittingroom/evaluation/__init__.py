@@ -1,1 +1,1 @@
-"""Scores of a classifier's probabilities, and how sure one may be of them. Knows no model and no trainer."""
+"""Predict, score and decode with trained models, and compute the statistics of their scores. Independent of training."""

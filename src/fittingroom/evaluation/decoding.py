@@ -1,11 +1,11 @@
-"""Write sequences with any decoder that reads one symbol a row: greedily, or by beam search. Knows no model.
+"""Decode sequences greedily or by beam search, with any decoder that reads one symbol per row at a time.
 
     model.eval()
     state = model.start(model.encode(src, src_mask), src_mask)
     best = greedy(model.step, model.reorder, state, torch.full((len(src),), bos_id), eos_id=eos_id, max_len=40)
 
-`step(ids, state) -> (logits, state)` reads one id a row, `reorder(state, index)` gives the state of the rows `index`.
-A sequence's length is the number of predictions made for it: the end mark counts, the begin mark does not.
+`step(ids, state) -> (logits, state)` reads one id per row. `reorder(state, index)` returns the state of the rows in `index`.
+The length of a sequence is the number of its predictions: the end mark counts, the begin mark does not.
 """
 
 from collections.abc import Callable
@@ -19,28 +19,29 @@ from fittingroom.core.errors import FittingRoomError
 
 Step = Callable[[Tensor, Any], tuple[Tensor, Any]]
 Reorder = Callable[[Any, Tensor], Any]
-SHRINK_BELOW = 0.75  # greedy drops finished rows when fewer than this share still writes: a copy of the state costs too
+# Greedy drops finished rows once the unfinished share falls below this. It waits until then because copying the state is slow.
+SHRINK_BELOW = 0.75
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hypothesis:
-    """One sequence that was written."""
+    """One decoded sequence."""
 
     ids: tuple[int, ...]
-    """Without begin and end marks."""
+    """The ids without begin and end marks."""
     log_prob: float
-    """Of all its symbols and, where it was written, of the end mark."""
+    """Log-probability of all symbols, including the end mark if there is one."""
     score: float
-    """What it is ranked by: `log_prob` over the length penalty."""
+    """The value used for ranking: `log_prob` divided by the length penalty."""
     finished: bool
-    """It ended by the end mark, not at max_len."""
+    """True if the sequence ended with the end mark, False if it was cut at max_len."""
 
 
 def length_penalty(length: int, alpha: float) -> float:
     """`((5 + length) / 6) ** alpha`: "Google's Neural Machine Translation System" (arXiv 1609.08144), equation 14.
 
-    Probabilities only fall as a sequence grows, so without it (alpha 0) a beam likes short ones. "Attention Is All You Need"
-    takes 0.6 with 4 beams (section 6.1).
+    The probability of a sequence falls with its length, so without the penalty (alpha 0) beam search prefers short sequences.
+    "Attention Is All You Need" uses alpha 0.6 with 4 beams (section 6.1).
     """
     return ((5 + length) / 6) ** alpha
 
@@ -49,15 +50,15 @@ def length_penalty(length: int, alpha: float) -> float:
 def greedy(
     step: Step, reorder: Reorder, state: Any, first_ids: Tensor, *, eos_id: int, max_len: int
 ) -> list[Hypothesis]:
-    """The likeliest symbol each time, until the end mark or `max_len` predictions; one hypothesis a row, in order.
+    """Choose the most probable symbol at each step, until the end mark or `max_len` predictions.
 
-    `first_ids` (rows,) is the begin mark of each row.
+    `first_ids` (rows,) holds the begin mark of each row. Returns one hypothesis per row, in order.
     """
     _check(max_len=max_len)
     ids, num_rows, device = first_ids, len(first_ids), first_ids.device
     written = torch.full((num_rows, max_len), eos_id, device=device)
     log_probs = torch.zeros(num_rows, device=device)
-    rows = torch.arange(num_rows, device=device)  # which row of `written` each row of the state writes
+    rows = torch.arange(num_rows, device=device)  # maps rows of the state to rows of `written`
     writes = torch.ones(num_rows, dtype=torch.bool, device=device)
     for position in range(max_len):
         if not len(rows):
@@ -82,16 +83,16 @@ def greedy(
 
 @dataclass
 class _Beams:
-    """The running hypotheses of all rows that still write: `num_beams` each, best first."""
+    """The running hypotheses of all unfinished rows: `num_beams` for each row, best first."""
 
     rows: Tensor
-    """(rows,): where in the batch each stood at first."""
+    """(rows,): position of each row in the original batch."""
     ids: Tensor
-    """(rows, beams, length): what they have read, begin mark first."""
+    """(rows, beams, length): ids of each hypothesis, starting with the begin mark."""
     log_probs: Tensor
-    """(rows, beams); minus infinity where there is no hypothesis."""
+    """(rows, beams): minus infinity in unused places."""
     finished: list[list[Hypothesis]] = field(default_factory=list)
-    """Of every row of the batch."""
+    """Finished hypotheses of each row of the original batch."""
 
 
 @torch.inference_mode()
@@ -106,10 +107,10 @@ def beam_search(
     num_beams: int = 4,
     alpha: float = 0.6,
 ) -> list[list[Hypothesis]]:
-    """Up to `num_beams` different hypotheses a row, best first, of the likeliest prefixes at each length.
+    """Return up to `num_beams` different hypotheses per row, best first. Each step keeps the most probable prefixes.
 
-    A row ends when `num_beams` of its hypotheses have ended, or at `max_len` predictions; those that then still write are
-    cut there and ranked with the others. With one beam this is `greedy`.
+    A row ends when it has `num_beams` finished hypotheses, or after `max_len` predictions. Hypotheses that are unfinished at
+    `max_len` are cut and ranked with the others. With one beam, the result equals `greedy`.
     """
     _check(max_len=max_len, num_beams=num_beams)
     num_rows, device = len(first_ids), first_ids.device
@@ -131,10 +132,10 @@ def beam_search(
 
 
 def _extend(beams: _Beams, log_probs_next: Tensor, eos_id: int, alpha: float) -> tuple[_Beams, Tensor]:
-    """Every running hypothesis with every symbol after it: those that end leave, the best others run on, full rows stop.
+    """Extend each running hypothesis by each symbol. Move ended hypotheses to `finished`, keep the best others, drop full rows.
 
-    Of a row's 2 * num_beams best, at most num_beams end, one for each hypothesis, so num_beams always remain. Returns as
-    well which rows of the state the new beams continue.
+    Among the 2 * num_beams best extensions of a row, at most num_beams end, one for each hypothesis. At least num_beams
+    therefore remain. Also returns the index of the state rows that the new beams continue.
     """
     num_rows, num_beams, length = beams.ids.shape
     vocab_size = log_probs_next.shape[-1]
@@ -143,13 +144,13 @@ def _extend(beams: _Beams, log_probs_next: Tensor, eos_id: int, alpha: float) ->
     parents, symbols = flat // vocab_size, flat % vocab_size
     ends = symbols == eos_id
     is_finished = ends & (best > -torch.inf)
-    is_finished[:, num_beams:] = False  # an end beyond the beam's width is no better than what the beam drops
+    is_finished[:, num_beams:] = False  # The beam drops candidates below its width, ended ones too.
     for row, place in is_finished.nonzero().tolist():
         prefix = beams.ids[row, parents[row, place], 1:].tolist()
         found = beams.finished[int(beams.rows[row])]
         if len(found) < num_beams:
             found.append(_hypothesis([*prefix, eos_id], float(best[row, place]), eos_id, alpha))
-    # The first num_beams that do not end, in order: a stable sort puts ends last.
+    # Keep the first num_beams that do not end, in order: a stable sort puts ended ones last.
     order = ends.int().argsort(dim=1, stable=True)[:, :num_beams]
     parents, symbols, best = (each.gather(1, order) for each in (parents, symbols, best))
     is_full = [len(beams.finished[row]) >= num_beams for row in beams.rows.tolist()]
@@ -162,7 +163,7 @@ def _extend(beams: _Beams, log_probs_next: Tensor, eos_id: int, alpha: float) ->
 
 
 def _rank(beams: _Beams, row: int, num_beams: int, eos_id: int, alpha: float) -> list[Hypothesis]:
-    """The row's best hypotheses, ended or cut."""
+    """The best hypotheses of a row, ended or cut."""
     found = list(beams.finished[row])
     for place in (beams.rows == row).nonzero().flatten().tolist():
         for ids, log_prob in zip(beams.ids[place, :, 1:].tolist(), beams.log_probs[place].tolist(), strict=True):
@@ -172,7 +173,7 @@ def _rank(beams: _Beams, row: int, num_beams: int, eos_id: int, alpha: float) ->
 
 
 def _hypothesis(ids: list[int], log_prob: float, eos_id: int, alpha: float) -> Hypothesis:
-    """From what was written, up to and with its end mark, if it has one."""
+    """Make a hypothesis from decoded ids. It includes everything before the end mark; ids after the mark are ignored."""
     finished = eos_id in ids
     symbols = ids[: ids.index(eos_id)] if finished else ids
     score = log_prob / length_penalty(len(symbols) + finished, alpha)

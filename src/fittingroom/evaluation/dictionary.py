@@ -1,4 +1,4 @@
-"""What a dictionary says of a word that a model is asked for, and whether the model has learnt from that word."""
+"""Look up the dictionary's pronunciations of words, and whether the model was trained on these words."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,18 +12,18 @@ from fittingroom.data.seq2seq.vocabulary import Vocabulary
 
 @dataclass(frozen=True, kw_only=True)
 class Reference:
-    """A word's entry."""
+    """A word's dictionary entry."""
 
     targets: tuple[Target, ...]
     part: Part
-    """Of the data: a model has learnt from words of 'train' alone."""
+    """The part of the data that contains the word. Models are trained only on words of 'train'."""
 
 
 def references(data: str, target: Vocabulary, words: Sequence[str]) -> dict[str, Reference]:
-    """The entries of those of `words` that a run's `data` holds: of the CMU dictionary; none of other data.
+    """The dictionary entries of `words`. Words that the dictionary lacks are omitted. `data` other than cmudict has no entries.
 
-    Where the dictionary cannot be read there are none: answers do not depend on it. That a word is looked up by name is no
-    read of the test part, for nothing is scored.
+    If the dictionary cannot be read, the result is empty: answers do not depend on it. Looking up a word does not count as a
+    read of the test part, because nothing is scored.
     """
     if data != cmudict.NAME:
         return {}

@@ -1,8 +1,8 @@
-"""Error rates of predicted symbol sequences against one or several references: plain numpy.
+"""Error rates of predicted symbol sequences against one or more references, in plain numpy.
 
-The phoneme error rate is (substitutions + deletions + insertions) / reference symbols, summed over all words, each against
-its closest reference; the word error rate the share of words that equal none of their references. Both are what
-grapheme-to-phoneme papers report (Yao and Zweig 2015, arXiv 1506.00196).
+The phoneme error rate is (substitutions + deletions + insertions) / reference symbols, summed over all words. Each word is
+compared with its closest reference. The word error rate is the share of words that match none of their references.
+Grapheme-to-phoneme papers report both rates (Yao and Zweig 2015, arXiv 1506.00196).
 """
 
 from collections import Counter
@@ -14,28 +14,28 @@ from numpy.typing import NDArray
 
 Symbols = Sequence[Hashable]
 Edit = tuple[Hashable | None, Hashable | None]
-"""(reference symbol, predicted symbol): None as the first is an insertion, as the second a deletion."""
+"""(reference symbol, predicted symbol). The reference symbol of an insertion is None, as is the predicted one of a deletion."""
 
 
 @dataclass(frozen=True, eq=False)
 class ErrorRates:
-    """One number a word, so that statistics can draw words anew."""
+    """Per-word counts. Statistics are computed from them."""
 
     edits: NDArray[np.int64]
     """[words]: edit distance to the closest reference."""
     reference_lengths: NDArray[np.int64]
-    """[words]: symbols of that reference."""
+    """[words]: number of symbols in the closest reference."""
     closest: NDArray[np.int64]
-    """[words]: which of the word's references that is, from 0."""
+    """[words]: index of the closest reference among the word's references."""
 
     @property
     def wrong(self) -> NDArray[np.bool_]:
-        """[words]: whether the prediction equals none of the references."""
+        """[words]: True if the prediction matches none of the references."""
         return self.edits > 0
 
     @property
     def phoneme_error_rate(self) -> float:
-        """Edits over reference symbols: 0 is perfect; insertions may carry it above 1."""
+        """Edits divided by reference symbols. 0 is perfect; insertions can push it above 1."""
         return float(self.edits.sum() / self.reference_lengths.sum())
 
     @property
@@ -45,7 +45,7 @@ class ErrorRates:
 
 
 def error_rates(predictions: Sequence[Symbols], references: Sequence[Sequence[Symbols]]) -> ErrorRates:
-    """Compare each prediction with all references of its word. Of equally close references the first counts."""
+    """Compare each prediction with all references of its word. If several are equally close, the first one counts."""
     assert len(predictions) == len(references), "one prediction a word"
     assert all(references), "a word without reference"
     columns = np.zeros((3, len(predictions)), dtype=np.int64)
@@ -57,14 +57,14 @@ def error_rates(predictions: Sequence[Symbols], references: Sequence[Sequence[Sy
 
 
 def edit_distance(reference: Symbols, predicted: Symbols) -> int:
-    """Fewest substitutions, deletions and insertions, one each, that turn one into the other (Levenshtein 1966)."""
+    """The smallest number of substitutions, deletions and insertions that turn one into the other (Levenshtein 1966)."""
     return 0 if list(reference) == list(predicted) else _table(reference, predicted)[-1][-1]
 
 
 def alignment(reference: Symbols, predicted: Symbols) -> list[Edit]:
-    """Symbol by symbol, who stands for whom in a cheapest alignment, equal symbols included.
+    """Align reference and prediction symbol by symbol with the fewest edits. Equal symbols are included.
 
-    Where several are cheapest, read from the end: a pair of symbols goes before a deletion, that before an insertion.
+    Ties are resolved from the end of the words: matches and substitutions first, then deletions, then insertions.
     """
     table = _table(reference, predicted)
     row, column, pairs = len(reference), len(predicted), []
@@ -83,7 +83,7 @@ def alignment(reference: Symbols, predicted: Symbols) -> list[Edit]:
 
 
 def confusions(predictions: Sequence[Symbols], references: Sequence[Symbols]) -> list[tuple[Edit, int]]:
-    """Every kind of edit and how often it occurs, the most frequent first; give each word's closest reference."""
+    """Count every kind of edit, most frequent first. `references` holds the closest reference of each word."""
     counts = Counter(
         edit
         for reference, predicted in zip(references, predictions, strict=True)
@@ -94,7 +94,7 @@ def confusions(predictions: Sequence[Symbols], references: Sequence[Symbols]) ->
 
 
 def _table(reference: Symbols, predicted: Symbols) -> list[list[int]]:
-    """Cell [i][j]: distance of the first i reference symbols and the first j predicted ones."""
+    """Cell [i][j] is the distance between the first i reference symbols and the first j predicted symbols."""
     table = [list(range(len(predicted) + 1))]
     for wanted in reference:
         above = table[-1]

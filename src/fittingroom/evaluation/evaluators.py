@@ -1,7 +1,8 @@
-"""Evaluations: a part of the data, and the way from a predict function to predictions on it.
+"""Evaluators. Each one runs a predict function on a part of the data.
 
-An evaluator takes any predict function: our model, another library's, an ONNX session, a plain callable. Scores are stored as
-`evals[name][metric]`. Validation, test, corruptions, subgroups are entries of one list; `sealed` is a property of an entry.
+The predict function can be any callable: a model from fittingroom or another library, an ONNX session, a plain function. Scores
+are stored as `evals[name][metric]`. Validation, test, corruptions and subgroups are entries of one list, and any entry can be
+sealed.
 """
 
 import time
@@ -14,24 +15,24 @@ from fittingroom.core.records import ReadLog
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluator:
-    """One entry."""
+    """One evaluation: a named part of the data."""
 
     name: str
     """The key in `evals`, such as 'val' or 'test'."""
     predictions: Callable[[Callable[[Any], Any], ReadLog], Any]
-    """(predict function, log) -> predictions. A sealed entry calls `log(why)` before it opens its items."""
+    """(predict function, log) -> predictions. A sealed evaluator calls `log(why)` before it opens its items."""
     sealed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluated:
-    """What came out of one entry."""
+    """The result of one evaluator."""
 
     name: str
     predictions: Any
     scores: dict[str, float]
     seconds: float
-    """Of predicting."""
+    """Time of the predictions."""
 
 
 def evaluate(
@@ -42,7 +43,7 @@ def evaluate(
     log: ReadLog,
     open_sealed: bool = True,
 ) -> list[Evaluated]:
-    """Run the evaluators in order; sealed ones only with `open_sealed`. `score` turns predictions into named scores."""
+    """Run the evaluators in order. Skip sealed ones unless `open_sealed`. `score` turns predictions into named scores."""
     found = []
     for evaluator in evaluators:
         if evaluator.sealed and not open_sealed:

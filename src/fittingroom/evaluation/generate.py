@@ -1,4 +1,4 @@
-"""What a sequence model writes for given sources, greedily: a batch, or all sources of a part."""
+"""Decode sources greedily with a sequence model: one batch, or all sources of a part."""
 
 from typing import Any
 
@@ -14,13 +14,13 @@ from fittingroom.models.sequence import SequenceModel
 
 
 def generate_batch(model: SequenceModel, batch: SourceBatch, max_len: int) -> list[Hypothesis]:
-    """The answer for each source of the batch, in the model's mode and precision as they are."""
+    """The answer for each source of the batch. The model's mode and precision are left unchanged."""
     return greedy(model.step, model.reorder, *begin(model, batch.src, batch.src_mask), eos_id=EOS_ID, max_len=max_len)
 
 
 @torch.inference_mode()
 def begin(model: SequenceModel, src: Tensor, src_mask: Tensor) -> tuple[Any, Tensor]:
-    """The decoder's state before its first symbol, and the begin mark of each row."""
+    """The decoder's initial state, and the begin mark of each row."""
     state = model.start(model.encode(src, src_mask), src_mask)
     return state, torch.full((len(src),), BOS_ID, device=src.device)
 
@@ -36,17 +36,17 @@ def generate(model: SequenceModel, pairs: EncodedPairs, max_len: int, *, device:
 
 
 def most_symbols(train: Pairs, model_config: dict[str, Any]) -> int:
-    """How many symbols are written at most: twice the longest target in training, as far as the model can count."""
+    """The longest answer to generate: twice the longest training target plus 8, limited by the model's `max_len`."""
     longest = max(len(target) for targets in train.targets for target in targets)
     return min(2 * longest + 8, model_config.get("max_len", MAX_SYMBOLS))
 
 
 def num_unknown(pairs: Pairs, source: Vocabulary, target: Vocabulary) -> int:
-    """Symbols of these pairs, on both sides, that the vocabularies lack: each counts as often as it stands there."""
+    """Number of symbols in these pairs, on both sides, that the vocabularies lack. Repeated symbols count each time."""
     targets = [each for several in pairs.targets for each in several]
     return source.unknown(pairs.sources).total() + target.unknown(targets).total()
 
 
 def score(pairs: Pairs, places: list[int], answers: list[Hypothesis], vocabulary: Vocabulary) -> ErrorRates:
-    """Error rates of the answers for the sources at `places`, symbol by symbol: an unknown symbol equals no reference."""
+    """Error rates of the answers for the sources at `places`. An unknown symbol matches no reference symbol."""
     return error_rates([vocabulary.decode(each.ids) for each in answers], [pairs.targets[place] for place in places])

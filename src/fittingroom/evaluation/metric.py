@@ -1,4 +1,4 @@
-"""A metric: what it is called, which way is better, how a prediction is turned into one number per item, and its words."""
+"""A metric: its name, its direction, the functions that compute it, and the words that describe it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,48 +10,48 @@ from fittingroom.evaluation.statistics import Interval, SeedSpread
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """One metric of a task. Scores are stored as they are (an accuracy as a fraction); `scale` and `unit` are for people."""
+    """One metric of a task. Files store plain scores (an accuracy as a fraction); `scale` and `unit` apply only to display."""
 
     name: str
-    """The key in `evals`, such as `accuracy`; in metrics.csv the column `val_accuracy`."""
+    """The key in `evals`, such as `accuracy`. The column in metrics.csv is `val_accuracy`."""
     title: str
-    """As in 'test accuracy'."""
+    """The name shown to people: 'test accuracy' has the title 'accuracy'."""
     higher_is_better: bool
     values: Callable[[Any], Any]
-    """The predictions of one run on one part -> one number per item [items], whose mean is the score."""
+    """(predictions of one run on one part) -> one number per item [items]. Their mean is the score."""
     interval: Callable[[Any, float, SeedSpread], Interval]
     """(values [seeds, items], level, spread) -> the interval of the mean."""
     scale: float = 100.0
-    """What a score is multiplied by before it is shown."""
+    """Factor applied to a score for display."""
     unit: str = "%"
-    """After a score."""
+    """Unit shown after a score."""
     points: tuple[str, str] = ("percentage points", "points")
-    """After a difference, in full and in short."""
+    """Unit shown after a difference: long form and short form."""
     decimals: int = 1
-    """Of a score in a sentence."""
+    """Decimals of a score in a sentence."""
     wins: str
-    """What the best candidate does, after its title: 'classifies best'."""
+    """Predicate for the best candidate, used after its title: 'classifies best'."""
     beyond: str
-    """Where the best lies relative to the others: 'above', or 'below'."""
+    """Position of the best score relative to the others: 'above' or 'below'."""
     alone: str
-    """What one candidate without a rival does, with `{score}`."""
+    """Predicate for a single candidate without a rival. Contains `{score}`."""
     noun: str
-    """As in 'fewer phoneme errors'."""
+    """Noun for comparisons such as 'fewer phoneme errors'."""
 
     @property
     def sign(self) -> int:
-        """1 where more is better, else -1."""
+        """1 if higher is better, else -1."""
         return 1 if self.higher_is_better else -1
 
     @property
     def column(self) -> str:
-        """Of metrics.csv: the validation's."""
+        """The column of metrics.csv that holds the validation score."""
         return f"val_{self.name}"
 
     def score(self, candidate: CandidateSummary, split: str = "test") -> Score:
-        """Mean, sd, low and high of a candidate."""
+        """Mean, sd, low and high of a candidate's score."""
         return candidate.evals.get(split, {}).get(self.name, Score())
 
     def difference(self, contrast: Contrast) -> Difference:
-        """Score of a minus score of b."""
+        """Score of candidate a minus score of candidate b."""
         return contrast.metrics[self.name]

@@ -1,6 +1,6 @@
-"""Scores of predicted probabilities against labels: plain numpy, one number or one small array each.
+"""Scores of predicted probabilities against labels, in plain numpy. Each function returns a number or a small array.
 
-Everywhere `probs` is [images, classes] (each row sums to 1), `labels` and `predictions` are [images] of class numbers.
+In all functions, `probs` is [images, classes] with rows that sum to 1. `labels` and `predictions` are class numbers [images].
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 LEAST_PROB = 1e-7
-"""Floor under a probability in the logarithm: stored probabilities are float16, whose smallest step is 6e-8."""
+"""Lower limit of a probability in a logarithm. Stored probabilities are float16, whose smallest step is 6e-8."""
 
 Array = NDArray[Any]
 
@@ -28,8 +28,8 @@ def negative_log_likelihood(probs: Array, labels: Array) -> float:
 def expected_calibration_error(probs: Array, labels: Array, num_bins: int = 15) -> float:
     """Mean gap between confidence and accuracy, 0 to 1 (Guo et al. 2017, arXiv 1706.04599, equation 3).
 
-    Images are sorted into `num_bins` bins of equal width ((m-1)/M, m/M] by the probability of their predicted class;
-    each bin's |accuracy - mean confidence| counts with the bin's share of the images.
+    Images are sorted by the probability of their predicted class into `num_bins` bins of equal width ((m-1)/M, m/M].
+    Each bin contributes |accuracy - mean confidence|, weighted by its share of the images.
     """
     confidence = np.max(np.asarray(probs, dtype=np.float64), axis=1)
     correct = np.argmax(probs, axis=1) == labels
@@ -45,7 +45,7 @@ def confusion_matrix(labels: Array, predictions: Array, num_classes: int) -> NDA
 
 
 def per_class_accuracy(confusion: Array) -> NDArray[np.float64]:
-    """Share of each true class predicted rightly, [classes], from a confusion matrix. NaN: a class without images."""
+    """Share of correct predictions for each true class [classes], from a confusion matrix. NaN for a class without images."""
     counts = np.asarray(confusion, dtype=np.float64)
     totals = counts.sum(axis=1)
     return np.divide(np.diagonal(counts), totals, out=np.full(len(counts), np.nan), where=totals > 0)

@@ -1,4 +1,4 @@
-"""Score anything that maps a batch of images to logits: our models, another library's, an ONNX session, a plain function."""
+"""Predict with anything that maps a batch of images to logits: a model of any library, an ONNX session, a plain function."""
 
 from collections.abc import Callable, Iterable
 
@@ -11,7 +11,7 @@ PredictFn = Callable[[Tensor], Tensor]
 
 
 def predict(predict_fn: PredictFn, batches: Iterable[Tensor]) -> Float[np.ndarray, "images classes"]:
-    """Class probabilities (softmax of `predict_fn`'s logits, float32) of all batches, in order."""
+    """Class probabilities of all batches in order: the float32 softmax of `predict_fn`'s logits."""
     with torch.inference_mode():
         probs = [predict_fn(images).float().softmax(dim=-1).cpu() for images in batches]
     return torch.cat(probs).numpy()

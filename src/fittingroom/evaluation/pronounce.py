@@ -1,4 +1,4 @@
-"""Ask a sequence model for words it may never have seen: `fittingroom pronounce`, and what the report shows of single words."""
+"""Pronounce any word with a sequence model, for `fittingroom pronounce` and the report."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from fittingroom.models.sequence import SequenceModel
 BATCH_SIZE = 512
 MOST_BEAMS = 100
 MARKS = {PAD_ID: "<padding>", BOS_ID: "<begin>", UNK_ID: "<unknown>"}
-"""What no trained model should write; shown where one does."""
+"""Text for ids that a trained model should not produce inside an answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,41 +25,41 @@ class Pronunciation:
 
     symbols: tuple[str, ...]
     ids: tuple[int, ...]
-    """Of the symbols, without begin and end marks."""
+    """Ids of the symbols, without begin and end marks."""
     log_prob: float
-    """Of all symbols and of the end mark, natural logarithm."""
+    """Natural logarithm of the probability of all symbols and the end mark."""
     finished: bool
-    """False: cut where the model can write no more."""
+    """False if the answer was cut at the model's maximum length."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """A word and what a model makes of it."""
+    """A word and a model's answers to it."""
 
     word: str
-    """As given, without white space around it."""
+    """The given word, without surrounding white space."""
     read: tuple[str, ...]
-    """Its symbols as the model read them: lower case where only that is known."""
+    """The symbols that the model read. A letter is in lower case if the model knows only its lower-case form."""
     ids: tuple[int, ...]
-    """Of those symbols and the end mark; UNK_ID for unknown ones."""
+    """Ids of these symbols and the end mark. Unknown symbols have UNK_ID."""
     unknown: tuple[str, ...]
-    """Symbols that the model does not know, each once."""
+    """Symbols that the model does not know, listed once each."""
     pronunciations: tuple[Pronunciation, ...]
     """Best first, at least one."""
 
     @property
     def spelling(self) -> str:
-        """The word as it was read."""
+        """The word as the model read it."""
         return "".join(self.read)
 
 
 def pronounce(
     model: SequenceModel, source: Vocabulary, target: Vocabulary, words: Sequence[str], *, num_beams: int = 1
 ) -> list[Answer]:
-    """An answer to each word, in order. One beam: the likeliest symbol each time; more: as many answers from `beam_search`.
+    """Answer each word, in order. One beam gives the `greedy` answer; more beams give up to `num_beams` answers per word.
 
-    A letter that is unknown in upper case but known in lower case is read as that; other unknown symbols get the unknown id.
-    `model` is in evaluation mode. Raises FittingRoomError for no words, an empty or too long one, and a bad `num_beams`.
+    A letter that is known only in lower case is read in lower case. Other unknown symbols get UNK_ID. `model` must be in
+    evaluation mode. Raises FittingRoomError if there are no words, a word is empty or too long, or `num_beams` is out of range.
     """
     if not 1 <= num_beams <= MOST_BEAMS:
         raise FittingRoomError(f"{num_beams} beams: choose 1 (the likeliest symbol each time) to {MOST_BEAMS}")
@@ -69,7 +69,7 @@ def pronounce(
     read = [_read(word.strip(), source, max_len) for word in words]
     rows = sequences([[*source.encode(symbols), EOS_ID] for symbols in read])
     found: dict[int, list[Hypothesis]] = {}
-    for picked in rows.lengths.argsort(stable=True).split(BATCH_SIZE):  # words of like length: little padding
+    for picked in rows.lengths.argsort(stable=True).split(BATCH_SIZE):  # Similar lengths need little padding.
         written = _write(model, *rows.padded(picked), num_beams=num_beams, max_len=max_len)
         found.update(zip(picked.tolist(), written, strict=True))
     return [
@@ -85,14 +85,14 @@ def pronounce(
 
 
 def longest(model: SequenceModel) -> int:
-    """The most symbols that `model` reads or writes, marks included: its positions, or what data may hold where it has none."""
+    """The most symbols that `model` reads or writes, marks included: its `max_len`, or else `MAX_SYMBOLS`."""
     return getattr(getattr(model, "config", None), "max_len", MAX_SYMBOLS)
 
 
 def _read(word: str, source: Vocabulary, max_len: int) -> tuple[str, ...]:
     if not word:
         raise FittingRoomError("a word is empty: give at least one letter")
-    if len(word) >= max_len:  # the end mark takes a place too
+    if len(word) >= max_len:  # The end mark takes up one position.
         raise FittingRoomError(
             f"the word {word[:12]!a}... has {len(word)} symbols: this model reads at most {max_len - 1}; give a shorter one"
         )
@@ -107,7 +107,7 @@ def _known(symbol: str, source: Vocabulary) -> str:
 def _write(
     model: SequenceModel, src: torch.Tensor, src_mask: torch.Tensor, *, num_beams: int, max_len: int
 ) -> list[list[Hypothesis]]:
-    """Of each row of the batch its hypotheses, best first."""
+    """The hypotheses of each row of the batch, best first."""
     state, first = begin(model, src, src_mask)
     if num_beams == 1:
         found = greedy(model.step, model.reorder, state, first, eos_id=EOS_ID, max_len=max_len)

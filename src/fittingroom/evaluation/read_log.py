@@ -10,13 +10,13 @@ from fittingroom.evaluation.shipped import is_shipped
 
 
 def log_test_read(folder: Path, why: str) -> None:
-    """Add a line to `test_reads` in the run's state, before the items are handed out.
+    """Add an entry to `test_reads` in the run's state. Call this before opening the test items.
 
-    For weights that come with the package, the line goes to a `state.json` in the user's cache: the package is read-only.
+    The package is read-only, so for shipped weights the entry goes to a `state.json` in the user's cache.
     """
     if is_shipped(folder):
         folder = cache_folder("test-reads") / folder.name
     read = TestRead(when=datetime.now(UTC).isoformat(timespec="seconds"), why=why)
-    with exclusive_lock(folder, patience=60, lock=".reads.lock"):  # not the run's own lock, which `fit` holds
+    with exclusive_lock(folder, patience=60, lock=".reads.lock"):  # `fit` holds the run's own lock.
         state = read_state(folder)
         write_state(folder, replace(state, test_reads=(*state.test_reads, read)))

@@ -1,4 +1,4 @@
-"""Which images are worth a look: where models contradict one another, and what all of them get wrong. Plain numpy."""
+"""Select images worth viewing: those on which models disagree, and those that all models get wrong. Plain numpy."""
 
 from itertools import combinations
 
@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 def disagreements(
     probs_by_model: dict[str, NDArray[np.floating]], labels: NDArray[np.integer], limit: int = 36
 ) -> NDArray[np.int64]:
-    """Positions of at most `limit` images on which the models contradict one another, the surest contradiction first.
+    """Positions of at most `limit` images on which models disagree, most confident disagreement first.
 
-    `probs_by_model` maps a name to [seeds, images, classes], averaged over seeds here; `labels` is [images]. The score
-    of an image is the largest, over pairs of models that name different classes, of the smaller of their two
-    confidences: high only where both are sure. Images on which all agree are left out; of equal scores the earlier
-    image comes first.
+    `probs_by_model` maps a name to [seeds, images, classes] and is averaged over seeds. `labels` is [images]. Two models that
+    predict different classes score the smaller of their two confidences, so the score is high only if both are confident. The
+    score of an image is the maximum over all pairs of models. Images on which all models agree are left out. Ties keep the
+    order of the images.
     """
     means = [np.asarray(np.mean(probs, axis=0, dtype=np.float64)) for probs in probs_by_model.values()]
     assert all(len(mean) == len(labels) for mean in means), "one row of probabilities for each label"
@@ -28,7 +28,7 @@ def disagreements(
 
 
 def mistakes(probs_by_model: dict[str, NDArray[np.floating]], labels: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Positions of the images on which all models are wrong, the surest first.
+    """Positions of the images on which all models are wrong, highest mean confidence first.
 
     `probs_by_model` maps a name to [images, classes], `labels` is [images].
     """

@@ -1,7 +1,8 @@
-"""The networks that come with the package, so that something can be seen before anything is trained.
+"""The trained networks that ship with the package. Users can try them before they train anything.
 
-`weights/NAME/` is a run folder: `config.json`, `data.json`, `state.json` (the record of the run) and `model.safetensors` in half
-precision; for sequence models `vocabularies.json` too. `vit_cls` is the paper's ViT, with class token and learned positions.
+`weights/NAME/` is a run folder with `config.json`, `data.json`, `state.json` (the record of the run) and `model.safetensors` in
+half precision. Sequence models also have `vocabularies.json`. `vit_cls` is the paper's ViT, with a class token and learned
+positions.
 """
 
 from functools import cache
@@ -13,12 +14,12 @@ from fittingroom.core.upgrade import upgrade_config
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
 FAITHFULNESS = WEIGHTS / "faithfulness.json"
-"""For each network: which ways of explaining it beat random maps, measured on 1,000 test images (results/explain/)."""
+"""For each network, the explanation methods that beat random maps on 1,000 test images (results/explain/)."""
 VOCABULARIES = "vocabularies.json"
 
 
 def shipped(task: str | None = None) -> list[str]:
-    """Names of the shipped weights, of all tasks or of one, in alphabetical order."""
+    """Names of the shipped weights in alphabetical order, for all tasks or for one."""
     folders = sorted(path.parent for path in WEIGHTS.glob("*/model.safetensors"))
     return [folder.name for folder in folders if task in (None, task_of(folder))]
 
@@ -30,10 +31,10 @@ def task_of(folder: Path) -> str:
 
 
 def find_run(run: str | Path, task: str | None = None) -> Path:
-    """The folder of RUN, which is a name of shipped weights, such as `vit`, or a folder (`./vit`, where they clash).
+    """The folder of `run`, which is the name of shipped weights, such as `vit`, or a path. `./vit` always means a path.
 
-    Raises FittingRoomError where there is neither; it names weights of that `task`. A run of another task is found too:
-    whoever loads it says what is wrong with it.
+    Raises FittingRoomError if neither exists, and suggests weights of `task`. The function also returns runs of other tasks:
+    the code that loads the run checks its task.
     """
     if str(run) in shipped():
         return WEIGHTS / str(run)
@@ -46,5 +47,5 @@ def find_run(run: str | Path, task: str | None = None) -> Path:
 
 
 def is_shipped(folder: Path) -> bool:
-    """Whether `folder` belongs to the package, where nothing may be written."""
+    """Whether `folder` is part of the package and therefore read-only."""
     return folder.resolve().parent == WEIGHTS.resolve()

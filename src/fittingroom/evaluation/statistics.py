@@ -1,18 +1,18 @@
-"""How sure a score is: intervals that cover both chances at once, another seed and other test images (or words).
+"""Confidence intervals for scores. They cover two sources of chance at once: other seeds and other test images (or words).
 
-Seeds and images are crossed: every seed's network judges the same images. The variance of a mean accuracy then has two
-parts that come from samples of very different size: a handful of seeds, thousands of images. Each part gets the t
-quantile of its own degrees of freedom, and the two half-widths are added as squares (Banerjee 1960, Sankhya 22, 357):
+Seeds and images are crossed: the networks of all seeds predict the same images. The variance of a mean accuracy then has two
+parts, estimated from samples of very different size: a few seeds and thousands of images. Each part gets the t quantile of its
+own degrees of freedom, and the squares of the two half-widths are added (Banerjee 1960, Sankhya 22, 357):
 
     half-width^2 = t(seed df)^2 * seed variance / S  +  (image half-width)^2
 
-Such an interval covers at least as often as it says, whatever the ratio of the two parts: with F the distribution
-function of a squared standard normal, which is concave, F(w1 x1 + w2 x2) >= w1 F(x1) + w2 F(x2), and each part alone
-covers exactly. One t with Satterthwaite's degrees of freedom is shorter but misses almost three times too often at 2
-seeds (docs/lab/coverage.md holds the figures). Needs numpy and scipy only.
+The coverage of this interval is at least its nominal level for any ratio of the two parts. Proof: let F be the distribution
+function of a squared standard normal. F is concave, so F(w1 x1 + w2 x2) >= w1 F(x1) + w2 F(x2), and each part alone covers
+exactly. A single t quantile with Satterthwaite's degrees of freedom gives shorter intervals, but with 2 seeds they miss almost
+three times too often (docs/lab/coverage.md has the figures). This module needs only numpy and scipy.
 
-A score that is a ratio of sums, such as edits over reference phonemes, comes here as `ratio_values`: one number an item
-whose mean is the ratio and whose spread is that of its linearisation (the delta method), so that all of the above applies.
+`ratio_values` converts a score that is a ratio of sums, such as edits per reference phoneme, to one number per item. The mean
+of these numbers is the ratio, and their spread is that of its linearisation (the delta method), so all of the above applies.
 """
 
 import math
@@ -26,18 +26,18 @@ from scipy.optimize import brentq
 from scipy.special import ndtri, stdtrit
 
 LEAST_P = 1e-100
-"""Smallest p-value given: below it the t quantile loses its digits, and no one needs them."""
+"""Smallest p-value that is reported. Below it, the t quantile becomes inaccurate."""
 
 Correct = NDArray[np.bool_]
-"""Rightly classified or not, [seeds, images]: one model, every seed on the same images."""
+"""Whether each image was classified correctly, [seeds, images]: one model, all seeds on the same images."""
 
 Values = NDArray[np.bool_] | NDArray[np.float64]
-"""One number an item whose mean over items is a seed's score, [seeds, items]; booleans are the case of 0 and 1."""
+"""One number per item, [seeds, items]. The mean over items is the score of a seed. Booleans count as 0 and 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SeedSpread:
-    """Variance between seeds of a score, pooled over models, with its degrees of freedom (0: one seed each)."""
+    """Variance of a score between seeds, pooled over models, with its degrees of freedom (0 if each model has one seed)."""
 
     variance: float
     df: int
@@ -45,9 +45,9 @@ class SeedSpread:
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
-    """A mean score (fraction) and where it may lie. `sd` is over this model's seeds, None with one seed.
+    """A mean score (fraction) and its interval. `sd` is over this model's seeds; None with one seed.
 
-    `seed_df` 0 says that no seed variance was known: the interval covers other images, not other seeds.
+    `seed_df` 0 means that the seed variance is unknown: the interval covers other images, but not other seeds.
     """
 
     mean: float
@@ -59,7 +59,7 @@ class Interval:
 
 @dataclass(frozen=True, kw_only=True)
 class PairedDifference:
-    """Score of a minus score of b (fractions). `p` is below 1 - level exactly when the interval excludes 0."""
+    """Score of model a minus score of model b (fractions). `p` is below 1 - level exactly when the interval excludes 0."""
 
     difference: float
     low: float
@@ -69,10 +69,10 @@ class PairedDifference:
 
 
 def ratio_values(numerators: NDArray[Any], denominators: NDArray[Any]) -> NDArray[np.float64]:
-    """Linearised values of a ratio of sums: of one seed [items], or of several [seeds, items]; denominators positive.
+    """Linearised values of a ratio of sums, for one seed [items] or several [seeds, items]. Denominators must be positive.
 
-    Item i counts as rate + (numerator_i - rate * denominator_i) / mean denominator. The mean over items is exactly the
-    ratio, and the variance over them is what the delta method gives for it (Cochran, Sampling Techniques, 6.3).
+    The value of item i is rate + (numerator_i - rate * denominator_i) / mean denominator. The mean over items is exactly the
+    ratio, and their variance is the delta method's variance of the ratio (Cochran, Sampling Techniques, 6.3).
     """
     mean = denominators.mean(axis=-1, keepdims=True)
     rate = numerators.mean(axis=-1, keepdims=True) / mean
@@ -80,12 +80,12 @@ def ratio_values(numerators: NDArray[Any], denominators: NDArray[Any]) -> NDArra
 
 
 def seed_variance(values: Values) -> float:
-    """Variance over seeds of the score (divisor S - 1); 0 with one seed, which tells nothing of it."""
+    """Variance of the score over seeds (divisor S - 1). 0 with one seed, where it is unknown."""
     return float(np.var(values.mean(axis=1), ddof=1)) if len(values) > 1 else 0.0
 
 
 def pooled_seed_spread(of_models: Sequence[Values]) -> SeedSpread:
-    """Seed variance of several models taken as one, each with weight S - 1, as in an analysis of variance."""
+    """Pool the seed variances of several models, each with weight S - 1, as in an analysis of variance."""
     dfs = [len(values) - 1 for values in of_models]
     if sum(dfs) == 0:
         return SeedSpread(variance=0.0, df=0)
@@ -94,11 +94,11 @@ def pooled_seed_spread(of_models: Sequence[Values]) -> SeedSpread:
 
 
 def accuracy_interval(correct: Correct, level: float = 0.95, spread: SeedSpread | None = None) -> Interval:
-    """Interval for the accuracy of one model, an average over seeds and images not seen.
+    """Interval for the expected accuracy of one model over new seeds and new images.
 
-    The image part is Wilson's score interval (1927) for N images, so it stays within 0 and 1 and has a width even when
-    all is right; with one seed it is the whole. `spread` is the seed variance pooled over the models of a comparison;
-    where this model's own is larger, its own counts.
+    The image part is Wilson's score interval (1927) for N images. It stays within 0 and 1, and has a width even if all images
+    are correct. With one seed, it is the whole interval. `spread` is the seed variance pooled over the models of a
+    comparison; the model's own variance replaces it if larger.
     """
     num_seeds, num_images = _shape(correct)
     spread = spread or pooled_seed_spread([correct])
@@ -112,11 +112,12 @@ def accuracy_interval(correct: Correct, level: float = 0.95, spread: SeedSpread 
 
 
 def rate_interval(values: Values, level: float = 0.95, spread: SeedSpread | None = None) -> Interval:
-    """Interval for one model's rate of edits, of `ratio_values` [seeds, words]: never negative, but it may pass 1.
+    """Interval for one model's edit rate, from `ratio_values` [seeds, words]. It is never negative but may exceed 1.
 
-    The word part is a score interval, as Wilson's is, but for counts: an edit's variance is taken as proportional to the
-    rate (quasi-Poisson), with the factor that the words show, so words that fail as a whole widen it. Two imaginary words
-    of mean length, one right and one wholly wrong, are added to find that factor: words all alike are no certainty.
+    The word part is a score interval like Wilson's, but for counts. It assumes a variance proportional to the rate
+    (quasi-Poisson) and estimates the factor from the words, so words that fail completely widen the interval. The estimate
+    includes two imaginary words of mean length, one correct and one completely wrong, so that the width is not zero if all
+    words are alike.
     """
     num_seeds, num_words = _shape(values)
     spread = spread or pooled_seed_spread([values])
@@ -135,13 +136,13 @@ def rate_interval(values: Values, level: float = 0.95, spread: SeedSpread | None
 def paired_difference(
     values_a: Values, values_b: Values, level: float = 0.95, spread: SeedSpread | None = None
 ) -> PairedDifference:
-    """Difference of two models' scores: same images or words, same seeds (equal shapes [seeds, items]).
+    """Difference between the scores of two models on the same items with the same seeds (equal shapes [seeds, items]).
 
-    Images are paired: the image part is that of the per-image differences, as in a paired t-test, with one image added
-    for each side (after Bonett and Price 2012), so that agreement on every image gives no zero width. The two models'
-    seed variances are added as if independent: a shared seed shares the order of the data at most, and moving together
-    could only lessen the variance of the difference. Of `ratio_values` the two imaginary items are words of mean length,
-    wholly wrong for one model and right for the other.
+    Images are paired: the image part comes from the per-image differences, as in a paired t-test. One imaginary image is added
+    in favour of each model (after Bonett and Price 2012), so that the width is not zero if the models agree on every image.
+    The seed variances of the two models are added as if independent. Models with the same seed share at most the order of the
+    data, and a positive correlation would only reduce the variance of the difference. For `ratio_values`, the two imaginary
+    items are words of mean length, completely wrong for one model and correct for the other.
     """
     num_seeds, _ = _shape(values_a)
     assert values_a.shape == values_b.shape, f"{values_a.shape}, {values_b.shape}: not the same seeds and items"
@@ -165,14 +166,15 @@ def paired_difference(
 
 
 def simultaneous_level(level: float, num_pairs: int) -> float:
-    """Level of each of `num_pairs` intervals such that all hold at once with probability `level` (Bonferroni)."""
+    """Level for each of `num_pairs` intervals, so that all of them hold at once with probability `level` (Bonferroni)."""
     return 1 - (1 - level) / max(1, num_pairs)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """P-values adjusted for their number (Holm 1979), in the order given.
+    """Adjust p-values for their number (Holm 1979), keeping their order.
 
-    Never above Bonferroni's: a pair whose simultaneous interval excludes 0 has an adjusted p below 1 - level as well.
+    Holm's p-values never exceed Bonferroni's. If the simultaneous interval of a pair excludes 0, its adjusted p is therefore
+    below 1 - level.
     """
     adjusted, running = [0.0] * len(p_values), 0.0
     for rank, index in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
@@ -191,11 +193,11 @@ class _Variances:
     image_df: int
 
     def half_width(self, p: float) -> float:
-        """Half-width of the interval of level 1 - p."""
+        """Half-width of the interval with level 1 - p."""
         return float(np.sqrt(_t_square(self.seed_df, p) * self.seed + _t_square(self.image_df, p) * self.image))
 
     def p_value(self, difference: float) -> float:
-        """The p at which the interval's end touches 0."""
+        """The p for which one end of the interval is exactly 0."""
         size = abs(difference)
         if size >= self.half_width(LEAST_P):
             return LEAST_P
@@ -213,12 +215,12 @@ def _shape(values: Values) -> tuple[int, int]:
 
 
 def _t_square(df: int, p: float) -> float:
-    """Square of the two-sided t quantile: |t| is larger with probability p. 0 where nothing is known (no df)."""
+    """Square of the two-sided t quantile, which |t| exceeds with probability p. 0 if df is 0, where nothing is known."""
     return float(stdtrit(df, p / 2)) ** 2 if df > 0 else 0.0
 
 
 def _wilson(mean: float, num_images: int, p: float) -> tuple[float, float]:
-    """Wilson's score interval of level 1 - p for a share `mean` of `num_images`."""
+    """Wilson's score interval with level 1 - p for a share `mean` of `num_images`."""
     z_square = float(ndtri(p / 2)) ** 2
     centre = (mean + z_square / (2 * num_images)) / (1 + z_square / num_images)
     variance = mean * (1 - mean) / num_images + z_square / (4 * num_images**2)

@@ -1,8 +1,8 @@
-"""Time to accuracy: the seconds of training until a validation accuracy is first reached, medians over seeds. No torch.
+"""Time to accuracy: seconds until a run first reaches a validation accuracy, as medians over seeds. Does not need torch.
 
-The clock is the run's own (metrics.csv): it starts with the command, so loading, measuring the plan, compiling and the
-validations on the way all count. Validation is measured after each epoch, so a time is known to one epoch; in a run of under two
-epochs at its quarters, on the first 1,000 validation images.
+The time comes from the run's metrics.csv. The clock starts with the command, so it includes loading, measuring the plan,
+compiling and validation. Runs validate after each epoch, so a time is accurate to one epoch. Runs shorter than two epochs
+validate after each quarter of the run, on the first 1,000 validation images.
 """
 
 import csv
@@ -22,7 +22,7 @@ THRESHOLDS = (0.90, 0.92, 0.93, 0.94)
 
 
 def finished_runs(folder: Path) -> list[Path]:
-    """Every finished run of images at or below `folder`, in order of name. Raises FittingRoomError where there is none."""
+    """All finished image runs in `folder` and its subfolders, sorted by name. Raises FittingRoomError if there are none."""
     if not folder.is_dir():
         raise FittingRoomError(f"no folder at {folder}: give one that holds finished runs, such as results/ladder")
     states = {path.parent: read_state(path.parent) for path in sorted(folder.rglob("state.json"))}
@@ -35,22 +35,23 @@ def finished_runs(folder: Path) -> list[Path]:
 
 
 def seconds_to(run: Path, threshold: float) -> float:
-    """Seconds until the validation accuracy (a fraction) was first at least `threshold`; infinite if it never was."""
+    """Seconds until the validation accuracy (a fraction) first reached `threshold`; infinity if it never did."""
     place = run / "metrics.csv"
     try:
         for row in csv.DictReader(place.read_text().splitlines()):
             if row["val_accuracy"] and float(row["val_accuracy"]) >= threshold:
                 return float(row["seconds"])
     except (OSError, KeyError, ValueError) as error:
-        raise FittingRoomError(f"{place} is no learning curve ({error}): train the run again") from error
+        raise FittingRoomError(f"{place} is not a learning curve ({error}): train the run again") from error
     return math.inf
 
 
 def milestones(runs: Iterable[Path]) -> list[dict[str, Any]]:
-    """One row for runs that differ in nothing but the seed: their number, and for each threshold the median seconds.
+    """One row per group of runs that differ only in the seed: the number of seeds, and the median seconds to each threshold.
 
-    A seed that never got there counts as infinitely slow, so a median is not flattered by leaving it out; the median is None
-    where half of the seeds, or more, never did. Rows of one model and length are told apart by the folder of their first run.
+    A seed that never reaches a threshold counts as infinitely slow; leaving it out would make the median look better. The
+    median is None if at least half of the seeds never reach the threshold. If several groups have the same model and length,
+    their rows show the folder of the first run.
     """
     groups: dict[tuple[str, float, str], dict[int, Path]] = {}
     for run in runs:
@@ -78,7 +79,7 @@ def milestones(runs: Iterable[Path]) -> list[dict[str, Any]]:
 
 
 def milestone_lines(rows: list[dict[str, Any]]) -> list[list[str]]:
-    """Head and rows of the table, as words: median seconds, and how many seeds got there where not all did."""
+    """The header and rows of the table, as text: median seconds, and the number of successful seeds unless all succeeded."""
     head = ["model", "epochs", "seeds", *(f"{100 * threshold:.0f} %" for threshold in THRESHOLDS)]
     return [head, *([row["model"], f"{row['epochs']:g}", str(row["num_seeds"]), *_cells(row)] for row in rows)]
 

@@ -1,4 +1,4 @@
-"""The weights of a finished run: a safetensors file. Loading needs neither Lightning nor pickle."""
+"""Save and load the weights of a run as a safetensors file. Loading needs neither Lightning nor pickle."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def save_weights(model: nn.Module, folder: Path) -> None:
 
 
 def load_weights(model: nn.Module, folder: Path) -> None:
-    """Load a run's weights, which may be stored in half precision, into `model`. Raises FittingRoomError naming the file."""
+    """Load a run's weights into `model`. They may be in half precision. Raises FittingRoomError naming a missing or bad file."""
     path = folder / FILE
     if not path.exists():
         raise FittingRoomError(f"{path} is missing: the run is not finished; run its command again with --resume")
@@ -32,11 +32,11 @@ def load_weights(model: nn.Module, folder: Path) -> None:
 
 
 def suits_channels_last(model: nn.Module) -> bool:
-    """Whether the model has 3x3 convolutions, which are faster with channels last in memory."""
+    """Whether the model has 3x3 convolutions. They are faster in the channels-last memory layout."""
     return any(isinstance(module, nn.Conv2d) and module.kernel_size == (3, 3) for module in model.modules())
 
 
 def in_layout(model: nn.Module, channels_last: bool) -> nn.Module:
-    """The model with its filters in that memory layout."""
+    """Convert the model's filters to the channels-last or the default memory layout."""
     layout = torch.channels_last if channels_last else torch.contiguous_format
     return model.to(memory_format=layout)  # pyright: ignore[reportCallIssue]

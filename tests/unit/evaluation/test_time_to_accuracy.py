@@ -87,5 +87,5 @@ def test_a_folder_without_runs_and_a_torn_curve_are_named(tmp_path: Path) -> Non
     with pytest.raises(FittingRoomError, match=r"run lacks a model, its epochs or a seed"):
         milestones(finished_runs(tmp_path))
     (run / "metrics.csv").write_text("step,epoch,seconds\n1,1,1\n")
-    with pytest.raises(FittingRoomError, match=r"metrics\.csv is no learning curve"):
+    with pytest.raises(FittingRoomError, match=r"metrics\.csv is not a learning curve"):
         seconds_to(run, 0.9)
