@@ -1,8 +1,8 @@
-# The targets and what they do: `make help`.
+# Run `make help` to list the targets.
 
 PYTHON_BIN := .venv/bin
-# The packages and files whose annotations name shapes; tests under the folders below run with every annotation there checked,
-# the others run the package as users get it.
+# The packages and modules with shape annotations. Tests in SHAPE_CHECKED run with these annotations checked. All other tests
+# run the package unchanged.
 SHAPES := fittingroom.models,fittingroom.data,fittingroom.evaluation.predict,fittingroom.training.optim
 SHAPE_CHECKED := $(wildcard tests/unit tests/contract tests/numerics)
 
@@ -13,57 +13,57 @@ SHAPE_CHECKED := $(wildcard tests/unit tests/contract tests/numerics)
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## make .venv with pinned dependencies; skipped when up to date
+setup: ## create .venv with pinned dependencies, or update it
 	@scripts/setup.sh
 
-data: setup ## obtain Fashion-MNIST: found, downloaded or from Debian's package
+data: setup ## find Fashion-MNIST, download it, or install Debian's package
 	@scripts/data.sh
 
-compare: data ## train vit, cnn and hybrid on Fashion-MNIST; table and report (options: ARGS="--seeds 3")
+compare: data ## train vit, cnn and hybrid on Fashion-MNIST; show a table, write a report (options: ARGS="--seeds 3")
 	@$(PYTHON_BIN)/fittingroom compare --preset quick $(ARGS)
 
-test: lint types imports unit integration ## lint, types, import rules and tests: all that CI checks
+test: lint types imports unit integration ## run all checks of CI: style, types, import rules and tests
 
-lint: setup ## style and formatting, by ruff
+lint: setup ## check style and formatting with ruff
 	$(PYTHON_BIN)/ruff check .
 	$(PYTHON_BIN)/ruff format --check .
 
-types: setup ## type hints, by basedpyright
+types: setup ## check type hints with basedpyright
 	$(PYTHON_BIN)/basedpyright
 
-imports: setup ## which package may import which, by import-linter
+imports: setup ## check imports between packages with import-linter
 	$(PYTHON_BIN)/lint-imports --no-logo
 
-quick: lint types imports data ## a minute: style, types, import rules and the fast unit tests
+quick: lint types imports data ## check style, types and imports, and run the fast unit tests (one minute)
 	$(PYTHON_BIN)/python -m pytest -m "not slow and not thorough" --numprocesses 2 tests/unit
 
-unit: data ## tests of the parts, with array shapes checked at every call
+unit: data ## run the unit tests, with array shapes checked at every call
 	$(PYTHON_BIN)/python -m pytest -m "not slow" --numprocesses 2 --jaxtyping-packages=$(SHAPES),beartype.beartype $(SHAPE_CHECKED)
 
-# In the order of the files: pytest-xdist would begin those of fewest tests last, and some of these take two minutes each.
-integration: data browser ## tests of the whole, as users get it
+# Keep the order of the files: pytest-xdist would start files with few tests last, and some of these tests take two minutes.
+integration: data browser ## run the other tests, without shape checks
 	$(PYTHON_BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile --no-loadscope-reorder $(SHAPE_CHECKED:%=--ignore=%) tests
 
-test-slow: data browser ## the tests that take minutes each
+test-slow: data browser ## run the slow tests (minutes each)
 	$(PYTHON_BIN)/python -m pytest -m slow tests
 
-bench: data ## speed beside other libraries, a quarter of an hour, then of explanations and sequences; writes results/bench/ (a try: ARGS=--quick)
+bench: data ## time against other libraries (15 minutes), then explanations and sequences, into results/bench/ (short: ARGS=--quick)
 	@scripts/peers.sh
 	$(PYTHON_BIN)/python -m lab.benchmarks.speed $(ARGS)
 	$(if $(ARGS),,$(PYTHON_BIN)/python lab/benchmarks/explaining.py)
 	$(if $(ARGS),,$(PYTHON_BIN)/python -m lab.benchmarks.sequences)
 	$(if $(ARGS),,$(PYTHON_BIN)/python -m lab.benchmarks.claims)
 
-notebook: setup ## write docs/notebooks/homework.ipynb from its text
+notebook: setup ## write docs/notebooks/homework.ipynb from homework.py
 	$(PYTHON_BIN)/jupytext --to ipynb --quiet docs/notebooks/homework.py
 
-tables: setup ## write the published tables into README and docs from the records in results/
+tables: setup ## update the tables in README and docs from the records in results/
 	$(PYTHON_BIN)/python lab/published_tables.py
 
-clean: ## remove .venv, .venv-peers and caches; runs/ stays
+clean: ## remove .venv, .venv-peers and caches; keep runs/
 	rm -rf .venv .venv-peers .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests lab -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Its recipe lies outside `make help`: `browser` only serves the tests.
+# `make help` does not list `browser`: only the tests need it.
 browser: setup
 	@scripts/browser.sh

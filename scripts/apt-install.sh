@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# apt-install.sh PACKAGE: installs a package of Debian or Ubuntu where that needs no password; fails quietly elsewhere.
+# apt-install.sh PACKAGE: install a Debian or Ubuntu package if that needs no password; otherwise fail silently.
 set -euo pipefail
 
 command -v apt-get >/dev/null || exit 1

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Looks for Chromium, in which tests open the report; tries Debian's package; goes on without it, and says so.
+# Find Chromium, which some tests need to open the report, or try to install it. Without it, print a note and succeed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -8,4 +8,4 @@ found() {
 }
 
 found >/dev/null || scripts/apt-install.sh chromium || true
-found >/dev/null || echo "browser: no Chromium here, so the tests that open the report in one are skipped (Debian: apt-get install chromium)" >&2
+found >/dev/null || echo "browser: Chromium is not installed, so the tests that open the report are skipped (Debian: apt-get install chromium)" >&2

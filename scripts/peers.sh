@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Makes .venv-peers, where the libraries live that `make bench` compares with; answers at once where nothing changed.
+# Create .venv-peers with the libraries that `make bench` measures for comparison. Do nothing if it is up to date.
 #
-# It stands on .venv: torch, lightning and transformers are the same files, so that all are timed on one build of torch, and
-# only what .venv lacks is installed. Nothing of ours imports from it.
+# .venv-peers extends .venv: both share torch, lightning and transformers, so that all libraries are timed on one build of torch.
+# It adds only the packages that .venv lacks. The fittingroom package never imports from it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -19,7 +19,7 @@ now=$(fingerprint)
 if [[ $now == "$(cat "$stamp" 2>/dev/null)" ]]; then
     exit 0
 fi
-echo "bench: making $peers (a minute, about 50 MB)"
+echo "bench: creating $peers (one minute, about 50 MB)"
 .venv/bin/python -m venv --clear --without-pip "$peers"
 site_packages='import sysconfig; print(sysconfig.get_path("purelib"))'
 .venv/bin/python -c "$site_packages" >"$("$peers/bin/python" -c "$site_packages")/our-environment.pth"

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Makes .venv with what constraints.txt pins, or brings it up to date; answers at once where nothing changed.
+# Create .venv with the versions pinned in constraints.txt, or update it. Do nothing if it is up to date.
 #
-# The last thing written is a stamp: a copy of all that decides the environment. Content is compared, not times, since a
-# clone gives every file a new time. No stamp (an interrupted set-up, a moved folder) means: start from nothing.
+# The script finishes by writing a stamp: a copy of everything that determines the environment. It compares contents, not
+# times, because a clone gives every file a new time. Without a stamp for this folder (after an interrupted setup or a move of
+# the folder), it starts from scratch.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -18,7 +19,7 @@ if fingerprint | cmp --silent - "$stamp"; then
     exit 0
 fi
 
-# The pins are tested on 3.11, so that one is asked first. PYTHON=... overrules.
+# The pins are tested on 3.11, so try that first. PYTHON=... overrides the choice.
 find_python() {
     local candidate
     for candidate in ${PYTHON:-python3.11 python3.12 python3.13 python3}; do
@@ -27,12 +28,12 @@ find_python() {
             return
         fi
     done
-    echo "setup: no Python 3.11 or newer with venv: install one (Debian: apt-get install python3 python3-venv), or name it: make setup PYTHON=/path/to/python" >&2
+    echo "setup: no Python 3.11 or newer with venv: install it (Debian: apt-get install python3 python3-venv), or give its path: make setup PYTHON=/path/to/python" >&2
     return 1
 }
 
-# torch for Linux comes from PyPI with gigabytes of CUDA. Where no GPU wants that and PyTorch's own index of CPU builds
-# answers, torch is taken from there. One try of 3 seconds; without an answer the build that pip finds serves as well.
+# The Linux build of torch on PyPI includes gigabytes of CUDA. Without a GPU, install the CPU build from PyTorch's own index,
+# if it answers within 3 seconds. Otherwise use the build from PyPI, which works too.
 cpu_wheels_answer() {
     [[ $(uname -s) == Linux ]] && ! command -v nvidia-smi >/dev/null &&
         timeout 4 .venv/bin/python -c "import urllib.request as r; r.urlopen('$cpu_wheels/torch/', timeout=3)" 2>/dev/null
@@ -46,17 +47,17 @@ pip_install() {
 
 if [[ $(head -n 1 "$stamp" 2>/dev/null) != "$PWD" ]]; then
     python=$(find_python)
-    echo "setup: making .venv (a few minutes, about 2 GB with PyTorch)"
+    echo "setup: creating .venv (a few minutes, about 2 GB with PyTorch)"
     "$python" -m venv --clear .venv
 else
-    echo "setup: pyproject.toml or constraints.txt changed, bringing .venv up to date"
+    echo "setup: pyproject.toml or constraints.txt changed, updating .venv"
 fi
 rm -f "$stamp"
 if cpu_wheels_answer; then
     pip_install --no-deps --index-url "$cpu_wheels" "$(grep '^torch==' constraints.txt)" ||
-        echo "setup: no CPU build of torch there, taking the one that pip finds"
+        echo "setup: the index has no CPU build of this torch version, using the one that pip finds"
 fi
 pip_install --constraint constraints.txt --editable '.[dev]'
-.venv/bin/python -m compileall -q src # pip leaves an editable package uncompiled: the first command would take half a second longer
+.venv/bin/python -m compileall -q src # pip does not compile editable packages; without this, the first command is half a second slower
 fingerprint >"$stamp.part"
 mv "$stamp.part" "$stamp"

@@ -1,4 +1,4 @@
-"""Recipes: functions that return a RunConfig. Each docstring states source, command, cost and result."""
+"""Recipes: functions that return a RunConfig. Each docstring names the method, the command, and the recorded result."""
 
 from fittingroom.recipes.choose import recipe
 from fittingroom.recipes.ladder import RECIPES

@@ -1,4 +1,4 @@
-"""From a model's name and a length, or a recipe's name, to the RunConfig."""
+"""Choose the RunConfig for a model by length or by the name of a recipe."""
 
 import math
 from dataclasses import replace
@@ -11,7 +11,7 @@ from fittingroom.tasks.config import RunConfig
 from fittingroom.tasks.load import as_config, task_of_model
 
 LONG_SECONDS = 3600.0
-"""A budget from which on the second recipe of a family is taken: within an hour of one core few epochs pass."""
+"""Budgets of this length or more use the family's second recipe. One core completes only a few epochs in an hour."""
 
 
 def recipe(
@@ -23,11 +23,11 @@ def recipe(
     name: str | None = None,
     data: str | None = None,
 ) -> RunConfig:
-    """The recipe `name`; by default the family's recipe closest in epochs.
+    """The RunConfig of the recipe `name`. By default, choose the recipe of the model's family that is closest in epochs.
 
-    With a length in seconds it is the family's shortest, from one hour on the second. Without a length the recipe's own holds.
-    `data` decides the task where several tasks train this model. Raises FittingRoomError for an unknown model or recipe, and
-    for a recipe of another family.
+    With a budget in seconds, the default is the family's shortest recipe, or its second one for an hour or more. With neither
+    `epochs` nor `budget_seconds`, the run has the recipe's own length. `data` decides the task if several tasks train this model.
+    Raises FittingRoomError for an unknown model or recipe, and for a recipe of another family.
     """
     task = task_of_model(model, data)
     models = task.config_class.registry
@@ -49,7 +49,7 @@ def recipe(
 
 
 def _length(lengths: list[int], epochs: float | None, budget_seconds: float | None) -> int:
-    """By ratio: 10 epochs are as far from 5 as from 20, and take the shorter."""
+    """The recipe length for a run. Lengths are compared by ratio: 10 is as close to 5 as to 20, and ties take the shorter."""
     if epochs is None or epochs <= 0:
         return lengths[1 if budget_seconds is not None and budget_seconds >= LONG_SECONDS else 0]
     return min(lengths, key=lambda length: abs(math.log(length / epochs)))

@@ -1,8 +1,8 @@
-"""The ladder: one recipe a family and rung (5, 20, 50 epochs). A longer run sees each image more often, so it needs more
-augmentation to learn from it. Peak rates, batch size and shapes were searched on validation images (results/search/,
-then results/attempts/).
+"""The ladder: one recipe per family and rung (5, 20, 50 epochs). A longer run sees each image more often, so it needs more
+augmentation. Peak learning rates, batch size and schedule shapes were chosen on validation images (results/search/ and
+results/attempts/).
 
-The line that begins "Recorded" is written by `make tables` from results/ladder/; nobody types its numbers.
+`make tables` writes the lines that begin with "Recorded" from results/ladder/. Do not edit them by hand.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ RUNGS = (5, 20, 50)
 
 @RECIPES.register("cnn_5")
 def cnn_5() -> ClassificationConfig:
-    """Muon on the filters and alternating flip (after arXiv 2404.00498), linear decay, shift by one pixel.
+    """Muon on the filters and alternating flip (after arXiv 2404.00498), linear decay, shift by up to one pixel.
 
     Command: `fittingroom train cnn --recipe cnn_5`.
     Recorded: 93.95 ± 0.12 % of the test images, 3 seeds; minutes on one of two cores: 16 in bf16, 26 in fp32 (results/ladder/).
@@ -36,7 +36,7 @@ def cnn_5() -> ClassificationConfig:
 
 @RECIPES.register("cnn_20")
 def cnn_20() -> ClassificationConfig:
-    """`cnn_5`, and random erasing of a quarter of the images (arXiv 1708.04896).
+    """`cnn_5` plus random erasing in a quarter of the images (arXiv 1708.04896).
 
     Command: `fittingroom train cnn --recipe cnn_20`.
     Recorded: 95.00 ± 0.15 % of the test images, 3 seeds; minutes on one of two cores: 59 in bf16, 118 in fp32 (results/ladder/).
@@ -46,7 +46,7 @@ def cnn_20() -> ClassificationConfig:
 
 @RECIPES.register("cnn_50")
 def cnn_50() -> ClassificationConfig:
-    """`cnn_5`, random erasing of half of the images as in the paper, shift by two pixels.
+    """`cnn_5` plus random erasing in half of the images, as in the paper, and shift by up to two pixels.
 
     Command: `fittingroom train cnn --recipe cnn_50`.
     Recorded: 95.01 % of the test images, 1 seed; minutes on one of two cores: 138 in bf16 (results/ladder/).
@@ -56,7 +56,7 @@ def cnn_50() -> ClassificationConfig:
 
 @RECIPES.register("hybrid_5")
 def hybrid_5() -> ClassificationConfig:
-    """Muon on matrices and filters (arXiv 2605.24770), linear decay, shift by one pixel, alternating flip.
+    """Muon on matrices and filters (arXiv 2605.24770), linear decay, shift by up to one pixel, alternating flip.
 
     Command: `fittingroom train hybrid --recipe hybrid_5`.
     Recorded: 93.37 ± 0.09 % of the test images, 3 seeds; minutes on one of two cores: 15 in bf16 (results/ladder/).
@@ -73,7 +73,7 @@ def hybrid_5() -> ClassificationConfig:
 
 @RECIPES.register("hybrid_20")
 def hybrid_20() -> ClassificationConfig:
-    """`hybrid_5`, erasing of a quarter of the images, stochastic depth up to 0.1 (as CCT, arXiv 2104.05704).
+    """`hybrid_5` plus random erasing in a quarter of the images and stochastic depth up to 0.1 (as in CCT, arXiv 2104.05704).
 
     Command: `fittingroom train hybrid --recipe hybrid_20`.
     Recorded: 94.54 ± 0.16 % of the test images, 3 seeds; minutes on one of two cores: 79 in bf16, 119 in fp32 (results/ladder/).
@@ -88,7 +88,7 @@ def hybrid_20() -> ClassificationConfig:
 
 @RECIPES.register("hybrid_50")
 def hybrid_50() -> ClassificationConfig:
-    """`hybrid_20`, erasing of half of the images, shift by two pixels.
+    """`hybrid_20` with random erasing in half of the images and shift by up to two pixels.
 
     Command: `fittingroom train hybrid --recipe hybrid_50`.
     Recorded: 94.99 % of the test images, 1 seed; minutes on one of two cores: 151 in bf16 (results/ladder/).
@@ -98,7 +98,7 @@ def hybrid_50() -> ClassificationConfig:
 
 @RECIPES.register("vit_5")
 def vit_5() -> ClassificationConfig:
-    """Muon on the matrices (arXiv 2605.24770), linear decay, shift by one pixel, alternating flip.
+    """Muon on the matrices (arXiv 2605.24770), linear decay, shift by up to one pixel, alternating flip.
 
     Command: `fittingroom train vit --recipe vit_5`.
     Recorded: 91.11 ± 0.26 % of the test images, 3 seeds; minutes on one of two cores: 12 in bf16, 28 in fp32 (results/ladder/).
@@ -115,7 +115,7 @@ def vit_5() -> ClassificationConfig:
 
 @RECIPES.register("vit_20")
 def vit_20() -> ClassificationConfig:
-    """`vit_5`, erasing of a quarter of the images, stochastic depth up to 0.1.
+    """`vit_5` plus random erasing in a quarter of the images and stochastic depth up to 0.1.
 
     Command: `fittingroom train vit --recipe vit_20`.
     Recorded: 93.07 ± 0.27 % of the test images, 3 seeds; minutes on one of two cores: 47 in bf16 (results/ladder/).
@@ -130,7 +130,7 @@ def vit_20() -> ClassificationConfig:
 
 @RECIPES.register("vit_50")
 def vit_50() -> ClassificationConfig:
-    """`vit_20`, erasing of half of the images, shift by two pixels.
+    """`vit_20` with random erasing in half of the images and shift by up to two pixels.
 
     Command: `fittingroom train vit --recipe vit_50`.
     Recorded: 93.33 % of the test images, 1 seed; minutes on one of two cores: 126 in bf16 (results/ladder/).

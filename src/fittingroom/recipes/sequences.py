@@ -1,5 +1,5 @@
-"""Recipes of the sequence models for cmudict: one a family and length. Peak rate and batch size of the short ones were searched
-on its validation words, with four trials for each family (results/search/).
+"""Recipes of the sequence models for cmudict: one per family and length. Peak learning rates and batch size of the short
+recipes were chosen on validation words only, with four trials per family (results/search/).
 """
 
 from collections.abc import Callable
@@ -14,9 +14,9 @@ SEQUENCE_RECIPES: Registry[Callable[[], Seq2seqConfig]] = Registry("sequence rec
 
 @SEQUENCE_RECIPES.register("transformer_10")
 def transformer_10() -> Seq2seqConfig:
-    """Muon on the matrices (Jordan et al. 2024) in place of the paper's Adam; label smoothing 0.1 and dropout 0.1 as there.
+    """Muon on the matrices (Jordan et al. 2024) instead of the paper's Adam. Label smoothing 0.1 and dropout 0.1 as in the paper.
 
-    Linear decay after a short warm-up; the paper's own schedule is `--set schedule.shape=inverse_sqrt`.
+    Linear decay after a short warm-up. `--set schedule.shape=inverse_sqrt` selects the paper's schedule.
     Command: `fittingroom train transformer --budget 20m`. Result: docs/lab/sequences.md, results/sequences/.
     """
     return Seq2seqConfig(
@@ -30,7 +30,7 @@ def transformer_10() -> Seq2seqConfig:
 
 @SEQUENCE_RECIPES.register("transformer_24")
 def transformer_24() -> Seq2seqConfig:
-    """`transformer_10` with half the rates and more dropout: at its full rates the loss of a long run went up again.
+    """`transformer_10` with half the learning rates and more dropout. With the full rates, the loss of a long run rose again.
 
     Command: `fittingroom train transformer --recipe transformer_24`. Result: docs/lab/sequences.md, results/long/.
     """
@@ -39,7 +39,7 @@ def transformer_24() -> Seq2seqConfig:
 
 @SEQUENCE_RECIPES.register("recurrent_10")
 def recurrent_10() -> Seq2seqConfig:
-    """The same for the attention RNN: Muon on the gates' matrices, each by itself.
+    """The settings of `transformer_10` for the attention RNN. Muon treats the matrix of each gate separately.
 
     Command: `fittingroom train recurrent --budget 20m`. Result: docs/lab/sequences.md, results/sequences/.
     """
@@ -54,7 +54,7 @@ def recurrent_10() -> Seq2seqConfig:
 
 @SEQUENCE_RECIPES.register("recurrent_24")
 def recurrent_24() -> Seq2seqConfig:
-    """`recurrent_10` changed as the Transformer's is, so that a long comparison is of equals; not run yet.
+    """`recurrent_10` with the same changes as in `transformer_24`, so that long comparisons are fair. Not run yet.
 
     Command: `fittingroom train recurrent --recipe recurrent_24`.
     """
