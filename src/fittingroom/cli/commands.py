@@ -243,7 +243,7 @@ COMMANDS = {
     "explain": Command(
         call=run.explain,
         help="pictures of what networks look at, and whether they mean something",
-        description="Draw where networks look: maps of the same images, heads, rollout, positions, filters. By default the images\n"
+        description="Draw where networks look: maps of the same images, heads, rollout, positions, filters. The default images\n"
         "are the first of each class. The numbers are in explain.json.",
         epilog="examples:\n  fittingroom explain\n  fittingroom explain vit --index 12\n"
         "  fittingroom explain vit cnn --image shoe.jpg\n  fittingroom explain hybrid --mistakes 16 --method rollout\n"
@@ -253,8 +253,8 @@ COMMANDS = {
     "pronounce": Command(
         call=pronounce,
         help="ask a sequence model how words are pronounced, and which letters it looked at",
-        description="Print a trained model's pronunciation of any word, in the dictionary or not. If the model was trained on the CMU\n"
-        "dictionary, its entry is shown, too.",
+        description="Print a trained model's pronunciation of any word, in the dictionary or not. For models trained on the\n"
+        "CMU dictionary, its entry is shown, too.",
         epilog="examples:\n  fittingroom pronounce transformer hello tomato\n"
         "  fittingroom pronounce transformer tomato --beam 4\n"
         "  fittingroom pronounce recurrent though through thorough --explain\n"
@@ -282,8 +282,8 @@ COMMANDS = {
     "models": Command(
         call=run.models,
         help="list the models: family, parameters, multiply-adds, source",
-        description="List every model that `train` and `compare` know. Costs are for one image of 28x28 grey pixels, or one word of\n"
-        "eight letters and eight phonemes.",
+        description="List every model that `train` and `compare` know. Costs are for one image of 28x28 grey pixels, or\n"
+        "one word of eight letters and eight phonemes.",
     ),
     "data": Command(
         call=run.data,
