@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fittingroom.evaluation.score import log_test_read
 
 from fittingroom.cli.main import build_parser
 from fittingroom.cli.run import _command_line
 from fittingroom.comparison.executors import usable_cores
 from fittingroom.core.rundir import exclusive_lock
-from fittingroom.evaluation.score import log_test_read
 from tests.command import run, run_json, start
 
 SMALL = (

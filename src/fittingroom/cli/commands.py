@@ -8,6 +8,7 @@ from pathlib import Path
 from fittingroom.cli import bench, run
 from fittingroom.cli.options import add_checkpoint_seconds, add_data_dir, add_length, add_pairs, add_plan, add_set
 from fittingroom.cli.pronounce import pronounce
+from fittingroom.cli.verdict import verdict
 
 AddOption = Callable[[argparse.ArgumentParser], None]
 
@@ -166,6 +167,26 @@ def _report_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder of a comparison")
 
 
+def _verdict_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "predictions", nargs="+", metavar="NAME=FILE",
+        help="probabilities of a model, one file a seed: npy, npz or csv, one row an image, one column a class. A pattern such "
+        "as 'vit=vit*.npy' reads several",
+    )  # fmt: skip
+    parser.add_argument(
+        "--labels",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="the true classes, as numbers from 0 or as class names",
+    )
+    parser.add_argument(
+        "--classes", metavar="A,B,C", help="class names in the order of the columns (default: the header of csv files)"
+    )
+    parser.add_argument("--title", metavar="TEXT", help="what sentences call the data (default: 'N test images')")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write an HTML report there")
+
+
 def _bench_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "action", metavar="WHAT", help="time-to-accuracy: seconds to 90, 92, 93 and 94 %% on validation"
@@ -268,6 +289,15 @@ COMMANDS = {
         description="Write summary.json and report.html of a comparison again. This needs its files only: no images, no torch.",
         epilog="example:\n  fittingroom report runs/compare-100s",
         options=(_report_options,),
+    ),
+    "verdict": Command(
+        call=verdict,
+        help="who beats whom, from predictions that any library made",
+        description="Compare models by their predictions on one test set: accuracies with 95 % intervals, pairwise differences,\n"
+        "and a verdict that claims no more than they allow. Needs no run folders and no torch.",
+        epilog="examples:\n  fittingroom verdict --labels y.npy 'vit=vit*.npy' 'cnn=cnn*.csv'\n"
+        "  fittingroom verdict --labels y.csv forest=forest.npy svm=svm.npy --classes cat,dog --out report.html",
+        options=(_verdict_options,),
     ),
     "bench": Command(
         call=bench.bench,

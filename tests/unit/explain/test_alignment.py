@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from fittingroom.evaluation.saved import load_run, load_sequence_run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.data.seq2seq.vocabulary import BOS_ID, EOS_ID, Vocabulary
 from fittingroom.evaluation.pronounce import pronounce
-from fittingroom.evaluation.saved import load_run, load_sequence_run
 from fittingroom.evaluation.shipped import find_run
 from fittingroom.explain.alignment import align, cross_attention
 from fittingroom.explain.capture import capture_attention
