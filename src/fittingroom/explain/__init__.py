@@ -1,1 +1,4 @@
-"""What a trained network looks at: attention, positions, filters, maps over the image, and whether those maps say anything."""
+"""What a trained network looks at: attention, positions, filters, maps over the image, and tests of what those maps say.
+
+Arrays in, arrays out. `report.inspection` and `report.plots` draw them.
+"""
