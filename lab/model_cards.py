@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fittingroom.comparison.pair_predictions import read_pair_predictions
 from fittingroom.core.config import config_hash
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import read_json
@@ -22,6 +21,7 @@ from fittingroom.models import MODELS, SEQUENCE_MODELS, Variant
 from fittingroom.recipes import RECIPES
 from fittingroom.recipes.choose import recipe
 from fittingroom.recipes.sequences import SEQUENCE_RECIPES
+from fittingroom.tasks.seq2seq.scoring import read_pair_predictions
 from fittingroom.training.fit import resolve
 
 RESULTS = Path(__file__).parents[1] / "results"

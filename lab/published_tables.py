@@ -8,8 +8,8 @@ import re
 import statistics
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import model_cards
@@ -17,11 +17,11 @@ import sequence_tables
 import speed_tables
 
 from fittingroom.comparison.protocol import Budget
-from fittingroom.comparison.summary import summarise
-from fittingroom.core.rundir import write_json
+from fittingroom.comparison.summary import read_runs, summarise, summarise_runs
+from fittingroom.core.records import RunRow, RunState, Summary, read_comparison, read_record, read_state
+from fittingroom.core.upgrade import upgrade_summary
 from fittingroom.evaluation.time_to_accuracy import finished_runs, milestone_lines, milestones
 from fittingroom.explain.findings import faithfulness_of
-from fittingroom.report.tables import markdown_table
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
@@ -80,14 +80,19 @@ def read(path: Path) -> Any:
 
 def quick() -> str:
     """What `make compare` printed: verdict, then table."""
-    summary = read(RESULTS / "quick" / "summary.json")
-    return f"> {summary['verdict']}\n\n{markdown_table(summary)}"
+    return sequence_tables.printed(summarise(RESULTS / "quick"))
+
+
+def summary_file(name: str) -> Summary:
+    """A summary of the quick comparison that was kept under another name."""
+    path = RESULTS / "quick" / name
+    return read_record(Summary, upgrade_summary(read(path)), path)
 
 
 def quick_change() -> str:
     """One line a model: validation accuracy of the quick comparison before the engine, and now without and with bf16."""
     before, plain, fast = (
-        {model["name"]: 100 * model["val"]["mean"] for model in read(RESULTS / "quick" / f"{name}.json")["models"]}
+        {each.name: 100 * (each.evals["val"]["accuracy"].mean or 0) for each in summary_file(f"{name}.json").candidates}
         for name in ("before-the-engine", "no-bf16", "summary")
     )
     lines = [
@@ -123,17 +128,22 @@ def five_epochs() -> str:
         "|---|" + "---:|" * 6,
     ]
     for model in SHIPPED:
-        row = read(RESULTS / "five-epochs" / model / "state.json")
+        row = read_state(RESULTS / "five-epochs" / model)
         lines.append(
-            f"| {model} | {row['num_params']:,} | {row['num_macs'] / 1e6:.1f} M | {100 * row['test_accuracy']:.2f} | "
-            f"{100 * row['val_accuracy']:.2f} | {row['train_seconds']:.0f} | {row['images_per_second']:.0f} |"
+            f"| {model} | {row.num_params:,} | {(row.num_macs or 0) / 1e6:.1f} M | {100 * accuracy(row, 'test'):.2f} | "
+            f"{100 * accuracy(row, 'val'):.2f} | {row.train_seconds:.0f} | {row.items_per_second:.0f} |"
         )
     return "\n".join(lines) + "\n"
 
 
-def of_recipe(name: str, records: Path = LADDER) -> list[dict[str, Any]]:
+def of_recipe(name: str, records: Path = LADDER) -> list[RunState]:
     """The states of its runs, seed 0 first; empty where there is no record yet."""
-    return [read(path) for path in sorted(records.glob(f"{name}-seed*/state.json"))]
+    return [read_state(path.parent) for path in sorted(records.glob(f"{name}-seed*/state.json"))]
+
+
+def accuracy(state: RunState, split: str) -> float:
+    """Of a finished run."""
+    return state.evals[split]["accuracy"]
 
 
 def percent(values: list[float]) -> str:
@@ -147,7 +157,7 @@ def minutes(name: str) -> str:
     taken: dict[str, list[float]] = {}
     for path in sorted(LADDER.glob(f"{name}-seed*")):
         precision = read(path / "environment.json")["plan"]["precision"]
-        taken.setdefault(precision, []).append(read(path / "state.json")["train_seconds"] / 60)
+        taken.setdefault(precision, []).append((read_state(path).train_seconds or 0) / 60)
     return ", ".join(f"{statistics.median(each):.0f} in {precision}" for precision, each in sorted(taken.items()))
 
 
@@ -162,7 +172,7 @@ def ladder() -> str:
             rows = of_recipe(f"{model}_{rung}")
             if not rows:
                 continue
-            test, val = ([row[f"{split}_accuracy"] for row in rows] for split in ("test", "val"))
+            test, val = ([accuracy(row, split) for row in rows] for split in ("test", "val"))
             cells = [
                 rung,
                 model,
@@ -180,7 +190,7 @@ def rungs() -> str:
     """One line a rung that has records: test accuracy of each family, the number of seeds in brackets."""
     lines = ["| epochs | CNN | Hybrid | ViT | elsewhere |", "|---:|---:|---:|---:|---|"]
     for rung, targets in TARGETS.items():
-        found = [[row["test_accuracy"] for row in of_recipe(f"{model}_{rung}")] for model in targets]
+        found = [[accuracy(row, "test") for row in of_recipe(f"{model}_{rung}")] for model in targets]
         if any(found):
             cells = [f"{percent(values)} ({len(values)})" if values else "" for values in found]
             lines.append(f"| {rung} | {' | '.join(cells)} | {PEERS[rung]} |")
@@ -189,18 +199,23 @@ def rungs() -> str:
 
 def rung_verdicts() -> str:
     """What a rung's runs allow to say, by the statistics of `compare`; a rung where a family lacks seeds is left out."""
-    facts = read(RESULTS / "quick" / "comparison.json")
+    record = read_comparison(RESULTS / "quick")
     sentences = []
     for rung, targets in TARGETS.items():
         if any(len(of_recipe(f"{model}_{rung}")) < SEEDS for model in targets):
             continue
         paths = [path for model in targets for path in sorted(LADDER.glob(f"{model}_{rung}-seed*"))]
-        runs = [{**read(path / "state.json"), "folder": str(path)} for path in paths]
-        with TemporaryDirectory() as folder:
-            comparison = {**facts, "budget": Budget(epochs=rung).to_dict(), "seeds": list(range(SEEDS)), "runs": runs}
-            write_json(Path(folder) / "comparison.json", comparison)
-            sentences.append(f"> {summarise(Path(folder))['verdict']}\n")
+        runs = tuple(run_row(path) for path in paths)
+        rung_record = replace(record, budget=Budget(epochs=rung).record, seeds=tuple(range(SEEDS)), runs=runs)
+        sentences.append(f"> {summarise_runs(rung_record, read_runs(ROOT, rung_record)).verdict}\n")
     return "\n".join(sentences)
+
+
+def run_row(folder: Path) -> RunRow:
+    """A run as a row of a comparison in which each model is one candidate."""
+    state = read_state(folder)
+    shared = ("run", "seed", "status", "steps", "epochs", "train_seconds", "num_params", "num_macs", "evals")
+    return RunRow(folder=str(folder), candidate=state.model, **{name: getattr(state, name) for name in shared})
 
 
 def records() -> str:
@@ -236,20 +251,20 @@ def recorded(name: str) -> str:
     if not rows:
         return "not yet."
     seeds = "1 seed" if len(rows) == 1 else f"{len(rows)} seeds"
-    test = percent([row["test_accuracy"] for row in rows])
+    test = percent([accuracy(row, "test") for row in rows])
     return f"{test} % of the test images, {seeds}; minutes on one of two cores: {minutes(name)} (results/ladder/)."
 
 
 def attempts() -> str:
     """One line a change that was tried beyond the search: validation accuracy of each seed."""
-    runs: dict[str, list[dict[str, Any]]] = {}
+    runs: dict[str, list[RunState]] = {}
     for path in sorted((RESULTS / "attempts").glob("*/state.json")):
-        runs.setdefault(path.parent.name.rpartition("-")[0], []).append(read(path))
+        runs.setdefault(path.parent.name.rpartition("-")[0], []).append(read_state(path.parent))
     lines = ["| model | change | epochs | multiply-adds | validation % | images/s |", "|---|---|---:|---:|---|---:|"]
     for name, rows in sorted(runs.items(), key=lambda item: list(ATTEMPTS).index(item[0])):
-        found = ", ".join(f"{100 * row['val_accuracy']:.2f} (seed {row['seed']})" for row in rows)
-        speed = statistics.median(row["images_per_second"] for row in rows)
-        cells = [rows[0]["model"], ATTEMPTS[name], f"{rows[0]['epochs']:g}", f"{rows[0]['num_macs'] / 1e6:.1f} M"]
+        found = ", ".join(f"{100 * accuracy(row, 'val'):.2f} (seed {row.seed})" for row in rows)
+        speed = statistics.median(row.items_per_second or 0 for row in rows)
+        cells = [rows[0].model, ATTEMPTS[name], f"{rows[0].epochs:g}", f"{(rows[0].num_macs or 0) / 1e6:.1f} M"]
         lines.append(f"| {' | '.join(cells)} | {found} | {speed:.0f} |")
     return "\n".join(lines) + "\n"
 
@@ -260,7 +275,7 @@ def earlier() -> str:
     for name, change in EARLIER.items():
         for words, records in ((change, RESULTS / "earlier"), ("as it is now", LADDER)):
             rows = of_recipe(name, records)
-            found = [percent([row[f"{split}_accuracy"] for row in rows]) if rows else "" for split in ("val", "test")]
+            found = [percent([accuracy(row, split) for row in rows]) if rows else "" for split in ("val", "test")]
             lines.append(f"| {name} | {words} | {found[0]} | {found[1]} | {len(rows) or 'not run yet'} |")
     return "\n".join(lines) + "\n"
 
@@ -269,7 +284,9 @@ def hours() -> str:
     """What the ladder cost, and what came before it, in hours of one core."""
 
     def of_runs(folder: str) -> float:
-        return sum(read(path)["train_seconds"] for path in (RESULTS / folder).glob("*/state.json")) / 3600
+        return (
+            sum(read_state(path.parent).train_seconds or 0 for path in (RESULTS / folder).glob("*/state.json")) / 3600
+        )
 
     trials = [trial for model in FAMILIES for trial in read(RESULTS / "search" / f"{model}.json")["trials"]]
     tried = of_runs("attempts") + of_runs("earlier") + sum(trial["train_seconds"] for trial in trials) / 3600

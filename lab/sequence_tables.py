@@ -5,9 +5,11 @@ from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
 
-from fittingroom.comparison.pair_predictions import PairPredictions, read_pair_predictions
+from fittingroom.comparison.summary import summarise
+from fittingroom.core.records import Summary, read_state, read_summary
 from fittingroom.core.rundir import read_json
 from fittingroom.report.tables import markdown_table
+from fittingroom.tasks.seq2seq.scoring import SequencePredictions, read_pair_predictions
 
 RESULTS = Path(__file__).parents[1] / "results"
 LETTERS = {
@@ -19,8 +21,12 @@ LETTERS = {
 
 def comparison(name: str) -> str:
     """What a comparison printed: verdict, then table."""
-    summary = read_json(RESULTS / name / "summary.json")
-    return f"> {summary['verdict']}\n\n{markdown_table(summary)}"
+    return printed(summarise(RESULTS / name))
+
+
+def printed(summary: Summary) -> str:
+    """Verdict, then table."""
+    return f"> {summary.verdict}\n\n{markdown_table(summary)}"
 
 
 def sequence_search() -> str:
@@ -92,13 +98,13 @@ def long_run() -> str:
         "|---|" + "---:|" * 6,
     ]
     for name, folder in (("20 minutes, seed 2", "sequences/runs/transformer-seed2"), ("the long run", "long")):
-        row = read_json(RESULTS / folder / "state.json")
+        state = read_state(RESULTS / folder)
         rates = [
-            f"{100 * row[f'{split}_{kind}_error_rate']:.2f}"
+            f"{100 * state.evals[split][f'{kind}_error_rate']:.2f}"
             for split in ("val", "test")
             for kind in ("word", "phoneme")
         ]
-        cells = [name, f"{row['epochs']:.1f}", f"{row['train_seconds'] / 3600:.2f}", *rates]
+        cells = [name, f"{state.epochs:.1f}", f"{(state.train_seconds or 0) / 3600:.2f}", *rates]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
@@ -106,7 +112,7 @@ def long_run() -> str:
 def word_lengths() -> str:
     """One line a length of words, trained on or longer: wrong words of each model, the mean over its seeds."""
     folder = RESULTS / "positions"
-    titles = {model["name"]: model["title"] for model in read_json(folder / "summary.json")["models"]}
+    titles = {each.name: each.title for each in read_summary(folder).candidates}
     runs = {
         name: [read_pair_predictions(run) for run in sorted((folder / "runs").glob(f"{name}-seed*"))] for name in titles
     }
@@ -122,7 +128,7 @@ def word_lengths() -> str:
     return "\n".join(lines) + "\n"
 
 
-def wrong_of_length(run: dict[str, PairPredictions], letters: range) -> list[bool]:
+def wrong_of_length(run: dict[str, SequencePredictions], letters: range) -> list[bool]:
     """Of each word with so many letters, of whichever split, whether the answer is wrong."""
     return [
         not right

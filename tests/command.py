@@ -1,5 +1,10 @@
-"""Run the program as a user does: a process of its own, its exit code, what it prints where."""
+"""Run the program as a user does: its exit code, what it prints where. `run` in a process of its own, `call` in this one.
 
+A process of its own takes seconds to import torch, so most tests `call`.
+"""
+
+import contextlib
+import io
 import json
 import os
 import signal
@@ -7,6 +12,8 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+from fittingroom.cli.main import main
 
 TINY_VIT = (
     *("--set", "train_images=640", "--set", "batch_size=32", "--set", "embed_dim=16", "--set", "depth=1"),
@@ -51,5 +58,19 @@ def run(*words: str, cwd: Path | None = None) -> tuple[int, str, str]:
 def run_json(*words: str, cwd: Path | None = None) -> dict[str, Any]:
     """`fittingroom WORDS --json`, which must end well: the one object on its standard output."""
     code, out, err = run(*words, "--json", cwd=cwd)
+    assert code == 0, err
+    return json.loads(out)
+
+
+def call(*words: str) -> tuple[int, str, str]:
+    """`fittingroom WORDS` in this process: exit code, standard output, standard error."""
+    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
+        code = main([*words])
+    return code, out.getvalue(), err.getvalue()
+
+
+def call_json(*words: str) -> dict[str, Any]:
+    """`fittingroom WORDS --json` in this process, which must end well: the one object on its standard output."""
+    code, out, err = call(*words, "--json")
     assert code == 0, err
     return json.loads(out)

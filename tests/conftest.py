@@ -61,3 +61,16 @@ def browser(chromium: str) -> Iterator["Browser"]:
         found = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS, timeout=120_000)
         yield found
         found.close()
+
+
+@pytest.fixture(scope="module")
+def torch_as_before() -> Iterator[None]:
+    """A run that is trained in this process sets torch up for itself: put that back."""
+    import torch
+
+    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    fill = torch.utils.deterministic.fill_uninitialized_memory  # pyright: ignore[reportAttributeAccessIssue]
+    yield
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(deterministic)
+    torch.utils.deterministic.fill_uninitialized_memory = fill  # pyright: ignore[reportAttributeAccessIssue]

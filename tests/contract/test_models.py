@@ -1,6 +1,7 @@
-"""What every registered model keeps, picked up from the registry: a new one needs a line in SIZES and nothing else."""
+"""Contracts of every registered model. The registry names the models; a new one needs only a line in SIZES."""
 
 import dataclasses
+from typing import Any
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ import torch.nn.functional as F
 from fittingroom.core.config import from_dict, to_dict
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.randomness import seeded
-from fittingroom.models import MODELS, build_model, resolve_config
+from fittingroom.models import MODELS, build_model, fit_to_images, resolve_config
 from fittingroom.models.cost import num_macs, num_params
 from fittingroom.models.layers.attention import capture_attention
 from fittingroom.training.optim import OptimConfig, build_optimizer
@@ -33,7 +34,7 @@ def images(num: int = 4, channels: int = 1, side: int = 28) -> torch.Tensor:
 def test_sizes_are_pinned(name: str) -> None:
     model = build_model(name)
     found = (num_params(model), num_macs(model, (1, 28, 28)))
-    assert found == SIZES.get(name), f"a new model, or one of a new shape: let SIZES say {name!r}: {found}"
+    assert found == SIZES.get(name), f"the size of this model is new: write {name!r}: {found} into SIZES"
 
 
 def test_sizes_are_pinned_of_registered_models_only() -> None:
@@ -64,14 +65,42 @@ def test_other_sizes_channels_and_classes(name: str) -> None:
 
 
 @EVERY
+def test_rectangular_images_with_default_settings(name: str) -> None:
+    config = fit_to_images(name, {}, img_size=(64, 40), in_chans=3, num_classes=7)
+    assert from_dict(type(config), to_dict(config)) == config
+    assert config.image_size == (64, 40)
+    model: Any = MODELS.get(name).build(config).eval()
+    draw = torch.randn(2, 3, 64, 40)
+    assert model(draw).shape == (2, 7)
+    if MODELS.get(name).family != "cnn":
+        assert (model.grid, model.image_size) == ((16, 10), (64, 40))
+        assert model.forward_features(draw).shape[1] == 160 + (name == "vit_cls")
+
+
+@EVERY
+def test_a_square_of_two_equal_sides_is_the_same_network(name: str) -> None:
+    networks = []
+    for size in (28, [28, 28]):
+        with seeded(0, "init"):
+            networks.append(build_model(name, {"img_size": size}).eval())
+    with torch.no_grad():
+        assert torch.equal(networks[0](images()), networks[1](images()))
+
+
+@EVERY
+def test_a_default_config_keeps_its_size_as_one_number(name: str) -> None:
+    assert to_dict(resolve_config(name))["img_size"] == 28
+
+
+@EVERY
 def test_every_parameter_gets_a_gradient(name: str) -> None:
     model = build_model(name)
-    for module in model.modules():  # blocks that start as identities would hide the gradient of what is inside them
+    for module in model.modules():  # a block that starts as an identity passes no gradient to its layers
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.ones_(module.weight)
     F.cross_entropy(model(images()), torch.tensor([0, 1, 2, 3])).backward()
     without = [n for n, p in model.named_parameters() if p.grad is None or p.grad.abs().max() == 0]
-    assert [n for n in without if n != "pool.attention.bias"] == []  # a softmax does not feel what all scores share
+    assert [n for n in without if n != "pool.attention.bias"] == []  # a softmax ignores a constant
 
 
 @EVERY

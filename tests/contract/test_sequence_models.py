@@ -1,4 +1,4 @@
-"""What every registered sequence model keeps; a new one needs a line in SIZES, and in SHAPES for each way it can be built."""
+"""Contracts of every registered sequence model. A new one needs a line in SIZES, and one in SHAPES for each way to build it."""
 
 import dataclasses
 from typing import Any
@@ -44,7 +44,7 @@ EOS = 2
 
 
 def built(shape: str, **values: Any) -> Any:
-    """A small network of that shape, the same each time."""
+    """A small network of that shape, with the same weights each time."""
     name, others = SHAPES[shape]
     with seeded(0, "init"):
         return build_model(name, {**TINY[name], **others, **values}, SEQUENCE_MODELS)
@@ -55,7 +55,7 @@ def numbers(*shape: int, seed: int = 0, lowest: int = 3) -> torch.Tensor:
 
 
 def batch(num_columns: int = 6) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Sources of lengths 6, 2, 1 and 4, their mask, targets of 5 symbols."""
+    """Sources of lengths 6, 2, 1 and 4, their mask, and targets of 5 symbols."""
     mask = torch.arange(num_columns) < LENGTHS[:, None]
     src = F.pad(numbers(4, 6), (0, num_columns - 6)).masked_fill(~mask, 0)
     return src, mask, torch.cat([torch.ones(4, 1, dtype=torch.long), numbers(4, 4, seed=1)], dim=1)
@@ -167,7 +167,7 @@ def test_a_reordered_state_goes_on_as_the_chosen_rows_would(shape: str) -> None:
     assert_close(early, logits[rows])
     chosen, old = model.reorder(state, rows), model.step(tgt[:, 1], state)[0]
     assert_close(model.step(tgt[rows, 1], chosen)[0], old[rows])
-    assert torch.equal(model.step(tgt[:, 1], state)[0], old)  # a state is not used up
+    assert torch.equal(model.step(tgt[:, 1], state)[0], old)  # the old state still works
 
 
 @EVERY
@@ -177,7 +177,7 @@ def test_captured_attention_equals_fast_attention(shape: str) -> None:
     with capture_attention(model) as weights:
         assert_close(model(src, mask, tgt), fast, atol=1e-5)
     layers = {name: torch.cat(calls, dim=2) for name, calls in weights.items()}
-    assert (5, 6) in [layer.shape[2:] for layer in layers.values()]  # every target symbol on every source symbol
+    assert (5, 6) in [layer.shape[2:] for layer in layers.values()]  # every target symbol to every source symbol
     for layer in (each for each in layers.values() if each.shape[3] == 6):
         assert_close(layer.sum(-1), torch.ones(layer.shape[:-1]))
         assert layer.masked_select(~mask[:, None, None].expand_as(layer)).abs().max() == 0  # none goes to padding
@@ -205,7 +205,7 @@ def test_weights_and_config_make_the_same_model_again(shape: str) -> None:
     second.load_state_dict(first.state_dict(), strict=True)
     assert torch.equal(first.eval()(*batch()), second.eval()(*batch()))
     pointers = [tensor.data_ptr() for tensor in first.state_dict().values()]
-    assert len(set(pointers)) == len(pointers)  # safetensors saves no weight that has two names
+    assert len(set(pointers)) == len(pointers)  # safetensors cannot save a weight under two names
 
 
 @EVERY

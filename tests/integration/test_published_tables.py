@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from fittingroom.evaluation.saved import load_run, logits_fn
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.data.images.batches import normalise
 from fittingroom.data.images.fashion_mnist import SPEC
 from fittingroom.data.images.load import load_splits
-from fittingroom.evaluation.saved import load_run, logits_fn
 from fittingroom.evaluation.shipped import WEIGHTS, find_run, shipped
 from fittingroom.explain.examine import filters_of, positions_of
 from fittingroom.explain.findings import faithfulness_of

@@ -1,4 +1,4 @@
-"""Attention against torch's own, its two paths against each other, its masks and its capture."""
+"""Attention against torch's, its two paths against each other, masks and capture."""
 
 import pytest
 import torch
@@ -52,7 +52,7 @@ def test_explicit_fused_and_the_formula_agree(
     mask = draw(batch, 1, queries, keys, seed=seed + 3) > 0 if masked else None
     scores = torch.einsum("bhnk,bhmk->bhnm", q.double(), k.double()) / head_dim**0.5
     if mask is not None:
-        mask[..., 0] = True  # each query may attend to something; the empty row has a test of its own
+        mask[..., 0] = True  # each query may attend to a key; another test covers empty rows
         scores = scores.masked_fill(~mask, -torch.inf)
     expected = torch.einsum("bhnm,bhmk->bhnk", scores.softmax(-1), v.double()).float()
     assert_close(scaled_dot_product_attention(q, k, v, mask, "explicit"), expected)

@@ -1,4 +1,4 @@
-"""Parameters and multiply-adds against arithmetic by hand."""
+"""Parameters and multiply-adds against hand-computed values."""
 
 import pytest
 import torch

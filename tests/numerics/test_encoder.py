@@ -1,4 +1,4 @@
-"""Our encoder blocks against torch.nn.TransformerEncoder, weights copied in."""
+"""Our encoder blocks against torch.nn.TransformerEncoder with the same weights."""
 
 import torch
 from torch import nn

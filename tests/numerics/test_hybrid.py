@@ -1,4 +1,4 @@
-"""What the hybrids add to convolution and attention: sequence pooling and the tokenizer."""
+"""Sequence pooling and the convolutional tokenizer."""
 
 import numpy as np
 import pytest
@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from fittingroom.models import build_model
 from fittingroom.models.hybrid import HybridConfig, SequencePool
+from fittingroom.models.image_size import ImageSize
 from fittingroom.models.layers.patches import ConvTokenizer, to_tokens
 
 
@@ -22,19 +23,19 @@ def test_sequence_pooling_is_the_papers_softmax_mean(batch: int, tokens: int, di
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("img_size", [28, 31, 32])
+@pytest.mark.parametrize("img_size", [28, 31, 32, (31, 20), (1, 9)])
 @pytest.mark.parametrize("strides", [(1, 2, 2), (2, 2, 2), (2, 1, 1)])
 @pytest.mark.parametrize("downsample", ["stride", "pool"])
 def test_the_config_knows_how_many_tokens_its_tokenizer_makes(
-    img_size: int, strides: tuple[int, ...], downsample: str
+    img_size: ImageSize, strides: tuple[int, ...], downsample: str
 ) -> None:
     config = HybridConfig(img_size=img_size, stem_widths=(4, 4, 4), stem_strides=strides)
-    maps = ConvTokenizer(1, (4, 4, 4), strides, downsample)(torch.zeros(2, 1, img_size, img_size))
-    assert maps.shape == (2, 4, config.grid, config.grid)
+    maps = ConvTokenizer(1, (4, 4, 4), strides, downsample)(torch.zeros(2, 1, *config.image_size))
+    assert maps.shape == (2, 4, *config.grid)
 
 
 def test_a_tokenizer_that_pools_sees_every_place_and_keeps_the_largest() -> None:
-    """By numpy: each place is convolved, the largest of every 2x2 is kept, then scale and shift of batch norm, then ReLU."""
+    """In numpy: convolve everywhere, keep the maximum of each 2x2, apply batch norm, then ReLU."""
     torch.manual_seed(0)
     tokenizer = ConvTokenizer(1, (3,), (2,), "pool").eval()
     norm = tokenizer[2]

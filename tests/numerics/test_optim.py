@@ -1,4 +1,6 @@
-"""Our optimizer against torch's AdamW, and Muon's orthogonalisation against what it promises."""
+"""Our optimizer against torch's AdamW and Muon, and the orthogonalisation against its definition."""
+
+from typing import ClassVar
 
 import pytest
 import torch
@@ -9,6 +11,7 @@ from torch.optim._muon import _zeropower_via_newtonschulz
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.models import build_model
+from fittingroom.models.roles import Roles
 from fittingroom.training.optim import AT_ONCE, NEWTON_SCHULZ, MuonAdamW, OptimConfig, build_optimizer, orthogonalise
 
 
@@ -20,9 +23,15 @@ def train(model: nn.Module, optimizer: torch.optim.Optimizer, steps: int, seed: 
         optimizer.zero_grad()
 
 
+class Hidden(nn.Sequential):
+    """Layers that declare themselves hidden."""
+
+    weight_roles: ClassVar[Roles] = {"0": "hidden", "2": "hidden"}
+
+
 def small() -> nn.Sequential:
     torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 4))
+    return Hidden(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 4))
 
 
 def test_the_adamw_part_is_torchs() -> None:
@@ -83,7 +92,7 @@ def test_in_bfloat16_the_iteration_is_torchs_bit_for_bit(shape: tuple[int, int])
 
 @pytest.mark.parametrize(("dtype", "share"), [(torch.float32, 0.1), (torch.bfloat16, 1e-5)])
 def test_muon_on_plain_matrices_is_torchs(dtype: torch.dtype, share: float) -> None:
-    """In float32 to a tenth of the way that the weights have come: torch always rounds. In bfloat16 to float32's last digits."""
+    """In float32 within a tenth of the weights' change, because torch always rounds. In bfloat16 to float32's last digits."""
     ours, theirs = small()[:1], small()[:1]
     start, mine, other = (next(model.parameters()) for model in (small(), ours, theirs))  # the weight comes first
     group = {"params": [mine], "method": "muon", "lr": 0.05, "weight_decay": 0.1}
@@ -113,7 +122,7 @@ def test_an_update_of_muon_has_the_size_of_adams() -> None:
 def test_each_third_of_qkv_is_made_orthogonal_by_itself() -> None:
     qkv = nn.Linear(8, 24, bias=False)
     before, gradient = qkv.weight.detach().clone(), torch.randn(24, 8, generator=torch.Generator().manual_seed(3))
-    gradient[:8] *= 100  # as one matrix, this third would drown the others
+    gradient[:8] *= 100  # as one matrix, this third would dominate the others
     qkv.weight.grad = gradient.clone()
     MuonAdamW([{"params": [qkv.weight], "method": "muon", "lr": 0.1, "num_blocks": 3}], OptimConfig()).step()
     thirds = [orthogonalise(third[None])[0] for third in gradient.chunk(3)]

@@ -1,4 +1,4 @@
-"""Sinusoidal positions against the formulas, written as plain loops."""
+"""Sinusoidal positions against the papers' formulas, written as loops."""
 
 import math
 
@@ -47,7 +47,7 @@ def test_a_shift_is_the_same_rotation_everywhere() -> None:
 def test_dimensions_without_pairs_are_refused() -> None:
     with pytest.raises(FittingRoomError, match="embed_dim 7 is odd"):
         sinusoidal_1d(4, 7)
-    with pytest.raises(FittingRoomError, match="embed_dim 6 is no multiple of 4"):
+    with pytest.raises(FittingRoomError, match="embed_dim 6 is not a multiple of 4"):
         sinusoidal_2d(4, 4, 6)
 
 
@@ -59,7 +59,7 @@ def test_each_kind_is_what_it_says(kind: str, learned: bool | None) -> None:
     found = model.pos_embed
     assert isinstance(found, torch.nn.Parameter) == bool(learned)
     assert (found is None) == (learned is None)
-    # Without positions a ViT takes its patches as a set: the order of rows of patches changes nothing.
+    # Without positions a ViT treats patches as a set, so the order of rows changes nothing.
     images = torch.randn(2, 1, 28, 28)
     same = torch.allclose(model.eval()(images), model(images.roll(4, dims=2)), atol=1e-5)
     assert same == (kind == "none")

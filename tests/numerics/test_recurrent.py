@@ -1,4 +1,4 @@
-"""The recurrent network against torch.nn.GRU and LSTM, row by row without padding, and against the papers' formulas as loops."""
+"""The recurrent network against torch.nn.GRU and LSTM, row by row without padding, and against the papers' formulas."""
 
 from typing import Any
 
@@ -47,7 +47,7 @@ def test_the_encoder_is_torchs_on_each_word_alone(cell: str) -> None:
 
 
 def attended(model: Recurrent, state: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
-    """Weights and context of one state (hidden_dim) over one word's memory (letters, 2 * hidden_dim), symbol by symbol."""
+    """Weights and context of one state (hidden_dim) over the memory of one word (letters, 2 * hidden_dim)."""
     attention: Any = model.attention
     if model.is_additive:  # e_j = v tanh(W s + U h_j), Bahdanau, appendix A.1.2
         w, u, v = attention.query.weight, attention.keys.weight, attention.score.weight[0]
@@ -82,7 +82,7 @@ def test_the_decoder_is_the_papers_loop_over_torchs_cells(cell: str, attention: 
             else:
                 state = step(x, state)
             read = [state, context, vector]
-            if attention == "multiplicative":  # Luong looks with the new state, Bahdanau with the one before
+            if attention == "multiplicative":  # Luong attends with the new state, Bahdanau with the previous one
                 weights, context = attended(model, state, memory)
                 read = [state, context]
             assert_close(logits[row, column], table @ model.readout(torch.cat(read)).tanh())

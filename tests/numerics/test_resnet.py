@@ -1,4 +1,4 @@
-"""The convolutional networks against the paper's numbers and against their layers written out one by one."""
+"""The convolutional networks against the paper's numbers, and against their layers written out."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def drawn_block(in_width: int, width: int, stride: int) -> ResidualBlock:
 
 
 def normalised(x: Tensor, norm: nn.BatchNorm2d) -> Tensor:
-    """Batch norm in evaluation, as its paper writes it (epsilon 1e-5)."""
+    """Batch norm in evaluation, as in its paper (epsilon 1e-5)."""
     assert norm.running_mean is not None and norm.running_var is not None
     mean, deviation = norm.running_mean, (norm.running_var + 1e-5).sqrt()
     return ((x.movedim(1, -1) - mean) / deviation * norm.weight + norm.bias).movedim(-1, 1)

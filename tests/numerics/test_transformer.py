@@ -1,4 +1,4 @@
-"""Our Transformer against torch.nn.Transformer, weights copied in; its positions and dropout against their formulas."""
+"""Our Transformer against torch.nn.Transformer with the same weights; positions and dropout against their formulas."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def ours(**values: Any) -> Transformer:
     model = build_model("transformer", {**shape, **values}, SEQUENCE_MODELS).eval()
     assert isinstance(model, Transformer)
     for parameter in model.parameters():
-        if parameter.ndim == 1:  # biases and norms that are 0 or 1 would hide that one was left out
+        if parameter.ndim == 1:  # with biases of 0 and scales of 1, a missing one would go unnoticed
             nn.init.normal_(parameter, mean=0.5, std=0.3)
     return model
 
@@ -55,14 +55,14 @@ def torch_layer(block: nn.Module, order: str, activation: str) -> nn.Module:
 
 
 def torch_transformer(model: Transformer) -> nn.Transformer:
-    """torch's own with the weights of `model`; in post-norm without its last norms, as the paper."""
+    """torch's Transformer with the weights of `model`; in post-norm without last norms, as in the paper."""
     order, activation = model.config.norm, model.config.activation
     layers = [[torch_layer(block, order, activation) for block in stack] for stack in (model.encoder, model.decoder)]
     norms: Any = (model.encoder_norm, model.decoder_norm) if order == "pre" else (None, None)
     encoder = nn.TransformerEncoder(layers[0][0], len(layers[0]), norms[0], enable_nested_tensor=False)  # type: ignore[arg-type]
     decoder = nn.TransformerDecoder(layers[1][0], len(layers[1]), norms[1])  # type: ignore[arg-type]
     theirs = nn.Transformer(DIM, HEADS, batch_first=True, custom_encoder=encoder, custom_decoder=decoder)
-    encoder.layers, decoder.layers = map(nn.ModuleList, layers)  # last, for nn.Transformer draws its matrices anew
+    encoder.layers, decoder.layers = map(nn.ModuleList, layers)  # last, because nn.Transformer draws its matrices again
     return theirs.eval()
 
 
@@ -142,7 +142,7 @@ def test_the_first_weights_have_the_deviations_that_are_claimed() -> None:
     model: Any = build_model("transformer", {"embed_dim": 256, "src_vocab_size": 500}, SEQUENCE_MODELS)
     assert model.src_embed.table.weight.std().item() == pytest.approx(1 / 16, rel=0.02)
     block = model.decoder[0]
-    square = 256**-0.5 * 2**-0.5  # Xavier of a square matrix has deviation 1 / sqrt(dim); times the gain 1 / sqrt(2)
+    square = 256**-0.5 * 2**-0.5  # Xavier for a square matrix: deviation 1 / sqrt(dim), times the gain 1 / sqrt(2)
     parts = (*block.self_attn.qkv.weight.chunk(3), block.cross_attn.q.weight, *block.cross_attn.kv.weight.chunk(2))
     assert [part.std().item() for part in parts] == pytest.approx([square] * 6, rel=0.02)
     assert block.self_attn.proj.weight.std().item() == pytest.approx(256**-0.5, rel=0.02)
@@ -157,7 +157,7 @@ def test_dropout_zeroes_that_share_and_keeps_the_expectation(rate: float, dtype:
     ones = torch.ones(4, 50_001, dtype=dtype, requires_grad=True)
     out = dropout(ones, rate)
     dropped = out == 0
-    # Each of four neighbours comes from other bits of one draw: all must be dropped alike often, and unlike each other.
+    # Four neighbours share one draw but use different bits: all have the same rate, and they are independent.
     by_place = dropped.flatten()[:200_000].view(-1, 4).float()
     torch.testing.assert_close(by_place.mean(dim=0), torch.full((4,), rate), rtol=0, atol=0.01)
     assert (by_place.T.corrcoef() - torch.eye(4)).abs().max() < 0.02

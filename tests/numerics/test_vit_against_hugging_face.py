@@ -1,4 +1,4 @@
-"""The ViT against Hugging Face's, weights copied in; and timm's names and shapes."""
+"""The ViT against Hugging Face's with the same weights; and timm's names and shapes."""
 
 import pytest
 import torch
@@ -25,7 +25,7 @@ def theirs_from(ours: VisionTransformer) -> ViTForImageClassification:
 
 
 def find(ours: VisionTransformer, name: str) -> torch.Tensor:
-    """The tensor of ours that theirs calls `name`: matched by role, so that it holds for old and new names of theirs."""
+    """Our tensor for their `name`. Matching works with the names of old and new releases."""
     state = ours.state_dict()
     kind = name.rsplit(".", 1)[-1]
     outside = {
@@ -63,7 +63,7 @@ def test_logits_and_attention_are_theirs(config: ViTConfig) -> None:
     ours = VisionTransformer(config).eval()
     for parameter in ours.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
-    images = torch.randn(3, config.in_chans, config.img_size, config.img_size)
+    images = torch.randn(3, config.in_chans, *config.image_size)
     with torch.no_grad(), capture_attention(ours) as weights:
         logits = ours(images)
         expected = theirs_from(ours)(images, output_attentions=True)

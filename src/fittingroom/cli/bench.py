@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from fittingroom.cli import options
 from fittingroom.core.errors import FittingRoomError, did_you_mean
 
 DEFAULTS: dict[str, Any] = {"models": "vit,cnn,hybrid", "seeds": 3, "epochs": 5.0}
@@ -52,30 +51,38 @@ def bench(args: argparse.Namespace) -> int:
 
 def _train(args: argparse.Namespace) -> tuple[Path, list[Path], int]:
     """Make what is missing, a run a core: the folder of all, those of the finished runs, the number that failed."""
-    epochs = options.check_epochs(args.epochs) or DEFAULTS["epochs"]
-    names = options.parse_models(args.models or DEFAULTS["models"])
-    from fittingroom.comparison.executors import Work, side_by_side
+    from fittingroom.api.compare import check_jobs, parse_names
+    from fittingroom.api.settings import check_length
+    from fittingroom.comparison.executors.base import Work
+    from fittingroom.comparison.executors.processes import Processes
     from fittingroom.comparison.planning import most_jobs
     from fittingroom.comparison.protocol import check_seeds, fair_order
+    from fittingroom.core.config import to_dict
     from fittingroom.recipes import recipe
+    from fittingroom.tasks.scoring import SCORINGS
     from fittingroom.training.speed.plan import first_guess
 
+    check_length(args.epochs, None)
+    epochs = args.epochs or DEFAULTS["epochs"]
+    names = parse_names(args.models or DEFAULTS["models"])
     seeds = check_seeds(DEFAULTS["seeds"] if args.seeds is None else args.seeds)
     configs = [recipe(name, seed=seed, epochs=epochs) for name, seed in fair_order(names, seeds)]
     folder = args.out or Path("runs") / f"bench-{epochs:g}-epochs"
     for config in configs:
-        if config.kind != "images":
-            raise FittingRoomError(f"time to accuracy is measured on images, and {config.model} reads {config.kind}")
+        if "accuracy" not in [metric.name for metric in SCORINGS.get(config.task).metrics]:
+            raise FittingRoomError(
+                f"time to accuracy needs a model that classifies, and {config.model} is for {config.task}"
+            )
     works = [
         Work(
-            config=config, folder=folder / config.run, data_dir=args.data_dir, open_test=False,
+            config=to_dict(config), folder=str(folder / config.run), data_dir=_text(args.data_dir), open_test=False,
             checkpoint_seconds=args.checkpoint_seconds, plan={"num_threads": "1"},
         )
         for config in configs
     ]  # fmt: skip
     finished, failed = [], 0
-    jobs = options.check_jobs(args.jobs) or most_jobs(len(works), first_guess(configs[0]).device)
-    for event in side_by_side(works, jobs):
+    jobs = check_jobs(args.jobs) or most_jobs(len(works), first_guess(configs[0]).device)
+    for event in Processes(jobs=jobs).run(works):
         run = configs[event.number].run
         if event.kind == "failed":
             failed += 1
@@ -83,5 +90,9 @@ def _train(args: argparse.Namespace) -> tuple[Path, list[Path], int]:
         elif event.kind == "finished":
             row = event.content
             finished.append(folder / run)
-            print(f"{run}: {row['val_accuracy']:.2%} after {row['train_seconds']:.0f} s", file=sys.stderr)
+            print(f"{run}: {row['evals']['val']['accuracy']:.2%} after {row['train_seconds']:.0f} s", file=sys.stderr)
     return folder, finished, failed
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)

@@ -64,11 +64,17 @@ def _train_options(parser: argparse.ArgumentParser) -> None:
 def _compare_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--models", metavar="A,B",
-        help="names, separated by commas (default: vit,cnn,hybrid; with pairs for --data transformer,recurrent)",
+        help="candidates, separated by commas; settings go after @: vit,vit@patch_size=7,cnn (default: vit,cnn,hybrid; "
+        "for pairs transformer,recurrent)",
     )  # fmt: skip
     parser.add_argument("--preset", default="quick", metavar="NAME", help="quick, standard or full (default: quick)")
     parser.add_argument(
         "--seeds", type=int, metavar="N", help="runs of each model, seeds 0 to N-1 (default: the preset's)"
+    )
+    parser.add_argument(
+        "--train-sizes",
+        metavar="N,M",
+        help="train each candidate on N, on M, ... items: a curve over the size of the data",
     )
     parser.add_argument(
         "--jobs", type=int, metavar="N",

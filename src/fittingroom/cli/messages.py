@@ -1,45 +1,57 @@
 """Results as sentences for a terminal."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fittingroom.core.records import RunState
+    from fittingroom.tasks.scoring import Scoring
 
 
-def run_words(row: dict[str, Any], folder: Path) -> str:
-    """What `train` says at the end."""
-    if "val_word_error_rate" in row:
-        return _pair_run_words(row, folder)
-    test = "test images sealed" if row["test_accuracy"] is None else f"test accuracy {row['test_accuracy']:.2%}"
+def flat(state: "RunState") -> dict[str, Any]:
+    """A run's state as one level of keys, for `--json`: `val_accuracy`, `images_per_second`, ..."""
+    from fittingroom.tasks.scoring import SCORINGS
+
+    keys = ("run", "task", "model", "seed", "status", "error", "epochs", "steps", "train_seconds")
+    costs = ("peak_memory_bytes", "config_hash", "num_params", "num_macs")
+    row = {key: getattr(state, key) for key in (*keys, *costs)}
+    if state.task in SCORINGS.names():
+        scoring = SCORINGS.get(state.task)
+        row[f"{scoring.batch_items}_per_second"] = state.items_per_second
+        for split in ("val", "test"):
+            found = state.evals.get(split, {})
+            row |= {f"{split}_{metric.name}": found.get(metric.name) for metric in scoring.metrics}
+    return {**row, **state.extras}
+
+
+def run_text(state: "RunState", folder: Path) -> str:
+    """What `train` prints at the end."""
+    from fittingroom.tasks.scoring import SCORINGS
+
+    scoring = SCORINGS.get(state.task)
+    test = f"test {scoring.items} sealed"
+    if "test" in state.evals:
+        test = f"test {_scores(state.evals['test'], scoring)}{_unknown(state.extras)}"
+    seconds, speed, memory = state.train_seconds or 0, state.items_per_second or 0, (state.peak_memory_bytes or 0) / 1e9
     return (
-        f"{row['run']}: {test}, validation {row['val_accuracy']:.2%} after "
-        f"{row['epochs']:g} epochs and {row['train_seconds']:.0f} s ({row['images_per_second']:.0f} images/s, "
-        f"{row['peak_memory_bytes'] / 1e9:.1f} GB)\n{folder}"
+        f"{state.run}: {test}; validation {_scores(state.evals['val'], scoring)} after {state.epochs:g} epochs and "
+        f"{seconds:.0f} s ({speed:.0f} {scoring.batch_items}/s, {memory:.1f} GB)\n{folder}"
     )
 
 
-def _pair_run_words(row: dict[str, Any], folder: Path) -> str:
-    test = "test words sealed"
-    if row["test_word_error_rate"] is not None:
-        test = f"test word error {row['test_word_error_rate']:.2%}, phoneme error {row['test_phoneme_error_rate']:.2%}"
-    if row["num_unknown"]:
-        test += f" ({row['num_unknown']:,} symbols there were unknown)"
-    return (
-        f"{row['run']}: {test}; validation {row['val_word_error_rate']:.2%} and {row['val_phoneme_error_rate']:.2%} after "
-        f"{row['epochs']:g} epochs and {row['train_seconds']:.0f} s ({row['pairs_per_second']:.0f} pairs/s, "
-        f"{row['peak_memory_bytes'] / 1e9:.1f} GB)\n{folder}"
-    )
+def score_text(run: str, split: str, scores: dict[str, float], num_items: int, scoring: "Scoring[Any]") -> str:
+    """What `evaluate` prints."""
+    return f"{run}: {split} {_scores(scores, scoring)} on {num_items:,} {scoring.items}{_unknown(scores)}"
 
 
-def score_words(scores: dict[str, Any]) -> str:
-    """What `evaluate` says."""
-    split = scores["split"]
-    if "num_images" in scores:
-        return f"{scores['run']}: {split} accuracy {scores[f'{split}_accuracy']:.2%} on {scores['num_images']:,} images"
-    rates = (scores[f"{split}_word_error_rate"], scores[f"{split}_phoneme_error_rate"])
-    unknown = f" ({scores['num_unknown']:,} symbols there were unknown)" if scores["num_unknown"] else ""
-    return (
-        f"{scores['run']}: {split} word error {rates[0]:.2%}, phoneme error {rates[1]:.2%} on {scores['num_words']:,} words"
-        f"{unknown}"
-    )
+def _scores(found: dict[str, float], scoring: "Scoring[Any]") -> str:
+    """'accuracy 92.13 %', or 'word error rate 12.30 %, phoneme error rate 3.10 %'."""
+    return ", ".join(f"{m.title} {m.scale * found[m.name]:.2f} {m.unit}".rstrip() for m in scoring.metrics)
+
+
+def _unknown(extras: dict[str, float]) -> str:
+    number = extras.get("num_unknown")
+    return f" ({number:,.0f} symbols there were unknown)" if number else ""
 
 
 def data_words(found: dict[str, Any]) -> str:

@@ -1,10 +1,13 @@
 """Options that several commands share: one function adds each, so its words are the same everywhere."""
 
 import argparse
-import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fittingroom.core.errors import FittingRoomError
+
+if TYPE_CHECKING:
+    from fittingroom.api.data import Data
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +42,7 @@ def add_pairs(parser: argparse.ArgumentParser) -> None:
     """--data, --train, --dev, --test, --stress: what sequence models learn from"""
     parser.add_argument(
         "--data", metavar="NAME",
-        help="of image models fashion-mnist; of sequence models cmudict, or a TSV file of lines SOURCE TAB TARGET",
+        help="for image models fashion-mnist or a .npz file; for sequence models cmudict or a TSV file of pairs",
     )  # fmt: skip
     for part, what in (("train", "train on"), ("dev", "choose with"), ("test", "test with, once")):
         parser.add_argument(f"--{part}", metavar="FILE", help=f"TSV file of pairs to {what}; all three go together")
@@ -72,78 +75,37 @@ def add_checkpoint_seconds(parser: argparse.ArgumentParser) -> None:
     )
 
 
-UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+def data_of(args: argparse.Namespace, model: str | None = None) -> "Data | None":
+    """What --data, --train, --dev, --test, --stress and --data-dir say; None where they say nothing.
 
+    `model`: reads the data where `--data` is absent.
+    """
+    from fittingroom.api.data import Data
+    from fittingroom.tasks.base import DataRequest
 
-def parse_budget(text: str | None) -> float | None:
-    """Seconds of `90s`, `10m`, `1.5h` (a plain number is seconds)."""
-    if text is None:
+    request = DataRequest(data=args.data, train=args.train, dev=args.dev, test=args.test, stress=args.stress)
+    if request == DataRequest() and args.data_dir is None:
         return None
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip().lower())
-    if match is None or float(match[1]) == 0:
-        raise FittingRoomError(f"--budget {text!r} is no time: write 90s, 10m or 1.5h")
-    return float(match[1]) * UNITS[match[2] or "s"]
-
-
-def check_epochs(epochs: float | None) -> float | None:
-    """The number itself if it is above 0."""
-    if epochs is not None and not 0 < epochs < float("inf"):
-        raise FittingRoomError(f"--epochs {epochs:g} is no length: give a number above 0, such as 5 or 0.5")
-    return epochs
-
-
-def check_jobs(jobs: int | None) -> int | None:
-    """The number itself if it is 1 or more."""
-    if jobs is not None and jobs < 1:
-        raise FittingRoomError(f"--jobs {jobs}: give 1 (one run after another) or more")
-    return jobs
-
-
-def check_stress(stress: str | None) -> bool:
-    """Whether stress is kept."""
-    if stress not in (None, "strip", "keep"):
-        raise FittingRoomError(f"--stress {stress}: choose strip or keep")
-    return stress == "keep"
-
-
-def pair_fields(args: argparse.Namespace) -> dict[str, object]:
-    """The fields of a PairRunConfig that --data, --train, --dev, --test and --stress say."""
-    files = (args.train, args.dev, args.test)
-    if any(files) and not all(files):
+    source = args.train or args.data
+    if source is None and (args.dev or args.test):
         raise FittingRoomError("--train, --dev and --test belong together: give all three, or one file with --data")
-    if any(files) and args.data is not None:
-        raise FittingRoomError("--data and --train are two ways to say the same: give one of them")
-    if args.data == "fashion-mnist":
-        raise FittingRoomError(
-            "--data fashion-mnist are images, and a sequence model reads pairs: cmudict or a TSV file"
-        )
-    if args.stress is not None and (any(files) or args.data not in (None, "cmudict")):
-        raise FittingRoomError(f"--stress {args.stress} belongs to cmudict: leave it away")
-    data = args.train or args.data or "cmudict"
-    return {"data": data, "dev": args.dev, "test": args.test, "keep_stress": check_stress(args.stress)}
+    if source is None:
+        source = "cmudict" if args.stress is not None else _default_data(model)
+    return Data(source=source, data_dir=args.data_dir, request=request)
 
 
-def default_models(args: argparse.Namespace) -> str:
-    """What is compared where no model is named: those that read such data."""
-    reads_pairs = args.train is not None or args.data not in (None, "fashion-mnist")
-    return "transformer,recurrent" if reads_pairs else "vit,cnn,hybrid"
+def _default_data(model: str | None) -> str:
+    from fittingroom.tasks.load import task_of_model
+
+    return "fashion-mnist" if model is None else task_of_model(model).config_class.__dataclass_fields__["data"].default
 
 
-def refuse_pairs(args: argparse.Namespace, model: str) -> None:
-    """Raise FittingRoomError where an option of sequence models is given for an image model."""
-    given = [f"--{name}" for name in ("train", "dev", "test", "stress") if getattr(args, name) is not None]
-    if args.data not in (None, "fashion-mnist"):
-        given.insert(0, f"--data {args.data}")
-    if given:
-        raise FittingRoomError(f"{given[0]}: {model} classifies images; pairs are for transformer and recurrent")
-
-
-def parse_models(text: str) -> list[str]:
-    """`vit,cnn` as names, each once."""
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    if not names or len(set(names)) != len(names):
-        raise FittingRoomError(f"--models {text!r}: name one or more different models, separated by commas")
-    return names
+def parse_sizes(text: str | None) -> list[int]:
+    """`1000,5000` as numbers."""
+    words = [word.strip() for word in (text or "").split(",") if word.strip()]
+    if text is not None and (not words or not all(word.isdigit() and int(word) > 0 for word in words)):
+        raise FittingRoomError(f"--train-sizes {text!r}: write whole numbers above 0, such as 1000,10000")
+    return [int(word) for word in words]
 
 
 def parse_settings(settings: list[str]) -> dict[str, str]:

@@ -30,13 +30,13 @@ def pronounce(args: argparse.Namespace) -> int:
         raise FittingRoomError("--out is for the pictures of --explain: give both or neither")
     from fittingroom.evaluation import pronounce as asking
     from fittingroom.evaluation.dictionary import references
-    from fittingroom.evaluation.saved import load_sequence_run
-    from fittingroom.evaluation.shipped import find_run
+    from fittingroom.tasks.load import load_run
 
-    folder = find_run(args.model, "words")
-    model, source, target, config = load_sequence_run(folder)
+    saved = load_run(args.model, "seq2seq")
+    source, target = saved.task.vocabularies  # pyright: ignore[reportAttributeAccessIssue]
+    model, folder = saved.model, saved.folder
     answers = asking.pronounce(model, source, target, args.words, num_beams=args.beam)
-    entries = references(config, target, [answer.spelling for answer in answers])
+    entries = references(saved.config.data, target, [answer.spelling for answer in answers])
     known = [entries.get(answer.spelling) for answer in answers]
     aligned: list[Alignment | None] = [None] * len(answers)
     if args.explain:
@@ -46,7 +46,7 @@ def pronounce(args: argparse.Namespace) -> int:
     files = _draw(args.out, folder.name, answers, known, aligned) if args.out is not None else []
     if args.json:
         rows = [_row(*each) for each in zip(answers, known, aligned, strict=True)]
-        print(json.dumps({"model": config["model"], "words": rows, "files": [str(path) for path in files]}))
+        print(json.dumps({"model": saved.config.model, "words": rows, "files": [str(path) for path in files]}))
     else:
         print(for_terminal("\n".join([*_lines(answers, known, aligned), *map(str, files)])))
     return 0

@@ -4,31 +4,37 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fittingroom.cli import options
-from fittingroom.cli.messages import data_words, inspection_message, pair_words, run_words, score_words
+from fittingroom.cli.messages import data_words, flat, inspection_message, pair_words, run_text, score_text
 from fittingroom.core.errors import FittingRoomError, did_you_mean
+
+if TYPE_CHECKING:  # importing a command must not import what it needs to run
+    from fittingroom.core.records import Summary
 
 
 def train(args: argparse.Namespace) -> int:
     """`fittingroom train`"""
-    epochs, seconds = options.check_epochs(args.epochs), options.parse_budget(args.budget)
-    from fittingroom.cli.settings import apply_settings, with_data
-    from fittingroom.recipes import recipe
+    from fittingroom.api.runs import configure, length_slug
     from fittingroom.training.fit import FitOptions, fit
 
-    config = with_data(
-        recipe(args.model, seed=args.seed, epochs=epochs, budget_seconds=seconds, name=args.recipe), args
-    )
     changes = options.parse_settings(args.settings)
     if args.early_stopping is not None:
         changes["early_stopping"] = str(args.early_stopping)
-    config = apply_settings(config, changes)
-    length = f"{config.epochs:g}-epochs" if config.epochs is not None else f"{config.budget_seconds:g}s"
-    words = [args.model, length, *([args.recipe] if args.recipe else []), f"seed{args.seed}"]
+    data = options.data_of(args, args.model)
+    config = configure(
+        args.model,
+        data,
+        epochs=args.epochs,
+        budget=args.budget,
+        seed=args.seed,
+        recipe_name=args.recipe,
+        settings=changes,
+    )
+    words = [args.model, length_slug(config), *([args.recipe] if args.recipe else []), f"seed{args.seed}"]
     folder = args.out or Path("runs") / "-".join(words)
-    row = fit(
+    state = fit(
         config,
         FitOptions(
             folder=folder, data_dir=args.data_dir, resume=args.resume, loggers=tuple(args.loggers),
@@ -36,7 +42,7 @@ def train(args: argparse.Namespace) -> int:
             plan=options.parse_plan(args.plan), open_test=not args.sealed, on_probe=_say_measuring,
         ),
     )  # fmt: skip
-    _print(args, {**row, "folder": str(folder)}, run_words(row, folder))
+    _print(args, {**flat(state), "folder": str(folder)}, run_text(state, folder))
     return 0
 
 
@@ -48,63 +54,36 @@ def _say_measuring() -> None:
 
 def compare(args: argparse.Namespace) -> int:
     """`fittingroom compare`"""
+    from fittingroom.api.compare import plan_comparison
     from fittingroom.cli.progress import watch
     from fittingroom.comparison.grid import run_comparison
+    from fittingroom.core.config import to_dict
+    from fittingroom.core.records import read_comparison
     from fittingroom.report.page import write_report
 
-    comparison = _comparison(args)
-    with watch(comparison.configs, quiet=args.json) as watcher:
+    comparison = plan_comparison(
+        args.models, options.data_of(args), seeds=args.seeds, epochs=args.epochs, budget=args.budget, preset=args.preset,
+        settings=options.parse_settings(args.settings), train_sizes=options.parse_sizes(args.train_sizes), folder=args.out,
+        jobs=args.jobs, plan=options.parse_plan(args.plan), checkpoint_seconds=args.checkpoint_seconds,
+        command=_command_line(args),
+    )  # fmt: skip
+    with watch(comparison, quiet=args.json) as watcher:
         summary = run_comparison(comparison, watcher)
     page = write_report(comparison.folder)
     if args.json:
-        record = json.loads((comparison.folder / "comparison.json").read_text())
-        print(json.dumps({**summary, "runs": record["runs"], "report": str(page)}))
+        runs = [to_dict(row) for row in read_comparison(comparison.folder).runs]
+        print(json.dumps({**to_dict(summary), "runs": runs, "report": str(page)}))
     else:
         _print_summary(summary, page)
-    return 1 if any(model["num_failed"] for model in summary["models"]) else 0
-
-
-def _comparison(args: argparse.Namespace) -> Any:
-    epochs, seconds = options.check_epochs(args.epochs), options.parse_budget(args.budget)
-    changes = options.parse_settings(args.settings)
-    names = options.parse_models(args.models or options.default_models(args))
-    from fittingroom.cli.settings import apply_settings, with_data
-    from fittingroom.comparison.grid import Comparison
-    from fittingroom.comparison.protocol import PRESETS, Budget, check_seeds, fair_order
-    from fittingroom.recipes import recipe
-
-    if "early_stopping" in changes:
-        raise FittingRoomError(
-            "--set early_stopping: compare stops no run early, so that all have one budget: leave it away"
-        )
-    preset = PRESETS.get(args.preset)
-    budget = Budget(epochs=epochs, seconds=seconds) if epochs or seconds else preset.budget
-    seeds = check_seeds(preset.seeds if args.seeds is None else args.seeds)
-    configs = [
-        apply_settings(
-            with_data(recipe(name, seed=seed, epochs=budget.epochs, budget_seconds=budget.seconds), args),
-            changes,
-            withheld=frozenset({"early_stopping"}),
-        )
-        for name, seed in fair_order(names, seeds)
-    ]
-    kind = ["compare"] if configs[0].kind == "images" else ["compare", Path(configs[0].data).stem]
-    return Comparison(
-        folder=args.out or Path("runs") / "-".join([*kind, budget.slug]),
-        configs=configs,
-        budget=budget,
-        command=_command_line(args),
-        data_dir=args.data_dir,
-        checkpoint_seconds=args.checkpoint_seconds,
-        jobs=options.check_jobs(args.jobs),
-        plan=options.parse_plan(args.plan),
-    )
+    return 1 if any(each.num_failed for each in summary.candidates) else 0
 
 
 def _command_line(args: argparse.Namespace) -> list[str]:
     """The command that makes this comparison again, in one normal form."""
     words = ["fittingroom", "compare", "--preset", args.preset]
-    for name in ("data", "train", "dev", "test", "stress", "data_dir", "epochs", "budget", "seeds", "jobs", "out"):
+    for name in (
+        "data", "train", "dev", "test", "stress", "data_dir", "epochs", "budget", "seeds", "jobs", "out", "train_sizes",
+    ):  # fmt: skip
         value = getattr(args, name)
         shown = int(value) if isinstance(value, float) and value.is_integer() else value
         words += [] if value is None else [f"--{name.replace('_', '-')}", str(shown)]
@@ -113,33 +92,37 @@ def _command_line(args: argparse.Namespace) -> list[str]:
     return words + [word for setting in args.settings for word in ("--set", setting)]
 
 
-def _print_summary(summary: dict[str, Any], page: Path) -> None:
+def _print_summary(summary: "Summary", page: Path) -> None:
     from rich.console import Console
 
     from fittingroom.report.tables import terminal_table
 
     console = Console()
     console.print(terminal_table(summary))
-    console.print(summary["verdict"], highlight=False, markup=False)
-    for note in summary["notes"]:
+    console.print(summary.verdict.headline, style="bold", highlight=False, markup=False)
+    console.print(summary.verdict.sentence, highlight=False, markup=False)
+    for note in summary.notes:
         console.print(f"note: {note}", highlight=False, markup=False)
     print(f"report: {page}")
 
 
 def evaluate(args: argparse.Namespace) -> int:
     """`fittingroom evaluate`"""
-    if args.split not in ("val", "test"):
-        raise FittingRoomError(f"unknown split '{args.split}': choose val or test")
-    from fittingroom.evaluation.score import score_run
-    from fittingroom.evaluation.score_pairs import score_pair_run
-    from fittingroom.evaluation.shipped import find_run, reads
+    from fittingroom.api.runs import evaluate_run
+    from fittingroom.tasks.load import load_run
 
-    folder = find_run(args.run)
-    if reads(folder) == "words":
-        scores = score_pair_run(folder, args.split)
-    else:
-        scores = score_run(folder, args.split, data_dir=args.data_dir)
-    _print(args, scores, score_words(scores))
+    saved = load_run(args.run, data_dir=args.data_dir)
+    scores, num_items = evaluate_run(saved, args.split)
+    scoring = saved.task.scoring
+    row = {
+        **flat(saved.state),
+        "split": args.split,
+        f"num_{scoring.items}": num_items,
+        **{
+            (f"{args.split}_{key}" if key in [m.name for m in scoring.metrics] else key): v for key, v in scores.items()
+        },
+    }
+    _print(args, row, score_text(saved.state.run or saved.name, args.split, scores, num_items, scoring))
     return 0
 
 
@@ -219,7 +202,7 @@ def data(args: argparse.Namespace) -> int:
     if names != ["fashion-mnist"]:
         return _data_pairs(args, names)
     if args.stress is not None:
-        raise FittingRoomError("--stress belongs to cmudict: fittingroom data check cmudict --stress keep")
+        raise FittingRoomError("--stress is for cmudict: fittingroom data check cmudict --stress keep")
     from fittingroom.data.images import fashion_mnist, integrity
 
     folder = fashion_mnist.find(args.data_dir)

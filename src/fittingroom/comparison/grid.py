@@ -1,48 +1,64 @@
-"""The grid of a comparison, models x seeds: run what is missing, skip what is finished, resume what is broken."""
+"""The grid of a comparison, candidates x seeds: run what is missing, skip what is finished, resume what is broken."""
 
 import json
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from fittingroom import __version__
-from fittingroom.comparison.alignments import choose_words, write_alignments
-from fittingroom.comparison.executors import Work, have_own_core, side_by_side
-from fittingroom.comparison.pictures import write_pictures
+from fittingroom.comparison.candidate import Candidate, check_different
+from fittingroom.comparison.executors.base import Work
+from fittingroom.comparison.executors.processes import Processes, have_own_core
+from fittingroom.comparison.pictures import PICTURES
 from fittingroom.comparison.planning import plan_grid
-from fittingroom.comparison.protocol import Budget, pair_sentences, sentences
+from fittingroom.comparison.protocol import Budget, fair_order
 from fittingroom.comparison.summary import summarise
-from fittingroom.core.config import config_hash, from_dict
+from fittingroom.core.config import from_dict, to_dict
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.core.rundir import exclusive_lock, read_json, read_state, write_json
-from fittingroom.models import build_model
+from fittingroom.core.records import (
+    ComparisonRecord,
+    RunRow,
+    RunState,
+    Summary,
+    read_state,
+    write_comparison,
+    write_summary,
+)
+from fittingroom.core.registry import external_modules
+from fittingroom.core.rundir import exclusive_lock, read_json, write_json
 from fittingroom.models.cost import num_params
-from fittingroom.training.config import RunConfig
-from fittingroom.training.fit import run_identity
-from fittingroom.training.images import ImageProblem
-from fittingroom.training.pairs import PairProblem
-from fittingroom.training.problem import Problem, open_problem
-from fittingroom.training.results import ledger_row
+from fittingroom.tasks.base import Task
+from fittingroom.tasks.config import RunConfig
+from fittingroom.tasks.load import open_task
+from fittingroom.tasks.scoring import ProtocolFacts
+from fittingroom.training.fit import holds, new_state_of
 from fittingroom.training.speed.plan import Plan, differences, first_guess, with_fixed
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """What is compared; `configs` stand in the order in which they run."""
+    """What is compared."""
 
     folder: Path
-    configs: Sequence[RunConfig]
+    candidates: Sequence[Candidate]
+    seeds: Sequence[int]
     budget: Budget
-    command: list[str]
+    command: Sequence[str] = ()
     data_dir: Path | None = None
     checkpoint_seconds: float = 30.0
     jobs: int | None = None
-    """Runs at a time; as many as pay off when absent."""
+    """Runs at a time; absent: as many as pay off."""
     plan: Mapping[str, str] = field(default_factory=dict)
     """Parts of the speed plan that are chosen by hand."""
+
+    @property
+    def runs(self) -> list[tuple[Candidate, int]]:
+        """Candidate and seed of each run, in the order in which they are made."""
+        by_name = {each.name: each for each in self.candidates}
+        return [(by_name[name], seed) for name, seed in fair_order(list(by_name), list(self.seeds))]
 
 
 @dataclass(kw_only=True)
@@ -50,219 +66,244 @@ class Watcher:
     """Who is told what happens; each does nothing unless given."""
 
     plans: Callable[[], None] = field(default=lambda: None)
-    """Called when the speed plans are begun: some seconds a model, the first time on a machine."""
-    starts: Callable[[int, RunConfig], None] = field(default=lambda number, config: None)
-    steps: Callable[[int, int, int, float | None], None] = field(default=lambda number, step, total, accuracy: None)
-    ends: Callable[[int, dict[str, Any]], None] = field(default=lambda number, row: None)
-    looks: Callable[[], None] = field(default=lambda: None)
-    """Called when the pictures of what the models look at are begun: some seconds, after the last run."""
+    """Called when the speed plans are begun: some seconds per candidate, the first time on a machine."""
+    starts: Callable[[int, str], None] = field(default=lambda number, run: None)
+    steps: Callable[[int, int, int, float | None], None] = field(default=lambda number, step, total, score: None)
+    ends: Callable[[int, RunRow], None] = field(default=lambda number, row: None)
+    pictures: Callable[[], None] = field(default=lambda: None)
+    """Called when the pictures for the report are begun: some seconds, after the last run."""
 
 
-def run_comparison(comparison: Comparison, watcher: Watcher) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class _Run:
+    """One run of the grid."""
+
+    candidate: Candidate
+    task: Task
+
+    @property
+    def name(self) -> str:
+        return self.candidate.run(self.config.seed)
+
+    @property
+    def config(self) -> RunConfig:
+        return self.task.config
+
+    @property
+    def folder(self) -> str:
+        return f"runs/{self.name}"
+
+    def row(self, state: RunState) -> RunRow:
+        shared = (
+            "seed", "status", "error", "config_hash", "steps", "epochs", "train_seconds", "items_per_second",
+            "peak_memory_bytes", "num_params", "num_macs", "evals", "extras",
+        )  # fmt: skip
+        return RunRow(
+            run=self.name,
+            folder=self.folder,
+            candidate=self.candidate.name,
+            num_train=self.config.num_train,
+            **{name: getattr(state, name) for name in shared},
+        )
+
+
+def run_comparison(comparison: Comparison, watcher: Watcher) -> Summary:
     """Make every run, then pictures and summary; returns the summary. Can be stopped at any moment and called again.
 
-    Raises FittingRoomError for bad input, and where another process is at work in the folder.
+    Raises FittingRoomError for bad input, and where another process works in the folder.
     """
-    problems = _problems(comparison)
-    configs = [
-        problem.config for problem in problems
-    ]  # pairs that are missing or wrong are refused before the folder is made
+    runs = _open(comparison)
     _check_plan(comparison)
     with exclusive_lock(comparison.folder):
-        return _run_comparison(comparison, problems, configs, watcher)
+        return _run_comparison(comparison, runs, watcher)
 
 
-def _run_comparison(
-    comparison: Comparison, problems: list[Problem], configs: list[RunConfig], watcher: Watcher
-) -> dict[str, Any]:
-    _check_folder(comparison.folder, configs)
-    record = _record(comparison, problems, watcher)
-    rows: dict[int, dict[str, Any]] = {}
-    for number, row in _run_all(comparison, configs, record, watcher):
-        rows[number] = row | {"folder": _run_folder(configs[number])}
-        record["runs"] = [rows[number] for number in sorted(rows)]
-        write_json(comparison.folder / "comparison.json", record)
+def _run_comparison(comparison: Comparison, runs: list[_Run], watcher: Watcher) -> Summary:
+    _check_folder(comparison.folder, runs)
+    record = _record(comparison, runs, watcher)
+    rows: dict[int, RunRow] = {}
+    for number, row in _run_all(comparison, runs, record, watcher):
+        rows[number] = row
+        record = replace(record, runs=tuple(rows[number] for number in sorted(rows)))
+        write_comparison(comparison.folder, record)
         watcher.ends(number, row)
-    record["environment"] = _environment(comparison.folder, record["runs"])
-    write_json(comparison.folder / "comparison.json", record)
+    record = replace(record, environment=_environment(comparison.folder, record))
+    write_comparison(comparison.folder, record)
     summary = summarise(comparison.folder)
-    first = problems[0]
-    if isinstance(first, ImageProblem):
-        by_seed = {problem.config.seed: problem for problem in problems if isinstance(problem, ImageProblem)}
-        write_pictures(comparison.folder, record, lambda seed: by_seed[seed].splits, watcher.looks)
-    elif words := choose_words(comparison.folder, record):
-        watcher.looks()
-        write_alignments(comparison.folder, record, list(words), words)
-    write_json(comparison.folder / "summary.json", summary)
+    if record.task in PICTURES.names():
+        by_seed = {run.config.seed: run.task for run in runs}
+        PICTURES.get(record.task)(comparison.folder, record, by_seed, watcher.pictures)
+    write_summary(comparison.folder, summary)
     return summary
 
 
-def _problems(comparison: Comparison) -> list[Problem]:
-    """Of each run. Raises FittingRoomError where some read images and others pairs."""
-    first = comparison.configs[0]
-    for config in comparison.configs:
-        if config.kind != first.kind:
+def _open(comparison: Comparison) -> list[_Run]:
+    """Each run with its data. Missing or wrong data is refused here, before the folder is made."""
+    first = comparison.candidates[0]
+    for other in comparison.candidates:
+        if other.config.task != first.config.task:
             raise FittingRoomError(
-                f"{first.model} reads {first.kind} and {config.model} reads {config.kind}: compare models of one kind"
+                f"{first.name} is for {first.config.task} and {other.name} for {other.config.task}: compare models of one task"
             )
-    return [open_problem(config, comparison.data_dir) for config in comparison.configs]
+    check_different(comparison.candidates)
+    runs = [
+        _Run(candidate=each, task=open_task(each.with_seed(seed), comparison.data_dir))
+        for each, seed in comparison.runs
+    ]
+    for run in runs:
+        _ = run.config
+    return runs
 
 
-def _run_folder(config: RunConfig) -> str:
-    return f"runs/{config.run}"
-
-
-def _check_folder(folder: Path, configs: list[RunConfig]) -> None:
-    """Nothing is begun where a run of other settings is in the way."""
-    for config in configs:
-        place = folder / _run_folder(config)
+def _check_folder(folder: Path, runs: list[_Run]) -> None:
+    """Nothing is begun where a run with other settings is in the way."""
+    for run in runs:
+        place = folder / run.folder
         state = read_state(place)
-        if state["status"] != "absent" and state.get("config_hash") != config_hash(config):
+        if state.status != "absent" and not holds(place, state, run.config):
             raise FittingRoomError(
                 f"{place} holds a run with other settings: choose another folder with --out, or delete it"
             )
 
 
 def _check_plan(comparison: Comparison) -> None:
-    """A plan that cannot be is refused before anything is written, and so is another one than the runs here have had."""
-    with_fixed(first_guess(comparison.configs[0]), comparison.plan)
-    for model, values in _earlier_plans(comparison.folder)["plans"].items():
-        plan = from_dict(Plan, values, f"{comparison.folder / 'plan.json'}: {model}")
+    """An impossible plan is refused before anything is written, and so is another one than the runs here have had."""
+    with_fixed(first_guess(comparison.candidates[0].config), comparison.plan)
+    for name, values in _earlier_plans(comparison.folder)["plans"].items():
+        plan = from_dict(Plan, values, f"{comparison.folder / 'plan.json'}: {name}")
         changed = differences(with_fixed(plan, comparison.plan), plan)
         if changed:
             wanted = ", ".join(f"{key}={value}" for key, value in changed.items())
             raise FittingRoomError(
-                f"{comparison.folder} was begun with another plan than {wanted}: leave --plan away to go on, or choose "
-                "another folder with --out"
+                f"{comparison.folder} was begun with another plan than {wanted}: omit --plan to go on, or choose another "
+                "folder with --out"
             )
 
 
 def _earlier_plans(folder: Path) -> dict[str, Any]:
-    place = folder / "plan.json"
-    earlier = read_json(place) if place.exists() else {"jobs": None, "plans": {}}
+    path = folder / "plan.json"
+    earlier = read_json(path) if path.exists() else {"jobs": None, "plans": {}}
     if not (
         isinstance(earlier.get("plans"), dict) and isinstance(earlier.get("probes", {}), dict) and "jobs" in earlier
     ):
-        raise FittingRoomError(f"{place} lacks jobs or plans: delete {folder} and run the comparison again")
+        raise FittingRoomError(f"{path} lacks jobs or plans: delete {folder} and run the comparison again")
     return earlier
 
 
 def _run_all(
-    comparison: Comparison, configs: Sequence[RunConfig], record: dict[str, Any], watcher: Watcher
-) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The number and the ledger row of each run as it ends: first those that were finished before."""
-    states = [read_state(comparison.folder / _run_folder(config)) for config in configs]
-    missing = [number for number, state in enumerate(states) if state["status"] != "finished"]
-    for number in sorted(set(range(len(configs))) - set(missing)):
-        yield number, ledger_row(states[number])
-    works = [
-        Work(
-            config=configs[number],
-            folder=comparison.folder / _run_folder(configs[number]),
-            data_dir=comparison.data_dir,
-            checkpoint_seconds=comparison.checkpoint_seconds,
-            plan={key: json.dumps(value) for key, value in record["plans"][configs[number].model].items()},
-            probe=_earlier_plans(comparison.folder).get("probes", {}).get(configs[number].model, []),
-        )
-        for number in missing
-    ]
-    for event in side_by_side(works, record["jobs"]):
+    comparison: Comparison, runs: Sequence[_Run], record: ComparisonRecord, watcher: Watcher
+) -> Iterator[tuple[int, RunRow]]:
+    """The number and the row of each run as it ends: first those that were finished before."""
+    states = [read_state(comparison.folder / run.folder) for run in runs]
+    missing = [number for number, state in enumerate(states) if state.status != "finished"]
+    for number in sorted(set(range(len(runs))) - set(missing)):
+        yield number, runs[number].row(states[number])
+    probes = _earlier_plans(comparison.folder).get("probes", {})
+    works = [_work(comparison, runs[number], record, probes) for number in missing]
+    for event in Processes(jobs=record.jobs).run(works):
         number = missing[event.number]
+        run = runs[number]
         if event.kind == "starts":
-            watcher.starts(number, configs[number])
+            watcher.starts(number, run.name)
         elif event.kind == "progress":
             watcher.steps(number, *event.content)
+        elif event.kind == "finished":
+            yield number, run.row(from_dict(RunState, event.content))
         else:
-            yield number, event.content if event.kind == "finished" else _failed(configs[number], event.content)
+            state = replace(new_state_of(run.config, run.name), status="failed", error=event.content)
+            yield number, run.row(state)
 
 
-def _failed(config: RunConfig, error: str) -> dict[str, Any]:
-    return run_identity(config) | {"status": "failed", "error": error}
+def _work(comparison: Comparison, run: _Run, record: ComparisonRecord, probes: dict[str, Any]) -> Work:
+    name = run.candidate.name
+    return Work(
+        config=to_dict(run.config),
+        folder=str(comparison.folder / run.folder),
+        run=run.name,
+        data_dir=None if comparison.data_dir is None else str(comparison.data_dir),
+        checkpoint_seconds=comparison.checkpoint_seconds,
+        plan={key: json.dumps(value) for key, value in record.plans[name].items()},
+        probe=probes.get(name, []),
+        modules=external_modules(),
+    )
 
 
-def _plans(comparison: Comparison, configs: Sequence[RunConfig], watcher: Watcher) -> tuple[int, dict[str, Any]]:
-    """As they were when this comparison was begun, so that all of its runs have the same; new models are measured now."""
+def _plans(comparison: Comparison, watcher: Watcher) -> tuple[int, dict[str, Any]]:
+    """As they were when this comparison was begun, so that all of its runs have the same; new candidates are measured now."""
     before = _earlier_plans(comparison.folder)
     jobs, plans = comparison.jobs or before["jobs"], before["plans"]
-    new = [config for config in configs if config.model not in plans]
+    new = [each for each in dict.fromkeys(each.name for each, _ in comparison.runs) if each not in plans]
+    by_name = {each.name: each for each in comparison.candidates}
+    num_runs = len(comparison.runs)
     if new:
         watcher.plans()
-        # Beside runs that had a core each, a new model's runs get no more: also where there is only one of them.
+        # Beside runs that had a core each, a new candidate's runs get no more: also where there is only one of them.
         one_core = (
             before["jobs"] is not None and before["jobs"] > 1 and all(p["num_threads"] == 1 for p in plans.values())
         )
         fixed = {**({"num_threads": "1"} if one_core else {}), **comparison.plan}
-        measured, more, tables = plan_grid(new, jobs=jobs, fixed=fixed, data_dir=comparison.data_dir)
+        measured, more, tables = plan_grid(
+            [by_name[name] for name in new],
+            len(new) * len(comparison.seeds),
+            jobs=jobs,
+            fixed=fixed,
+            data_dir=comparison.data_dir,
+        )
         jobs, plans = jobs or measured, {**plans, **more}
         probes = {**before.get("probes", {}), **tables}
         write_json(comparison.folder / "plan.json", {"jobs": jobs, "plans": plans, "probes": probes})
-    return min(jobs, len(configs)), plans
+    return min(jobs, num_runs), plans
 
 
-def _record(comparison: Comparison, problems: list[Problem], watcher: Watcher) -> dict[str, Any]:
+def _record(comparison: Comparison, runs: list[_Run], watcher: Watcher) -> ComparisonRecord:
     """comparison.json before the first run."""
-    configs = [problem.config for problem in problems]
-    jobs, plans = _plans(comparison, configs, watcher)
-    seeds = sorted({config.seed for config in configs})
-    by_model = {problem.config.model: problem for problem in problems if problem.config.seed == seeds[0]}
-    title, data = _describe_data(problems[0])
-    sizes = {key: data[key] for key in ("num_train", "num_val", "num_test")}
-    return {
-        "title": title,
-        "kind": configs[0].kind,
-        "command": shlex.join(comparison.command),
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "version": __version__,
-        "budget": comparison.budget.to_dict(),
-        "data": data,
-        "seeds": seeds,
-        "models": [_describe(by_model[name]) for name in configs[0].registry if name in by_model],
-        "jobs": jobs,
-        "plans": plans,
-        "runs": [],
-        "protocol": _protocol(comparison.budget, seeds, jobs, have_own_core(plans, jobs), problems[0], sizes),
-        "environment": {},
-    }
+    jobs, plans = _plans(comparison, watcher)
+    first, seeds = runs[0].task, sorted(comparison.seeds)
+    registry = first.config.registry.names()
+    ordered = sorted(comparison.candidates, key=lambda each: registry.index(each.config.model))
+    tasks = {run.candidate.name: run.task for run in runs if run.config.seed == seeds[0]}
+    sizes = {tasks[each.name].split_record().num_train for each in ordered}
+    data = first.data_record()
+    if len(sizes) > 1:
+        data = replace(data, num_train=None)
+    return ComparisonRecord(
+        title=first.title,
+        task=first.name,
+        command=shlex.join(comparison.command),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        version=__version__,
+        budget=comparison.budget.record,
+        data=data,
+        seeds=tuple(seeds),
+        candidates=tuple(
+            each.record(num_params=num_params(tasks[each.name].new_model()), num_macs=tasks[each.name].step_macs())
+            for each in ordered
+        ),
+        jobs=jobs,
+        plans=plans,
+        protocol=tuple(
+            first.scoring.protocol(
+                ProtocolFacts(
+                    budget=comparison.budget.record,
+                    num_seeds=len(seeds),
+                    jobs=jobs,
+                    own_core=have_own_core({name: plans[name] for name in tasks}, jobs),
+                    num_train=data.num_train,
+                    num_val=data.num_val or 0,
+                    num_test=data.num_test or 0,
+                    task=data.facts,
+                )
+            )
+        ),
+    )
 
 
-def _protocol(
-    budget: Budget, seeds: list[int], jobs: int, own_core: bool, problem: Problem, sizes: dict[str, int]
-) -> list[str]:
-    if isinstance(problem, PairProblem):
-        three_files = problem.config.dev is not None
-        return pair_sentences(budget, seeds, jobs, own_core, **sizes, three_files=three_files)
-    return sentences(budget, seeds, jobs, own_core, **sizes)
-
-
-def _describe_data(problem: Problem) -> tuple[str, dict[str, Any]]:
-    """How sentences call the data, and what comparison.json says of it."""
-    if isinstance(problem, ImageProblem):
-        spec, splits = problem.splits.spec, problem.splits
-        sizes = {"num_train": len(splits.train), "num_val": len(splits.val), "num_test": spec.num_test}
-        return spec.title, {"name": spec.name, "class_names": list(spec.class_names), **sizes}
-    assert isinstance(problem, PairProblem)
-    return problem.title, problem.describe()
-
-
-def _describe(problem: Problem) -> dict[str, Any]:
-    config = problem.config
-    variant = config.registry.get(config.model)
-    return {
-        "name": variant.name,
-        "family": variant.family,
-        "title": variant.title,
-        "num_params": num_params(build_model(config.model, config.model_config, config.registry)),
-        "num_macs": problem.step_macs(),
-        "source": variant.source,
-    }
-
-
-def _environment(folder: Path, runs: list[dict[str, Any]]) -> dict[str, str]:
+def _environment(folder: Path, record: ComparisonRecord) -> dict[str, str]:
     """The machine of the first finished run, as plain words."""
-    finished = [row for row in runs if row["status"] == "finished"]
+    finished = record.finished()
     if not finished:
         return {}
-    found = read_json(folder / finished[0]["folder"] / "environment.json")
+    found = read_json(folder / finished[0].folder / "environment.json")
     plan = found.pop("plan", {})
     for key in ("probe", "resumed"):
         found.pop(key, None)

@@ -1,5 +1,6 @@
 """Frozen dataclasses to plain dictionaries and back, strictly: an unknown key or a wrong type is an error."""
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -11,6 +12,9 @@ from typing import Any, TypeVar
 from fittingroom.core.errors import FittingRoomError, did_you_mean
 
 T = TypeVar("T")
+
+WANTED = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
+"""Plain types in the words of error messages."""
 
 
 def to_dict(config: Any) -> dict[str, Any]:
@@ -102,9 +106,26 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
 
 
 def _convert_union(args: tuple[Any, ...], value: Any, where: str) -> Any:
+    """The first kind that fits. A list is read as the tuple kind, so that an error in it names the item."""
     if value is None and type(None) in args:
         return None
-    return _convert(next(kind for kind in args if kind is not type(None)), value, where)
+    kinds = [kind for kind in args if kind is not type(None)]
+    tuples = [kind for kind in kinds if typing.get_origin(kind) is tuple]
+    if isinstance(value, list | tuple) and tuples:
+        kinds = tuples
+    if len(kinds) == 1:
+        return _convert(kinds[0], value, where)
+    for kind in kinds:
+        with contextlib.suppress(FittingRoomError):
+            return _convert(kind, value, where)
+    raise FittingRoomError(f"{where}: expected {' or '.join(map(_describe, kinds))}, got {value!r}")
+
+
+def _describe(kind: Any) -> str:
+    """What a value of this kind looks like, for error messages."""
+    if typing.get_origin(kind) is tuple:
+        return "a list such as [1, 2]"
+    return WANTED.get(kind, getattr(kind, "__name__", str(kind)))
 
 
 def _convert_plain(hint: Any, value: Any, where: str) -> Any:
@@ -113,6 +134,5 @@ def _convert_plain(hint: Any, value: Any, where: str) -> Any:
     if isinstance(value, float) and not abs(value) <= sys.float_info.max:
         raise FittingRoomError(f"{where}: expected a finite number, got {value!r}")
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
-        wanted = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a word"}
-        raise FittingRoomError(f"{where}: expected {wanted.get(hint.__name__, hint.__name__)}, got {value!r}")
+        raise FittingRoomError(f"{where}: expected {_describe(hint)}, got {value!r}")
     return value

@@ -4,6 +4,7 @@ Every record has a `schema`. Files that an older version wrote are brought up to
 Scores are stored as `evals[name][metric]`, for example `evals["test"]["accuracy"]`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -17,6 +18,8 @@ T = TypeVar("T")
 
 Evals = dict[str, dict[str, float]]
 """Evaluation name -> metric -> score: `{"val": {"accuracy": 0.93}, "test": {"accuracy": 0.92}}`."""
+ReadLog = Callable[[str], None]
+"""Called with the reason before a sealed test split is opened. It must write that reason down."""
 Status = Literal["absent", "running", "finished", "failed"]
 
 
@@ -27,6 +30,18 @@ class TestRead:
     when: str
     """UTC, ISO 8601."""
     why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitRecord:
+    """How a run divided its data."""
+
+    seed: int
+    num_train: int
+    num_val: int
+    num_test: int
+    rule: str
+    """In words."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,9 +126,9 @@ class CandidateRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class BudgetRecord:
-    """The length of each run."""
+    """The length of each run. Kind `none`: not known, as with predictions from elsewhere; `text` is empty then."""
 
-    kind: Literal["epochs", "seconds"]
+    kind: Literal["epochs", "seconds", "none"]
     value: float
     text: str
 

@@ -6,6 +6,12 @@ from typing import Generic, TypeVar
 from fittingroom.core.errors import FittingRoomError, did_you_mean
 
 T = TypeVar("T")
+_EXTERNAL: list[str] = []
+
+
+def external_modules() -> list[str]:
+    """Modules outside this package that have registered something: other processes must import them, too."""
+    return list(_EXTERNAL)
 
 
 class Registry(Generic[T]):
@@ -19,6 +25,9 @@ class Registry(Generic[T]):
         """Decorator: file the decorated thing under `name`."""
 
         def file(thing: T) -> T:
+            module = str(getattr(thing, "__module__", None) or type(thing).__module__)
+            if module.split(".")[0] not in ("fittingroom", "builtins", "__main__") and module not in _EXTERNAL:
+                _EXTERNAL.append(module)
             assert name not in self._things, f"{self.kind} '{name}' is registered twice"
             self._things[name] = thing
             return thing

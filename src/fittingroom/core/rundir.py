@@ -1,11 +1,12 @@
 """The run folder, and files that are complete or absent (temporary name, fsync, `os.replace`). Imports no torch.
 
 config.json          the resolved RunConfig; its hash is the run's id
+data.json            the data: digest, classes or symbols, sizes, preprocessing, split
 environment.json     machine, versions, precision, commit
 metrics.csv          one row an evaluation: step, epoch, seconds, lr, losses, accuracy
 model.safetensors    the final weights (EMA when the recipe uses it)
 predictions.npz      {val,test}_probs (float16, images x classes), {val,test}_labels, {val,test}_index
-state.json           status, steps, timings, final scores, every read of the test split
+state.json           status, steps, timings, final scores, every read of the test split (core/records.py)
 checkpoints/         Lightning checkpoints with a checksum each; deleted when the run has finished
 .lock                there while a process is at work in the folder
 """
@@ -115,12 +116,3 @@ def cache_folder(name: str) -> Path:
     """`$XDG_CACHE_HOME/fittingroom/NAME`, by default beneath `~/.cache`; it may not exist yet."""
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "fittingroom" / name
-
-
-def read_state(folder: Path) -> dict[str, Any]:
-    """`state.json` of a run folder, or `{'status': 'absent'}` where there is none yet."""
-    path = folder / "state.json"
-    state = read_json(path) if path.exists() else {"status": "absent"}
-    if "status" not in state:
-        raise FittingRoomError(f"{path} lacks 'status': delete it and run the command again")
-    return state

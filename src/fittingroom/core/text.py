@@ -20,3 +20,8 @@ def symbol(text: str) -> str:
 def named(text: str) -> str:
     """A symbol for a sentence: itself and its code points, such as `é (U+00E9)`."""
     return f"{symbol(text)} ({' '.join(f'U+{ord(character):04X}' for character in text)})"
+
+
+def sentence_case(text: str) -> str:
+    """The first letter in upper case, the rest as it is."""
+    return text[:1].upper() + text[1:]

@@ -18,6 +18,20 @@ DETAILS = ("per_class", "confusion", "nll", "ece", "confusions")
 SPLITS = ("val", "test")
 
 
+def upgrade_config(values: dict[str, Any]) -> dict[str, Any]:
+    """config.json of a run, whatever version wrote it."""
+    if "task" in values:
+        return values
+    upgraded = dict(values)
+    if "train_images" in upgraded:
+        upgraded["num_train"] = upgraded.pop("train_images")
+    if "augment" in upgraded:
+        upgraded["task"] = "classification"
+    elif "keep_stress" in upgraded:
+        upgraded["task"] = "seq2seq"
+    return upgraded
+
+
 def upgrade_state(values: dict[str, Any]) -> dict[str, Any]:
     """state.json of a run, whatever version wrote it."""
     if "schema" in values:

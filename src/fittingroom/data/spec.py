@@ -1,51 +1,90 @@
-"""What the other rooms may know of a data set: a description, and images with their labels. Imports torch only."""
+"""What the other packages know about a data set of images: its description, and images with their labels. Imports torch only."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
 
 from jaxtyping import Int, Int64, UInt8
 from torch import Tensor
 
-ReadLog = Callable[[str], None]
-"""Called with the reason before the sealed test split is opened. It should write that reason down."""
+
+@dataclass(frozen=True, kw_only=True)
+class Preprocessing:
+    """How a picture from anywhere becomes an image of this data set."""
+
+    resize: Literal["pad"] = "pad"
+    """pad: fill up to the data set's proportions with the colour of the border, then scale."""
+    bright_ground: Literal["keep", "invert"] = "keep"
+    """invert: the data set shows light things on black, so a picture on a bright ground is inverted."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataSpec:
-    """All that a model or a recipe needs to know of a data set."""
+    """All that a model, a recipe or a report needs to know about a data set. It travels in every run's data.json."""
 
     name: str
-    """The word by which commands and files know it, such as 'fashion-mnist'."""
+    """The word that commands and files use, such as 'fashion-mnist'."""
     title: str
     """The name that people read."""
+    source: str
+    """What `--data` takes to find it again: a name, or a path."""
+    digest: str
+    """Twelve hex digits of the SHA-256 of its content."""
     class_names: tuple[str, ...]
-    """One name a label, label 0 first."""
+    """One name per label, label 0 first."""
     channels: int
     height: int
     """Pixels."""
     width: int
     """Pixels."""
     mean: tuple[float, ...]
-    """Mean of the training pixels, scaled to 0..1, of each channel."""
+    """Mean of the training pixels, scaled to 0..1, per channel."""
     std: tuple[float, ...]
     """Standard deviation of the same pixels."""
+    num_val: int
+    """Images that each seed takes from the training file for validation."""
     num_test: int
     """Images in the test split, known without opening it."""
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
 
     @property
     def num_classes(self) -> int:
-        """How many labels there are."""
+        """Number of labels."""
         return len(self.class_names)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Channels, height, width."""
+        return self.channels, self.height, self.width
+
+
+class Source(Protocol):
+    """Labelled images, in memory or not. `read` gives uint8 pixels in the order asked for."""
+
+    @property
+    def labels(self) -> Int64[Tensor, " num"]:
+        """One label per image."""
+        ...
+
+    @property
+    def index(self) -> Int64[Tensor, " num"]:
+        """Positions in the original file, so that a prediction can be traced back to its image."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def read(self, positions: Int[Tensor, " chosen"]) -> UInt8[Tensor, "chosen channels height width"]:
+        """The images at these positions."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """Images in memory with their labels, and where each stands in its file."""
+    """A `Source` in memory."""
 
     images: UInt8[Tensor, "num channels height width"]
     labels: Int64[Tensor, " num"]
     index: Int64[Tensor, " num"]
-    """Positions in the original file, so that a prediction can be traced back to its image."""
+    """Positions in the original file."""
 
     def __post_init__(self) -> None:
         lengths = {len(self.images), len(self.labels), len(self.index)}
@@ -54,6 +93,10 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def read(self, positions: Int[Tensor, " chosen"]) -> UInt8[Tensor, "chosen channels height width"]:
+        """The images at these positions."""
+        return self.images[positions]
+
     def subset(self, positions: Int[Tensor, " chosen"]) -> "ImageSet":
-        """The images at these positions of this set, in that order. `index` still points into the original file."""
+        """The images at these positions, in that order. `index` still points into the original file."""
         return ImageSet(self.images[positions], self.labels[positions], self.index[positions])

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.data.seq2seq import cmudict
@@ -20,13 +19,13 @@ class Reference:
     """Of the data: a model has learnt from words of 'train' alone."""
 
 
-def references(config: dict[str, Any], target: Vocabulary, words: Sequence[str]) -> dict[str, Reference]:
-    """The entries of those of `words` that the data of a run's `config` holds: of the CMU dictionary; none of other data.
+def references(data: str, target: Vocabulary, words: Sequence[str]) -> dict[str, Reference]:
+    """The entries of those of `words` that a run's `data` holds: of the CMU dictionary; none of other data.
 
-    Where the dictionary cannot be read there are none: an answer needs it not. That a word is looked up by name is no
+    Where the dictionary cannot be read there are none: answers do not depend on it. That a word is looked up by name is no
     read of the test part, for nothing is scored.
     """
-    if config.get("data") != cmudict.NAME:
+    if data != cmudict.NAME:
         return {}
     keep_stress = any(symbol[-1:].isdigit() for symbol in target.symbols)
     try:

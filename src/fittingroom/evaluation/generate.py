@@ -47,6 +47,6 @@ def num_unknown(pairs: Pairs, source: Vocabulary, target: Vocabulary) -> int:
     return source.unknown(pairs.sources).total() + target.unknown(targets).total()
 
 
-def judge(pairs: Pairs, places: list[int], answers: list[Hypothesis], vocabulary: Vocabulary) -> ErrorRates:
+def score(pairs: Pairs, places: list[int], answers: list[Hypothesis], vocabulary: Vocabulary) -> ErrorRates:
     """Error rates of the answers for the sources at `places`, symbol by symbol: an unknown symbol equals no reference."""
     return error_rates([vocabulary.decode(each.ids) for each in answers], [pairs.targets[place] for place in places])

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.core.rundir import read_json, read_state
+from fittingroom.core.records import read_state
+from fittingroom.core.rundir import read_json
 
 THRESHOLDS = (0.90, 0.92, 0.93, 0.94)
 
@@ -26,9 +27,7 @@ def finished_runs(folder: Path) -> list[Path]:
         raise FittingRoomError(f"no folder at {folder}: give one that holds finished runs, such as results/ladder")
     states = {path.parent: read_state(path.parent) for path in sorted(folder.rglob("state.json"))}
     runs = [
-        run
-        for run, state in states.items()
-        if state["status"] == "finished" and state.get("kind", "images") == "images"
+        run for run, state in states.items() if state.status == "finished" and "accuracy" in state.evals.get("val", {})
     ]
     if not runs:
         raise FittingRoomError(f"{folder} holds no finished run of images: train some, or name another folder")
@@ -55,11 +54,11 @@ def milestones(runs: Iterable[Path]) -> list[dict[str, Any]]:
     """
     groups: dict[tuple[str, float, str], dict[int, Path]] = {}
     for run in runs:
-        state, config = read_json(run / "state.json"), read_json(run / "config.json")
-        if not {"model", "epochs"} <= set(state) or "seed" not in config:
+        state, config = read_state(run), read_json(run / "config.json")
+        if not state.model or state.epochs is None or "seed" not in config:
             raise FittingRoomError(f"{run} lacks a model, its epochs or a seed: delete it and train it again")
         settings = json.dumps({**config, "seed": None}, sort_keys=True)
-        groups.setdefault((state["model"], state["epochs"], settings), {}).setdefault(config["seed"], run)
+        groups.setdefault((state.model, state.epochs, settings), {}).setdefault(config["seed"], run)
     lengths = Counter((model, epochs) for model, epochs, _ in groups)
     rows = []
     for (model, epochs, _), seeds in sorted(groups.items(), key=lambda group: (*group[0][:2], min(group[1].values()))):

@@ -1,6 +1,6 @@
 """Inspect several networks on the same images: what `fittingroom explain` does before it draws."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,23 +13,22 @@ from torch import Tensor, nn
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import read_json
 from fittingroom.data.images.batches import normalise
-from fittingroom.data.images.fashion_mnist import SPEC
+from fittingroom.data.images.dataset import Splits
 from fittingroom.data.images.image_file import read_image
-from fittingroom.data.images.load import Splits, load_splits
-from fittingroom.data.spec import ImageSet
-from fittingroom.evaluation.saved import load_run
-from fittingroom.evaluation.score import log_test_read
+from fittingroom.data.spec import DataSpec, ImageSet
+from fittingroom.evaluation.read_log import log_test_read
 from fittingroom.evaluation.selection import disagreements, mistakes
-from fittingroom.evaluation.shipped import FAITHFULNESS, find_run, is_shipped, shipped
+from fittingroom.evaluation.shipped import FAITHFULNESS, is_shipped, shipped
 from fittingroom.explain.catalogue import check_method
 from fittingroom.explain.examine import answers, examine, measure_faithfulness
 from fittingroom.explain.findings import Faithfulness, Findings, Inspection
 from fittingroom.explain.methods import default_method, methods_for
+from fittingroom.tasks.load import SavedRun, load_run
 
 MOST_IMAGES, MOST_NETWORKS = 100, 5
 FAMILIES = ("vit", "hybrid", "cnn")
 """One network of each family that comes with the package: the default if no RUN is named."""
-Kind = Literal["examples", "index", "image", "mistakes", "disagreements"]
+Kind = Literal["examples", "index", "image", "given", "mistakes", "disagreements"]
 Say = Callable[[str], None]
 
 
@@ -46,6 +45,8 @@ class Question:
     """The index, or how many mistakes or disagreements."""
     files: tuple[Path, ...] = ()
     """Image files, for kind 'image'."""
+    given: Tensor | None = None
+    """uint8 images [N, channels, height, width], for kind 'given'."""
     method: str | None = None
     split: Literal["val", "test"] = "val"
     faithfulness: int = 0
@@ -56,9 +57,24 @@ class Question:
 @dataclass(frozen=True, kw_only=True)
 class _Network:
     name: str
-    folder: Path
-    model: nn.Module
-    config: dict[str, Any]
+    saved: SavedRun
+
+    @property
+    def folder(self) -> Path:
+        return self.saved.folder
+
+    @property
+    def model(self) -> nn.Module:
+        return self.saved.model
+
+    @property
+    def task(self) -> Any:
+        """A `ClassificationTask`."""
+        return self.saved.task
+
+    @property
+    def spec(self) -> DataSpec:
+        return self.task.spec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,12 +93,15 @@ def inspect(question: Question, say: Say = lambda words: None) -> Inspection:
     before they are opened.
     """
     networks, notes = _networks(question)
-    pool: ImageSet | None = None
-    if question.kind != "image" or question.faithfulness:
+    spec, pool = networks[0].spec, None
+    if question.kind not in ("image", "given") or question.faithfulness:
         pool, more = _open(question, networks)
         notes += more
-    chosen = _from_files(question) if question.kind == "image" else _from_split(question, networks, pool, say)
-    images = normalise(chosen.images, SPEC)
+    if question.kind == "image":
+        chosen = _from_files(question, spec)
+    else:
+        chosen = _from_memory(question) if question.kind == "given" else _from_split(question, networks, pool, say)
+    images = normalise(chosen.images, spec)
     found: list[Findings] = []
     for network in networks:
         faithfulness = _measure_faithfulness(question, network, pool, say)
@@ -102,7 +121,7 @@ def inspect(question: Question, say: Say = lambda words: None) -> Inspection:
         images=_for_people(chosen.images),
         labels=chosen.labels,
         names=chosen.names,
-        class_names=SPEC.class_names,
+        class_names=spec.class_names,
         what=chosen.what,
         notes=[*notes, *chosen.notes],
         networks=found,
@@ -117,14 +136,20 @@ def _networks(question: Question) -> tuple[list[_Network], list[str]]:
     if len(set(runs)) != len(runs):
         raise FittingRoomError(f"RUN '{_twice(runs)}' is named twice: name each RUN once")
     if question.kind == "disagreements" and len(runs) == 1:
-        family = _load(runs[0], runs[0]).config["model"]
-        added = [name for name in FAMILIES if name in shipped() and name not in (runs[0], family)]
+        asked = _load(runs[0], runs[0], question.data_dir)
+        model = asked.saved.config.model
+        added = [name for name in FAMILIES if name in shipped() and name not in (runs[0], model)]
+        if any(_load(name, name).spec.digest != asked.spec.digest for name in added):
+            raise FittingRoomError(
+                f"--disagreements: {runs[0]} was trained on other data than the package's: name two RUNs"
+            )
         runs += added
         notes.append(f"{' and '.join(added)}, which come with the package, were added")
     if len(runs) > MOST_NETWORKS:
         raise FittingRoomError(f"{len(runs)} RUNs do not fit side by side: give at most {MOST_NETWORKS}")
     names = _names(runs)
-    networks = [_load(run, name) for run, name in zip(runs, names, strict=True)]
+    networks = [_load(run, name, question.data_dir) for run, name in zip(runs, names, strict=True)]
+    _check_same_data(networks)
     if question.method is not None and not any(question.method in methods_for(each.model) for each in networks):
         known = ", ".join(methods_for(networks[0].model))
         raise FittingRoomError(
@@ -143,19 +168,26 @@ def _names(runs: list[str]) -> list[str]:
     return names
 
 
-def _load(run: str, name: str) -> _Network:
-    folder = find_run(run)
-    model, config = load_run(folder)
-    return _Network(name=name, folder=folder, model=model, config=config)
+def _load(run: str, name: str, data_dir: Path | None = None) -> _Network:
+    return _Network(name=name, saved=load_run(run, "classification", data_dir))
+
+
+def _check_same_data(networks: list[_Network]) -> None:
+    """Raise FittingRoomError where two networks cannot look at the same images."""
+    first = networks[0]
+    for other in networks[1:]:
+        same = (first.spec.class_names, first.spec.image_shape) == (other.spec.class_names, other.spec.image_shape)
+        if not same or first.spec.digest != other.spec.digest:
+            raise FittingRoomError(
+                f"{first.name} was trained on {first.spec.title}, {other.name} on {other.spec.title}: name runs of one data set"
+            )
 
 
 def _open(question: Question, networks: list[_Network]) -> tuple[ImageSet, list[str]]:
-    """The images of the split: of validation those that none of the networks was trained on."""
+    """The images of the split; for validation those that none of the networks was trained on."""
     by_seed: dict[int, Splits] = {}
     for network in networks:
-        seed = network.config["seed"]
-        if seed not in by_seed:
-            by_seed[seed] = load_splits(seed, data_dir=question.data_dir)
+        by_seed.setdefault(network.saved.config.seed, network.task.splits)
     splits = list(by_seed.values())
     if question.split == "test":
 
@@ -172,18 +204,24 @@ def _open(question: Question, networks: list[_Network]) -> tuple[ImageSet, list[
     return val, [f"runs of different seeds: only the {len(val):,} images that are validation images of all of them"]
 
 
-def _from_files(question: Question) -> _Chosen:
+def _from_files(question: Question, spec: DataSpec) -> _Chosen:
     images, notes = [], []
     for path in question.files:
-        image, inverted = read_image(path, SPEC)
+        image, inverted = read_image(path, spec)
         images.append(image)
         if inverted:
             notes.append(
-                f"{path.name} has a bright ground: its colours were inverted, because the networks know only a black ground"
+                f"{path.name} has a bright ground: its colours were inverted, since the networks know only dark grounds"
             )
-    notes.append(f"the networks know only these classes: {', '.join(SPEC.class_names)}")
+    notes.append(f"the networks know only these classes: {_listed(spec.class_names)}")
     names = [path.name for path in question.files]
     return _Chosen(images=torch.stack(images), labels=None, names=names, what=", ".join(names), notes=notes)
+
+
+def _from_memory(question: Question) -> _Chosen:
+    assert question.given is not None
+    names = [f"image {place}" for place in range(len(question.given))]
+    return _Chosen(images=question.given, labels=None, names=names, what=f"{len(names)} images", notes=[])
 
 
 def _from_split(question: Question, networks: list[_Network], pool: ImageSet | None, say: Say) -> _Chosen:
@@ -191,7 +229,7 @@ def _from_split(question: Question, networks: list[_Network], pool: ImageSet | N
     split = {"val": "validation", "test": "test"}[question.split]
     positions, what, notes = _positions(question, networks, pool, split, say)
     return _Chosen(
-        images=pool.images[positions],
+        images=pool.read(torch.tensor(positions)),
         labels=pool.labels[positions].numpy(),
         names=[f"{split} image {position}" for position in positions],
         what=what,
@@ -221,7 +259,7 @@ def _positions(
     probs = {}
     for network in networks:
         say(f"{network.name}: predicting {len(pool):,} {split} images")
-        probs[network.name] = answers(network.model, normalise(pool.images, SPEC))
+        probs[network.name] = _answers_of(network, pool)
     if question.kind == "mistakes":
         found = mistakes(probs, labels)
         what = f"{split} images on which {'all are' if len(probs) > 1 else 'it is'} wrong, the most confident first"
@@ -240,6 +278,12 @@ def _positions(
     return [int(position) for position in found[:number]], what, notes
 
 
+def _answers_of(network: _Network, pool: ImageSet) -> NDArray[np.float32]:
+    """[images, classes]; normalised a part at a time, so that memory does not grow with the pool."""
+    parts = torch.arange(len(pool)).split(500)
+    return np.concatenate([answers(network.model, normalise(pool.read(part), network.spec)) for part in parts])
+
+
 def _measure_faithfulness(
     question: Question, network: _Network, pool: ImageSet | None, say: Say
 ) -> Faithfulness | None:
@@ -250,7 +294,7 @@ def _measure_faithfulness(
         raise FittingRoomError(
             f"--faithfulness {question.faithfulness} is out of range: choose 2 to {len(pool)} images"
         )
-    images = normalise(pool.images[: question.faithfulness], SPEC)
+    images = normalise(pool.read(torch.arange(question.faithfulness)), network.spec)
     return measure_faithfulness(network.model, images, lambda words: say(f"{network.name}: measuring {words}"))
 
 
@@ -269,3 +313,9 @@ def _for_people(images: Tensor) -> NDArray[np.uint8]:
 
 def _twice(runs: list[str]) -> str:
     return next(run for place, run in enumerate(runs) if run in runs[:place])
+
+
+def _listed(names: Sequence[str], most: int = 20) -> str:
+    """The names, or the first `most` of them and how many there are besides."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

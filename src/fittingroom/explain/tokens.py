@@ -1,4 +1,4 @@
-"""Which token stands for which part of the image, and how the tokens become the answer."""
+"""Where each token is in the image, and how the tokens are pooled for the head."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,18 +14,18 @@ from fittingroom.models.vit import VisionTransformer
 
 Pool = Literal["class", "mean", "sequence"]
 HUGGING_FACE_PREFIX = {"vit": 1, "deit": 2}
-"""Prefix tokens by Hugging Face's model type: DeiT has a distillation token beside its class token."""
+"""Number of prefix tokens by Hugging Face model type: DeiT has a class token and a distillation token."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TokenLayout:
-    """The tokens of one image: `num_prefix_tokens` without a place, then the grid row by row."""
+    """The tokens of one image: `num_prefix_tokens` without a position, then the grid row by row."""
 
     grid_height: int
     grid_width: int
     num_prefix_tokens: int
     pool: Pool
-    """What the answer is read from: the class token, the mean of the grid's tokens, or their learned weighted mean (CCT)."""
+    """The input of the head: the class token, the mean of the grid's tokens, or their learned weighted mean (CCT)."""
     image_height: int
     """Pixels."""
     image_width: int
@@ -33,34 +33,31 @@ class TokenLayout:
 
     @property
     def num_tokens(self) -> int:
-        """All of them, N."""
+        """Prefix and grid tokens."""
         return self.num_prefix_tokens + self.grid_height * self.grid_width
 
 
 def token_layout(model: nn.Module) -> TokenLayout:
-    """The layout of our ViTs and hybrids, of timm's ViTs and of Hugging Face's ViT and DeiT.
+    """The layout of our ViTs and hybrids, of timm's ViTs, and of Hugging Face's ViT and DeiT.
 
-    Raises FittingRoomError for a CNN, and for a network whose layout cannot be told.
+    Raises FittingRoomError for a CNN, and for any network with an unknown layout.
     """
     network = unwrapped(model)
     if isinstance(network, VisionTransformer):
-        config = network.config
-        side = config.img_size // config.patch_size
-        pool: Pool = "class" if config.pool == "cls" else "mean"
-        return _square(side, network.num_prefix_tokens, pool, config.img_size)
+        pool: Pool = "class" if network.config.pool == "cls" else "mean"
+        return _layout(network.grid, network.image_size, network.num_prefix_tokens, pool)
     if isinstance(network, HybridTransformer):
-        config = network.config
-        return _square(config.grid, 0, "sequence" if config.pool == "sequence" else "mean", config.img_size)
+        return _layout(network.grid, network.image_size, 0, network.config.pool)
     layout = _timm_layout(network) or _hugging_face_layout(network)
     if layout is None:
         raise FittingRoomError(
-            f"{type(network).__name__} has no tokens that are known here: choose a vit or a hybrid, or for this one 'gradcam'"
+            f"{type(network).__name__} has no known token layout: choose a vit or a hybrid, or the method 'gradcam'"
         )
     return layout
 
 
 def has_tokens(model: nn.Module) -> bool:
-    """Whether `token_layout` knows this network."""
+    """True if `token_layout` knows this network."""
     try:
         token_layout(model)
     except FittingRoomError:
@@ -71,10 +68,10 @@ def has_tokens(model: nn.Module) -> bool:
 def pool_weights(
     model: nn.Module, images: Float[Tensor, "batch channels height width"]
 ) -> Float[Tensor, "batch tokens"]:
-    """The share of each token in the pooled one from which the head answers, on the CPU; rows sum to 1.
+    """The weight of each token in the vector that the head reads, on the CPU. Rows sum to 1.
 
-    Class token: 1 on token 0. Mean: equal on the grid's tokens. Sequence pooling (CCT, arXiv 2104.05704, equation 4): the
-    softmax that the network computes for this image.
+    Class token: 1 for token 0. Mean: equal for all tokens of the grid. Sequence pooling (CCT, arXiv 2104.05704, equation 4):
+    the softmax that the network computes for this image.
     """
     layout = token_layout(model)
     if layout.pool == "sequence":
@@ -90,32 +87,25 @@ def pool_weights(
     return weights
 
 
-def _square(side: int, num_prefix_tokens: int, pool: Pool, img_size: int) -> TokenLayout:
+def _layout(grid: tuple[int, int], image_size: tuple[int, int], num_prefix_tokens: int, pool: Pool) -> TokenLayout:
     return TokenLayout(
-        grid_height=side,
-        grid_width=side,
+        grid_height=grid[0],
+        grid_width=grid[1],
         num_prefix_tokens=num_prefix_tokens,
         pool=pool,
-        image_height=img_size,
-        image_width=img_size,
+        image_height=image_size[0],
+        image_width=image_size[1],
     )
 
 
 def _timm_layout(network: Any) -> TokenLayout | None:
-    """By the attributes that timm's VisionTransformer has; None where they are missing or its pooling is another."""
+    """From the attributes of timm's VisionTransformer. None if they are missing or the pooling is unknown."""
     patches = getattr(network, "patch_embed", None)
     grid, image = (getattr(patches, name, None) for name in ("grid_size", "img_size"))
     pool: Pool | None = {"token": "class", "avg": "mean"}.get(getattr(network, "global_pool", None) or "")  # type: ignore[assignment]
     if grid is None or image is None or pool is None:
         return None
-    return TokenLayout(
-        grid_height=grid[0],
-        grid_width=grid[1],
-        num_prefix_tokens=getattr(network, "num_prefix_tokens", 1),
-        pool=pool,
-        image_height=image[0],
-        image_width=image[1],
-    )
+    return _layout(grid, image, getattr(network, "num_prefix_tokens", 1), pool)
 
 
 def _hugging_face_layout(network: Any) -> TokenLayout | None:
@@ -126,11 +116,4 @@ def _hugging_face_layout(network: Any) -> TokenLayout | None:
     (height, width), (patch_height, patch_width) = (
         (size, size) if isinstance(size, int) else tuple(size) for size in (config.image_size, config.patch_size)
     )
-    return TokenLayout(
-        grid_height=height // patch_height,
-        grid_width=width // patch_width,
-        num_prefix_tokens=prefix,
-        pool="class",
-        image_height=height,
-        image_width=width,
-    )
+    return _layout((height // patch_height, width // patch_width), (height, width), prefix, "class")

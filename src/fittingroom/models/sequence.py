@@ -1,7 +1,7 @@
-"""What a sequence model can do: learn from given targets (`forward`), and write symbol by symbol (`encode start step reorder`).
+"""The interface of sequence models: learn from given targets (`forward`), generate step by step (`encode start step reorder`).
 
-Ids are whole numbers; a model knows no special ones (that is the vocabulary's and the decoder's business). Padding of a
-source stands at its end and is False in `src_mask`; padding of a target needs no mask, since nothing looks at later symbols.
+Symbols are integer ids. A model gives no id a special meaning; the vocabulary and the decoder do. Padding is at the end of a
+source, where `src_mask` is False. Targets need no mask for padding: no symbol sees later ones.
 """
 
 from typing import Any, Protocol, runtime_checkable
@@ -12,18 +12,18 @@ from torch import Tensor
 
 @runtime_checkable
 class SequenceModel(Protocol):
-    """An encoder and a decoder. `state` is the model's own, not to be looked into; `step` leaves the old one as it was."""
+    """An encoder and a decoder. Callers treat `state` as opaque; `step` returns a new state and keeps the old one intact."""
 
     def forward(
         self, src: Int[Tensor, "batch src"], src_mask: Bool[Tensor, "batch src"], tgt_in: Int[Tensor, "batch tgt"]
     ) -> Float[Tensor, "batch tgt vocab"]:
-        """Teacher forcing: logits of the symbol after each of `tgt_in`, which begins with `bos_id`."""
+        """Teacher forcing: logits of the symbol after each symbol of `tgt_in`, which starts with `bos_id`."""
         ...
 
     def __call__(
         self, src: Int[Tensor, "batch src"], src_mask: Bool[Tensor, "batch src"], tgt_in: Int[Tensor, "batch tgt"]
     ) -> Float[Tensor, "batch tgt vocab"]:
-        """`forward`, as callers call it."""
+        """The same as `forward`."""
         ...
 
     def encode(
@@ -33,13 +33,13 @@ class SequenceModel(Protocol):
         ...
 
     def start(self, memory: Float[Tensor, "batch src dim"], src_mask: Bool[Tensor, "batch src"]) -> Any:
-        """The decoder's state before its first symbol, with all that can be computed once for every step."""
+        """The decoder's state before its first symbol, with everything that every step shares."""
         ...
 
     def step(self, ids: Int[Tensor, " batch"], state: Any) -> tuple[Float[Tensor, "batch vocab"], Any]:
-        """Read one symbol a row; logits of the next, and the state after it. Equal to the columns of `forward`."""
+        """Read one symbol per row; return the logits of the next one, and the new state. Equal to the columns of `forward`."""
         ...
 
     def reorder(self, state: Any, index: Int[Tensor, " rows"]) -> Any:
-        """The state whose row i is row `index[i]` of `state`: to copy, sort or drop rows of the batch."""
+        """The state whose row i is row `index[i]` of `state`: copies, sorts or drops rows of the batch."""
         ...

@@ -4,10 +4,11 @@ import math
 from dataclasses import replace
 
 from fittingroom.core.errors import FittingRoomError, did_you_mean
-from fittingroom.models import MODELS, SEQUENCE_MODELS
+from fittingroom.models import MODELS
 from fittingroom.recipes.ladder import RECIPES
 from fittingroom.recipes.sequences import SEQUENCE_RECIPES
-from fittingroom.training.config import RunConfig
+from fittingroom.tasks.config import RunConfig
+from fittingroom.tasks.load import as_config, task_of_model
 
 LONG_SECONDS = 3600.0
 """A budget from which on the second recipe of a family is taken: within an hour of one core few epochs pass."""
@@ -20,16 +21,17 @@ def recipe(
     epochs: float | None = None,
     budget_seconds: float | None = None,
     name: str | None = None,
+    data: str | None = None,
 ) -> RunConfig:
-    """The recipe `name`, or else that of the model's family whose number of epochs is nearest.
+    """The recipe `name`; by default the family's recipe closest in epochs.
 
-    A length in seconds takes the shortest, from an hour on the next. Without a length it is the recipe's own.
-    Raises FittingRoomError for an unknown model or recipe, and for a recipe of another family.
+    With a length in seconds it is the family's shortest, from one hour on the second. Without a length the recipe's own holds.
+    `data` decides the task where several tasks train this model. Raises FittingRoomError for an unknown model or recipe, and
+    for a recipe of another family.
     """
-    known = [*MODELS, *SEQUENCE_MODELS]
-    if model not in known:
-        raise FittingRoomError(f"unknown model '{model}': {did_you_mean(model, known)}")
-    models, recipes = (MODELS, RECIPES) if model in MODELS.names() else (SEQUENCE_MODELS, SEQUENCE_RECIPES)
+    task = task_of_model(model, data)
+    models = task.config_class.registry
+    recipes = RECIPES if models is MODELS else SEQUENCE_RECIPES
     family = models.get(model).family
     fitting = [each for each in recipes if each.startswith(f"{family}_")]
     lengths = [int(each.removeprefix(f"{family}_")) for each in fitting]
@@ -40,7 +42,7 @@ def recipe(
         raise FittingRoomError(
             f"recipe '{chosen}' is for another family than {family}: for {model} choose {', '.join(fitting)}"
         )
-    config = recipes.get(chosen)()
+    config = as_config(recipes.get(chosen)(), task.config_class)
     if epochs is None and budget_seconds is None:
         epochs = config.epochs
     return replace(config, model=model, seed=seed, epochs=epochs, budget_seconds=budget_seconds)

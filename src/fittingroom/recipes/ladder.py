@@ -10,22 +10,21 @@ from dataclasses import replace
 
 from fittingroom.core.registry import Registry
 from fittingroom.data.images.augment import AugmentConfig
-from fittingroom.training.config import ImageRunConfig
-from fittingroom.training.optim import OptimConfig
-from fittingroom.training.schedule import ScheduleConfig
+from fittingroom.tasks.classification.config import ClassificationConfig
+from fittingroom.tasks.config import OptimConfig, ScheduleConfig
 
-RECIPES: Registry[Callable[[], ImageRunConfig]] = Registry("recipe")
+RECIPES: Registry[Callable[[], ClassificationConfig]] = Registry("recipe")
 RUNGS = (5, 20, 50)
 
 
 @RECIPES.register("cnn_5")
-def cnn_5() -> ImageRunConfig:
+def cnn_5() -> ClassificationConfig:
     """Muon on the filters and alternating flip (after arXiv 2404.00498), linear decay, shift by one pixel.
 
     Command: `fittingroom train cnn --recipe cnn_5`.
     Recorded: 93.95 ± 0.12 % of the test images, 3 seeds; minutes on one of two cores: 16 in bf16, 26 in fp32 (results/ladder/).
     """
-    return ImageRunConfig(
+    return ClassificationConfig(
         model="cnn",
         epochs=5,
         batch_size=64,
@@ -36,7 +35,7 @@ def cnn_5() -> ImageRunConfig:
 
 
 @RECIPES.register("cnn_20")
-def cnn_20() -> ImageRunConfig:
+def cnn_20() -> ClassificationConfig:
     """`cnn_5`, and random erasing of a quarter of the images (arXiv 1708.04896).
 
     Command: `fittingroom train cnn --recipe cnn_20`.
@@ -46,7 +45,7 @@ def cnn_20() -> ImageRunConfig:
 
 
 @RECIPES.register("cnn_50")
-def cnn_50() -> ImageRunConfig:
+def cnn_50() -> ClassificationConfig:
     """`cnn_5`, random erasing of half of the images as in the paper, shift by two pixels.
 
     Command: `fittingroom train cnn --recipe cnn_50`.
@@ -56,13 +55,13 @@ def cnn_50() -> ImageRunConfig:
 
 
 @RECIPES.register("hybrid_5")
-def hybrid_5() -> ImageRunConfig:
+def hybrid_5() -> ClassificationConfig:
     """Muon on matrices and filters (arXiv 2605.24770), linear decay, shift by one pixel, alternating flip.
 
     Command: `fittingroom train hybrid --recipe hybrid_5`.
     Recorded: 93.37 ± 0.09 % of the test images, 3 seeds; minutes on one of two cores: 15 in bf16 (results/ladder/).
     """
-    return ImageRunConfig(
+    return ClassificationConfig(
         model="hybrid",
         epochs=5,
         batch_size=64,
@@ -73,7 +72,7 @@ def hybrid_5() -> ImageRunConfig:
 
 
 @RECIPES.register("hybrid_20")
-def hybrid_20() -> ImageRunConfig:
+def hybrid_20() -> ClassificationConfig:
     """`hybrid_5`, erasing of a quarter of the images, stochastic depth up to 0.1 (as CCT, arXiv 2104.05704).
 
     Command: `fittingroom train hybrid --recipe hybrid_20`.
@@ -88,7 +87,7 @@ def hybrid_20() -> ImageRunConfig:
 
 
 @RECIPES.register("hybrid_50")
-def hybrid_50() -> ImageRunConfig:
+def hybrid_50() -> ClassificationConfig:
     """`hybrid_20`, erasing of half of the images, shift by two pixels.
 
     Command: `fittingroom train hybrid --recipe hybrid_50`.
@@ -98,13 +97,13 @@ def hybrid_50() -> ImageRunConfig:
 
 
 @RECIPES.register("vit_5")
-def vit_5() -> ImageRunConfig:
+def vit_5() -> ClassificationConfig:
     """Muon on the matrices (arXiv 2605.24770), linear decay, shift by one pixel, alternating flip.
 
     Command: `fittingroom train vit --recipe vit_5`.
     Recorded: 91.11 ± 0.26 % of the test images, 3 seeds; minutes on one of two cores: 12 in bf16, 28 in fp32 (results/ladder/).
     """
-    return ImageRunConfig(
+    return ClassificationConfig(
         model="vit",
         epochs=5,
         batch_size=64,
@@ -115,7 +114,7 @@ def vit_5() -> ImageRunConfig:
 
 
 @RECIPES.register("vit_20")
-def vit_20() -> ImageRunConfig:
+def vit_20() -> ClassificationConfig:
     """`vit_5`, erasing of a quarter of the images, stochastic depth up to 0.1.
 
     Command: `fittingroom train vit --recipe vit_20`.
@@ -130,7 +129,7 @@ def vit_20() -> ImageRunConfig:
 
 
 @RECIPES.register("vit_50")
-def vit_50() -> ImageRunConfig:
+def vit_50() -> ClassificationConfig:
     """`vit_20`, erasing of half of the images, shift by two pixels.
 
     Command: `fittingroom train vit --recipe vit_50`.

@@ -6,21 +6,20 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from fittingroom.core.registry import Registry
-from fittingroom.training.config import PairRunConfig
-from fittingroom.training.optim import OptimConfig
-from fittingroom.training.schedule import ScheduleConfig
+from fittingroom.tasks.config import OptimConfig, ScheduleConfig
+from fittingroom.tasks.seq2seq.config import Seq2seqConfig
 
-SEQUENCE_RECIPES: Registry[Callable[[], PairRunConfig]] = Registry("sequence recipe")
+SEQUENCE_RECIPES: Registry[Callable[[], Seq2seqConfig]] = Registry("sequence recipe")
 
 
 @SEQUENCE_RECIPES.register("transformer_10")
-def transformer_10() -> PairRunConfig:
+def transformer_10() -> Seq2seqConfig:
     """Muon on the matrices (Jordan et al. 2024) in place of the paper's Adam; label smoothing 0.1 and dropout 0.1 as there.
 
     Linear decay after a short warm-up; the paper's own schedule is `--set schedule.shape=inverse_sqrt`.
     Command: `fittingroom train transformer --budget 20m`. Result: docs/lab/sequences.md, results/sequences/.
     """
-    return PairRunConfig(
+    return Seq2seqConfig(
         model="transformer",
         epochs=10,
         batch_size=128,
@@ -30,7 +29,7 @@ def transformer_10() -> PairRunConfig:
 
 
 @SEQUENCE_RECIPES.register("transformer_24")
-def transformer_24() -> PairRunConfig:
+def transformer_24() -> Seq2seqConfig:
     """`transformer_10` with half the rates and more dropout: at its full rates the loss of a long run went up again.
 
     Command: `fittingroom train transformer --recipe transformer_24`. Result: docs/lab/sequences.md, results/long/.
@@ -39,12 +38,12 @@ def transformer_24() -> PairRunConfig:
 
 
 @SEQUENCE_RECIPES.register("recurrent_10")
-def recurrent_10() -> PairRunConfig:
+def recurrent_10() -> Seq2seqConfig:
     """The same for the attention RNN: Muon on the gates' matrices, each by itself.
 
     Command: `fittingroom train recurrent --budget 20m`. Result: docs/lab/sequences.md, results/sequences/.
     """
-    return PairRunConfig(
+    return Seq2seqConfig(
         model="recurrent",
         epochs=10,
         batch_size=128,
@@ -54,7 +53,7 @@ def recurrent_10() -> PairRunConfig:
 
 
 @SEQUENCE_RECIPES.register("recurrent_24")
-def recurrent_24() -> PairRunConfig:
+def recurrent_24() -> Seq2seqConfig:
     """`recurrent_10` changed as the Transformer's is, so that a long comparison is of equals; not run yet.
 
     Command: `fittingroom train recurrent --recipe recurrent_24`.
@@ -62,6 +61,6 @@ def recurrent_24() -> PairRunConfig:
     return _long(recurrent_10())
 
 
-def _long(short: PairRunConfig) -> PairRunConfig:
+def _long(short: Seq2seqConfig) -> Seq2seqConfig:
     optim = replace(short.optim, muon_lr=0.005, lr=0.0015)
     return replace(short, epochs=24, model_config={"drop_rate": 0.15}, optim=optim)

@@ -1,4 +1,4 @@
-"""Which letters each sequence model looked at: read from a comparison's `alignments.npz`, checked, and packed for the page.
+"""Which letters each sequence model attends to: read from a comparison's `alignments.npz`, checked, and packed for the page.
 
 The file's arrays are those of `comparison.alignments`: `words`, and of word `j` `w{j}_references`; for the model at place
 `i` of the comparison the keys that start with `m{i}_`. A model whose runs all failed has none. In the page weights are
@@ -25,7 +25,7 @@ Arrays = dict[str, NDArray[Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """One model's answer to a word: what it wrote, how probable it held that, and what it looked at."""
+    """One model's answer to a word: what it wrote, its probability, and its attention."""
 
     alignment: Alignment
     prob: float
@@ -41,7 +41,7 @@ class Readings:
 
 @dataclass(frozen=True, kw_only=True)
 class Alignments:
-    """All that the page shows: words, the right answers to each (symbols with spaces between them; none: unknown), the models."""
+    """What the page shows: words, the right answers to each (symbols separated by spaces; none: unknown), the models."""
 
     words: list[str]
     references: list[list[str]]
@@ -49,7 +49,7 @@ class Alignments:
 
 
 def read_alignments(folder: Path, models: Sequence[str]) -> Alignments | None:
-    """The folder's alignments.npz, or None where there is none, it shows nothing, or other models than these.
+    """The folder's alignments.npz, or None where there is none, where it is empty, or where it is of other models.
 
     Raises FittingRoomError that names the file and the fix where it is damaged.
     """
@@ -66,9 +66,12 @@ def read_alignments(folder: Path, models: Sequence[str]) -> Alignments | None:
     return Alignments(words=words, references=references, looks=looks) if words and looks else None
 
 
-def alignment_section(data: Alignments, models: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """What `alignment.html.jinja` needs: `words`, `looks` (title and place of each model), and `data` for the script."""
-    titles = [models[look.place]["title"] for look in data.looks]
+def alignment_section(data: Alignments, models: Sequence[str]) -> dict[str, Any]:
+    """What `alignment.html.jinja` needs: `words`, `looks` (title and place of each model), and `data` for the script.
+
+    `models` holds the titles of the comparison's candidates, by place.
+    """
+    titles = [models[look.place] for look in data.looks]
     return {
         "words": [shown(word) for word in data.words],
         "looks": [{"place": look.place, "title": title} for look, title in zip(data.looks, titles, strict=True)],

@@ -12,7 +12,7 @@ from fittingroom.core.text import shown
 from fittingroom.explain.findings import Alignment
 from fittingroom.report.alignment import Alignments, alignment_section
 from fittingroom.report.assets import asset, environment, script_hash
-from fittingroom.report.palette import DARK, LIGHT, MARKER_PATHS, NUM_SERIES, css_variables
+from fittingroom.report.palette import DARK, LIGHT, css_variables
 
 NAME_LENGTH = 40
 """Symbols of a word in the name of its picture: file systems allow 255 bytes."""
@@ -48,9 +48,7 @@ def render_alignment_page(titles: Sequence[str], data: Alignments) -> str:
     return page.render(
         titles=titles,
         version=__version__,
-        alignment=alignment_section(data, [{"title": title} for title in titles]),
-        marker_paths=MARKER_PATHS,
-        num_series=NUM_SERIES,
+        alignment=alignment_section(data, titles),
         light=css_variables(LIGHT),
         dark=css_variables(DARK),
         style=Markup(asset("style.css") + asset("alignment.css")),

@@ -1,40 +1,39 @@
 """Learning curves: a score over training time, each seed thin, their mean thick, the learning rate beneath."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from fittingroom.comparison.metrics import ACCURACY, Measure
+from fittingroom.evaluation.metric import Metric
+from fittingroom.report.gallery import Named
 from fittingroom.report.load import Curve
 from fittingroom.report.palette import DASHES, MARKERS, series
 from fittingroom.report.svg import FONT_SIZE, canvas, drawing, panel, render, variable
+from fittingroom.report.texts import in_unit
 
 NUM_STRETCHES = 40
 MINUTES_FROM = 600
 Points = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
-def learning_figures(
-    models: list[dict[str, Any]], curves: dict[str, list[Curve]], measure: Measure = ACCURACY
-) -> list[str]:
-    """The measure on validation, then training loss, over training time, as two SVGs with the learning rate under each.
+def learning_figures(models: Sequence[Named], curves: dict[str, list[Curve]], metric: Metric) -> list[str]:
+    """The metric on validation, then training loss, over training time, as two SVGs with the learning rate under each.
 
-    The mean score is taken between evaluations along straight lines; the loss, measured often and noisy, is averaged
-    over 40 stretches of equal time. `curves` maps a model's name to its runs; models that have none are left out.
+    The mean score is interpolated linearly between evaluations. The loss, measured often and noisy, is averaged over 40
+    stretches of equal time. `curves` maps a candidate's name to its runs; candidates that have none are left out.
     """
     return [
-        _figure(models, curves, measure.column, f"validation {measure.name} (%)", 100.0),
+        _figure(models, curves, metric.column, in_unit(f"validation {metric.title}", metric), metric.scale),
         _figure(models, curves, "train_loss", "training loss", 1.0),
     ]
 
 
-def rate_note(models: list[dict[str, Any]], curves: dict[str, list[Curve]]) -> str:
+def rate_note(models: Sequence[Named], curves: dict[str, list[Curve]]) -> str:
     """'ViT 0.002, CNN 0.003': the highest learning rate that AdamW had, of each model that has a curve (Muon has its own)."""
-    runs = [(model["title"], curves[model["name"]]) for model in models if model["name"] in curves]
+    runs = [(model.title, curves[model.name]) for model in models if model.name in curves]
     return ", ".join(f"{title} {max(_peak(curve) for curve in found):.3g}" for title, found in runs)
 
 
@@ -65,9 +64,9 @@ def mean_in_stretches(runs: list[Points], num_stretches: int = NUM_STRETCHES) ->
     return mean_times, mean_values
 
 
-def _figure(models: list[dict[str, Any]], curves: dict[str, list[Curve]], column: str, label: str, scale: float) -> str:
+def _figure(models: Sequence[Named], curves: dict[str, list[Curve]], column: str, label: str, scale: float) -> str:
     key = f"curves-{column.replace('_', '-')}"
-    shown = [(place, model, curves[model["name"]]) for place, model in enumerate(models) if model["name"] in curves]
+    shown = [(place, model, curves[model.name]) for place, model in enumerate(models) if model.name in curves]
     longest = max((curve.seconds.max(initial=0) for _, _, runs in shown for curve in runs), default=0)
     unit, text = (60, "training time (min)") if longest > MINUTES_FROM else (1, "training time (s)")
     with drawing(key):
@@ -85,9 +84,7 @@ def _figure(models: list[dict[str, Any]], curves: dict[str, list[Curve]], column
         )
 
 
-def _draw_model(
-    axes: Axes, place: int, model: dict[str, Any], runs: list[Curve], column: str, scale: float, unit: float
-) -> str:
+def _draw_model(axes: Axes, place: int, model: Named, runs: list[Curve], column: str, scale: float, unit: float) -> str:
     """Draw one model's runs and their mean; say where the mean ends."""
     points = [found for found in (measured(curve, column) for curve in runs) if len(found[0])]
     if not points:
@@ -101,11 +98,11 @@ def _draw_model(
     times, values = mean(points)
     marker = "" if is_loss else MARKERS[place % len(MARKERS)]
     axes.plot(times / unit, values * scale, color=colour, linewidth=2.4, linestyle=dash, marker=marker, markersize=6)
-    return f"{model['title']} {values[-1] * scale:.3g}"
+    return f"{model.title} {values[-1] * scale:.3g}"
 
 
 def _draw_rate(axes: Axes, place: int, runs: list[Curve], unit: float) -> None:
-    """The first run's rate stands for all: seeds share the schedule."""
+    """The first run's rate: all seeds share the schedule."""
     times, rates = measured(runs[0], "lr")
     if len(times):
         share = rates / (_peak(runs[0]) or 1)

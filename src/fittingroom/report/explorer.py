@@ -1,4 +1,4 @@
-"""What each network looks at, read from a comparison's `explorer.npz` and checked, so that packing can trust it.
+"""What each network attends to, read from a comparison's `explorer.npz` and checked, so that packing can trust it.
 
 The file's arrays are those of the comparison's `pictures`: images with their kind, and for the model at place `i` of the
 comparison the keys that start with `m{i}_`. A model whose runs all failed has none, one without attention only some.
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fittingroom.core.archives import MEND, open_arrays
+from fittingroom.report.gallery import check_pixels
 
 FILE = "explorer.npz"
 KINDS = ("mistake", "disagreement", "right")
@@ -67,7 +68,7 @@ class Explorer:
 
 
 def read_explorer(folder: Path, models: Sequence[str], num_classes: int) -> Explorer | None:
-    """The folder's explorer.npz, or None where there is none, it shows nothing, or other models than these.
+    """The folder's explorer.npz, or None where there is none, where it is empty, or where it is of other models.
 
     Raises FittingRoomError that names the file and the fix where it is damaged.
     """
@@ -90,11 +91,7 @@ def read_explorer(folder: Path, models: Sequence[str], num_classes: int) -> Expl
 
 
 def _images(arrays: Arrays, num_classes: int) -> NDArray[np.uint8]:
-    images, labels, kinds = (arrays[name] for name in ("images", "labels", "kind"))
-    if images.ndim == 4 and images.shape[3] == 1:
-        images = images[..., 0]
-    if images.dtype != np.uint8 or images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] != 3):
-        raise ValueError(f"images are {images.dtype} {images.shape}")
+    images, labels, kinds = check_pixels(arrays["images"]), arrays["labels"], arrays["kind"]
     for name in ("labels", "index", "kind"):
         _check(arrays[name], name, (len(images),))
     if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < num_classes:

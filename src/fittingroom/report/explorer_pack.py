@@ -1,7 +1,7 @@
-"""The explorer's arrays as the page carries them: one compressed block for each image and model, and the words around it.
+"""The explorer's arrays in the page: one compressed block for each image and model, and the text around it.
 
 A block is deflated and written in base64, so that a page with sixteen images stays small and the browser unpacks only
-what is looked at. It holds, little-endian and without gaps: scale float32 [layers, heads, tokens], pool float32 [tokens],
+what is shown. It holds, little-endian and without gaps: scale float32 [layers, heads, tokens], pool float32 [tokens],
 attention uint8 [layers, heads, tokens, tokens], saliency uint8 [height, width]. `explorer_maps.js` reads it.
 """
 
@@ -18,27 +18,27 @@ from numpy.typing import NDArray
 
 from fittingroom.explain.catalogue import METHODS
 from fittingroom.report.explorer import KINDS, Attention, Explorer, Look
-from fittingroom.report.gallery import Card, cards
-from fittingroom.report.load import Gallery
+from fittingroom.report.gallery import Card, Gallery, Named, cards
 
 MAX_BYTES = 1_400_000
-"""What the blocks of a page may weigh together; images beyond that are left out, and the page says so."""
+"""Most bytes of all blocks of a page. Images beyond that are left out, and the page says so."""
 MAX_SIDE = 64
-"""Saliency is thinned to at most this many points a side: it comes from a coarser grid anyhow."""
+"""Most points of a saliency map per side; it comes from a coarser grid anyway."""
 COLOUR_MAP = "viridis"
-GROUPS = {"mistake": "Mistakes", "disagreement": "Disagreements", "right": "Right"}
-POSITIONS = {
-    "learned": "Each tile belongs to one patch and shows how alike (cosine) its learned position vector is to that of every"
-    " patch: bright places around the tile’s own spot mean that training has found out which patches are neighbours, and a second"
-    " bright place on the other side that images were flipped: left and right are alike then.",
-    "sincos2d": "Each tile belongs to one patch and shows how alike (cosine) its position vector is to that of every patch:"
-    " here a formula of row and column gives the vectors, so the glow around each spot was put in, not learned.",
-    "sincos1d": "Each tile belongs to one patch and shows how alike (cosine) its position vector is to that of every patch:"
-    " here a formula of the reading order gives the vectors, so rows were put in, columns were not.",
-}
+GROUPS = {"mistake": "All wrong", "disagreement": "Disagreements", "right": "All right"}
 OTHER_POSITIONS = (
-    "Each tile belongs to one patch and shows how alike (cosine) its position vector is to that of every patch."
+    "Each tile belongs to one patch. It shows how similar (cosine) the position vector of that patch is to that of every"
+    " patch."
 )
+POSITIONS = {
+    "learned": f"{OTHER_POSITIONS} These vectors are learned: bright places around the tile’s own patch mean that the model"
+    " has found out which patches are neighbours. A second bright place on the opposite side comes from training with"
+    " mirrored images.",
+    "sincos2d": f"{OTHER_POSITIONS} A formula of row and column gives these vectors: the bright places are by design, not"
+    " learned.",
+    "sincos1d": f"{OTHER_POSITIONS} A formula of the reading order gives these vectors: rows are by design, columns are"
+    " not.",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,12 +49,10 @@ class Group:
     members: list[tuple[int, Card]]
 
 
-def explorer_section(
-    explorer: Explorer, models: Sequence[dict[str, Any]], class_names: Sequence[str]
-) -> dict[str, Any]:
+def explorer_section(explorer: Explorer, models: Sequence[Named], class_names: Sequence[str]) -> dict[str, Any]:
     """What the template needs: `groups`, `looks` (title and place of each model), `num_left_out`, and `data` for the script."""
     chosen, blocks = _choose(explorer)
-    names = [models[look.place]["name"] for look in explorer.looks]
+    names = [models[look.place].name for look in explorer.looks]
     gallery = Gallery(
         images=explorer.images[chosen],
         labels=explorer.labels[chosen],
@@ -86,7 +84,7 @@ def explorer_section(
             for kind, title in GROUPS.items()
             if kind in kinds
         ],
-        "looks": [{"place": look.place, "title": models[look.place]["title"]} for look in explorer.looks],
+        "looks": [{"place": look.place, "title": models[look.place].title} for look in explorer.looks],
         "has_attention": any(look.attention for look in explorer.looks),
         "has_positions": any(look.similarity is not None for look in explorer.looks),
         "num_left_out": len(explorer.images) - len(chosen),
@@ -133,11 +131,11 @@ def _choose(explorer: Explorer) -> tuple[list[int], list[list[str]]]:
     return chosen, [packed[image] for image in chosen]
 
 
-def _model(look: Look, model: dict[str, Any], packed: list[str], size: tuple[int, ...]) -> dict[str, Any]:
+def _model(look: Look, model: Named, packed: list[str], size: tuple[int, ...]) -> dict[str, Any]:
     rows, columns = _thinned(np.zeros(size, dtype=np.float32)).shape
     found = {
         "place": look.place,
-        "title": model["title"],
+        "title": model.title,
         "method": METHODS[look.method].title if look.method in METHODS else look.method,
         "caption": look.caption,
         "saliency": [rows, columns],
@@ -153,7 +151,7 @@ def _model(look: Look, model: dict[str, Any], packed: list[str], size: tuple[int
             "prefix": attention.num_prefix_tokens,
             "patch": attention.patch_size,
             "answer": _answer(attention),
-            "convolved": model["family"] == "hybrid",
+            "convolved": model.family == "hybrid",
         }
     if look.similarity is not None:
         found["similarity"] = {

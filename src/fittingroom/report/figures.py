@@ -1,132 +1,174 @@
-"""Two drawings of the scores: score against cost, and the differences between models with their intervals.
+"""Two drawings of the scores: score against cost, and the differences between candidates with their intervals.
 
 Widths are chosen so that a figure shown at 400 pixels has text of about 12 pixels; wider places scale it up.
 """
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from fittingroom.comparison.metrics import PAIRS, Measure, kind_of, measures_of
+from fittingroom.core.records import CandidateSummary, Contrast, Summary
+from fittingroom.core.text import sentence_case
+from fittingroom.evaluation.metric import Metric
 from fittingroom.report import numbers
+from fittingroom.report.gallery import Named
 from fittingroom.report.palette import MARKERS, series
 from fittingroom.report.svg import FONT_SIZE, canvas, drawing, panel, render, variable
+from fittingroom.report.texts import in_unit
+from fittingroom.tasks.scoring import SCORINGS
 
-COSTS = {
-    "num_macs": "multiply-adds for one image",
-    "num_params": "parameters",
-    "images_per_second": "images per second in training",
-    "train_seconds": "training time (s)",
-    "pairs_per_second": "pairs per second in training",
-    "words_per_second": "words written per second",
-}
 LONGEST_TITLE = 12
 LABEL_SHARE = 0.2
 EQUAL_TIMES = 1.1
 """Training times within this ratio count as one budget: an axis of seconds would show nothing."""
 
 
-def cost_keys(summary: dict[str, Any]) -> list[str]:
-    """The three costs worth an axis: seconds where the models differ in them, else images (or pairs) per second."""
-    times = [model["train_seconds"] for model in _scored(summary) if model["train_seconds"]]
-    equal = bool(times) and max(times) <= EQUAL_TIMES * min(times)
-    if kind_of(summary) == PAIRS:
-        keys = ("num_params", "pairs_per_second" if equal else "train_seconds", "words_per_second")
-    else:
-        keys = ("num_macs", "num_params", "images_per_second" if equal else "train_seconds")
-    return [key for key in keys if all(model[key] is not None for model in _scored(summary))]
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What a candidate costs: `key` names it, `label` is for the axis, `is_speed` says that more is better."""
+
+    key: str
+    label: str
+    is_speed: bool = False
+
+    def of(self, candidate: CandidateSummary) -> float | None:
+        """The candidate's cost; None where it is not known."""
+        return candidate.extras.get(self.key) if self.key in candidate.extras else getattr(candidate, self.key, None)
 
 
-def cost_figures(summary: dict[str, Any]) -> list[str]:
-    """The first measure in the test part with its 95 % interval against each of `cost_keys`, one SVG each.
+@dataclass(frozen=True, kw_only=True)
+class _Point:
+    """A candidate with a score, at its cost. Scores are in the metric's unit."""
 
-    Needs a finished run.
+    place: int
+    candidate: CandidateSummary
+    cost: float
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Lead:
+    """How much the score of `a` exceeds that of `b`, as a fraction; never below zero. `low` may be."""
+
+    a: str
+    b: str
+    difference: float
+    low: float
+    high: float
+
+
+def costs(summary: Summary) -> list[Cost]:
+    """Up to three costs worth an axis: those that every candidate with a score has.
+
+    Training time is replaced by training speed where all candidates had the same time.
     """
-    return [_cost_figure(summary, key) for key in cost_keys(summary)]
+    scoring, scored = SCORINGS.get(summary.task), _scored(summary)
+    times = [candidate.train_seconds for candidate in scored if candidate.train_seconds]
+    is_equal = bool(times) and max(times) <= EQUAL_TIMES * min(times)
+    speed = Cost(key="items_per_second", label=f"{scoring.batch_items} per second in training", is_speed=True)
+    time = speed if is_equal else Cost(key="train_seconds", label="training time (s)")
+    params = Cost(key="num_params", label="parameters")
+    if scoring.extras:
+        extras = [Cost(key=extra.key, label=extra.axis, is_speed=True) for extra in scoring.extras]
+        found = [params, time, *extras]
+    else:
+        found = [Cost(key="num_macs", label=f"multiply-adds for one {scoring.item}"), params, time]
+    return [cost for cost in found if scored and all(cost.of(candidate) is not None for candidate in scored)]
 
 
-def pair_figures(summary: dict[str, Any]) -> list[str]:
-    """One SVG for each measure: every pair's difference in the test part with its simultaneous 95 % interval."""
-    return [_pair_figure(summary, measure) for measure in measures_of(summary)]
+def cost_figures(summary: Summary) -> list[str]:
+    """The first metric on the test part with its 95 % interval against each of `costs`, one SVG each."""
+    return [_cost_figure(summary, cost) for cost in costs(summary)]
 
 
-def _pair_figure(summary: dict[str, Any], measure: Measure) -> str:
-    """The higher score first: the better model of two by accuracy, the worse by errors."""
-    pairs = [_better_first(measure.lead(pair)) for pair in summary["pairs"]]
-    pairs = pairs if measure.higher_is_better else [{**pair, "a": pair["b"], "b": pair["a"]} for pair in pairs]
-    key = f"pairs-{measure.key.replace('_', '-')}".removesuffix("-")
-    titles = {model["name"]: model["title"] for model in summary["models"]}
-    short = {model["name"]: short_title(model) for model in summary["models"]}
-    height = 62 + 46 * len(pairs)
-    described = [f"{titles[p['a']]} minus {titles[p['b']]} {_in_points(p)}" for p in pairs]
+def contrast_figures(summary: Summary) -> list[str]:
+    """One SVG for each metric: the difference of every two candidates on the test part, with its simultaneous 95 % interval."""
+    return [_contrast_figure(summary, metric) for metric in SCORINGS.get(summary.task).metrics]
+
+
+def _contrast_figure(summary: Summary, metric: Metric) -> str:
+    """The higher score first: the better of two by accuracy, the worse by errors."""
+    leads = [_higher_first(contrast, metric) for contrast in summary.contrasts]
+    key = f"contrasts-{metric.name.replace('_', '-')}"
+    titles = {candidate.name: candidate.title for candidate in summary.candidates}
+    short = {candidate.name: short_title(candidate) for candidate in summary.candidates}
+    height = 62 + 46 * len(leads)
+    described = [f"{titles[lead.a]} minus {titles[lead.b]} {_in_points(lead, metric)}" for lead in leads]
+    unit = f" ({metric.points[0]})" if metric.points[0] else ""
     with drawing(key):
         figure = canvas(440, height)
         axes = panel(figure, 12, 6, 416, height - 56)
         axes.grid(visible=False)
-        for row, pair in enumerate(pairs):
-            _draw_pair(axes, row, pair, f"{short[pair['a']]} − {short[pair['b']]}")
-        low, high = min(0.0, *(100 * pair["low"] for pair in pairs)), max(0.0, *(100 * pair["high"] for pair in pairs))
-        axes.set_xlim(low - 0.06 * (high - low), high + 0.06 * (high - low))
-        axes.set_ylim(len(pairs) - 0.56, -0.62)
+        for row, lead in enumerate(leads):
+            _draw_lead(axes, row, lead, f"{short[lead.a]} − {short[lead.b]}", metric)
+        low = metric.scale * min(0.0, *(lead.low for lead in leads))
+        high = metric.scale * max(0.0, *(lead.high for lead in leads))
+        margin = 0.06 * (high - low) or 1
+        axes.set_xlim(low - margin, high + margin)
+        axes.set_ylim(len(leads) - 0.56, -0.62)
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
         axes.xaxis.set_major_locator(MaxNLocator(6))
-        axes.set_xlabel(f"difference in test {measure.name} (percentage points)")
-        return render(figure, key, f"Differences in test {measure.name}, in percentage points: {'; '.join(described)}.")
+        axes.set_xlabel(f"difference in test {metric.title}{unit}")
+        return render(figure, key, f"Differences in test {metric.title}{unit}: {'; '.join(described)}.")
 
 
-def short_title(model: dict[str, Any]) -> str:
-    """The title where it is short enough to stand in a figure, else the model's name."""
-    text = model["title"] if len(model["title"]) <= LONGEST_TITLE else model["name"]
+def short_title(candidate: Named) -> str:
+    """The title where it is short enough for a figure, else the name."""
+    text = candidate.title if len(candidate.title) <= LONGEST_TITLE else candidate.name
     return text if len(text) <= LONGEST_TITLE else f"{text[: LONGEST_TITLE - 1]}…"
 
 
-def _scored(summary: dict[str, Any]) -> list[dict[str, Any]]:
-    return [model for _, model in _placed(summary)]
+def _scored(summary: Summary) -> list[CandidateSummary]:
+    metric = SCORINGS.get(summary.task).metrics[0]
+    return [candidate for candidate in summary.candidates if metric.score(candidate).mean is not None]
 
 
-def _placed(summary: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
-    """The models with a score, each with its place in the comparison; `test` holds the scores of the first measure."""
-    measure = measures_of(summary)[0]
-    scores = [measure.scores(model) for model in summary["models"]]
-    return [
-        (place, {**model, "test": found})
-        for place, (model, found) in enumerate(zip(summary["models"], scores, strict=True))
-        if found["mean"] is not None
-    ]
+def _points(summary: Summary, cost: Cost, metric: Metric) -> list[_Point]:
+    """The candidates with a score, each with its place in the comparison."""
+    found = []
+    for place, candidate in enumerate(summary.candidates):
+        test, value = metric.score(candidate), cost.of(candidate)
+        if test.mean is not None and test.low is not None and test.high is not None and value is not None:
+            mean, low, high = (metric.scale * number for number in (test.mean, test.low, test.high))
+            found.append(_Point(place=place, candidate=candidate, cost=value, mean=mean, low=low, high=high))
+    return found
 
 
-def _cost_figure(summary: dict[str, Any], cost: str) -> str:
-    key = f"cost-{cost.replace('_', '-')}"
-    scored, score = _placed(summary), f"test {measures_of(summary)[0].name}"
-    words = COSTS[cost].replace("image", "word") if cost == "num_macs" and kind_of(summary) == PAIRS else COSTS[cost]
+def _cost_figure(summary: Summary, cost: Cost) -> str:
+    key = f"cost-{cost.key.replace('_', '-')}"
+    metric = SCORINGS.get(summary.task).metrics[0]
+    points = _points(summary, cost, metric)
     described = [
-        f"{model['title']} {numbers.score(model['test'])} percent at {_cost_text(cost, model[cost])}"
-        for _, model in scored
+        f"{each.candidate.title} {numbers.score(metric.score(each.candidate), metric)} at {_cost_text(cost, each.cost)}"
+        for each in points
     ]
+    title = in_unit(f"test {metric.title}", metric)
     with drawing(key):
         figure = canvas(360, 276)
         axes = panel(figure, 46, 22, 298, 202)
-        axes.set_xlim(*_cost_limits(axes, [model[cost] for _, model in scored]))
-        lows, highs = ([100 * model["test"][end] for _, model in scored] for end in ("low", "high"))
-        margin = max(0.12 * (max(highs) - min(lows)), 0.1)
-        axes.set_ylim(min(lows) - margin, max(highs) + margin)
-        for place, model in scored:
-            _draw_score(axes, place, model, cost)
-        _label_scores(axes, [model for _, model in scored], cost)
+        axes.set_xlim(*_cost_limits(axes, [each.cost for each in points]))
+        lowest, highest = min(each.low for each in points), max(each.high for each in points)
+        margin = max(0.12 * (highest - lowest), 0.001 * metric.scale)
+        axes.set_ylim(lowest - margin, highest + margin)
+        for each in points:
+            _draw_score(axes, each)
+        _label_scores(axes, points)
         axes.xaxis.set_major_locator(
             MaxNLocator(4) if axes.get_xscale() == "linear" else axes.xaxis.get_major_locator()
         )
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _tick_text(cost, value)))
         axes.xaxis.set_minor_formatter(FuncFormatter(lambda *_: ""))
         axes.yaxis.set_major_locator(MaxNLocator(5))
-        axes.set_xlabel(words, labelpad=8)
-        figure.text(0.02, 0.985, f"{score} (%)", fontsize=FONT_SIZE, va="top")
-        return render(figure, key, f"{score.capitalize()} against {words}: {'; '.join(described)}.")
+        axes.set_xlabel(cost.label, labelpad=8)
+        figure.text(0.02, 0.985, title, fontsize=FONT_SIZE, va="top")
+        return render(figure, key, f"{sentence_case(title)} against {cost.label}: {'; '.join(described)}.")
 
 
 def _cost_limits(axes: Axes, costs: Sequence[float]) -> tuple[float, float]:
@@ -137,23 +179,22 @@ def _cost_limits(axes: Axes, costs: Sequence[float]) -> tuple[float, float]:
     return 0, max(costs) * 1.28 or 1
 
 
-def _cost_text(cost: str, value: float) -> str:
-    return numbers.count(value) if cost in ("num_macs", "num_params") else numbers.rate(value)
+def _cost_text(cost: Cost, value: float) -> str:
+    return numbers.count(value) if cost.key in ("num_macs", "num_params") else numbers.rate(value)
 
 
-def _tick_text(cost: str, value: float) -> str:
+def _tick_text(cost: Cost, value: float) -> str:
     """A round number without its empty decimals: '20 M', not '20.0 M'."""
     return re.sub(r"\.0+\b", "", _cost_text(cost, value))
 
 
-def _draw_score(axes: Axes, place: int, model: dict[str, Any], cost: str) -> None:
-    mean, low, high = (100 * model["test"][key] for key in ("mean", "low", "high"))
+def _draw_score(axes: Axes, point: _Point) -> None:
     axes.errorbar(
-        model[cost],
-        mean,
-        [[max(0.0, mean - low)], [max(0.0, high - mean)]],
-        color=variable(series(place)),
-        marker=MARKERS[place % len(MARKERS)],
+        point.cost,
+        point.mean,
+        [[max(0.0, point.mean - point.low)], [max(0.0, point.high - point.mean)]],
+        color=variable(series(point.place)),
+        marker=MARKERS[point.place % len(MARKERS)],
         markersize=8,
         linewidth=2,
         capsize=4,
@@ -161,19 +202,20 @@ def _draw_score(axes: Axes, place: int, model: dict[str, Any], cost: str) -> Non
     )
 
 
-def _label_scores(axes: Axes, models: list[dict[str, Any]], cost: str) -> None:
-    """Each title beside its point, moved up or down where two would touch, where no other bar is in the way."""
+def _label_scores(axes: Axes, points: Sequence[_Point]) -> None:
+    """Each title beside its point: moved up or down where two would touch, and to the side that no other bar crosses."""
     low, high = axes.get_ylim()
-    heights = spread([100 * model["test"]["mean"] for model in models], 0.075 * (high - low))
-    # Where each bar stands, as a share of the width, and from where to where it reaches.
+    heights = spread([point.mean for point in points], 0.075 * (high - low))
+    # The place of each bar as a share of the width.
     to_share = axes.transScale + axes.transLimits
-    shares = [to_share.transform((model[cost], low))[0] for model in models]
-    bars = [(share, model["test"]["low"], model["test"]["high"]) for share, model in zip(shares, models, strict=True)]
-    for position, (model, height) in enumerate(zip(models, heights, strict=True)):
-        others = [share for share, start, end in bars[:position] + bars[position + 1 :] if start <= height / 100 <= end]
+    shares = [to_share.transform((point.cost, low))[0] for point in points]
+    bars = list(zip(shares, points, strict=True))
+    for position, (point, height) in enumerate(zip(points, heights, strict=True)):
+        rest = bars[:position] + bars[position + 1 :]
+        others = [share for share, other in rest if other.low <= height <= other.high]
         side, offset = _label_side(shares[position], others)
         place = {"xytext": (offset, 0), "textcoords": "offset points", "ha": side, "va": "center"}
-        axes.annotate(short_title(model), (model[cost], height), weight="bold", **place)
+        axes.annotate(short_title(point.candidate), (point.cost, height), weight="bold", **place)
 
 
 def _label_side(share: float, others: Sequence[float]) -> tuple[str, float]:
@@ -204,41 +246,41 @@ def spread(values: Sequence[float], gap: float) -> list[float]:
     return moved
 
 
-def _better_first(pair: dict[str, Any]) -> dict[str, Any]:
-    if pair["difference"] >= 0:
-        return pair
-    turned = {"a": pair["b"], "b": pair["a"], "difference": -pair["difference"]}
-    return {**pair, **turned, "low": -pair["high"], "high": -pair["low"]}
+def _higher_first(contrast: Contrast, metric: Metric) -> _Lead:
+    found = metric.difference(contrast)
+    if found.difference >= 0:
+        return _Lead(a=contrast.a, b=contrast.b, difference=found.difference, low=found.low, high=found.high)
+    return _Lead(a=contrast.b, b=contrast.a, difference=-found.difference, low=-found.high, high=-found.low)
 
 
-def _in_points(pair: dict[str, Any]) -> str:
+def _in_points(lead: _Lead, metric: Metric) -> str:
     """'+4.30, 95 % interval +2.37 to +6.23'."""
-    difference, low, high = (numbers.points(pair[key]) for key in ("difference", "low", "high"))
+    difference, low, high = (numbers.points(value, metric) for value in (lead.difference, lead.low, lead.high))
     text = f"{difference}, 95 % interval {low} to {high}"
-    return text if pair["low"] > 0 else f"{text}, which includes zero"
+    return text if lead.low > 0 else f"{text}, which includes zero"
 
 
-def _draw_pair(axes: Axes, row: int, pair: dict[str, Any], name: str) -> None:
-    """A filled dot and firm line where the interval leaves zero out; hollow and dashed where it does not."""
-    separated = pair["low"] > 0
+def _draw_lead(axes: Axes, row: int, lead: _Lead, name: str, metric: Metric) -> None:
+    """A filled dot and a firm line where the interval excludes zero; hollow and dashed where it does not."""
+    separated = lead.low > 0
     colour = variable("accent" if separated else "quiet")
-    ends = [100 * pair["low"], 100 * pair["high"]]
+    ends = [metric.scale * lead.low, metric.scale * lead.high]
+    style = "-" if separated else (0, (3, 2))
     axes.plot([0, 0], [row - 0.16, row + 0.36], color=variable("ink"), linewidth=1.2)
-    axes.plot(
-        ends, [row, row], color=colour, linewidth=2.5 if separated else 1.5, linestyle="-" if separated else (0, (3, 2))
-    )
+    axes.plot(ends, [row, row], color=colour, linewidth=2.5 if separated else 1.5, linestyle=style)
     axes.plot(ends, [row, row], color=colour, linestyle="none", marker="|", markersize=10, markeredgewidth=2)
-    face = colour if separated else variable("paper")
     axes.plot(
-        [100 * pair["difference"]],
+        [metric.scale * lead.difference],
         [row],
         color=colour,
         marker="o",
         markersize=8,
-        markerfacecolor=face,
+        markerfacecolor=colour if separated else variable("paper"),
         markeredgewidth=1.8,
     )
     beside = axes.get_yaxis_transform()
     axes.text(0, row - 0.36, name, transform=beside, weight="bold", ha="left")
-    values = f"{numbers.points(pair['difference'])}  ({numbers.points(pair['low'])} to {numbers.points(pair['high'])})"
-    axes.text(1, row - 0.36, values, transform=beside, ha="right")
+    difference, low, high = (numbers.points(value, metric) for value in (lead.difference, lead.low, lead.high))
+    if separated and float(low) == 0:
+        low = "over 0"
+    axes.text(1, row - 0.36, f"{difference}  ({low} to {high})", transform=beside, ha="right")

@@ -1,5 +1,6 @@
 """Confusion matrices: which class is taken for which."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,20 +19,20 @@ CELL = np.array([(0.03, 0.03), (0.97, 0.03), (0.97, 0.97), (0.03, 0.97)])
 LEGEND = (0.0, 0.01, 0.05, 0.2, 0.5, 1.0)
 
 
-def confusion_figure(model: dict[str, Any], class_names: list[str], key: str) -> str:
-    """One model's matrix as SVG: rows are true classes, the colour the share of the row, the number the images.
+def confusion_figure(confusion: Any, title: str, class_names: Sequence[str], key: str) -> str:
+    """A matrix [true classes, predicted classes] as SVG: the colour is the share of the row, the number counts images.
 
-    The colour grows with the square root of the share: twice as far for four times as often, so that rare mistakes can
-    be seen. Beyond 16 classes cells carry no numbers, beyond 60 no names: `most_confused` still says which they are.
+    The colour grows with the square root of the share, so that rare mistakes can be seen. Beyond 16 classes cells carry no
+    numbers, beyond 60 no names; `most_confused` still names the most frequent mistakes.
     """
-    counts = np.asarray(model["confusion"])
+    counts = np.asarray(confusion)
     shares = row_shares(counts)
     num_classes = len(counts)
     font_size = 10 if num_classes <= MOST_NUMBERED else max(4, 160 / num_classes)
     names = [name if len(name) <= LONGEST_NAME else f"{name[:7]}…{name[-6:]}" for name in class_names]
     margin = 14 + 5.6 * font_size / 10 * max(map(len, names)) if num_classes <= MOST_NAMED else 26
     size = 400 - margin - 4
-    mistakes = most_confused(model, class_names)
+    mistakes = most_confused(confusion, class_names)
     described = f"Most frequent mistakes: {'; '.join(mistakes)}." if mistakes else "No mistakes."
     with drawing(key):
         figure = canvas(400, size + margin + 56)
@@ -39,15 +40,15 @@ def confusion_figure(model: dict[str, Any], class_names: list[str], key: str) ->
         _draw_cells(axes, counts, shares)
         _name_classes(axes, names, font_size)
         figure.text(0.0, 1.0, "true class ↓", va="top", fontsize=10, color=variable("quiet"))
-        across = "taken for → (names below)" if num_classes <= MOST_NAMED else "taken for →"
+        across = "predicted class → (names below)" if num_classes <= MOST_NAMED else "predicted class →"
         figure.text(1.0, 1.0, across, va="top", ha="right", fontsize=10, color=variable("quiet"))
         _draw_legend(panel(figure, margin, size + margin + 24, size, 10))
-        return render(figure, key, f"Confusion matrix of {model['title']}. {described}")
+        return render(figure, key, f"Confusion matrix of {title}. {described}")
 
 
-def most_confused(model: dict[str, Any], class_names: list[str], limit: int = 3) -> list[str]:
-    """The commonest mistakes as 'Shirt taken for Coat: 51 of 390', by their share of the true class."""
-    counts = np.asarray(model["confusion"])
+def most_confused(confusion: Any, class_names: Sequence[str], limit: int = 3) -> list[str]:
+    """The most frequent mistakes as 'Shirt taken for Coat: 51 of 390', by their share of the true class."""
+    counts = np.asarray(confusion)
     shares = row_shares(counts)
     np.fill_diagonal(shares, 0)
     rows, columns = np.unravel_index(np.argsort(-shares, axis=None, kind="stable")[:limit], shares.shape)
@@ -81,7 +82,7 @@ def _draw_cells(axes: Axes, counts: NDArray[Any], shares: NDArray[np.float64]) -
 
 
 def _write_counts(axes: Axes, counts: NDArray[Any], shares: NDArray[np.float64]) -> None:
-    """The images of each cell that has any, in the ink that its ground needs."""
+    """The images of each cell that has any, in the ink that stands out from its ground."""
     size = _number_size(len(counts), counts)
     for (row, column), number in np.ndenumerate(counts):
         if number:
@@ -109,7 +110,7 @@ def _name_classes(axes: Axes, names: list[str], font_size: float) -> None:
 
 
 def _draw_legend(axes: Axes) -> None:
-    """The shares at which the eye can anchor itself, as a strip of swatches."""
+    """A strip of swatches for a few shares."""
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
     axes.set_xlim(0, len(LEGEND))

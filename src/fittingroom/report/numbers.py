@@ -1,5 +1,8 @@
 """One way to write each kind of number, wherever it is shown."""
 
+from fittingroom.core.records import Score
+from fittingroom.evaluation.metric import Metric
+
 ABSENT = "–"
 
 
@@ -35,33 +38,45 @@ def rate(value: float | None) -> str:
     return f"{value:,.0f}" if value >= 99.95 else _three_digits(value)
 
 
-def score(scores: dict[str, float | None]) -> str:
-    """'92.31 ± 0.22' in percent: mean and standard deviation over seeds; without the latter for one seed."""
-    if scores["mean"] is None:
+def score(found: Score, metric: Metric) -> str:
+    """'92.31 ± 0.22' in the metric's unit: mean and standard deviation over seeds; without the latter for one seed."""
+    if found.mean is None:
         return ABSENT
-    deviation = "" if scores["sd"] is None else f" ± {100 * scores['sd']:.2f}"
-    return f"{100 * scores['mean']:.2f}{deviation}"
+    deviation = "" if found.sd is None else f" ± {_scaled(found.sd, metric)}"
+    return f"{_scaled(found.mean, metric)}{deviation}"
 
 
-def interval(scores: dict[str, float | None]) -> str:
-    """'91.85–92.77', the 95 % interval in percent, or '' where there is none."""
-    if scores["low"] is None or scores["high"] is None:
+def interval(found: Score, metric: Metric) -> str:
+    """'91.85–92.77', the 95 % interval in the metric's unit, or '' where there is none."""
+    if found.low is None or found.high is None:
         return ""
-    return f"{100 * scores['low']:.2f}–{100 * scores['high']:.2f}"
+    return f"{_scaled(found.low, metric)}–{_scaled(found.high, metric)}"
 
 
 def probability(value: float) -> str:
-    """'87 %'; neither certainty nor impossibility that is not complete is rounded to it."""
+    """'87 %'. Only certainty is written as 100 %, and only impossibility as 0 %."""
     text = f"{100 * value:.0f} %"
     return {"100 %": "over 99 %", "0 %": "under 1 %"}.get(text, text) if 0 < value < 1 else text
 
 
-def points(value: float) -> str:
-    """A difference of scores in percentage points with its sign: '+4.12', '−0.30', '0.00'."""
-    text = f"{100 * abs(value):.2f}"
+def points(value: float, metric: Metric) -> str:
+    """A difference of scores in the metric's points, with its sign: '+4.12', '−0.30', '0.00'."""
+    text = _scaled(abs(value), metric)
     if float(text) == 0:
         return text
     return f"{'+' if value > 0 else '−'}{text}"
+
+
+def p_value(value: float) -> str:
+    """Two digits: '0.034', '0.00051'; 'under 0.0001' below that."""
+    if value < 1e-4:
+        return "under 0.0001"
+    return f"{min(value, 1.0):.2g}" if value < 0.995 else "1.0"
+
+
+def _scaled(value: float, metric: Metric) -> str:
+    """In the metric's unit, with one decimal more than a sentence has."""
+    return f"{metric.scale * value:.{metric.decimals + 1}f}"
 
 
 def _three_digits(value: float) -> str:

@@ -11,18 +11,16 @@ from typing import Any
 
 from markupsafe import Markup
 
-from fittingroom.comparison.metrics import kind_of, measures_of
-from fittingroom.comparison.record import budget_text
-from fittingroom.core.rundir import write_json, write_text
-from fittingroom.report import curves, explorer_pack, figures, gallery, matrices, numbers, tables
-from fittingroom.report.alignment import alignment_section
+from fittingroom.comparison.protocol import budget_text
+from fittingroom.core.records import Summary, write_summary
+from fittingroom.core.rundir import write_text
+from fittingroom.report import curves, figures, numbers, tables
 from fittingroom.report.assets import asset, environment, script_hash
 from fittingroom.report.load import Comparison, load
-from fittingroom.report.palette import DARK, LIGHT, MARKER_PATHS, NUM_SERIES, css_variables
-from fittingroom.report.seq2seq_section import word_sections
-from fittingroom.report.texts import TEXTS
-
-EXPLORER_SCRIPTS = tuple(f"explorer{part}.js" for part in ("_maps", "_paint", "_words", "_tiles", ""))
+from fittingroom.report.palette import DARK, LIGHT, css_variables
+from fittingroom.report.sections import section_of
+from fittingroom.report.texts import texts
+from fittingroom.tasks.scoring import SCORINGS
 
 
 def write_report(folder: Path) -> Path:
@@ -33,61 +31,52 @@ def write_report(folder: Path) -> Path:
     """
     comparison = load(folder)
     page = render_page(comparison)
-    write_json(folder / "summary.json", comparison.summary)
+    write_summary(folder, comparison.summary)
     write_text(folder / "report.html", page)
     return folder / "report.html"
 
 
 def render_page(comparison: Comparison) -> str:
     """The page as text."""
-    style, script = asset("style.css"), asset("script.js")
-    if comparison.explorer:
-        style += asset("explorer.css")
-        script += "".join(map(asset, EXPLORER_SCRIPTS))
-    if comparison.answers is not None:
-        style += asset("words.css")
-        script += asset("words.js")
-    if comparison.alignments is not None:
-        style += asset("alignment.css")
-        script += asset("alignment.js")
+    section = section_of(comparison)
+    script = asset("script.js") + section.script
     return (
         environment()
         .get_template("page.html.jinja")
         .render(
-            **_texts(comparison),
+            **_values(comparison),
             **_drawings(comparison),
-            **(_pictures(comparison) | word_sections(comparison, environment())),
-            explorer=_explorer(comparison),
-            alignment=_alignment(comparison),
+            section=section.html,
             light=css_variables(LIGHT),
             dark=css_variables(DARK),
-            style=Markup(style),
+            style=Markup(asset("style.css") + section.style),
             script=Markup(script),
             script_hash=script_hash(script),
         )
     )
 
 
-def _texts(comparison: Comparison) -> dict[str, Any]:
-    facts, summary = comparison.facts, comparison.summary
-    num_seeds = len(facts["seeds"])
+def _values(comparison: Comparison) -> dict[str, Any]:
+    record, summary = comparison.record, comparison.summary
+    num_seeds = len(record.seeds)
+    seeds = "1 seed" if num_seeds == 1 else f"{num_seeds} seeds"
     return {
-        "facts": facts,
+        "record": record,
         "summary": summary,
-        "words": TEXTS[kind_of(facts)],
-        "heading": re.sub("^the ", "The ", facts["title"]),
-        "titles": [model["title"] for model in facts["models"]],
-        "budget": budget_text(facts),
-        "seeds": "1 seed" if num_seeds == 1 else f"{num_seeds} seeds",
+        "words": texts(comparison.scoring),
+        "titles": [candidate.title for candidate in record.candidates],
+        "setting": ", ".join(text for text in (budget_text(record), seeds) if text),
         "headings": tables.headings(summary),
         "under": tables.under(summary),
         "rows": tables.summary_rows(summary),
         "tags": _tags(summary),
         "missing": comparison.missing,
-        "num_planned": len(facts["models"]) * num_seeds,
+        "num_planned": len(record.candidates) * num_seeds,
         "failed": comparison.failed,
         "notes": _notes(comparison),
-        "created": _moment(facts["created"]),
+        "created": _moment(record.created),
+        "has_costs": any(candidate.train_seconds is not None for candidate in summary.candidates),
+        "sources": any(candidate.source for candidate in record.candidates),
     }
 
 
@@ -101,75 +90,50 @@ def _moment(text: str) -> str:
 
 def _notes(comparison: Comparison) -> list[str]:
     """The summary's notes without those on failed runs, which have a section of their own."""
-    openings = tuple(f"{row['run']} failed" for row in comparison.failed)
-    return [note for note in comparison.summary["notes"] if not note.startswith(openings)]
+    openings = tuple(f"{row.run} failed" for row in comparison.failed)
+    return [note for note in comparison.summary.notes if not note.startswith(openings)]
 
 
-def _tags(summary: dict[str, Any]) -> list[dict[str, Any]]:
-    """A price tag for each model with a score: its place, title, score and interval in percent."""
-    measure = measures_of(summary)[0]
-    scores = [measure.scores(model) for model in summary["models"]]
-    return [
-        {
-            "place": place,
-            "title": model["title"],
-            "score": f"{100 * found['mean']:.1f}",
-            "interval": numbers.interval(found),
-        }
-        for place, (model, found) in enumerate(zip(summary["models"], scores, strict=True))
-        if found["mean"] is not None
-    ]
+def _tags(summary: Summary) -> list[dict[str, Any]]:
+    """A price tag for each candidate with a score: its place, title, score and interval."""
+    metric = SCORINGS.get(summary.task).metrics[0]
+    found = []
+    for place, candidate in enumerate(summary.candidates):
+        test = metric.score(candidate)
+        if test.mean is not None:
+            score = f"{metric.scale * test.mean:.{metric.decimals}f}"
+            found.append(
+                {
+                    "place": place,
+                    "title": candidate.title,
+                    "score": score,
+                    "interval": numbers.interval(test, metric),
+                }
+            )
+    return found
 
 
 def _drawings(comparison: Comparison) -> dict[str, Any]:
-    summary, models = comparison.summary, comparison.summary["models"]
-    measure = measures_of(summary)[0]
-    is_scored = any(measure.scores(model)["mean"] is not None for model in models)
-    learning = curves.learning_figures(models, comparison.curves, measure) if is_scored else []
+    summary, candidates = comparison.summary, comparison.summary.candidates
+    shown = figures.costs(summary)
+    learning = (
+        curves.learning_figures(candidates, comparison.curves, comparison.scoring.metrics[0])
+        if comparison.curves
+        else []
+    )
     return {
-        "marker_paths": MARKER_PATHS,
-        "num_series": NUM_SERIES,
-        "costs": [Markup(drawn) for drawn in figures.cost_figures(summary)] if is_scored else [],
-        "equal_times": not {"images_per_second", "pairs_per_second"}.isdisjoint(figures.cost_keys(summary)),
-        "differences": [Markup(drawn) for drawn in figures.pair_figures(summary)] if summary["pairs"] else [],
+        "costs": [Markup(drawn) for drawn in figures.cost_figures(summary)],
+        "cheaper": _cheaper(shown),
+        "differences": [Markup(drawn) for drawn in figures.contrast_figures(summary)] if summary.contrasts else [],
         "learning": [Markup(drawn) for drawn in learning],
-        "learners": [place for place, model in enumerate(models) if model["name"] in comparison.curves],
-        "rates": curves.rate_note(models, comparison.curves),
-        "matrices": _matrices(comparison),
+        "learners": [place for place, each in enumerate(candidates) if each.name in comparison.curves],
+        "rates": curves.rate_note(candidates, comparison.curves),
     }
 
 
-def _matrices(comparison: Comparison) -> list[dict[str, Any]]:
-    """The confusion matrix of each model with a score; of words there is none."""
-    if comparison.answers is not None:
-        return []
-    class_names = comparison.facts["data"]["class_names"]
-    return [
-        {
-            "title": model["title"],
-            "drawing": Markup(matrices.confusion_figure(model, class_names, f"confusion-{number}")),
-            "mistakes": matrices.most_confused(model, class_names),
-        }
-        for number, model in enumerate(model for model in comparison.summary["models"] if model["confusion"])
-    ]
-
-
-def _pictures(comparison: Comparison) -> dict[str, Any]:
-    if comparison.gallery is None:
-        return {"cards": [], "filters": []}
-    models = comparison.summary["models"]
-    found = gallery.cards(comparison.gallery, models, comparison.facts["data"]["class_names"])
-    return {"cards": found, "filters": gallery.filters(found, models)}
-
-
-def _alignment(comparison: Comparison) -> dict[str, Any] | None:
-    if comparison.alignments is None:
-        return None
-    return alignment_section(comparison.alignments, comparison.facts["models"])
-
-
-def _explorer(comparison: Comparison) -> dict[str, Any] | None:
-    if comparison.explorer is None:
-        return None
-    class_names = comparison.facts["data"]["class_names"]
-    return explorer_pack.explorer_section(comparison.explorer, comparison.summary["models"], class_names)
+def _cheaper(shown: list[figures.Cost]) -> str:
+    """Which way is cheaper in the figures of costs."""
+    speeds = [re.sub(" in training$", "", cost.label) for cost in shown if cost.is_speed]
+    if not speeds:
+        return "Further left is cheaper."
+    return f"Further left is cheaper; for {' and '.join(speeds)}, further right is faster."

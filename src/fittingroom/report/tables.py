@@ -1,150 +1,169 @@
-"""The result table, formatted once and laid out three times: terminal, Markdown, HTML."""
+"""The result table, formatted once and laid out three times: terminal, Markdown, HTML. Its columns come from the task."""
 
-from typing import Any
+from dataclasses import dataclass
 
+from markupsafe import escape
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from fittingroom.comparison.metrics import PAIRS, PHONEME_ERRORS, WORD_ERRORS, kind_of
+from fittingroom.core.records import CandidateSummary, Summary
+from fittingroom.core.text import sentence_case
 from fittingroom.report import numbers
+from fittingroom.report.texts import in_unit
+from fittingroom.tasks.scoring import SCORINGS, SPLITS
 
-HEADINGS = {
-    "model": "Model",
-    "parameters": "Parameters",
-    "multiply_adds": "Multiply-adds",
-    "training_seconds": "Training seconds",
-    "images_per_second": "Images/s",
-    "peak_memory": "Peak memory",
-    "val_accuracy": "Validation accuracy (%)",
-    "test_accuracy": "Test accuracy (%)",
-}
-UNDER = {"model": "note", "val_accuracy": "val_interval", "test_accuracy": "test_interval"}
-"""What stands in small type with a cell: the failures of a model, the interval of an accuracy."""
-
-PAIR_HEADINGS = {
-    "model": "Model",
-    "parameters": "Parameters",
-    "multiply_adds": "Multiply-adds",
-    "training_seconds": "Training seconds",
-    "pairs_per_second": "Pairs/s",
-    "words_per_second": "Words/s",
-    "peak_memory": "Peak memory",
-    "val_words": "Validation word errors (%)",
-    "val_phonemes": "Validation phoneme errors (%)",
-    "test_words": "Test word errors (%)",
-    "test_phonemes": "Test phoneme errors (%)",
-}
-PAIR_SCORES = ("val_words", "val_phonemes", "test_words", "test_phonemes")
-PAIR_UNDER = {"model": "note", **{key: f"{key}_interval" for key in PAIR_SCORES}}
-
-# Two short lines each, so that eight columns fit into 80 characters; of pairs the terminal leaves some away.
-SHORT_HEADINGS = {
-    **{"parameters": "Para-\nmeters", "multiply_adds": "Mult-\nadds", "training_seconds": "Train\ns"},
-    **{"images_per_second": "Images\n/s", "peak_memory": "Peak\nmemory"},
-    **{"val_accuracy": "Validation\naccuracy %", "test_accuracy": "Test\naccuracy %"},
-    **{"words_per_second": "Words\n/s", "val_words": "Val. word\nerrors %"},
-    **{"test_words": "Test word\nerrors %", "test_phonemes": "Test phon.\nerrors %"},
-}
-NOT_IN_TERMINAL = ("multiply_adds", "pairs_per_second", "val_phonemes")
-STRONG = ("model", "test_accuracy", "test_words")
+MOST_IN_TERMINAL = 8
+"""Columns that fit into 80 characters."""
+SPLIT_NAMES = {"val": ("Validation", "Val."), "test": ("Test", "Test")}
+"""In full, and in short."""
 
 
-def headings(summary: dict[str, Any]) -> dict[str, str]:
-    """The columns of a summary's kind; without multiply-adds of words where no model has them."""
-    if kind_of(summary) != PAIRS:
-        return HEADINGS
-    unknown = all(model["num_macs"] is None for model in summary["models"])
-    return {key: text for key, text in PAIR_HEADINGS.items() if not (unknown and key == "multiply_adds")}
+@dataclass(frozen=True, kw_only=True)
+class Heading:
+    """A column of the table."""
+
+    key: str
+    text: str
+    short: str
+    """In two short lines, for terminals."""
+    spare: int = 0
+    """From 1 on: may be left out of a terminal, the largest first."""
+    strong: bool = False
 
 
-def under(summary: dict[str, Any]) -> dict[str, str]:
-    """What stands in small type with a cell, of a summary's kind."""
-    return PAIR_UNDER if kind_of(summary) == PAIRS else UNDER
+def headings(summary: Summary) -> list[Heading]:
+    """The columns. Costs and validation scores that no candidate has are left out."""
+    scoring, metrics = SCORINGS.get(summary.task), SCORINGS.get(summary.task).metrics
+    speed = f"{sentence_case(scoring.batch_items)}/s"
+    found = [
+        Heading(key="num_train", text=f"Training {scoring.batch_items}", short=f"Train.\n{scoring.batch_items}"),
+        Heading(key="parameters", text="Parameters", short="Para-\nmeters"),
+        Heading(key="multiply_adds", text="Multiply-adds", short="Mult-\nadds", spare=2),
+        Heading(key="training_seconds", text="Training seconds", short="Train\ns"),
+        Heading(key="items_per_second", text=speed, short=speed.replace("/", "\n/"), spare=1),
+        *(Heading(key=extra.key, text=extra.heading, short=extra.short) for extra in scoring.extras),
+        Heading(key="peak_memory", text="Peak memory", short="Peak\nmemory"),
+    ]
+    for split in SPLITS:
+        name, short = SPLIT_NAMES[split]
+        for number, metric in enumerate(metrics):
+            found.append(
+                Heading(
+                    key=f"{split}_{metric.name}",
+                    text=in_unit(f"{name} {metric.title}", metric),
+                    short=_two_lines(f"{short} {metric.title} {metric.unit}".strip()),
+                    spare=3 if split == "val" and number else 0,
+                    strong=split == "test" and number == 0,
+                )
+            )
+    rows = summary_rows(summary)
+    has_runs = any(candidate.num_runs for candidate in summary.candidates)
+    empty = {key for key in rows[0] if has_runs and all(row[key] == numbers.ABSENT for row in rows)}
+    if len({candidate.num_train for candidate in summary.candidates}) == 1:
+        empty.add("num_train")
+    first = Heading(key="model", text="Model", short="Model", strong=True)
+    return [first, *(heading for heading in found if heading.key not in empty)]
 
 
-def summary_rows(summary: dict[str, Any]) -> list[dict[str, str]]:
-    """One dictionary of strings for each model, keys as `headings`, and those that stand under them, as `under`.
+def under(summary: Summary) -> dict[str, str]:
+    """The key of the small type beneath a cell: failures beneath a model, the interval beneath a score."""
+    metrics = SCORINGS.get(summary.task).metrics
+    scores = [f"{split}_{metric.name}" for split in SPLITS for metric in metrics]
+    return {"model": "note", **{key: f"{key}_interval" for key in scores}}
 
-    Scores are percent, 'mean ± standard deviation over seeds' and their 95 % interval; with one seed there is no ±.
+
+def summary_rows(summary: Summary) -> list[dict[str, str]]:
+    """One dictionary of strings for each candidate, with the keys of `headings` and of `under`.
+
+    Scores are 'mean ± standard deviation over seeds' and their 95 % interval. With one seed there is no ±.
     """
-    row = _pair_row if kind_of(summary) == PAIRS else _row
-    return [row(model) for model in summary["models"]]
+    return [_row(candidate, summary.task) for candidate in summary.candidates]
 
 
-def terminal_table(summary: dict[str, Any]) -> Table:
-    """A rich table, readable from 80 columns on: each interval stands under its score."""
+def terminal_table(summary: Summary) -> Table:
+    """A rich table, readable from 80 columns on: each interval is under its score."""
     table = Table(box=box.SIMPLE_HEAD, padding=0, collapse_padding=True, pad_edge=False, show_edge=False)
-    small = under(summary)
-    shown = {key: text for key, text in headings(summary).items() if small is UNDER or key not in NOT_IN_TERMINAL}
-    for key, heading in shown.items():
-        is_model = key == "model"
-        short = Text(SHORT_HEADINGS.get(key, heading))
-        table.add_column(short, justify="left" if is_model else "right", overflow="fold", no_wrap=not is_model)
+    small, shown = under(summary), headings(summary)
+    spare = sorted((heading for heading in shown if heading.spare), key=lambda heading: -heading.spare)
+    for heading in spare[: max(0, len(shown) - MOST_IN_TERMINAL)]:
+        shown.remove(heading)
+    for heading in shown:
+        is_model = heading.key == "model"
+        justify = "left" if is_model else "right"
+        table.add_column(Text(heading.short), justify=justify, overflow="fold", no_wrap=not is_model)
     for row in summary_rows(summary):
-        table.add_row(*(_terminal_cell(row, key, small) for key in shown))
+        table.add_row(*(_terminal_cell(row, heading, small) for heading in shown))
     table.caption = Text("± standard deviation over seeds; beneath it the 95 % interval", style="dim")
     table.caption_justify = "left"
     return table
 
 
-def markdown_table(summary: dict[str, Any]) -> str:
-    """A GitHub table: a line for the headings, one for the alignment, one for each model."""
+def markdown_table(summary: Summary) -> str:
+    """A GitHub table: a line for the headings, one for the alignment, one for each candidate."""
     shown, small = headings(summary), under(summary)
-    lines = [_markdown_line(list(shown.values())), _markdown_line(["---"] + ["---:"] * (len(shown) - 1))]
-    lines += [_markdown_line([_markdown_cell(row, key, small) for key in shown]) for row in summary_rows(summary)]
+    lines = [_markdown_line([each.text for each in shown]), _markdown_line(["---"] + ["---:"] * (len(shown) - 1))]
+    lines += [_markdown_line([_markdown_cell(row, each.key, small) for each in shown]) for row in summary_rows(summary)]
     return "\n".join(lines) + "\n"
 
 
-def _row(model: dict[str, Any]) -> dict[str, str]:
-    return {
-        **_costs(model),
-        "images_per_second": numbers.rate(model["images_per_second"]),
-        "val_accuracy": numbers.score(model["val"]),
-        "val_interval": numbers.interval(model["val"]),
-        "test_accuracy": numbers.score(model["test"]),
-        "test_interval": numbers.interval(model["test"]),
-    }
+def html_table(summary: Summary) -> str:
+    """A plain HTML table for a notebook; its text is escaped."""
+    shown, small = headings(summary), under(summary)
+    head = "".join(f"<th>{escape(heading.text)}</th>" for heading in shown)
+    lines = [
+        "".join(f"<td>{_html_cell(row, heading.key, small)}</td>" for heading in shown) for row in summary_rows(summary)
+    ]
+    body = "".join(f"<tr>{line}</tr>" for line in lines)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def _pair_row(model: dict[str, Any]) -> dict[str, str]:
-    rates = {key: numbers.rate(model[key]) for key in ("pairs_per_second", "words_per_second")}
-    scores = {
-        f"{split}_{items}": measure.scores(model, split)
-        for split in ("val", "test")
-        for items, measure in (("words", WORD_ERRORS), ("phonemes", PHONEME_ERRORS))
-    }
-    return {
-        **_costs(model),
-        **rates,
-        **{key: numbers.score(found) for key, found in scores.items()},
-        **{f"{key}_interval": numbers.interval(found) for key, found in scores.items()},
-    }
-
-
-def _costs(model: dict[str, Any]) -> dict[str, str]:
-    return {
-        "model": model["title"],
-        "note": _failures(model),
-        "parameters": numbers.count(model["num_params"]),
-        "multiply_adds": numbers.count(model["num_macs"]),
-        "training_seconds": numbers.seconds(model["train_seconds"]),
-        "peak_memory": numbers.memory(model["peak_memory_bytes"]),
-    }
-
-
-def _failures(model: dict[str, Any]) -> str:
-    """'1 of 2 runs failed', or nothing."""
-    if not model["num_failed"]:
-        return ""
-    return f"{model['num_failed']} of {model['num_failed'] + model['num_runs']} runs failed"
-
-
-def _terminal_cell(row: dict[str, str], key: str, small: dict[str, str]) -> Text:
-    """Text, not a string: square brackets in a name are no markup of rich."""
+def _html_cell(row: dict[str, str], key: str, small: dict[str, str]) -> str:
     beneath = row[small[key]] if key in small else ""
-    strong = "bold" if key in STRONG else ""
-    return Text.assemble((row[key], strong), (f"\n{beneath}", "dim") if beneath else "")
+    return f"{escape(row[key])}<br><small>{escape(beneath)}</small>" if beneath else str(escape(row[key]))
+
+
+def _row(candidate: CandidateSummary, task: str) -> dict[str, str]:
+    scoring = SCORINGS.get(task)
+    row = {
+        "model": candidate.title,
+        "note": _failures(candidate),
+        "num_train": numbers.ABSENT if candidate.num_train is None else f"{candidate.num_train:,}",
+        "parameters": numbers.count(candidate.num_params),
+        "multiply_adds": numbers.count(candidate.num_macs),
+        "training_seconds": numbers.seconds(candidate.train_seconds),
+        "items_per_second": numbers.rate(candidate.items_per_second),
+        "peak_memory": numbers.memory(candidate.peak_memory_bytes),
+        **{extra.key: numbers.rate(candidate.extras.get(extra.key)) for extra in scoring.extras},
+    }
+    for split in SPLITS:
+        for metric in scoring.metrics:
+            found = metric.score(candidate, split)
+            row[f"{split}_{metric.name}"] = numbers.score(found, metric)
+            row[f"{split}_{metric.name}_interval"] = numbers.interval(found, metric)
+    return row
+
+
+def _two_lines(text: str) -> str:
+    """The text with one line break, so that the longer line is as short as it can be."""
+    words = text.split()
+    breaks = [(" ".join(words[:place]), " ".join(words[place:])) for place in range(1, len(words))]
+    return "\n".join(min(breaks, key=lambda lines: max(map(len, lines)))) if breaks else text
+
+
+def _failures(candidate: CandidateSummary) -> str:
+    """'1 of 2 runs failed', or nothing."""
+    if not candidate.num_failed:
+        return ""
+    return f"{candidate.num_failed} of {candidate.num_failed + candidate.num_runs} runs failed"
+
+
+def _terminal_cell(row: dict[str, str], heading: Heading, small: dict[str, str]) -> Text:
+    """Text, not a string: square brackets in a name are not markup for rich."""
+    beneath = row[small[heading.key]] if heading.key in small else ""
+    return Text.assemble(
+        (row[heading.key], "bold" if heading.strong else ""), (f"\n{beneath}", "dim") if beneath else ""
+    )
 
 
 def _markdown_cell(row: dict[str, str], key: str, small: dict[str, str]) -> str:

@@ -1,34 +1,34 @@
-"""The page's sentences where images and words differ."""
+"""The page's headings and sentences that depend on the task: all from its `Scoring`, none for a task by name."""
 
-from fittingroom.comparison.metrics import IMAGES, PAIRS
+from typing import Any
 
-TEXTS: dict[str, dict[str, str]] = {
-    IMAGES: {
-        "items": "images",
-        "glance": "Test accuracy at a glance",
-        "tags": "Test accuracy",
-        "scores": "Accuracies are percent",
-        "costs": "Multiply-adds are those of one image; time, speed and memory are those of training.",
-        "cost_title": "What accuracy costs",
-        "cost_reading": "Higher is better, further left is cheaper",
-        "cost_speed": "; of images per second, more is better",
-        "cost_end": "",
-        "differences": "",
-        "together": "All the intervals hold",
-    },
-    PAIRS: {
-        "items": "words",
-        "glance": "Test word error rate at a glance",
-        "tags": "Share of the test words written wrongly (fewer is better)",
-        "scores": "Error rates are percent",
-        "costs": "A word is wrong unless it equals one of its right answers. Phoneme errors are phonemes exchanged, left out "
-        "or added, per phoneme of the closest right answer. Multiply-adds are those of one word of typical length; time, pairs "
-        "per second and memory are those of training, words per second those of writing the test words.",
-        "cost_title": "What fewer errors cost",
-        "cost_reading": "Lower is better, further left is cheaper; of words",
-        "cost_speed": " and pairs",
-        "cost_end": " per second, more is better",
-        "differences": " A difference is how many more errors the first of the two makes.",
-        "together": "The intervals of each figure hold",
-    },
-}
+from fittingroom.core.text import sentence_case
+from fittingroom.evaluation.metric import Metric
+from fittingroom.tasks.scoring import Scoring
+
+
+def texts(scoring: Scoring[Any]) -> dict[str, str]:
+    """What the template shows under these names."""
+    metric = scoring.metrics[0]
+    title, better = metric.title, "higher" if metric.higher_is_better else "lower"
+    units = {each.unit for each in scoring.metrics}
+    return {
+        "items": scoring.items,
+        "unit": metric.unit,
+        "tags": f"Test {title}" if metric.higher_is_better else f"Test {title} (lower is better)",
+        "scores": "Scores are in percent" if units == {"%"} else "Scores are",
+        "counting": scoring.counting,
+        "costs": f"Multiply-adds count one forward pass for one {scoring.item}. Time, memory and {scoring.batch_items} "
+        "per second are for training.",
+        "cost_title": f"{sentence_case(title) if metric.higher_is_better else 'Errors'} against cost",
+        "cost_reading": f"{better.capitalize()} is better.",
+        "differences": ""
+        if metric.higher_is_better
+        else " Each difference is how much higher the error of the first model is than that of the second.",
+        "together": "All intervals hold" if len(scoring.metrics) == 1 else "The intervals of each figure hold",
+    }
+
+
+def in_unit(text: str, metric: Metric) -> str:
+    """'Test accuracy (%)', or the text alone where the metric has no unit."""
+    return f"{text} ({metric.unit})" if metric.unit else text

@@ -1,25 +1,25 @@
-"""The words of the test part, the most instructive first, each with what every model wrote and where that is wrong.
+"""The words of the test part, the most instructive first. Each shows what every model wrote and where that is wrong.
 
-Of a model with several seeds the answer is the one that most of its seeds gave, of equally frequent ones the surest. First
-come words that some models have right and others wrong, then those that all have wrong, then those that all have right;
-within each the word on which a wrong answer was the surest, over all seeds.
+For a model with several seeds the answer is the one that most of its seeds gave; of equally frequent ones, the most
+confident. First come words that some models get right and others wrong, then words that all get wrong, then words that all
+get right. Within each group the most confident wrong answer, over all seeds, comes first.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
-from fittingroom.comparison.pair_predictions import PairPredictions
 from fittingroom.data.seq2seq.tsv import Target
 from fittingroom.data.seq2seq.vocabulary import UNKNOWN
 from fittingroom.evaluation.error_rates import alignment, edit_distance
 from fittingroom.report import numbers
-from fittingroom.report.gallery import Filter
+from fittingroom.report.gallery import Filter, Named
+from fittingroom.tasks.seq2seq.scoring import SequencePredictions
 
 MOST_WORDS = 8_000
-"""More test words than that are not all on the page."""
+"""More test words than that do not all fit on the page."""
 SHOWN_UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 MarkKind = Literal["same", "other", "more", "less"]
 
@@ -33,7 +33,7 @@ class _Given(NamedTuple):
     num_seeds: int
 
 
-Answers = Mapping[str, Mapping[int, PairPredictions]]
+Answers = Mapping[str, Mapping[int, SequencePredictions]]
 """By model and seed, what was written for the test words."""
 
 
@@ -66,7 +66,7 @@ class Answer:
 
     @property
     def sureness(self) -> float:
-        """The probability over all seeds, nothing for those that wrote something else."""
+        """The probability over all seeds; seeds that wrote something else count as 0."""
         return self.probability * self.num_agreed / self.num_seeds
 
     @property
@@ -85,9 +85,9 @@ class WordCard:
 
     @property
     def tags(self) -> str:
-        """For the page's filter: 'all', and of a word that some model has wrong also 'errors' and who has it right.
+        """For the page's filter: 'all'; if some model is wrong also 'errors' and the positions of the models that are right.
 
-        Those are positions of models; 'none' where no model is.
+        'none' in place of positions where no model is right.
         """
         if all(answer.right for answer in self.answers):
             return "all"
@@ -95,12 +95,12 @@ class WordCard:
         return " ".join(["all", "errors", *right])
 
 
-def word_cards(answers: Answers, models: Sequence[dict[str, Any]]) -> list[WordCard]:
+def word_cards(answers: Answers, models: Sequence[Named]) -> list[WordCard]:
     """A card for each test word, the most instructive first; at most `MOST_WORDS`. No words where no run has finished."""
     opinions = [
-        (place, model["title"], _agreed(answers[model["name"]]))
+        (place, model.title, _agreed(answers[model.name]))
         for place, model in enumerate(models)
-        if model["name"] in answers
+        if model.name in answers
     ]
     if not opinions:
         return []
@@ -112,27 +112,27 @@ def word_cards(answers: Answers, models: Sequence[dict[str, Any]]) -> list[WordC
     return sorted(found, key=_rank)[:MOST_WORDS]
 
 
-def word_filters(cards: Sequence[WordCard], models: Sequence[dict[str, Any]]) -> list[Filter]:
+def word_filters(cards: Sequence[WordCard], models: Sequence[Named]) -> list[Filter]:
     """'With an error', who is right where another is not, 'No model is right', 'All words'; empty ones are left out."""
     places = sorted({answer.place for card in cards for answer in card.answers})
     choices = [("errors", "With an error")]
     if len(places) == 2:
-        first, second = (models[place]["title"] for place in places)
+        first, second = (models[place].title for place in places)
         choices += [
             (str(places[0]), f"{first} right, {second} wrong"),
             (str(places[1]), f"{second} right, {first} wrong"),
         ]
     elif len(places) > 2:
-        choices += [(str(place), f"{models[place]['title']} is right") for place in places]
+        choices += [(str(place), f"{models[place].title} is right") for place in places]
     choices += [("none", "No model is right")] if len(places) > 1 else []
     choices += [("all", "All words")]
     tags = [card.tags.split() for card in cards]
-    counted = [Filter(value=value, text=text, num_images=sum(value in own for own in tags)) for value, text in choices]
-    return [choice for choice in counted if choice.num_images]
+    counted = [Filter(value=value, text=text, number=sum(value in own for own in tags)) for value, text in choices]
+    return [choice for choice in counted if choice.number]
 
 
-def _agreed(runs: Mapping[int, PairPredictions]) -> list[_Given]:
-    """Of each word the answer that most seeds gave."""
+def _agreed(runs: Mapping[int, SequencePredictions]) -> list[_Given]:
+    """For each word, the answer that most seeds gave."""
     of_seeds = list(runs.values())
     probabilities = np.exp(np.minimum(0, np.stack([found.log_probs for found in of_seeds])))
     agreed = []
@@ -161,7 +161,7 @@ def _answer(place: int, title: str, given: _Given, references: Sequence[Target])
 
 
 def marks(reference: Target, written: Target) -> list[Mark]:
-    """What was written, symbol by symbol as it lies against the reference, missing symbols in their places."""
+    """What was written, symbol by symbol, aligned with the reference; missing symbols in their places."""
     if reference == written:
         return [Mark(kind="same", symbol=symbol) for symbol in written]
     found = []
@@ -177,7 +177,7 @@ def marks(reference: Target, written: Target) -> list[Mark]:
 
 
 def shown(symbol: str) -> str:
-    """The symbol, or a sign that none is meant: what a model that has met unknown symbols may write."""
+    """The symbol, or a replacement sign for the unknown symbol, which a model may write."""
     return SHOWN_UNKNOWN if symbol == UNKNOWN else symbol
 
 

@@ -3,19 +3,23 @@
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from fittingroom.core.config import config_hash, from_dict, to_dict
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.core.rundir import exclusive_lock, make_folder, read_json, read_state, write_json
+from fittingroom.core.records import RunState, read_state, write_state
+from fittingroom.core.rundir import exclusive_lock, make_folder, read_json, write_json
+from fittingroom.core.upgrade import upgrade_config
 from fittingroom.models.cost import num_params
-from fittingroom.training.config import RunConfig
+from fittingroom.tasks.base import Task
+from fittingroom.tasks.config import RunConfig
+from fittingroom.tasks.load import open_task, run_config
 from fittingroom.training.environment import describe_environment
 from fittingroom.training.loop import Progress, train
-from fittingroom.training.problem import Problem, open_problem
-from fittingroom.training.results import ledger_row, write_results
+from fittingroom.training.module import TrainingModule
+from fittingroom.training.results import write_results
 from fittingroom.training.speed import budget
 from fittingroom.training.speed.engine import Fixed, check_compiler, choose_plan, is_long, set_up_process, step_seconds
 from fittingroom.training.speed.plan import Plan, check_device, differences, first_guess, with_fixed
@@ -24,12 +28,17 @@ from fittingroom.training.speed.probe import time_step
 
 @dataclass(frozen=True, kw_only=True)
 class FitOptions:
-    """What changes nothing about the result: where files lie, who is told."""
+    """What does not change the result: where files are, who is told."""
 
     folder: Path
+    run: str = ""
+    """The run's short name; absent: model and seed."""
     data_dir: Path | None = None
     resume: bool = False
-    loggers: tuple[str, ...] = ()
+    loggers: Sequence[Any] = ()
+    """Names (`tensorboard`, `wandb`) or Lightning loggers."""
+    callbacks: Sequence[Any] = ()
+    """Lightning callbacks."""
     progress_bar: bool = False
     progress: Progress | None = None
     checkpoint_seconds: float = 30.0
@@ -47,85 +56,97 @@ class FitOptions:
     """Seconds to wait for another process that is at work in the folder."""
 
 
-def fit(config: RunConfig, options: FitOptions) -> dict[str, Any]:
-    """Train, evaluate, write the run folder; returns the ledger row. A finished run of this config is returned as it is.
+def fit(config: RunConfig, options: FitOptions) -> RunState:
+    """Train, evaluate, write the run folder; returns the final state. A finished run of this config is returned as it is.
 
-    Raises FittingRoomError for bad input, where another process is at work in the folder, and for a loss that is not finite
-    (the run is then marked failed).
+    Raises FittingRoomError for bad input, where another process works in the folder, and for a loss that is not finite
+    (the run is then marked as failed).
     """
     began = time.perf_counter()
-    with_fixed(first_guess(config), options.plan)  # a plan that cannot be is refused before anything is written
-    problem = open_problem(config, options.data_dir)
-    config = problem.config  # pairs that are missing or wrong are refused before the folder is made
+    with_fixed(first_guess(config), options.plan)  # an impossible plan is refused before anything is written
+    task = open_task(config, options.data_dir)
+    _ = task.config  # data that is missing or wrong is refused before the folder is made
     with exclusive_lock(options.folder, options.patience):
-        return _fit(problem, options, began)
+        return _fit(task, options, began)
 
 
-def _fit(problem: Problem, options: FitOptions, began: float) -> dict[str, Any]:
-    state = claim(options.folder, problem.config, options.resume)
-    if state["status"] == "finished":
-        return ledger_row(state)
+def _fit(task: Task, options: FitOptions, began: float) -> RunState:
+    state = claim(options.folder, task.config, options.resume, options.run)
+    if state.status == "finished":
+        return state
     plan = earlier_plan(options)
-    _ = problem.batches  # data that is missing or wrong is refused before anything is written, too
-    write_json(options.folder / "config.json", to_dict(problem.config))
+    _ = task.batches  # data that is missing or wrong is refused before anything is written, too
+    write_json(options.folder / "config.json", to_dict(task.config))
+    task.write_data(options.folder)
     try:
-        return _train_and_evaluate(problem, options, plan, state, began)
+        return _train_and_evaluate(task, options, plan, state, began)
     except FittingRoomError as error:
-        failed = {**state, **read_state(options.folder), "status": "failed", "error": str(error)}
-        write_json(options.folder / "state.json", failed)
+        last = read_state(options.folder)
+        known = state if last.status == "absent" else last
+        write_state(options.folder, replace(known, status="failed", error=str(error)))
         raise
 
 
 def resolve(config: RunConfig, data_dir: Path | None = None) -> RunConfig:
     """The config with every setting of its model written out: what is hashed and saved."""
-    return open_problem(config, data_dir).config
+    return open_task(config, data_dir).config
 
 
-def claim(folder: Path, config: RunConfig, resume: bool) -> dict[str, Any]:
-    """The state of the run in `folder`. Raises FittingRoomError if another run lives there, or a broken one and no `resume`."""
+def claim(folder: Path, config: RunConfig, resume: bool, run: str = "") -> RunState:
+    """The state of the run in `folder`. Raises FittingRoomError if another run is there, or a broken one and no `resume`."""
     make_folder(folder)
     state = read_state(folder)
-    identity = run_identity(config)
-    if state["status"] == "absent":
+    if state.status == "absent":
         if (folder / "checkpoints").exists():
             raise FittingRoomError(
                 f"{folder} has checkpoints but no state.json that says whose: choose another folder with --out, or delete it"
             )
-        return {**identity, "status": "running", "error": None, "step": 0, "test_reads": []}
-    if state.get("config_hash") != identity["config_hash"]:
+        return replace(new_state_of(config, run), status="running")
+    if not holds(folder, state, config):
         raise FittingRoomError(
             f"{folder} holds a run with other settings: choose another folder with --out, or delete it"
         )
-    if state["status"] != "finished" and not resume:
+    if state.status != "finished" and not resume:
         raise FittingRoomError(
-            f"{folder} holds this run, unfinished ({state['status']}): add --resume to go on, or delete the folder"
+            f"{folder} holds this run, unfinished ({state.status}): add --resume to go on, or delete the folder"
         )
-    return state if state["status"] == "finished" else {**state, "status": "running", "error": None}
+    return state if state.status == "finished" else replace(state, status="running", error=None)
 
 
-def run_identity(config: RunConfig) -> dict[str, Any]:
-    """What a state and a row of the ledger begin with."""
-    names = {"run": config.run, "kind": config.kind, "model": config.model, "seed": config.seed}
-    return names | {"config_hash": config_hash(config)}
+def holds(folder: Path, state: RunState, config: RunConfig) -> bool:
+    """Whether the run in `folder` is that of `config`, also where an older version wrote it."""
+    if state.config_hash == config_hash(config):
+        return True
+    path = folder / "config.json"
+    if not path.exists():
+        return False
+    return config_hash(run_config(upgrade_config(read_json(path)), str(path))) == config_hash(config)
+
+
+def new_state_of(config: RunConfig, run: str = "") -> RunState:
+    """What the state of a run begins with."""
+    return RunState(
+        run=run or config.run, task=config.task, model=config.model, seed=config.seed, config_hash=config_hash(config)
+    )
 
 
 def earlier_plan(options: FitOptions) -> Plan | None:
-    """The plan with which the run began that is to be resumed; None where it begins now.
+    """The plan of the run that is to be resumed; None where it begins now.
 
-    Raises FittingRoomError where `options.plan` wants another one of it, or where this machine cannot have it.
+    Raises FittingRoomError where `options.plan` contradicts it, or where this machine cannot have it.
     """
-    place = options.folder / "environment.json"
-    if not (options.resume and place.exists()):
+    path = options.folder / "environment.json"
+    if not (options.resume and path.exists()):
         return None
-    found = read_json(place)
+    found = read_json(path)
     if "plan" not in found:
-        raise FittingRoomError(f"{place} has no speed plan: an older version began this run; delete {options.folder}")
-    plan = from_dict(Plan, found["plan"], f"{place}: plan")
+        raise FittingRoomError(f"{path} has no speed plan: an older version began this run; delete {options.folder}")
+    plan = from_dict(Plan, found["plan"], f"{path}: plan")
     changed = differences(with_fixed(plan, options.plan), plan)
     if changed:
         wanted = ", ".join(f"{key}={value}" for key, value in changed.items())
         raise FittingRoomError(
-            f"{options.folder} was begun with another plan than {wanted}: leave --plan away to go on, or delete the folder"
+            f"{options.folder} was begun with another plan than {wanted}: omit --plan to go on, or delete the folder"
         )
     check_device(plan.device)
     if plan.compile:
@@ -134,49 +155,49 @@ def earlier_plan(options: FitOptions) -> Plan | None:
 
 
 def plan_and_time(config: RunConfig, options: FitOptions) -> tuple[dict[str, Any], float | None, list[dict[str, Any]]]:
-    """The plan that `fit` would take, seconds of a step under it, and the table behind; nothing is written.
+    """The plan that `fit` would take, seconds per step under it, and the timings behind it; nothing is written.
 
     The seconds are None where the run is too short to be timed.
     """
-    problem = open_problem(config, options.data_dir)
-    plan, table = choose_plan(problem, options.plan, concurrency=options.concurrency)
+    task = open_task(config, options.data_dir)
+    plan, table = choose_plan(task, options.plan, concurrency=options.concurrency)
     seconds = step_seconds(plan, table)
-    if seconds is None and is_long(problem):  # all was chosen by hand
+    if seconds is None and is_long(task):  # everything was chosen by hand
         set_up_process(plan)
-        seconds = time_step(problem, plan)
+        seconds = time_step(task, plan)
     return asdict(plan), seconds, table
 
 
-def _note_resumption(place: Path, plan: Plan) -> None:
-    """A run may end on another machine, and by other code, than it began: say when it went on, and where."""
-    found, now = read_json(place), describe_environment(plan, [])
+def _note_resumption(path: Path, plan: Plan) -> None:
+    """A run may end on another machine, and with other code, than it began: record when it went on, and where."""
+    found, now = read_json(path), describe_environment(plan, [])
     here = {key: now[key] for key in ("commit", "processor", "started")}
-    write_json(place, {**found, "resumed": [*found.get("resumed", []), here]})
+    write_json(path, {**found, "resumed": [*found.get("resumed", []), here]})
 
 
-def _train_and_evaluate(
-    problem: Problem, options: FitOptions, plan: Plan | None, state: dict[str, Any], began: float
-) -> dict[str, Any]:
+def _train_and_evaluate(task: Task, options: FitOptions, plan: Plan | None, state: RunState, began: float) -> RunState:
     if plan is None:
-        plan, table = choose_plan(problem, options.plan, options.on_probe, concurrency=options.concurrency)
+        plan, table = choose_plan(task, options.plan, options.on_probe, concurrency=options.concurrency)
         write_json(options.folder / "environment.json", describe_environment(plan, table or list(options.probe)))
     else:
         _note_resumption(options.folder / "environment.json", plan)
     set_up_process(plan)
-    task = problem.new_task(plan, began=began)
-    state |= {"num_params": num_params(task.model), "num_macs": problem.step_macs()}
-    task.total_steps = state["total_steps"] = state.get("total_steps") or budget.total_steps(problem, task, began)
-    write_json(options.folder / "state.json", state)
+    module = TrainingModule(task, plan, began=began)
+    module.total_steps = state.total_steps or budget.total_steps(module.state, began)
+    state = replace(
+        state, num_params=num_params(module.model), num_macs=task.step_macs(), total_steps=module.total_steps
+    )
+    write_state(options.folder, state)
     metrics = train(
-        task,
-        problem,
+        module,
         folder=options.folder,
         resume=options.resume,
         loggers=options.loggers,
+        callbacks=options.callbacks,
         progress_bar=options.progress_bar,
         progress=options.progress,
         checkpoint_seconds=options.checkpoint_seconds,
     )
-    state = write_results(task, problem, options.folder, state, metrics, open_test=options.open_test)
+    state = write_results(module, options.folder, state, metrics, open_test=options.open_test)
     shutil.rmtree(options.folder / "checkpoints", ignore_errors=True)
-    return ledger_row(state)
+    return state

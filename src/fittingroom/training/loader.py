@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterator
 from typing import Any
 
-from fittingroom.training.problem import Batches
+from fittingroom.tasks.base import Batches, EvalBatches
 
 
 class StepLoader:
@@ -29,3 +29,16 @@ class StepLoader:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from there."""
         self.next_step = state["next_step"]
+
+
+class ValLoader:
+    """Any validation batches as one loader: Lightning takes a plain list for several loaders."""
+
+    def __init__(self, batches: EvalBatches) -> None:
+        self.batches = batches
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.batches)

@@ -4,7 +4,7 @@ import logging
 import os
 import signal
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,9 @@ from lightning.pytorch.loggers import Logger
 
 from fittingroom.core.errors import FittingRoomError, did_you_mean
 from fittingroom.training.checkpoints import AtomicCheckpointIO, ResumableCheckpoint, latest_checkpoint
-from fittingroom.training.loader import StepLoader
+from fittingroom.training.loader import StepLoader, ValLoader
 from fittingroom.training.metrics_file import MetricsFile
-from fittingroom.training.module import Task
-from fittingroom.training.problem import Problem
+from fittingroom.training.module import TrainingModule
 from fittingroom.training.speed.budget import validations
 
 LOG_EVERY = 20  # steps; more often in runs of under a thousand, so that their curves have fifty points, but not at each
@@ -46,54 +45,53 @@ class ProgressReport(Callback):
 
 
 def train(
-    task: Task,
-    problem: Problem,
+    module: TrainingModule,
     *,
     folder: Path,
     resume: bool = False,
-    loggers: tuple[str, ...] = (),
+    loggers: Sequence[Any] = (),
+    callbacks: Sequence[Any] = (),
     progress_bar: bool = False,
     progress: Progress | None = None,
     checkpoint_seconds: float = 30.0,
 ) -> MetricsFile:
-    """Run `task` to its last step, from the latest whole checkpoint if `resume`. Raises KeyboardInterrupt on Ctrl-C."""
+    """Run `module` to its last step, from the latest whole checkpoint if `resume`. Raises KeyboardInterrupt on Ctrl-C."""
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    config, batches = task.run_config, problem.batches
-    every, num_val = validations(task.total_steps, batches.steps_per_epoch, problem.num_val)
+    task = module.task
+    config, batches = task.config, task.batches
+    every, num_val = validations(module.total_steps, batches.steps_per_epoch, task.num_val)
     metrics = MetricsFile(
-        folder / "metrics.csv", batches.steps_per_epoch, clock=lambda: task.seconds, scores=problem.score_names
+        folder / "metrics.csv", batches.steps_per_epoch, clock=lambda: module.seconds, scores=task.score_names
     )
     checkpoint = latest_checkpoint(folder / "checkpoints") if resume else None
     metrics.read(last_step=_step_of(checkpoint))
-    callbacks: list[Callback] = [
+    ours: list[Callback] = [
         LearningRateMonitor(logging_interval="step"),
         ResumableCheckpoint(folder / "checkpoints", checkpoint_seconds, every),
     ]
     if config.early_stopping is not None:
-        callbacks.append(EarlyStopping("val_loss", patience=config.early_stopping))
+        ours.append(EarlyStopping("val_loss", patience=config.early_stopping))
     if progress_bar:
-        callbacks.append(RichProgressBar(console_kwargs={"stderr": True}))
+        ours.append(RichProgressBar(console_kwargs={"stderr": True}))
     if progress is not None:
-        callbacks.append(ProgressReport(progress, problem.score_names[0]))
+        ours.append(ProgressReport(progress, task.score_names[0]))
     trainer = pl.Trainer(
         default_root_dir=folder,
-        accelerator={"cpu": "cpu", "cuda": "gpu", "mps": "mps"}[task.plan.device],
+        accelerator={"cpu": "cpu", "cuda": "gpu", "mps": "mps"}[module.plan.device],
         devices=1,
-        precision="bf16-mixed" if task.plan.precision == "bf16" else "32-true",
         max_epochs=1,
-        max_steps=task.total_steps,
-        val_check_interval=min(every, task.total_steps),
-        gradient_clip_val=config.clip_norm or None,
-        log_every_n_steps=min(LOG_EVERY, max(2, task.total_steps // 50)),
+        max_steps=module.total_steps,
+        val_check_interval=min(every, module.total_steps),
+        log_every_n_steps=min(LOG_EVERY, max(2, module.total_steps // 50)),
         num_sanity_val_steps=0,
-        deterministic=task.plan.device == "cpu",
+        deterministic=module.plan.device == "cpu",
         enable_model_summary=False,
         enable_progress_bar=progress_bar,
-        logger=[metrics, *(make_logger(name, folder, config.run) for name in loggers)],
-        callbacks=callbacks,
+        logger=[metrics, *(as_logger(each, folder, config.run) for each in loggers)],
+        callbacks=[*ours, *callbacks],
         plugins=[AtomicCheckpointIO()],
     )
-    _fit(trainer, task, StepLoader(batches, task.total_steps), problem.val_batches(num_val), checkpoint)
+    _fit(trainer, module, StepLoader(batches, module.total_steps), ValLoader(task.val_batches(num_val)), checkpoint)
     return metrics
 
 
@@ -115,6 +113,11 @@ def _fit(
             signal.signal(signal.SIGINT, signal.default_int_handler)
             raise KeyboardInterrupt from None
         raise
+
+
+def as_logger(logger: Any, folder: Path, run: str) -> Logger:
+    """A Lightning logger as it is, or the one of that name."""
+    return make_logger(logger, folder, run) if isinstance(logger, str) else logger
 
 
 def make_logger(name: str, folder: Path, run: str) -> Logger:

@@ -1,61 +1,62 @@
-"""The end of a run: final scores, predictions, weights, and the one read of the test part, written to the run folder."""
+"""The end of a run: weights, final scores, predictions, and the one read of the test part, written to the run folder."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from safetensors.torch import save
-
-from fittingroom.core.rundir import read_state, write_atomic, write_json
+from fittingroom.core.records import RunState, read_state, write_state
+from fittingroom.evaluation.evaluators import evaluate
+from fittingroom.evaluation.read_log import log_test_read
+from fittingroom.evaluation.weights import save_weights
+from fittingroom.tasks.base import Placed
 from fittingroom.training.environment import peak_memory_bytes
 from fittingroom.training.metrics_file import MetricsFile
-from fittingroom.training.module import Task
-from fittingroom.training.problem import Problem
-
-RUN_KEYS = ("run", "model", "seed", "status", "error", "epochs", "steps")
-COST_KEYS = ("peak_memory_bytes", "config_hash", "num_params", "num_macs")
-LEDGER_KEYS = {
-    "images": (*RUN_KEYS, "val_accuracy", "test_accuracy", "train_seconds", "images_per_second", *COST_KEYS),
-    "pairs": (
-        *RUN_KEYS, "val_word_error_rate", "val_phoneme_error_rate", "test_word_error_rate", "test_phoneme_error_rate",
-        "num_unknown", "train_seconds", "pairs_per_second", "decode_seconds", *COST_KEYS,
-    ),
-}  # fmt: skip
-
-
-def ledger_row(state: dict[str, Any]) -> dict[str, Any]:
-    """The keys of a run's state that the ledger keeps; None where a failed run has none."""
-    return {key: state.get(key) for key in LEDGER_KEYS[state.get("kind", "images")]}
+from fittingroom.training.module import TrainingModule
 
 
 def write_results(
-    task: Task,
-    problem: Problem,
-    folder: Path,
-    state: dict[str, Any],
-    metrics: MetricsFile,
-    *,
-    open_test: bool = True,
-) -> dict[str, Any]:
+    module: TrainingModule, folder: Path, state: RunState, metrics: MetricsFile, *, open_test: bool = True
+) -> RunState:
     """Evaluate the final weights on validation and, once, on test; write everything; the state that says `finished`.
 
-    Without `open_test` the test part stays sealed: the state has no test scores, predictions.npz none of its arrays.
+    Without `open_test` the test part stays sealed: neither scores nor predictions of it are written. Scores are computed in
+    fp32 whatever the plan: they are those of the saved weights, as anyone who loads them will find.
     """
-    steps = task.global_step
-    state |= {
-        "step": steps,
-        "steps": steps,
-        "epochs": round(steps / problem.batches.steps_per_epoch, 4),
-        "train_seconds": round(task.seconds, 3),
-        f"{problem.config.kind}_per_second": round(steps * problem.batches.mean_batch_size / task.step_seconds, 1),
-    }
-    task.eval()
-    write_json(folder / "state.json", state)
-    weights = {name: tensor.contiguous().cpu() for name, tensor in task.final_model.state_dict().items()}
-    write_atomic(folder / "model.safetensors", lambda file: file.write(save(weights)))  # first: scoring may fail
-    scores = problem.write_results(task, folder, open_test=open_test)
-    val_loss = scores.pop("val_loss")
-    state = read_state(folder) | {**scores, "peak_memory_bytes": peak_memory_bytes(task.plan), "status": "finished"}
-    on_the_way = {name: state[name] for name in problem.score_names}
-    metrics.add(steps, state["train_seconds"], **on_the_way, val_loss=val_loss)
-    write_json(folder / "state.json", state)
+    task, steps = module.task, module.global_step
+    state = replace(
+        state,
+        step=steps,
+        steps=steps,
+        epochs=round(steps / task.batches.steps_per_epoch, 4),
+        train_seconds=round(module.seconds, 3),
+        items_per_second=round(steps * task.batches.mean_batch_size / module.step_seconds, 1),
+    )
+    module.eval()
+    write_state(folder, state)
+    save_weights(module.state.final_model, folder)  # first: scoring may fail
+    task.write_extra_files(folder)
+    plan = module.plan
+    module.to(plan.device)
+    placed = Placed(model=module.state.final_model, device=plan.device, channels_last=plan.channels_last)
+    evaluated = evaluate(
+        task.predictor(placed),
+        task.evaluators(),
+        task.scoring.scores,
+        log=lambda why: log_test_read(folder, "final epoch"),
+        open_sealed=open_test,
+    )
+    task.scoring.save(folder, {each.name: each.predictions for each in evaluated})
+    evals = {each.name: each.scores for each in evaluated}
+    val_loss = task.val_loss(placed, evaluated[0].predictions)
+    state = replace(
+        state,
+        evals=evals,
+        extras=task.extras(evaluated),
+        peak_memory_bytes=peak_memory_bytes(plan),
+        test_reads=read_state(folder).test_reads,
+        status="finished",
+    )
+    assert state.train_seconds is not None
+    last = {metric.column: evals["val"][metric.name] for metric in task.scoring.metrics}
+    metrics.add(steps, state.train_seconds, **last, val_loss=val_loss)
+    write_state(folder, state)
     return state

@@ -1,4 +1,4 @@
-"""Where tokens stand, how they are pooled, what heads do, and what positions know."""
+"""Layout and pooling of tokens, statistics of heads, and similarity of positions."""
 
 from dataclasses import replace
 from typing import Any
@@ -9,8 +9,6 @@ import torch
 from torch import nn
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.evaluation.saved import load_run
-from fittingroom.evaluation.shipped import find_run
 from fittingroom.explain.capture import attention_layers
 from fittingroom.explain.heads import attention_distance, attention_entropy, head_statistics
 from fittingroom.explain.positions import (
@@ -22,6 +20,7 @@ from fittingroom.explain.positions import (
 )
 from fittingroom.explain.tokens import TokenLayout, pool_weights, token_layout
 from fittingroom.models import build_model
+from fittingroom.tasks.load import load_run
 from tests.unit.explain.networks import CNNS, TOKENS, draw_images, hugging_face, timm_like, tiny
 
 LAYOUT = TokenLayout(
@@ -39,17 +38,30 @@ def test_layouts() -> None:
     assert token_layout(tiny("vit_cls")).num_tokens == 17
 
 
+@pytest.mark.parametrize("name", TOKENS)
+def test_rectangular_images_have_rectangular_layouts(name: str) -> None:
+    model: Any = tiny(name, img_size=[8, 12])
+    pool = token_layout(tiny(name)).pool
+    prefix = int(pool == "class")
+    expected = replace(LAYOUT, grid_width=6, image_width=12, num_prefix_tokens=prefix, pool=pool)
+    assert token_layout(model) == expected
+    images = torch.randn(3, 1, 8, 12)
+    assert model.forward_features(images).shape[1] == expected.num_tokens
+    assert pool_weights(model, images).shape == (3, expected.num_tokens)
+    assert position_embedding(model).shape == (24, 16)
+
+
 @pytest.mark.parametrize("make", [*(lambda name=name: tiny(name) for name in CNNS), lambda: nn.Linear(1, 1)])
 def test_a_network_without_tokens_says_so(make) -> None:  # type: ignore[no-untyped-def]
     for ask in (token_layout, position_embedding, lambda model: pool_weights(model, draw_images())):
-        with pytest.raises(FittingRoomError, match="has no tokens"):
+        with pytest.raises(FittingRoomError, match="has no known token layout"):
             ask(make())
 
 
 def test_a_pooling_that_is_not_known_is_refused() -> None:
     model: Any = timm_like()
     model.global_pool = "map"
-    with pytest.raises(FittingRoomError, match="has no tokens that are known"):
+    with pytest.raises(FittingRoomError, match="has no known token layout"):
         token_layout(model)
 
 
@@ -85,7 +97,7 @@ def test_distance_is_in_pixels_between_patch_centres() -> None:
     )  # fmt: skip
     itself = torch.eye(7)[None, None]
     to_first = torch.zeros(1, 1, 7, 7)
-    to_first[..., 0], to_first[..., 1] = 0.9, 0.1  # most of it on the class token, which has no place
+    to_first[..., 0], to_first[..., 1] = 0.9, 0.1  # mostly to the class token, which has no position
     found = attention_distance([torch.cat([itself, to_first], dim=1)], layout)
     np.testing.assert_allclose(found, [[0, (0 + 10 + 20 + 4 + 116**0.5 + 416**0.5) / 6]], rtol=1e-6)
     with pytest.raises(FittingRoomError, match="take both from the same model"):
@@ -125,7 +137,7 @@ def test_random_positions_have_neighbours_most_similar_by_chance_only() -> None:
 
 
 def test_mirror_images_of_places_are_seen_through() -> None:
-    """Positions that do not tell left from right: each patch is most similar to its mirror image, then to neighbours."""
+    """Positions that ignore left and right: each patch is most similar to its mirror image, then to its neighbours."""
     plain = position_embedding(build_model("vit", {})).reshape(7, 7, -1)
     noise = 0.01 * np.random.default_rng(0).normal(size=plain.shape)
     similarity = position_similarity((plain + plain[:, ::-1] + noise).reshape(49, -1), (7, 7))
@@ -135,8 +147,8 @@ def test_mirror_images_of_places_are_seen_through() -> None:
 
 
 def test_the_shipped_learned_positions_know_what_is_near() -> None:
-    """vit_cls learned its positions with flipped images: left and right are one to it, and neighbours are most similar."""
-    model, _ = load_run(find_run("vit_cls"))
+    """vit_cls learned from flipped images, so left and right look alike to it, and neighbours are most similar."""
+    model = load_run("vit_cls").model
     assert model.config.positions == "learned"  # type: ignore[union-attr]
     similarity = position_similarity(position_embedding(model), (7, 7))
     assert mirror_share(similarity) > 0.8  # by chance one in 48

@@ -1,4 +1,4 @@
-"""A linear layer and its activation in one pass: the same numbers, and only where nobody could tell otherwise."""
+"""A linear layer and its activation in one pass: the same numbers, and only where nothing can observe a difference."""
 
 from collections.abc import Callable, Iterator
 from unittest import mock
@@ -16,7 +16,7 @@ from fittingroom.models.layers.blocks import Mlp
 from fittingroom.models.layers.fused import LEAST_ROWS, linear_then
 
 HALF_A_STEP = 2.0**-8
-"""Of a bf16 number between 1 and 2: what rounding takes away at most, as a fraction."""
+"""Largest relative rounding error of a bf16 number between 1 and 2."""
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def calls() -> Iterator[mock.Mock]:
 
 
 def layer(in_features: int = 16, out_features: int = 24, *, bias: bool = True) -> nn.Linear:
-    """With weights that leave outputs of about 1."""
+    """A layer whose outputs are about 1."""
     torch.manual_seed(0)
     return nn.Linear(in_features, out_features, bias=bias)
 
@@ -67,13 +67,13 @@ def test_bf16_is_rounded_once(calls: mock.Mock, activation: nn.GELU | nn.ReLU) -
 
 
 def mlp_output(x: Tensor) -> Tensor:
-    """Through an MLP of seeded weights."""
+    """The output of an MLP with seeded weights."""
     torch.manual_seed(0)
     return Mlp(16, 64).eval()(x)
 
 
 def watched(x: Tensor) -> Tensor:
-    """With someone looking at what the first layer gives: before the activation."""
+    """The same with a hook on the first layer, which must see its output before the activation."""
     torch.manual_seed(0)
     mlp, seen = Mlp(16, 64).eval(), []
     mlp.fc1.register_forward_hook(lambda _module, _inputs, output: seen.append(output))
@@ -83,7 +83,7 @@ def watched(x: Tensor) -> Tensor:
 
 
 def exported(x: Tensor) -> Tensor:
-    """The exported graph: one that every runtime knows."""
+    """The output of the exported graph, which must not need oneDNN."""
     torch.manual_seed(0)
     program = torch.export.export(Mlp(16, 64).eval(), (x,))
     assert "mkldnn" not in program.graph_module.print_readable(print_output=False)
@@ -92,7 +92,7 @@ def exported(x: Tensor) -> Tensor:
 
 
 def with_gradients(x: Tensor) -> Tensor:
-    """Outside `no_grad`."""
+    """The output with gradients on."""
     with torch.inference_mode(False), torch.enable_grad():
         found = mlp_output(x.clone())
         assert found.requires_grad
@@ -100,7 +100,7 @@ def with_gradients(x: Tensor) -> Tensor:
 
 
 def counted(x: Tensor) -> Tensor:
-    """As multiply-adds are counted: torch knows none of oneDNN's."""
+    """The output without oneDNN, as for counting multiply-adds: torch does not count oneDNN's."""
     assert _count(Mlp(16, 64), x) == 2 * LEAST_ROWS * 16 * 64
     with _without_onednn():
         return mlp_output(x)
@@ -117,7 +117,7 @@ def test_where_someone_could_tell_it_goes_the_usual_way(calls: mock.Mock, way: C
 
 
 class Doubled(nn.Linear):
-    """A layer that does more than `nn.Linear`, as an adapter's or a quantised one."""
+    """A layer that does more than `nn.Linear`, such as an adapter or a quantised layer."""
 
     def forward(self, input: Tensor) -> Tensor:
         return 2 * super().forward(input)

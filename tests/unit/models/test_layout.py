@@ -1,4 +1,4 @@
-"""Tokens lie in memory as rows: every layer norm would put another order right anew, a tenth of a ViT's step."""
+"""Tokens are contiguous in memory. Otherwise every layer norm would copy them, a tenth of a ViT's step."""
 
 import pytest
 import torch

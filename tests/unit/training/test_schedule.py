@@ -52,11 +52,11 @@ def test_inverse_square_root_is_the_papers_equation_3_over_its_peak(warmup: int,
 
 
 def test_inverse_square_root_without_a_warm_up_is_refused() -> None:
-    with pytest.raises(FittingRoomError, match="warmup_rate 0 leaves inverse_sqrt no peak"):
+    with pytest.raises(FittingRoomError, match="warmup_rate 0 gives inverse_sqrt no peak"):
         ScheduleConfig(shape="inverse_sqrt", warmup_rate=0.0)
 
 
 @pytest.mark.parametrize("rate", [1.0, -0.1, float("nan")])
 def test_a_warm_up_of_the_whole_run_or_none_at_all_is_refused(rate: float) -> None:
-    with pytest.raises(FittingRoomError, match=f"warmup_rate {rate} is no rate"):
+    with pytest.raises(FittingRoomError, match=f"warmup_rate {rate} is out of range"):
         ScheduleConfig(warmup_rate=rate)

@@ -11,7 +11,8 @@ from torch import Tensor
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.randomness import generator
 from fittingroom.data.images.augment import AugmentConfig, erase, mixup, rand_augment, shift_and_flip
-from fittingroom.data.spec import DataSpec, ImageSet
+from fittingroom.data.shard import shard
+from fittingroom.data.spec import DataSpec, ImageSet, Source
 
 
 def normalise(
@@ -31,7 +32,7 @@ def smooth_targets(labels: Tensor, num_classes: int, smoothing: float) -> Float[
 class TrainBatches:
     """All batches of a run, by epoch and step within it. The last, incomplete batch of an epoch is dropped."""
 
-    train: ImageSet
+    train: Source
     spec: DataSpec
     seed: int
     batch_size: int
@@ -68,7 +69,7 @@ class TrainBatches:
         order = self.order(epoch) if order is None else order
         picked = order[step * self.batch_size : (step + 1) * self.batch_size]
         draw = generator(self.seed, "augment", epoch, step)
-        images = self._augmented(self.train.images[picked], picked, epoch, draw)
+        images = self._augmented(self.train.read(picked), picked, epoch, draw)
         targets = smooth_targets(self.train.labels[picked], self.spec.num_classes, self.label_smoothing)
         normal = normalise(images, self.spec)
         return mixup(normal, targets, self.augment.mixup_alpha, draw) if self.augment.mixup_alpha else (normal, targets)
@@ -87,13 +88,13 @@ class TrainBatches:
             images = rand_augment(images, config.rand_augment_ops, config.rand_augment_magnitude, draw)
         return erase(images, config.erase_rate, draw) if config.erase_rate else images
 
-    def from_step(self, first_step: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Batches of global step `first_step`, `first_step + 1`, ... without end; an epoch's order is drawn once."""
+    def from_step(self, first_step: int, rank: int = 0, world_size: int = 1) -> Iterator[tuple[Tensor, Tensor]]:
+        """Batches of global step `first_step`, `first_step + 1`, ... without end; each rank gets its part of every batch."""
         epoch, step = divmod(first_step, self.steps_per_epoch)
         while True:
             order = self.order(epoch)
             for index in range(step, self.steps_per_epoch):
-                yield self.batch(epoch, index, order)
+                yield shard(self.batch(epoch, index, order), rank, world_size)
             epoch, step = epoch + 1, 0
 
 

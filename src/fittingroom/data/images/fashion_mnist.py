@@ -18,23 +18,9 @@ import torch
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import cache_folder
 from fittingroom.data.images import idx
+from fittingroom.data.images.dataset import ImageData, image_data
 from fittingroom.data.images.download import DownloadError, download
-from fittingroom.data.images.splits import digests
-from fittingroom.data.spec import DataSpec, ImageSet, ReadLog
-
-SPEC = DataSpec(
-    name="fashion-mnist",
-    title="Fashion-MNIST",
-    class_names=(
-        "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
-    ),
-    channels=1,
-    height=28,
-    width=28,
-    mean=(0.2860,),
-    std=(0.3530,),
-    num_test=10_000,
-)  # fmt: skip
+from fittingroom.data.spec import DataSpec, ImageSet, Preprocessing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +88,32 @@ RELEASE = Release(
 )
 
 
+SPEC = DataSpec(
+    name="fashion-mnist",
+    title="Fashion-MNIST",
+    source="fashion-mnist",
+    digest=hashlib.sha256("".join(file.content for file in RELEASE.files).encode()).hexdigest()[:12],
+    class_names=(
+        "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+    ),
+    channels=1,
+    height=28,
+    width=28,
+    mean=(0.2860,),
+    std=(0.3530,),
+    num_val=5_000,
+    num_test=10_000,
+    preprocessing=Preprocessing(bright_ground="invert"),
+)  # fmt: skip
+
+
+@image_data("fashion-mnist")
+def open_fashion_mnist(data_dir: Path | None = None) -> ImageData:
+    """Fashion-MNIST, found and verified. Raises FittingRoomError as `find` does."""
+    folder = find(data_dir)
+    return ImageData(spec=SPEC, load_train=lambda: load_train(folder), load_test=lambda: load_test(folder))
+
+
 def find(data_dir: Path | None = None, release: Release = RELEASE) -> Path:
     """The folder with all four files, verified.
 
@@ -152,16 +164,9 @@ def load_train(folder: Path) -> ImageSet:
     return _load(folder, "train")
 
 
-def load_test(folder: Path, *, reads: ReadLog, why: str) -> ImageSet:
-    """The sealed 10,000 test images and labels. `reads(why)` is called first: what it refuses stays shut."""
-    assert why.strip(), "say why the test split is opened"
-    reads(why)
+def load_test(folder: Path) -> ImageSet:
+    """The 10,000 test images and labels. Only `ImageData.open_test` and the data check call it: both log the read."""
     return _load(folder, "t10k")
-
-
-def test_image_digests(folder: Path) -> frozenset[bytes]:
-    """Fingerprints of the test images, so that `split` can keep copies out of training. The labels stay shut."""
-    return frozenset(digests(idx.read(folder / "t10k-images-idx3-ubyte.gz")))
 
 
 def _load(folder: Path, prefix: str) -> ImageSet:

@@ -19,7 +19,7 @@ def read_image(path: Path, spec: DataSpec) -> tuple[UInt8[Tensor, "channels heig
     """The picture as the data set would hold it, and whether its colours were inverted.
 
     Turned upright (EXIF), transparency on black, padded to the data set's proportions with the colour of its border, scaled
-    down. A bright background is inverted where the data set's images stand on black (its mean is below a half).
+    down. A bright background is inverted where the data set asks for it.
     Raises FittingRoomError where the file is missing or no picture.
     """
     try:
@@ -32,6 +32,11 @@ def read_image(path: Path, spec: DataSpec) -> tuple[UInt8[Tensor, "channels heig
         raise FittingRoomError(f"{path} has too many pixels to open safely: scale it down first") from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise FittingRoomError(f"{path} is no picture that can be read ({error}): give a whole PNG or JPEG") from error
+    return fit_picture(picture, spec)
+
+
+def fit_picture(picture: Image.Image, spec: DataSpec) -> tuple[UInt8[Tensor, "channels height width"], bool]:
+    """An RGBA picture as the data set would hold it, and whether its colours were inverted."""
     picture = Image.alpha_composite(Image.new("RGBA", picture.size, "black"), picture)
     picture = picture.convert("L" if spec.channels == 1 else "RGB")
     border = _border_mean(picture)
@@ -39,7 +44,7 @@ def read_image(path: Path, spec: DataSpec) -> tuple[UInt8[Tensor, "channels heig
         (spec.width, spec.height), Image.Resampling.LANCZOS
     )
     pixels = torch.from_numpy(np.atleast_3d(np.array(picture)).transpose(2, 0, 1).copy())
-    inverted = border > BRIGHT and sum(spec.mean) / len(spec.mean) < 0.5
+    inverted = border > BRIGHT and spec.preprocessing.bright_ground == "invert"
     return (255 - pixels if inverted else pixels), inverted
 
 

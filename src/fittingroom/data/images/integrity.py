@@ -30,7 +30,8 @@ def check(folder: Path, release: Release = RELEASE) -> dict[str, Any]:
     report |= {"class_counts": None, "duplicates": None, "test_reads": reads}
     if ok:
         train = fashion_mnist.load_train(folder)
-        test = fashion_mnist.load_test(folder, reads=reads.append, why=WHY)
+        reads.append(WHY)
+        test = fashion_mnist.load_test(folder)
         report["class_counts"] = {"train": _class_counts(train), "test": _class_counts(test)}
         report["duplicates"] = find_duplicates(train, test)
     return report

@@ -1,42 +1,42 @@
-"""A data set by name, split by seed, its test part sealed."""
+"""Open a data set of images by name or path."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
-import torch
+from fittingroom.core.errors import FittingRoomError, did_you_mean
+from fittingroom.data.images import fashion_mnist  # noqa: F401  (the import files the data set)
+from fittingroom.data.images.arrays import open_arrays_file
+from fittingroom.data.images.dataset import IMAGE_DATA, ImageData
 
-from fittingroom.core.errors import FittingRoomError
-from fittingroom.core.randomness import generator
-from fittingroom.data.images import fashion_mnist
-from fittingroom.data.images.splits import split
-from fittingroom.data.spec import DataSpec, ImageSet
-
-
-@dataclass(frozen=True, kw_only=True)
-class Splits:
-    """Training and validation images, and the only way to the test images: it demands a log and a reason."""
-
-    spec: DataSpec
-    train: ImageSet
-    val: ImageSet
-    open_test: Callable[[Callable[[str], None], str], ImageSet]
+DEFAULT = "fashion-mnist"
 
 
-def load_splits(seed: int, *, train_images: int | None = None, data_dir: Path | None = None) -> Splits:
-    """Fashion-MNIST, found, verified and split by `seed`; `train_images` keeps that many of the training part, drawn by seed."""
-    folder = fashion_mnist.find(data_dir)
-    train, val = split(fashion_mnist.load_train(folder), seed, avoid=fashion_mnist.test_image_digests(folder))
-    return Splits(
-        spec=fashion_mnist.SPEC,
-        train=train if train_images is None else _draw(train, train_images, seed),
-        val=val,
-        open_test=lambda log, why: fashion_mnist.load_test(folder, reads=log, why=why),
-    )
+def open_images(source: str = DEFAULT, data_dir: Path | None = None) -> ImageData:
+    """The data set of that name, or in the file at that path (.npz). Opened once per process.
+
+    Raises FittingRoomError for a name that is unknown, and where files are missing or wrong.
+    """
+    return _open(source, data_dir, _fingerprint(source))
 
 
-def _draw(train: ImageSet, number: int, seed: int) -> ImageSet:
-    if number > len(train):
-        raise FittingRoomError(f"train_images {number} is more than there are: choose at most {len(train)}")
-    drawn = torch.randperm(len(train), generator=generator(seed, "train images"))
-    return train.subset(drawn[:number].sort().values)
+def is_images(source: str) -> bool:
+    """Whether `source` names a data set of images, or looks like a file of images."""
+    return source in IMAGE_DATA.names() or Path(source).suffix == ".npz"
+
+
+@cache
+def _open(source: str, data_dir: Path | None, _fingerprint: tuple[int, int] | None) -> ImageData:
+    if source in IMAGE_DATA.names():
+        return IMAGE_DATA.get(source)(data_dir)
+    if Path(source).suffix == ".npz":
+        return open_arrays_file(Path(source))
+    raise FittingRoomError(f"unknown data set '{source}': {did_you_mean(source, IMAGE_DATA)}, or give a .npz file")
+
+
+def _fingerprint(source: str) -> tuple[int, int] | None:
+    """Size and time of a file, so that one that changed is opened again."""
+    try:
+        found = Path(source).stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns

@@ -23,7 +23,7 @@ def digests(images: UInt8[Tensor, "num ..."] | UInt8[np.ndarray, "num ..."]) -> 
 
 
 def split(
-    train: ImageSet, seed: int, num_val: int = 5000, avoid: Collection[bytes] = frozenset()
+    train: ImageSet, seed: int, num_val: int, avoid: Collection[bytes] = frozenset(), purpose: str = "split"
 ) -> tuple[ImageSet, ImageSet]:
     """Divide `train` into (training part, validation part), both in the order of the file.
 
@@ -31,7 +31,7 @@ def split(
     test images') or in the validation part leave the training part. Raises FittingRoomError where a class has too few.
     """
     quotas = _quotas(train.labels, num_val)
-    shuffled = torch.randperm(len(train), generator=generator(check_seed(seed), "split"))
+    shuffled = torch.randperm(len(train), generator=generator(check_seed(seed), purpose))
     labels = train.labels[shuffled]
     val = torch.cat([shuffled[labels == label][:quota] for label, quota in quotas.items()]).sort().values
     in_val = torch.zeros(len(train), dtype=torch.bool)

@@ -22,6 +22,7 @@ from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.randomness import check_seed, generator
 from fittingroom.data.seq2seq.tsv import Pairs
 from fittingroom.data.seq2seq.vocabulary import BOS_ID, EOS_ID, PAD_ID, Vocabulary
+from fittingroom.data.shard import shard
 
 WINDOW_BATCHES = 100
 """Batches of pairs sorted together: more means less padding and less chance in who stands beside whom."""
@@ -168,13 +169,13 @@ class TrainPairBatches:
         order = self.order(epoch) if order is None else order
         return pair_batch(self.pairs, order[step])
 
-    def from_step(self, first_step: int) -> Iterator[PairBatch]:
-        """Batches of global step `first_step`, `first_step + 1`, ... without end; an epoch's order is drawn once."""
+    def from_step(self, first_step: int, rank: int = 0, world_size: int = 1) -> Iterator[PairBatch]:
+        """Batches of global step `first_step`, `first_step + 1`, ... without end; each rank gets its part of every batch."""
         epoch, step = divmod(first_step, self.steps_per_epoch)
         while True:
             order = self.order(epoch)
             for index in range(step, self.steps_per_epoch):
-                yield self.batch(epoch, index, order)
+                yield shard(self.batch(epoch, index, order), rank, world_size)
             epoch, step = epoch + 1, 0
 
 

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from fittingroom.core.records import ReadLog
 from fittingroom.data.seq2seq import cmudict
 from fittingroom.data.seq2seq.splits import divide, sealed
 from fittingroom.data.seq2seq.tsv import Pairs, Target, demand_learnable, group, read_lines, read_pairs
 from fittingroom.data.seq2seq.vocabulary import Vocabulary, build_both
-from fittingroom.data.spec import ReadLog
 
 WHY = "data check: counts and overlap"
 

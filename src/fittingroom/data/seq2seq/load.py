@@ -49,3 +49,8 @@ def digest_of(data: str, dev: str | None = None, test: str | None = None) -> str
         if len(files) > 1:  # where one ends decides which line is of which part
             found.update(len(content).to_bytes(8, "big"))
     return found.hexdigest()[:12]
+
+
+def is_pairs(data: str) -> bool:
+    """Whether `data` names pairs of sequences, or looks like a file of them."""
+    return data == cmudict.NAME or Path(data).suffix not in ("", ".npz")

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Literal
 
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.records import ReadLog
 from fittingroom.data.seq2seq.tsv import Pairs, demand_learnable, read_pairs
-from fittingroom.data.spec import ReadLog
 
 Part = Literal["train", "val", "test"]
 PARTS: tuple[Part, ...] = ("train", "val", "test")

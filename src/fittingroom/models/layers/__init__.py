@@ -1,1 +1,1 @@
-"""The parts that several architectures share."""
+"""Layers that several architectures share."""

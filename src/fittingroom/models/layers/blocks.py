@@ -15,7 +15,7 @@ ACTIVATIONS = {"gelu": nn.GELU, "relu": nn.ReLU}
 
 
 class Mlp(nn.Module):
-    """Section 3.3 of "Attention Is All You Need": ReLU there, GELU in ViT."""
+    """Section 3.3 of "Attention Is All You Need", with ReLU. ViT uses GELU."""
 
     def __init__(self, dim: int, hidden_dim: int, drop_rate: float = 0.0, activation: Activation = "gelu") -> None:
         super().__init__()
@@ -25,19 +25,19 @@ class Mlp(nn.Module):
         self.drop = nn.Dropout(drop_rate)
 
     def forward(self, x: Float[Tensor, "batch tokens dim"]) -> Float[Tensor, "batch tokens dim"]:
-        """The same two layers for each token."""
+        """The same two layers for every token."""
         return self.drop(self.fc2(self.drop(linear_then(self.act, self.fc1, x))))
 
 
 class DropPath(nn.Module):
-    """Stochastic depth (arXiv 1603.09382): in training, drop the branch of a whole image with this rate, scale up the others."""
+    """Stochastic depth (arXiv 1603.09382): in training, drop an image's whole branch at this rate and scale up the others."""
 
     def __init__(self, rate: float = 0.0) -> None:
         super().__init__()
         self.rate = rate
 
     def forward(self, x: Float[Tensor, "batch tokens dim"]) -> Float[Tensor, "batch tokens dim"]:
-        """The branch as it is in evaluation, or with rate 0."""
+        """The branch, unchanged in evaluation and at rate 0."""
         if not self.training or self.rate == 0.0:
             return x
         keep = 1.0 - self.rate
@@ -68,18 +68,18 @@ class Block(nn.Module):
     def forward(
         self, x: Float[Tensor, "batch tokens dim"], mask: Bool[Tensor, "..."] | None = None
     ) -> Float[Tensor, "batch tokens dim"]:
-        """Attend, then think."""
+        """Attention, then the MLP."""
         x = x + self.drop_path(self.attn(self.norm1(x), mask))
         return x + self.drop_path(self.mlp(self.norm2(x)))
 
 
 def drop_path_rates(highest: float, depth: int) -> list[float]:
-    """Linear from 0 at the first block to `highest` at the last, as timm has it; the paper's first block has highest / depth."""
+    """Linear from 0 at the first block to `highest` at the last, as in timm. The paper's first block has highest / depth."""
     return [highest * index / (depth - 1) for index in range(depth)] if depth > 1 else [highest]
 
 
 def init_transformer(module: nn.Module) -> None:
-    """timm's initialisation for ViT: linear weights from a truncated normal of deviation 0.02, biases 0. Use with `apply`."""
+    """timm's initialisation for ViT: linear weights truncated normal with deviation 0.02, biases 0. Use with `apply`."""
     if isinstance(module, nn.Linear):
         nn.init.trunc_normal_(module.weight, std=0.02)
         if module.bias is not None:

@@ -1,4 +1,4 @@
-"""Images to tokens: the linear patch projection of ViT, and the convolutional tokenizers of the hybrids."""
+"""Images to tokens: ViT's linear patch projection, and the convolutional tokenizers of the hybrids."""
 
 from collections.abc import Sequence
 
@@ -7,27 +7,27 @@ from torch import Tensor, nn
 
 
 def to_tokens(maps: Float[Tensor, "batch dim height width"]) -> Float[Tensor, "batch tokens dim"]:
-    """Feature maps as a row-major sequence of tokens, each a row in memory: what is added to them later keeps their layout."""
+    """Feature maps as tokens, row by row. Each token is contiguous in memory, and so is every sum with it later."""
     return maps.flatten(2).transpose(1, 2).contiguous()
 
 
 class PatchEmbed(nn.Module):
-    """ViT (arXiv 2010.11929), equation 1: cut into patches, project each. A convolution of stride = kernel = patch does both."""
+    """ViT (arXiv 2010.11929), equation 1: cut patches and project each. A convolution with stride = kernel = patch does both."""
 
     def __init__(self, patch_size: int, in_chans: int, dim: int) -> None:
         super().__init__()
         self.proj = nn.Conv2d(in_chans, dim, kernel_size=patch_size, stride=patch_size)
 
     def forward(self, images: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch tokens dim"]:
-        """One token a patch, row by row."""
+        """One token per patch, row by row."""
         return to_tokens(self.proj(images))
 
 
 class ConvTokenizer(nn.Sequential):
-    """3x3 convolutions with batch norm and ReLU, one a width; those in `strides` with 2 halve the map. Output: feature maps.
+    """3x3 convolutions with batch norm and ReLU, one for each width. A stride of 2 halves the map. Output: feature maps.
 
-    "Early convolutions help Transformers see better" (arXiv 2106.14881) halves by the convolution's stride; the tokenizer of
-    CCT (arXiv 2104.05704) by max-pooling after it, `downsample="pool"`, evaluated everywhere for four times the cost.
+    "Early Convolutions Help Transformers See Better" (arXiv 2106.14881) halves with strided convolutions. CCT (arXiv 2104.05704)
+    halves with max-pooling after a convolution at full size, `downsample="pool"`, which costs four times as much.
     """
 
     def __init__(

@@ -1,6 +1,6 @@
-"""Position embeddings: sinusoidal in one and two dimensions, learned, or none.
+"""Position embeddings: sinusoidal in one or two dimensions, learned, or none.
 
-Attention treats its tokens as a set. What is added here is all that a Transformer knows about order.
+Attention treats tokens as a set. A Transformer knows their order only from these vectors, which are added to the tokens.
 """
 
 from typing import Literal
@@ -25,14 +25,14 @@ def sinusoidal_1d(num_positions: int, dim: int) -> Float[Tensor, "positions dim"
 
 
 def sinusoidal_2d(height: int, width: int, dim: int) -> Float[Tensor, "positions dim"]:
-    """First half of `dim`: the row as in `sinusoidal_1d`; second half: the column. Row-major order.
+    """The first half of `dim` encodes the row as in `sinusoidal_1d`, the second half the column. Row-major order.
 
-    Fixed two-dimensional positions after "Better plain ViT baselines" (arXiv 2205.01580), whose code has other frequencies and
-    sines before cosines: weights do not move to it.
+    Fixed 2-D positions as in "Better plain ViT baselines" (arXiv 2205.01580). The code of that paper uses other frequencies and
+    puts all sines before all cosines, so weights do not move to it.
     """
     if dim % 4:
         raise FittingRoomError(
-            f"embed_dim {dim} is no multiple of 4: 2-D sinusoidal positions need two halves of pairs"
+            f"embed_dim {dim} is not a multiple of 4: 2-D sinusoidal positions need sine and cosine for row and column"
         )
     rows = sinusoidal_1d(height, dim // 2)[:, None].expand(height, width, dim // 2)
     columns = sinusoidal_1d(width, dim // 2)[None, :].expand(height, width, dim // 2)
@@ -42,9 +42,9 @@ def sinusoidal_2d(height: int, width: int, dim: int) -> Float[Tensor, "positions
 def add_position_embedding(
     module: nn.Module, kind: PositionKind, *, grid: tuple[int, int], dim: int, num_prefix_tokens: int = 0
 ) -> None:
-    """Give `module` its `pos_embed` of shape (1, prefix + height * width, dim): a parameter if learned, else a buffer, or None.
+    """Add `pos_embed` of shape (1, prefix + height * width, dim) to `module`: a parameter if learned, a buffer if fixed, or None.
 
-    Prefix tokens (the class token) get zeros where positions are fixed. A buffer is part of the state dict, as in timm.
+    Fixed positions are zero for prefix tokens (the class token). The buffer is part of the state dict, as in timm.
     """
     height, width = grid
     if kind == "none":

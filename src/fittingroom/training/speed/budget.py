@@ -6,9 +6,8 @@ import statistics
 import time
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.training.module import Task
-from fittingroom.training.problem import Problem
 from fittingroom.training.speed.probe import Trial, new_trial
+from fittingroom.training.step import TrainState
 
 RESERVE = 0.15  # share of a budget kept for what a short measurement does not see: checkpoints, logs, a machine that others use
 PROBE_SECONDS = 2.0
@@ -76,13 +75,24 @@ def _step_for(trial: Trial, seconds: float, least: int = 5) -> list[float]:
     return [end - start for start, end in itertools.pairwise(clock)]
 
 
-def total_steps(problem: Problem, task: Task, began: float) -> int:
-    """Of a run: from its epochs, or from a measurement of this machine where a budget is given that began at `began`."""
-    config, batches = problem.config, problem.batches
+def total_steps(state: TrainState, began: float) -> int:
+    """Of a run: from its epochs, or from a measurement of this machine where it has a budget that began at `began`."""
+    task = state.task
+    config, batches = task.config, task.batches
     if config.epochs is not None:
         return total_steps_for(config.epochs, batches.steps_per_epoch)
     assert config.budget_seconds is not None
-    seconds = measure_step(new_trial(problem, task.plan), config.budget_seconds, one_shape=problem.one_shape)
-    seconds_each = problem.evaluation_seconds(task)
+    seconds = measure_step(new_trial(task, state.plan), config.budget_seconds, one_shape=task.one_shape)
+    seconds_each = evaluation_seconds(state)
     left = config.budget_seconds - (time.perf_counter() - began)
-    return steps_in_budget(left, seconds, seconds_each, batches.steps_per_epoch, problem.num_val)
+    return steps_in_budget(left, seconds, seconds_each, batches.steps_per_epoch, task.num_val)
+
+
+def evaluation_seconds(state: TrainState) -> float:
+    """Seconds per item when validating, measured on the run's own model, which is in training mode again afterwards."""
+    state.model.to(state.plan.device)
+    state.final_model.to(state.plan.device).eval()
+    try:
+        return state.task.evaluation_seconds(state.placed)
+    finally:
+        state.final_model.train()

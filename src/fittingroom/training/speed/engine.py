@@ -17,8 +17,8 @@ from fittingroom import __version__
 from fittingroom.core.config import from_dict
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import cache_folder, read_json, write_json
+from fittingroom.tasks.base import Task
 from fittingroom.training.environment import processor
-from fittingroom.training.problem import Problem
 from fittingroom.training.speed.budget import total_steps_for
 from fittingroom.training.speed.plan import Plan, first_guess, with_fixed
 from fittingroom.training.speed.probe import STEADY, Timing, probe, probe_compile
@@ -32,7 +32,7 @@ Fixed = Mapping[str, str]
 
 
 def choose_plan(
-    problem: Problem, fixed: Fixed, on_probe: Callable[[], None] = lambda: None, *, concurrency: int = 1
+    task: Task, fixed: Fixed, on_probe: Callable[[], None] = lambda: None, *, concurrency: int = 1
 ) -> tuple[Plan, list[dict[str, Any]]]:
     """The plan of a run, and the table of timings behind it: measured, or as measured before for the same work here.
 
@@ -41,24 +41,24 @@ def choose_plan(
     brings. `concurrency` is how many processes measure at this moment, for runs that will be made side by side: what was found by
     one alone is not theirs. Raises FittingRoomError for a part of a plan that does not exist, or cannot be had here.
     """
-    guess = with_fixed(first_guess(problem.config), fixed)
+    guess = with_fixed(first_guess(task.config), fixed)
     if guess.compile:
         check_compiler()
-    if len(fixed) == len(asdict(guess)) or not is_long(problem):
+    if len(fixed) == len(asdict(guess)) or not is_long(task):
         return guess, []
-    place = cache_folder("plans") / f"{_key(problem, guess, fixed, concurrency)}.json"
+    place = cache_folder("plans") / f"{_key(task, guess, fixed, concurrency)}.json"
     found = _cached(place)
     if found is None:
         on_probe()
         on_probe = _said_already
         _keep_freed_memory()  # measured as the run will be
-        plan, table = probe(problem, guess, frozenset(fixed))
+        plan, table = probe(task, guess, frozenset(fixed))
         found = {"plan": asdict(plan), "table": [timing.to_dict() for timing in table], "compile": None}
         _keep(place, found)
     plan = from_dict(Plan, found["plan"], "plan")
-    if "compile" in fixed or plan.device == "mps" or not problem.one_shape:
+    if "compile" in fixed or plan.device == "mps" or not task.one_shape:
         return plan, found["table"]
-    return _with_compile(problem, plan, found, place, on_probe)
+    return _with_compile(task, plan, found, place, on_probe)
 
 
 def _said_already() -> None:
@@ -73,19 +73,19 @@ def step_seconds(plan: Plan, table: list[dict[str, Any]]) -> float | None:
 
 
 def _with_compile(
-    problem: Problem, plan: Plan, found: dict[str, Any], place: Path, on_probe: Callable[[], None]
+    task: Task, plan: Plan, found: dict[str, Any], place: Path, on_probe: Callable[[], None]
 ) -> tuple[Plan, list[dict[str, Any]]]:
     """Compile where what it saves over the whole run is more than what it costs; ask once a machine."""
     eager_seconds = step_seconds(plan, found["table"])
-    if eager_seconds is None or _seconds_of_training(problem, eager_seconds) < COMPILE_FROM_SECONDS:
+    if eager_seconds is None or _seconds_of_training(task, eager_seconds) < COMPILE_FROM_SECONDS:
         return plan, found["table"]
     row = found["compile"]
     if row is None or ("error" in row and _compiler()):  # none was found before, and now there is one
         on_probe()
-        row = _try_compile(problem, plan)
+        row = _try_compile(task, plan)
         if "error" not in row or not _compiler():
             _keep(place, {**found, "compile": row})
-    saved = _num_steps(problem, eager_seconds) * row["step_seconds"] * (row["speedup"] - 1)
+    saved = _num_steps(task, eager_seconds) * row["step_seconds"] * (row["speedup"] - 1)
     pays = row["agrees"] and saved > row["first_step_seconds"]
     if pays and not _compiler():  # it was there when this was measured
         _say_eager("no C++ compiler found")
@@ -102,9 +102,9 @@ def _say_eager(error: str) -> None:
     print(f"notice: torch.compile does not work here ({error}): training goes on eagerly", file=sys.stderr)
 
 
-def _try_compile(problem: Problem, plan: Plan) -> dict[str, Any]:
+def _try_compile(task: Task, plan: Plan) -> dict[str, Any]:
     try:
-        return probe_compile(problem, plan).to_dict()
+        return probe_compile(task, plan).to_dict()
     except Exception as error:  # torch.compile raises whatever the compiler chain raises: all of it means "not here"
         first = _first_line(error)
         _say_eager(first)
@@ -135,33 +135,33 @@ def _first_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)[:120]
 
 
-def _seconds_of_training(problem: Problem, step_seconds: float) -> float:
+def _seconds_of_training(task: Task, step_seconds: float) -> float:
     """A budget is what it says; epochs are their steps."""
-    return problem.config.budget_seconds or _num_steps(problem, step_seconds) * step_seconds
+    return task.config.budget_seconds or _num_steps(task, step_seconds) * step_seconds
 
 
-def _num_steps(problem: Problem, seconds: float) -> int:
-    config = problem.config
+def _num_steps(task: Task, seconds: float) -> int:
+    config = task.config
     if config.epochs is not None:
-        return total_steps_for(config.epochs, problem.batches.steps_per_epoch)
+        return total_steps_for(config.epochs, task.batches.steps_per_epoch)
     assert config.budget_seconds is not None
     return int(config.budget_seconds / seconds)
 
 
-def is_long(problem: Problem) -> bool:
+def is_long(task: Task) -> bool:
     """Whether measuring is worth its time: a run of about half a minute and more."""
-    config = problem.config
+    config = task.config
     if config.epochs is None:
         assert config.budget_seconds is not None
         return config.budget_seconds >= PROBE_FROM_SECONDS
-    steps = total_steps_for(config.epochs, problem.batches.steps_per_epoch)
+    steps = total_steps_for(config.epochs, task.batches.steps_per_epoch)
     # Two flops each, forward once, backward twice.
-    return 6 * problem.step_macs() * steps * config.batch_size >= PROBE_FROM_FLOPS
+    return 6 * task.step_macs() * steps * config.batch_size >= PROBE_FROM_FLOPS
 
 
-def _key(problem: Problem, guess: Plan, fixed: Fixed, concurrency: int) -> str:
+def _key(task: Task, guess: Plan, fixed: Fixed, concurrency: int) -> str:
     """Names the machine, the versions and the work of one step; what does not change a step's time is not in it."""
-    config = problem.config
+    config = task.config
     parts = {
         "machine": [
             processor(),
@@ -175,7 +175,7 @@ def _key(problem: Problem, guess: Plan, fixed: Fixed, concurrency: int) -> str:
         "fixed": sorted(fixed),
         "concurrency": concurrency,
         "model": [config.model, config.model_config],
-        "step": [config.batch_size, config.optim.name, config.ema_decay > 0, problem.step_shape],
+        "step": [config.batch_size, config.optim.name, config.ema_decay > 0, task.step_shape],
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 

@@ -9,7 +9,7 @@ import torch
 
 from fittingroom.core.config import replace
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.training.config import RunConfig
+from fittingroom.tasks.config import RunConfig
 
 Device = Literal["cpu", "cuda", "mps"]
 

@@ -9,11 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fittingroom.core.randomness import seed_global
 from fittingroom.models.layers.attention import AttentionCore
-from fittingroom.training.module import Task
-from fittingroom.training.problem import Problem
+from fittingroom.tasks.base import Task
 from fittingroom.training.speed.plan import Plan
+from fittingroom.training.step import TrainState, new_optimizer, new_state, step
 
 STEPS, WARM_STEPS = 5, 2
 SCHEDULE_STEPS = 1000  # of the schedule whose first steps are made: a warm-up, as in the run itself
@@ -49,100 +48,88 @@ class Timing:
 class Trial:
     """Training steps from the run's own first weights, under one plan; `new_trial` gives it the run's own batches."""
 
-    def __init__(self, task: Task, batches: Iterator[tuple[Tensor, ...]]) -> None:
-        self.task = task.to(task.plan.device)
-        optimization: Any = task.configure_optimizers()
-        self.optimizer, self.schedule = optimization["optimizer"], optimization["lr_scheduler"]["scheduler"]
+    def __init__(self, state: TrainState, batches: Iterator[tuple[Tensor, ...]]) -> None:
+        self.state = state
+        state.model.to(state.plan.device)
+        if state.average is not None:
+            state.average.to(state.plan.device)
+        state.optimizer, state.schedule = new_optimizer(state)
         self.batches = batches
         self.seconds: list[float] = []
         self.losses: list[float] = []
 
+    @property
+    def plan(self) -> Plan:
+        """How it computes."""
+        return self.state.plan
+
     def step(self) -> float:
-        """One step as the Trainer makes it; its seconds, the making of the batch left out: no plan changes that."""
-        plan, config = self.task.plan, self.task.run_config
-        torch.set_num_threads(plan.num_threads)
-        seed_global(config.seed, "dropout", step=len(self.seconds))
-        batch = move(next(self.batches), plan.device)
+        """One step as the loop makes it; its seconds, without the making of the batch: no plan changes that."""
+        torch.set_num_threads(self.plan.num_threads)
+        batch = self.state.placed.place(next(self.batches))
         start = time.perf_counter()
-        with torch.autocast(plan.device, torch.bfloat16, enabled=plan.precision == "bf16"):
-            loss = self.task.loss(batch)
-        loss.backward()
-        if config.clip_norm:
-            # In the optimizer's order, as Lightning adds them up: the same to the last digit.
-            params = [param for group in self.optimizer.param_groups for param in group["params"]]
-            nn.utils.clip_grad_norm_(params, config.clip_norm)
-        self.optimizer.step()
-        self.optimizer.zero_grad()
-        self.schedule.step()
-        if self.task.average is not None:
-            self.task.average.update_parameters(self.task.model)
+        loss = step(self.state, batch)
         self.losses.append(loss.item())  # waits for a device that computes on its own time
         self.seconds.append(time.perf_counter() - start)
         return self.seconds[-1]
 
 
-def probe(problem: Problem, guess: Plan, fixed: frozenset[str]) -> tuple[Plan, list[Timing]]:
+def probe(task: Task, guess: Plan, fixed: frozenset[str]) -> tuple[Plan, list[Timing]]:
     """The fastest plan whose losses agree with fp32, part by part from `guess`, and the table; `fixed` parts stay.
 
     Compiling is not among them: `probe_compile` asks for it, where a run is long enough to earn its cost back.
     """
     before = torch.get_num_threads()
     try:
-        return _probe(problem, guess, fixed)
+        return _probe(task, guess, fixed)
     finally:
         torch.set_num_threads(before)
 
 
-def _probe(problem: Problem, guess: Plan, fixed: frozenset[str]) -> tuple[Plan, list[Timing]]:
+def _probe(task: Task, guess: Plan, fixed: frozenset[str]) -> tuple[Plan, list[Timing]]:
     start = guess if "precision" in fixed else replace(guess, precision="fp32")
-    best = new_trial(problem, start)
+    best = new_trial(task, start)
     table: list[Timing] = []
     expected: list[float] = []
     for part in ("precision", "attention", "channels_last", "num_threads"):
         if part in fixed:
             continue
-        for value in _candidates(part, best.task):
-            challenger = new_trial(problem, replace(best.task.plan, **{part: value}))
-            best.batches = problem.batches.from_step(0)  # the challenger's: in length they may differ threefold
+        for value in _candidates(part, best.state):
+            challenger = new_trial(task, replace(best.plan, **{part: value}))
+            best.batches = task.batches.from_step(0)  # the challenger's: in length they may differ threefold
             table.append(duel(part, best, challenger, expected or best.losses))
             while len(best.losses) < WARM_STEPS + STEPS:  # a hopeless challenger ended it early
                 best.step()
             expected = expected or best.losses[:]
             if table[-1].agrees and table[-1].speedup > WORTH_CHANGING:
                 best = challenger
-    return best.task.plan, table
+    return best.plan, table
 
 
-def probe_compile(problem: Problem, plan: Plan) -> Timing:
+def probe_compile(task: Task, plan: Plan) -> Timing:
     """The plan, compiled, against itself. Raises whatever torch.compile raises where there is no compiler."""
     before = torch.get_num_threads()
     try:
-        eager = new_trial(problem, plan)
-        compiled = new_trial(problem, replace(plan, compile=True))
+        eager = new_trial(task, plan)
+        compiled = new_trial(task, replace(plan, compile=True))
         return duel("compile", eager, compiled, eager.losses)
     finally:
         torch.set_num_threads(before)
 
 
-def time_step(problem: Problem, plan: Plan) -> float:
+def time_step(task: Task, plan: Plan) -> float:
     """Median seconds of a training step under a plan that needs no choosing."""
     before = torch.get_num_threads()
     try:
-        trial = new_trial(problem, plan)
+        trial = new_trial(task, plan)
         return statistics.median([trial.step() for _ in range(WARM_STEPS + STEPS)][WARM_STEPS:])
     finally:
         torch.set_num_threads(before)
 
 
-def new_trial(problem: Problem, plan: Plan) -> Trial:
+def new_trial(task: Task, plan: Plan) -> Trial:
     """On a model of its own, with the run's first weights."""
-    return Trial(problem.new_task(plan, total_steps=SCHEDULE_STEPS), problem.batches.from_step(0))
-
-
-def move(batch: tuple[Tensor, ...], device: str) -> Any:
-    """The batch, of whichever kind of tuple, on a device."""
-    parts = [part.to(device) for part in batch]
-    return type(batch)(*parts) if hasattr(batch, "_fields") else tuple(parts)
+    return Trial(new_state(task, plan, total_steps=SCHEDULE_STEPS), task.batches.from_step(0))
 
 
 def duel(part: str, best: Trial, challenger: Trial, expected: list[float]) -> Timing:
@@ -158,7 +145,7 @@ def duel(part: str, best: Trial, challenger: Trial, expected: list[float]) -> Ti
     )
     return Timing(
         part=part,
-        plan=challenger.task.plan,
+        plan=challenger.plan,
         step_seconds=statistics.median(seconds for _, seconds in pairs),
         speedup=statistics.median(ours / theirs for ours, theirs in pairs),
         spread=_spread([ours / theirs for ours, theirs in pairs]),
@@ -175,9 +162,9 @@ def _spread(ratios: list[float]) -> float:
     return upper / lower
 
 
-def _candidates(part: str, task: Task) -> list[Any]:
+def _candidates(part: str, state: TrainState) -> list[Any]:
     """The values of a part that can make a difference to this model on this device."""
-    plan, modules = task.plan, list(task.model.modules())
+    plan, modules = state.plan, list(state.model.modules())
     if part == "precision":
         return [] if plan.device == "mps" else ["bf16"]
     if part == "attention":

@@ -1,0 +1,294 @@
+"""`compare`: several candidates under one protocol, and what the comparison allows to say."""
+
+import multiprocessing
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from fittingroom.api.data import Data, load_data
+from fittingroom.api.events import NotebookBar, in_notebook
+from fittingroom.api.settings import apply_settings, check_length, seconds_of
+from fittingroom.comparison.candidate import Candidate, candidate, parse_candidate
+from fittingroom.comparison.executors.processes import NO_MAIN_GUARD
+from fittingroom.comparison.grid import Comparison, Watcher, run_comparison
+from fittingroom.comparison.protocol import PRESETS, Budget, check_seeds
+from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.records import ComparisonRecord, RunRow, Summary, Verdict, read_comparison
+from fittingroom.recipes import recipe
+from fittingroom.tasks.base import TASKS
+
+
+class Table:
+    """The result table: rows as dictionaries of text, for people."""
+
+    def __init__(self, summary: Summary) -> None:
+        from fittingroom.report.tables import headings, summary_rows
+
+        self._summary = summary
+        self.headings: dict[str, str] = {each.key: each.text for each in headings(summary)}
+        self.rows: list[dict[str, str]] = summary_rows(summary)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __repr__(self) -> str:
+        from fittingroom.report.tables import markdown_table
+
+        return markdown_table(self._summary)
+
+    def to_pandas(self) -> Any:
+        """A pandas DataFrame of the same text. Raises FittingRoomError where pandas is not installed."""
+        try:
+            import pandas
+        except ModuleNotFoundError as error:
+            raise FittingRoomError("to_pandas needs pandas: pip install pandas") from error
+        return pandas.DataFrame([{text: row[key] for key, text in self.headings.items()} for row in self.rows])
+
+    def _repr_html_(self) -> str:
+        from fittingroom.report.tables import html_table
+
+        return html_table(self._summary)
+
+
+@dataclass(frozen=True)
+class ComparisonResult:
+    """A comparison that was run: verdict, table, report."""
+
+    folder: Path
+    summary: Summary
+
+    @property
+    def verdict(self) -> Verdict:
+        """`headline` and `sentence`; `str(...)` gives both."""
+        return self.summary.verdict
+
+    @property
+    def contrasts(self) -> Any:
+        """Pairwise differences."""
+        return self.summary.contrasts
+
+    @cached_property
+    def table(self) -> Table:
+        """One row per candidate."""
+        return Table(self.summary)
+
+    @cached_property
+    def record(self) -> ComparisonRecord:
+        """What was compared, how, and how each run ended."""
+        return read_comparison(self.folder)
+
+    def runs(self, candidate: str | None = None) -> list[Any]:
+        """The finished runs, of all candidates or of one, as `load_run` gives them."""
+        from fittingroom.api.runs import load_run
+
+        return [load_run(self.folder / row.folder) for row in self.record.finished(candidate)]
+
+    def report(self) -> Path:
+        """Write report.html into the comparison's folder; returns its path."""
+        from fittingroom.report.page import write_report
+
+        return write_report(self.folder)
+
+    def plot(self) -> Any:
+        """Learning curves of all runs, a matplotlib Figure."""
+        from fittingroom.api import plot
+
+        return plot.curves({run.name: run for run in self.runs()})
+
+    def __repr__(self) -> str:
+        return f"{self.verdict}\n\n{self.table!r}"
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        notes = "".join(f"<li>{escape(note)}</li>" for note in self.summary.notes)
+        return (
+            f"<p><b>{escape(self.verdict.headline)}</b> {escape(self.verdict.sentence)}</p>"
+            f"{self.table._repr_html_()}{f'<ul>{notes}</ul>' if notes else ''}"
+        )
+
+
+def plan_comparison(
+    models: Sequence[str] | str | None = None,
+    data: Data | str | None = None,
+    *,
+    seeds: int | None = None,
+    epochs: float | None = None,
+    budget: str | float | None = None,
+    preset: str = "quick",
+    settings: Mapping[str, Any] | None = None,
+    train_sizes: Sequence[int] = (),
+    folder: str | Path | None = None,
+    jobs: int | None = None,
+    plan: Mapping[str, str] | None = None,
+    checkpoint_seconds: float = 30.0,
+    command: Sequence[str] = (),
+) -> Comparison:
+    """The comparison that a user asks for, nothing begun yet. Raises FittingRoomError in one line for bad input."""
+    seconds = seconds_of(budget)
+    check_length(epochs, seconds)
+    changes = dict(settings or {})
+    if "early_stopping" in changes:
+        raise FittingRoomError("--set early_stopping: compare stops no run early, so that all have one budget: omit it")
+    chosen = PRESETS.get(preset)
+    length = Budget(epochs=epochs, seconds=seconds) if epochs or seconds else chosen.budget
+    numbers = check_seeds(chosen.seeds if seeds is None else seeds)
+    check_jobs(jobs)
+    source = None if data is None else load_data(data)
+    candidates = _candidates(models, source, length, changes, train_sizes)
+    if folder is None:
+        config = candidates[0].config
+        default = TASKS.get(config.task).config_class.__dataclass_fields__["data"].default
+        known = config.data == default and config.task == next(iter(TASKS))
+        name = [] if known else [Path(config.data).stem]
+        folder = Path("runs") / "-".join(["compare", *name, length.slug])
+    return Comparison(
+        folder=Path(folder),
+        candidates=candidates,
+        seeds=numbers,
+        budget=length,
+        command=list(command),
+        data_dir=None if source is None else source.data_dir,
+        checkpoint_seconds=checkpoint_seconds,
+        jobs=jobs,
+        plan=dict(plan or {}),
+    )
+
+
+def compare(
+    models: Sequence[str] | str | None = None,
+    data: Data | str | None = None,
+    *,
+    seeds: int | None = None,
+    epochs: float | None = None,
+    budget: str | float | None = None,
+    preset: str = "quick",
+    settings: Mapping[str, Any] | None = None,
+    train_sizes: Sequence[int] = (),
+    folder: str | Path | None = None,
+    jobs: int | None = None,
+    plan: Mapping[str, str] | None = None,
+    progress: bool | None = None,
+) -> ComparisonResult:
+    """Train every candidate with every seed and the same budget, then compare them.
+
+    `compare(["vit", "cnn"], data, seeds=3, budget="10m")`. A candidate is a model, or a model with settings:
+    `vit@patch_size=7`. `train_sizes=[1000, 10000]` trains each candidate on that many items. `settings` apply to all. Without a
+    length and seeds those of `preset` hold (quick: 2 seeds, 100 s per run). The folder is by default `runs/compare-LENGTH`;
+    finished runs there are kept, so the call can be stopped and repeated. Runs are made in processes of their own: a script
+    must call this under `if __name__ == "__main__":`. Raises FittingRoomError in one line for bad input.
+    """
+    check_main_guard()
+    comparison = plan_comparison(
+        models, data, seeds=seeds, epochs=epochs, budget=budget, preset=preset, settings=settings,
+        train_sizes=train_sizes, folder=folder, jobs=jobs, plan=plan, command=_call(models, data, seeds, epochs, budget),
+    )  # fmt: skip
+    shown = sys.stderr.isatty() if progress is None else progress
+    watcher = _notebook_watcher(comparison) if in_notebook() and progress is not False else None
+    with nullcontext(watcher or (_line_watcher(comparison) if shown else Watcher())) as told:
+        summary = run_comparison(comparison, told)
+    return ComparisonResult(folder=comparison.folder, summary=summary)
+
+
+def parse_names(models: Sequence[str] | str) -> list[str]:
+    """`vit,cnn` or a list of names, each once. Raises FittingRoomError for none, or one twice."""
+    names = models.split(",") if isinstance(models, str) else list(models)
+    texts = [name.strip() for name in names if name.strip()]
+    if not texts or len(set(texts)) != len(texts):
+        raise FittingRoomError(f"--models {','.join(names)!r}: name one or more different models, separated by commas")
+    return texts
+
+
+def check_jobs(jobs: int | None) -> int | None:
+    """The number itself if it is 1 or more. Raises FittingRoomError otherwise."""
+    if jobs is not None and jobs < 1:
+        raise FittingRoomError(f"--jobs {jobs}: give 1 (one run after another) or more")
+    return jobs
+
+
+def check_main_guard() -> None:
+    """End this process where it is a child that runs the user's script again; the parent then says what to do."""
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        os._exit(NO_MAIN_GUARD)
+
+
+def _candidates(
+    models: Sequence[str] | str | None,
+    data: Data | None,
+    length: Budget,
+    changes: dict[str, Any],
+    train_sizes: Sequence[int],
+) -> list[Candidate]:
+    found = []
+    for text in parse_names(_default_models(data) if models is None else models):
+        model, own = parse_candidate(text)
+        config = recipe(
+            model,
+            epochs=length.epochs,
+            budget_seconds=length.seconds,
+            data=None if data is None else data.source,
+        )
+        config = config if data is None else data.on(config)
+        config = apply_settings(config, changes, withheld=frozenset({"early_stopping"}))
+        config = apply_settings(config, own, withheld=frozenset({"early_stopping"}))
+        sizes: list[dict[str, str]] = [{"num_train": str(size)} for size in train_sizes] or [{}]
+        for size in sizes:
+            sized = replace(config, num_train=int(size["num_train"])) if size else config
+            found.append(candidate(sized, {**own, **size}))
+    return found
+
+
+def _default_models(data: Data | None) -> tuple[str, ...]:
+    return (TASKS.get(next(iter(TASKS))) if data is None else data.task_class).default_models
+
+
+def _call(models: Any, data: Any, seeds: Any, epochs: Any, budget: Any) -> list[str]:
+    """The command line that does the same, for the report."""
+    words = ["fittingroom", "compare"]
+    names = models if isinstance(models, str) or models is None else ",".join(models)
+    source = data.source if isinstance(data, Data) else data
+    for option, value in (
+        ("models", names), ("data", source), ("seeds", seeds), ("epochs", epochs), ("budget", budget)
+    ):  # fmt: skip
+        words += [] if value is None else [f"--{option}", str(value)]
+    return words
+
+
+def _line_watcher(comparison: Comparison) -> Watcher:
+    """A line per run on standard error."""
+    total = len(comparison.runs)
+
+    def starts(number: int, run: str) -> None:
+        print(f"run {number + 1} of {total}: {run}", file=sys.stderr)
+
+    def ends(number: int, row: RunRow) -> None:
+        print(f"  {row.run}: {row.status}{f', {row.error}' if row.error else ''}", file=sys.stderr)
+
+    return Watcher(starts=starts, ends=ends)
+
+
+def _notebook_watcher(comparison: Comparison) -> Watcher:
+    """One bar for the whole comparison."""
+    bar, total = NotebookBar(), len(comparison.runs)
+    done: dict[int, float] = {}
+
+    def show(text: str) -> None:
+        share = sum(done.values()) / total
+        bar.update(f"{sum(each == 1 for each in done.values())} of {total} runs; {text}", share)
+
+    def steps(number: int, step: int, of: int, score: float | None) -> None:
+        done[number] = min(step / of, 0.999)
+        show("" if score is None else f"validation {score:.1%}")
+
+    def ends(number: int, row: RunRow) -> None:
+        done[number] = 1.0
+        show(row.run)
+        if len(done) == total and all(each == 1 for each in done.values()):
+            bar.close()
+
+    return Watcher(plans=lambda: show("measuring what this machine does fastest (once)"), steps=steps, ends=ends)

@@ -1,0 +1,155 @@
+"""`load_data`: a data set by name, from a file, or from arrays in memory."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fittingroom.core.errors import FittingRoomError, did_you_mean
+from fittingroom.data.images.arrays import save_arrays
+from fittingroom.data.images.batches import normalise
+from fittingroom.data.images.dataset import IMAGE_DATA
+from fittingroom.data.spec import DataSpec, ImageSet
+from fittingroom.tasks.base import TASKS, DataRequest, Task
+from fittingroom.tasks.load import task_of_data
+
+
+class NormalisedImages(torch.utils.data.Dataset[tuple[Tensor, int]]):
+    """Images as networks read them: item i is (float image [channels, height, width], label). For a plain `DataLoader`."""
+
+    def __init__(self, images: ImageSet, spec: DataSpec) -> None:
+        self.images, self.spec = images, spec
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, position: int) -> tuple[Tensor, int]:
+        one = torch.tensor([position])
+        return normalise(self.images.read(one), self.spec)[0], int(self.images.labels[position])
+
+
+@dataclass(frozen=True)
+class Data:
+    """A data set that models can be trained on. It is read when it is first needed; the test part stays sealed."""
+
+    source: str
+    """The name or path that finds it again."""
+    data_dir: Path | None = None
+    seed: int = 0
+    """Divides the training file into `train` and `val`."""
+    request: DataRequest = field(default_factory=DataRequest, repr=False)
+
+    @property
+    def task_class(self) -> type[Task]:
+        """The task that reads it."""
+        if self.request.train is not None:
+            return TASKS.get("seq2seq")
+        return task_of_data(self.source)
+
+    @cached_property
+    def _task(self) -> Any:
+        """A task on this data, with its first default model: it knows splits and descriptions."""
+        from fittingroom.api.settings import apply_settings
+        from fittingroom.recipes import recipe
+        from fittingroom.tasks.load import open_task
+
+        cls = self.task_class
+        model = cls.default_models[0]
+        config = recipe(model, seed=self.seed, data=self.source)
+        return open_task(apply_settings(self.on(config), {}), self.data_dir)
+
+    def on(self, config: Any) -> Any:
+        """The run config with this data. Raises FittingRoomError where its model does not read it."""
+        from dataclasses import replace
+
+        return replace(config, **TASKS.get(config.task).data_fields(self.request, config.model))
+
+    @property
+    def spec(self) -> Any:
+        """Names, sizes, digest and preprocessing."""
+        return self._task.data.spec if hasattr(self._task, "data") else self._task.spec
+
+    @property
+    def title(self) -> str:
+        """The name in sentences."""
+        return self._task.title
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """One per label; empty for sequences."""
+        return getattr(self.spec, "class_names", ())
+
+    @cached_property
+    def train(self) -> Any:
+        """The training part: for images a torch `Dataset` of (normalised image, label)."""
+        return self._part("train")
+
+    @cached_property
+    def val(self) -> Any:
+        """The validation part."""
+        return self._part("val")
+
+    def _part(self, name: str) -> Any:
+        part = getattr(self._task.splits, name)
+        return NormalisedImages(part, self.spec) if isinstance(part, ImageSet) else part
+
+    def __repr__(self) -> str:
+        return f"Data({self.source!r})"
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        split = self._task.split_record()
+        classes = f", {len(self.class_names)} classes" if self.class_names else ""
+        return (
+            f"<b>{escape(self.title)}</b>: {split.num_train:,} training, {split.num_val:,} validation and "
+            f"{split.num_test:,} test items (sealed){classes}"
+        )
+
+
+def load_data(
+    source: Any = "fashion-mnist",
+    labels: Any = None,
+    *,
+    class_names: Any = None,
+    dev: str | Path | None = None,
+    test: str | Path | None = None,
+    stress: str | None = None,
+    data_dir: str | Path | None = None,
+    seed: int = 0,
+) -> Data:
+    """A data set by name (`fashion-mnist`, `cmudict`), from a file (`.npz` of images, `.tsv` of pairs), or from arrays.
+
+    Arrays: `load_data(images, labels)` with uint8 (N, height, width), (N, height, width, 3) or floats from 0 to 1, and one number
+    or name per image. They are stored once in the user's cache, so that runs find them again. `seed` divides the training file
+    into `train` and `val`. With `dev` and `test`, `source` is the training file of pairs. Raises FittingRoomError in one line.
+    """
+    folder = None if data_dir is None else Path(data_dir)
+    if isinstance(source, Data):
+        return source
+    if not isinstance(source, str | Path):
+        if labels is None:
+            raise FittingRoomError("load_data was given arrays without labels: write load_data(images, labels)")
+        path = save_arrays(_plain(source), _plain(labels), class_names)
+        data = Data(str(path), folder, seed, DataRequest(data=str(path)))
+        _ = data.spec  # bad arrays are refused here
+        return data
+    name = str(source)
+    if dev is not None or test is not None:
+        files = (None if each is None else str(each) for each in (dev, test))
+        train_dev, train_test = files
+        return Data(name, folder, seed, DataRequest(train=name, dev=train_dev, test=train_test, stress=stress))
+    known = [*IMAGE_DATA, "cmudict"]
+    if not any(TASKS.get(task).reads(name) for task in TASKS):
+        raise FittingRoomError(
+            f"unknown data set '{name}': {did_you_mean(name, known)}, or give a file: .npz of images, .tsv of pairs"
+        )
+    return Data(name, folder, seed, DataRequest(data=name, stress=stress))
+
+
+def _plain(values: Any) -> Any:
+    """A torch tensor as numpy; anything else as it is."""
+    return values.detach().cpu().numpy() if isinstance(values, Tensor) else values

@@ -1,0 +1,67 @@
+"""Who is told how far the work is: a bar on a terminal, a bar in a notebook, a line per run elsewhere."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from html import escape
+from typing import Any
+
+Progress = Callable[[int, int, float | None], None]
+
+
+def in_notebook() -> bool:
+    """Whether this is a Jupyter kernel."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return shell is not None and type(shell).__name__ == "ZMQInteractiveShell"
+
+
+@contextmanager
+def training_progress(run: str, show: bool | None = None) -> Iterator[Progress | None]:
+    """A function that is told (step, total, score). `show`: None is yes on terminals and in notebooks."""
+    if show is False or (show is None and not in_notebook() and not sys.stderr.isatty()):
+        yield None
+        return
+    if in_notebook():
+        bar = NotebookBar()
+        yield lambda step, total, score: bar.update(_words(run, step, total, score), step / total)
+        bar.close()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as RichProgress
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with RichProgress(*columns, console=Console(stderr=True)) as bars:
+        task = bars.add_task(run, total=None)
+        yield lambda step, total, score: bars.update(
+            task, completed=step, total=total, description=_words(run, step, total, score)
+        )
+
+
+class NotebookBar:
+    """One HTML element in the cell's output that is written again; needs no widget library."""
+
+    def __init__(self) -> None:
+        from IPython.display import HTML, display  # type: ignore[import-not-found]
+
+        self._html: Any = HTML
+        self._shown: Any = display(HTML("starting ..."), display_id=True)
+        self._last = 0.0
+
+    def update(self, text: str, share: float) -> None:
+        """At most five times a second."""
+        if share < 1 and time.monotonic() - self._last < 0.2:
+            return
+        self._last = time.monotonic()
+        bar = f'<progress value="{share:.4f}" max="1" style="width:20em"></progress>'
+        self._shown.update(self._html(f"{bar} {escape(text)}"))
+
+    def close(self) -> None:
+        """Leave nothing behind: the result of the cell says the rest."""
+        self._shown.update(self._html(""))
+
+
+def _words(run: str, step: int, total: int, score: float | None) -> str:
+    return f"{run}: step {step} of {total}" + ("" if score is None else f", validation {score:.1%}")

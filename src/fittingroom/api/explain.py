@@ -1,0 +1,97 @@
+"""`explain`: what networks look at, as figures and arrays."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from fittingroom.api.runs import Run
+from fittingroom.core.errors import FittingRoomError
+from fittingroom.explain.findings import Findings, Inspection
+from fittingroom.explain.inspect import Question, inspect
+from fittingroom.tasks.classification.predict import as_images
+from fittingroom.tasks.load import load_run
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What one or several networks look at on the same images."""
+
+    inspection: Inspection
+    """All arrays, one `Findings` per network: probs, saliency, attention, positions, filters."""
+
+    @property
+    def saliency(self) -> dict[str, Any]:
+        """Network name -> maps [images, height, width], larger is more."""
+        return {each.name: each.saliency for each in self.inspection.networks}
+
+    @property
+    def findings(self) -> list[Findings]:
+        """One per network."""
+        return self.inspection.networks
+
+    @cached_property
+    def figures(self) -> dict[str, Any]:
+        """Name -> matplotlib Figure: the images with every network's map, then each network's own pictures."""
+        from fittingroom.report.inspection import pictures
+
+        return pictures(self.inspection)
+
+    def save(self, folder: str | Path, formats: Sequence[str] = ("png",)) -> list[Path]:
+        """Write all figures and explain.json into `folder`; returns their paths."""
+        from fittingroom.report.inspection import write_inspection
+
+        return write_inspection(self.inspection, Path(folder), list(formats), ["fittingroom.explain(...)"])
+
+    def __repr__(self) -> str:
+        names = ", ".join(each.name for each in self.inspection.networks)
+        return f"Explanation({self.inspection.what}; {names})"
+
+    def _repr_png_(self) -> bytes:
+        return self.figures["panel"]._repr_png_()
+
+
+def explain(
+    runs: Any = None,
+    images: Any = None,
+    *,
+    method: str | None = None,
+    index: int | None = None,
+    mistakes: int | None = None,
+    disagreements: int | None = None,
+    split: str = "val",
+    faithfulness: int = 0,
+    data_dir: str | Path | None = None,
+) -> Explanation:
+    """Show where one or several networks look.
+
+    `runs`: a run, its folder, the name of shipped weights, or a list of these (absent: the shipped vit, hybrid, cnn). `images`:
+    as for `Run.predict`; absent: `index`, the surest `mistakes`, `disagreements` of the `split`, or one image per class.
+    `method`: attention, rollout, relevance, gradcam or random. `faithfulness=N` measures on N images whether the maps mean
+    something. Raises FittingRoomError in one line for what does not fit.
+    """
+    several = list(runs) if isinstance(runs, list | tuple) else [] if runs is None else [runs]
+    names = tuple(str(each.folder) if isinstance(each, Run) else str(each) for each in several)
+    asked = {"index": index, "mistakes": mistakes, "disagreements": disagreements}
+    chosen = [name for name, value in asked.items() if value is not None]
+    if len(chosen) + (images is not None) > 1:
+        raise FittingRoomError("choose one of images, index, mistakes, disagreements")
+    if split not in ("val", "test"):
+        raise FittingRoomError(f"unknown split '{split}': choose val or test")
+    kind: Any = chosen[0] if chosen else "examples" if images is None else "given"
+    given = None
+    if images is not None:
+        spec = load_run(names[0] if names else "vit", "classification").task.spec
+        given = as_images(images, spec).images
+    question = Question(
+        runs=names,
+        kind=kind,
+        number=0 if not chosen else int(asked[chosen[0]] or 0),
+        given=given,
+        method=method,
+        split=split,  # type: ignore[arg-type]
+        faithfulness=faithfulness,
+        data_dir=None if data_dir is None else Path(data_dir),
+    )
+    return Explanation(inspect(question))

@@ -1,0 +1,164 @@
+"""`fittingroom.lightning`: our models in your own `Trainer`.
+
+    trainer = Trainer(max_epochs=5, callbacks=[...], logger=...)
+    trainer.fit(fr.lightning.Classifier("vit", data), fr.lightning.DataModule(data))
+
+The `Trainer` decides devices, precision, clipping and length; the module brings the model, our optimizer and our schedule. Works
+with `import lightning.pytorch as pl`; where only `pytorch_lightning` is installed, with that. The two must not be mixed.
+"""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
+from torch.utils.data import DataLoader
+
+from fittingroom.core.errors import FittingRoomError
+from fittingroom.tasks.config import OptimConfig, ScheduleConfig
+from fittingroom.training.optim import build_optimizer
+from fittingroom.training.schedule import lr_factor
+
+
+def _lightning() -> Any:
+    """The Lightning that the user's Trainer is from."""
+    if "pytorch_lightning" in sys.modules and "lightning.pytorch" in sys.modules:
+        raise FittingRoomError(
+            "both `pytorch_lightning` and `lightning.pytorch` are imported: their classes do not know each other; use one"
+        )
+    if "pytorch_lightning" in sys.modules:
+        return sys.modules["pytorch_lightning"]
+    import lightning.pytorch as pl
+
+    return pl
+
+
+def make_classes(pl: Any) -> tuple[type, type]:
+    """`Classifier` and `DataModule` as subclasses of that Lightning's classes."""
+
+    class Classifier(pl.LightningModule):
+        """A model by name, or any `nn.Module` from images to logits, that learns to classify.
+
+        `optimizer`: a function from parameters to a torch optimizer; absent: ours (Muon for hidden matrices, AdamW for the
+        rest) with the rates of the family's recipe and a linear schedule over the Trainer's steps.
+        """
+
+        def __init__(
+            self,
+            model: str | nn.Module,
+            data: Any = "fashion-mnist",
+            *,
+            optimizer: Callable[[Any], torch.optim.Optimizer] | None = None,
+            label_smoothing: float = 0.1,
+            seed: int = 0,
+            **settings: Any,
+        ) -> None:
+            super().__init__()
+            from fittingroom.api.data import load_data
+            from fittingroom.api.models import create_model
+            from fittingroom.recipes import recipe
+
+            source = load_data(data)
+            named = isinstance(model, str)
+            self.model = create_model(model, source, seed=seed, **settings) if isinstance(model, str) else model
+            config = recipe(model, epochs=5) if named else None
+            self._optim: OptimConfig = config.optim if config is not None else OptimConfig(name="adamw")
+            self._schedule: ScheduleConfig = config.schedule if config is not None else ScheduleConfig()
+            self._make_optimizer, self._label_smoothing = optimizer, label_smoothing
+            self.save_hyperparameters(
+                {"model": model if named else type(model).__name__, "data": source.source, "seed": seed, **settings}
+            )
+
+        def forward(self, images: Tensor) -> Tensor:
+            """Logits."""
+            return self.model(images)
+
+        def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+            """Cross-entropy; logs `train_loss`."""
+            images, labels = batch
+            loss = F.cross_entropy(self(images).float(), labels, label_smoothing=self._label_smoothing)
+            self.log("train_loss", loss, prog_bar=True, batch_size=len(labels))
+            return loss
+
+        def validation_step(self, batch: Any, batch_idx: int) -> None:
+            """Logs `val_loss` and `val_accuracy`."""
+            images, labels = batch
+            logits = self(images).float()
+            self.log("val_loss", F.cross_entropy(logits, labels), batch_size=len(labels))
+            accuracy = (logits.argmax(dim=-1) == labels).float().mean()
+            self.log("val_accuracy", accuracy, prog_bar=True, batch_size=len(labels))
+
+        def configure_optimizers(self) -> Any:
+            """The user's optimizer as it is, or ours with a schedule over all steps of the Trainer."""
+            if self._make_optimizer is not None:
+                return self._make_optimizer(self.parameters())
+            total = int(self.trainer.estimated_stepping_batches)
+            optimizer = build_optimizer(self.model, self._optim)
+            schedule = LambdaLR(optimizer, lambda step: lr_factor(min(step, total - 1), total, self._schedule))
+            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    class DataModule(pl.LightningDataModule):
+        """Training batches (augmented, as in our own runs) and validation batches of a data set; the test part stays sealed."""
+
+        def __init__(self, data: Any = "fashion-mnist", *, batch_size: int = 64, seed: int = 0) -> None:
+            super().__init__()
+            from fittingroom.api.data import load_data
+
+            self.data, self.batch_size, self.seed = load_data(data), batch_size, seed
+
+        def train_dataloader(self) -> Any:
+            """Shuffled by seed and epoch, with the recipe's shift and flip."""
+            return DataLoader(
+                _AugmentedBatches(self.data, self.batch_size, self.seed, lambda: self.trainer.current_epoch),  # pyright: ignore[reportOptionalMemberAccess]
+                batch_size=None,
+            )
+
+        def val_dataloader(self) -> Any:
+            """In order, in batches of 500."""
+            return DataLoader(self.data.val, batch_size=500)
+
+    return Classifier, DataModule
+
+
+class _AugmentedBatches(torch.utils.data.IterableDataset[Any]):
+    """One epoch of a run's batches, with labels in place of soft targets."""
+
+    def __init__(self, data: Any, batch_size: int, seed: int, epoch: Callable[[], int]) -> None:
+        from fittingroom.data.images.augment import AugmentConfig
+        from fittingroom.data.images.batches import TrainBatches
+
+        images = data.train
+        self.batches = TrainBatches(
+            train=images.images,
+            spec=images.spec,
+            seed=seed,
+            batch_size=min(batch_size, len(images)),
+            augment=AugmentConfig(shift_pixels=1),
+        )
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.batches.steps_per_epoch
+
+    def __iter__(self) -> Any:
+        epoch = self.epoch()
+        order = self.batches.order(epoch)
+        for step in range(self.batches.steps_per_epoch):
+            images, targets = self.batches.batch(epoch, step, order)
+            yield images, targets.argmax(dim=1)
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("Classifier", "DataModule"):
+        pl = _lightning()
+        if _CLASSES.get("for") is not pl:
+            _CLASSES.update(zip(("Classifier", "DataModule"), make_classes(pl), strict=True))
+            _CLASSES["for"] = pl
+        return _CLASSES[name]
+    raise AttributeError(name)
+
+
+_CLASSES: dict[str, Any] = {}

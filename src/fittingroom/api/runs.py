@@ -1,0 +1,238 @@
+"""`train` and `load_run`: one run, and what can be asked about it."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fittingroom.api.data import Data, load_data
+from fittingroom.api.settings import apply_settings, check_length, seconds_of
+from fittingroom.core.config import config_hash
+from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.records import RunState
+from fittingroom.evaluation.evaluators import evaluate
+from fittingroom.evaluation.read_log import log_test_read
+from fittingroom.recipes import recipe
+from fittingroom.tasks.config import RunConfig
+from fittingroom.tasks.load import SavedRun
+from fittingroom.tasks.load import load_run as open_run
+
+
+class Metrics(Mapping[str, list[float | None]]):
+    """The columns of a run's metrics.csv: step, epoch, seconds, lr, train_loss, val_loss, and the task's scores."""
+
+    def __init__(self, columns: dict[str, list[float | None]]) -> None:
+        self._columns = columns
+
+    def __getitem__(self, name: str) -> list[float | None]:
+        return self._columns[name]
+
+    def __iter__(self) -> Any:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return len(self._columns)
+
+    def __repr__(self) -> str:
+        rows = len(next(iter(self._columns.values()), []))
+        return f"Metrics({', '.join(self._columns)}: {rows} rows)"
+
+    def to_pandas(self) -> Any:
+        """A pandas DataFrame, one row per measured step. Raises FittingRoomError where pandas is not installed."""
+        try:
+            import pandas
+        except ModuleNotFoundError as error:
+            raise FittingRoomError("to_pandas needs pandas: pip install pandas") from error
+        return pandas.DataFrame({name: [np.nan if v is None else v for v in col] for name, col in self.items()})
+
+
+class Run:
+    """A finished run: its scores, curves and network. Made by `train` and `load_run`."""
+
+    def __init__(self, saved: SavedRun) -> None:
+        self._saved = saved
+
+    @property
+    def name(self) -> str:
+        """Of its folder, or of the weights that come with the package."""
+        return self._saved.name
+
+    @property
+    def folder(self) -> Path:
+        """Where its files are."""
+        return self._saved.folder
+
+    @property
+    def config(self) -> RunConfig:
+        """Everything that decided the result."""
+        return self._saved.config
+
+    @property
+    def state(self) -> RunState:
+        """Status, costs and scores."""
+        return self._saved.state
+
+    @property
+    def scores(self) -> dict[str, dict[str, float]]:
+        """`scores["test"]["accuracy"]`, as measured at the end of training."""
+        return {name: dict(found) for name, found in self.state.evals.items()}
+
+    @property
+    def spec(self) -> Any:
+        """The description of its data."""
+        return self._saved.task.spec
+
+    @property
+    def model(self) -> Any:
+        """The trained network, a plain `nn.Module` in evaluation mode, on the CPU in fp32."""
+        return self._saved.model
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        """The curves of the run. Raises FittingRoomError for weights that come with the package: they have none."""
+        path = self.folder / "metrics.csv"
+        try:
+            rows = list(csv.DictReader(path.read_text().splitlines()))
+        except OSError as error:
+            raise FittingRoomError(f"{path} is missing: curves are there for runs that you train") from error
+        names = list(rows[0]) if rows else []
+        return Metrics({name: [float(row[name]) if row[name] else None for row in rows] for name in names})
+
+    def plot(self) -> Any:
+        """Learning curves, a matplotlib Figure."""
+        from fittingroom.api import plot
+
+        return plot.curves(self)
+
+    def evaluate(self, split: str = "val") -> dict[str, float]:
+        """Score the run's weights again on `val` or `test`; a read of the test part is logged in the run."""
+        return evaluate_run(self._saved, split)[0]
+
+    def predict(self, images: Any, batch_size: int = 500) -> Any:
+        """What the network says about images, or for a sequence model about words.
+
+        Images: arrays uint8 0..255 or floats 0..1 in the run's size, (N, height, width) or (N, height, width, 3), one image
+        without N, tensors, PIL pictures or paths of any size. Raises FittingRoomError in one line for anything else.
+        """
+        return self._saved.task.predict_new(self._saved.placed, images, batch_size)
+
+    def __repr__(self) -> str:
+        return f"Run({self.name!r}: {self._words()})"
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        return f"<b>{escape(self.name)}</b>: {escape(self._words())}<br><code>{escape(str(self.folder))}</code>"
+
+    def _words(self) -> str:
+        scores = [
+            f"{split} {metric.title} {metric.scale * found[metric.name]:.2f} {metric.unit}".rstrip()
+            for split, found in self.state.evals.items()
+            for metric in self._saved.task.scoring.metrics
+            if metric.name in found
+        ]
+        return ", ".join(scores) or self.state.status
+
+
+def load_run(run: str | Path, data_dir: str | Path | None = None) -> Run:
+    """A finished run by folder, or a network that comes with the package: `vit`, `cnn`, `hybrid`, `vit_cls`, ..."""
+    return Run(open_run(run, data_dir=None if data_dir is None else Path(data_dir)))
+
+
+def evaluate_run(saved: SavedRun, split: str) -> tuple[dict[str, float], int]:
+    """The scores of a saved run on one part, and the number of its items. FittingRoomError for an unknown part."""
+    evaluators = saved.task.evaluators()
+    chosen = [each for each in evaluators if each.name == split]
+    if not chosen:
+        raise FittingRoomError(f"unknown split '{split}': choose {' or '.join(each.name for each in evaluators)}")
+    scoring = saved.task.scoring
+    (found,) = evaluate(
+        saved.task.predictor(saved.placed),
+        chosen,
+        scoring.scores,
+        log=lambda why: log_test_read(saved.folder, "evaluate"),
+    )
+    details = scoring.details([found.predictions], saved.task.data_record())
+    numbers = {key: value for key, value in details.items() if isinstance(value, float)}
+    return {**found.scores, **numbers, **saved.task.extras([found])}, scoring.num_items(found.predictions)
+
+
+def configure(
+    model: str,
+    data: Data | str | None = None,
+    *,
+    epochs: float | None = None,
+    budget: str | float | None = None,
+    seed: int = 0,
+    recipe_name: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> RunConfig:
+    """The config of a run from what a user says. Raises FittingRoomError in one line for what does not fit together."""
+    seconds = seconds_of(budget)
+    check_length(epochs, seconds)
+    source = None if data is None else load_data(data)
+    name = None if source is None else source.source
+    config = recipe(model, seed=seed, epochs=epochs, budget_seconds=seconds, name=recipe_name, data=name)
+    config = config if source is None else source.on(config)
+    return apply_settings(config, settings or {})
+
+
+def length_slug(config: RunConfig) -> str:
+    """The length of a run for a folder's name: `5-epochs` or `90s`."""
+    return f"{config.epochs:g}-epochs" if config.epochs is not None else f"{config.budget_seconds:g}s"
+
+
+def train(
+    model: str,
+    data: Data | str | None = None,
+    *,
+    epochs: float | None = None,
+    budget: str | float | None = None,
+    seed: int = 0,
+    recipe: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    folder: str | Path | None = None,
+    resume: bool = True,
+    loggers: Sequence[Any] = (),
+    callbacks: Sequence[Any] = (),
+    plan: Mapping[str, str] | None = None,
+    sealed: bool = False,
+    progress: bool | None = None,
+    **more_settings: Any,
+) -> Run:
+    """Train one model with the recipe of its family, evaluate its last epoch, and return the finished run.
+
+    Give a length: `epochs=5`, or `budget="10m"`; without one the recipe's own holds. Settings of recipe and model go by name, as
+    keywords (`depth=6`, `batch_size=64`) or in `settings` (`{"optim.lr": 0.001}`). `folder` is by default
+    `runs/MODEL-LENGTH-seedS-ID`; a finished run there is returned as it is, an interrupted one goes on where it was.
+    `loggers` are names (`tensorboard`, `wandb`) or Lightning loggers, `callbacks` Lightning callbacks. `sealed` leaves the test
+    part alone. Raises FittingRoomError in one line for bad input.
+    """
+    from fittingroom.api.events import training_progress
+    from fittingroom.training.fit import FitOptions, fit, resolve
+
+    given = {**(settings or {}), **more_settings}
+    source = None if data is None else load_data(data)
+    config = configure(model, source, epochs=epochs, budget=budget, seed=seed, recipe_name=recipe, settings=given)
+    data_dir = None if source is None else source.data_dir
+    if folder is None:
+        name = f"{model}-{length_slug(config)}-seed{seed}-{config_hash(resolve(config, data_dir))[:6]}"
+        folder = Path("runs") / name
+    with training_progress(config.run, progress) as tell:
+        fit(
+            config,
+            FitOptions(
+                folder=Path(folder),
+                data_dir=data_dir,
+                resume=resume,
+                loggers=tuple(loggers),
+                callbacks=tuple(callbacks),
+                plan=dict(plan or {}),
+                open_test=not sealed,
+                progress=tell,
+            ),
+        )
+    return load_run(folder, data_dir)

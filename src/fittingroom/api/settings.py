@@ -1,0 +1,81 @@
+"""Settings by name on a RunConfig: keys of the recipe (`batch_size`, `optim.lr`) and, without prefix, of the model (`depth`)."""
+
+import dataclasses
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from fittingroom.core.config import replace
+from fittingroom.core.errors import FittingRoomError, did_you_mean
+from fittingroom.models import resolve_config
+from fittingroom.tasks.config import RunConfig
+
+C = TypeVar("C", bound=RunConfig)
+FIXED = {
+    "task", "model", "data", "dev", "test", "digest", "keep_stress", "seed", "epochs", "budget_seconds", "model_config",
+}  # fmt: skip
+"""Fields of a config that have options of their own."""
+FROM_DATA = {"img_size", "in_chans", "num_classes", "src_vocab_size", "tgt_vocab_size"}
+"""Settings of a model that the data decide."""
+OLD_NAMES = {"train_images": "num_train"}
+UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def apply_settings(config: C, changes: Mapping[str, Any], withheld: frozenset[str] = frozenset()) -> C:
+    """A copy with the changes made; values as text (from the shell) or as Python values.
+
+    `withheld` keys are refused. Raises FittingRoomError naming the nearest key there is.
+    """
+    recipe_keys = _recipe_keys(config) - withheld
+    model_config = resolve_config(config.model, registry=config.registry)
+    model_keys = {field.name for field in dataclasses.fields(model_config)} - FROM_DATA
+    paths = {}
+    for given, value in changes.items():
+        key = OLD_NAMES.get(given, given)
+        text = value if isinstance(value, str) else json.dumps(value)
+        if key in model_keys:
+            paths[f"model_config.{key}"] = text
+        elif key in recipe_keys:
+            paths[key] = text
+        elif key in FROM_DATA:
+            raise FittingRoomError(f"--set {key}: the data decide it: omit it")
+        else:
+            hint = did_you_mean(key, sorted(recipe_keys | model_keys))
+            raise FittingRoomError(f"--set: unknown key '{key}' for {config.model}: {hint}")
+    return replace(config, paths)
+
+
+def seconds_of(budget: str | float | None) -> float | None:
+    """Seconds of `90s`, `10m`, `1.5h`; a number is seconds. Raises FittingRoomError for anything else."""
+    if budget is None:
+        return None
+    if isinstance(budget, int | float) and not isinstance(budget, bool):
+        if 0 < budget < float("inf"):
+            return float(budget)
+        raise FittingRoomError(f"budget {budget} is not a time: give seconds above 0, or text such as 90s, 10m or 1.5h")
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", str(budget).strip().lower())
+    if match is None or float(match[1]) == 0:
+        raise FittingRoomError(f"--budget {budget!r} is not a time: write 90s, 10m or 1.5h")
+    return float(match[1]) * UNITS[match[2] or "s"]
+
+
+def check_length(epochs: float | None, seconds: float | None) -> None:
+    """Raise FittingRoomError for epochs that are not above 0, and where both lengths are given."""
+    if epochs is not None and not 0 < epochs < float("inf"):
+        raise FittingRoomError(f"--epochs {epochs:g} is not a length: give a number above 0, such as 5 or 0.5")
+    if epochs is not None and seconds is not None:
+        raise FittingRoomError("epochs and budget are two ways to say how long: give one of them")
+
+
+def _recipe_keys(config: RunConfig) -> set[str]:
+    keys = set()
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if field.name in FIXED:
+            continue
+        if dataclasses.is_dataclass(value):
+            keys |= {f"{field.name}.{inner.name}" for inner in dataclasses.fields(value)}
+        else:
+            keys.add(field.name)
+    return keys

@@ -1,0 +1,93 @@
+"""What is compared: a candidate is a name, a title and a config. Two settings of one model are two candidates.
+
+A run's key is (candidate, training size, seed). `vit@patch_size=7@depth=2` names a model and the settings that differ.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from fittingroom.core.config import to_dict
+from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.records import CandidateRecord
+from fittingroom.tasks.config import RunConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """One thing that is compared."""
+
+    name: str
+    """Unique, such as `vit` or `vit@patch_size=7`; also in the names of run folders."""
+    title: str
+    """The name that tables and sentences use."""
+    config: RunConfig
+    """Of its first seed."""
+    settings: dict[str, Any] = field(default_factory=dict)
+    """What differs from the recipe."""
+
+    def with_seed(self, seed: int) -> RunConfig:
+        """The config of one of its runs."""
+        return replace(self.config, seed=seed)
+
+    def run(self, seed: int) -> str:
+        """The short name of one of its runs, such as `vit-seed0`."""
+        return f"{self.name}-seed{seed}"
+
+    def record(self, *, num_params: int, num_macs: int) -> CandidateRecord:
+        """For comparison.json."""
+        variant = self.config.registry.get(self.config.model)
+        return CandidateRecord(
+            name=self.name,
+            title=self.title,
+            model=self.config.model,
+            family=variant.family,
+            source=variant.source,
+            settings=self.settings,
+            num_train=self.config.num_train,
+            num_params=num_params,
+            num_macs=num_macs,
+        )
+
+
+def parse_candidate(text: str) -> tuple[str, dict[str, str]]:
+    """`vit@patch_size=7@depth=2` as model and settings. Raises FittingRoomError for a setting without a value."""
+    model, *settings = (part.strip() for part in text.split("@"))
+    changes = {}
+    for setting in settings:
+        key, equals, value = (part.strip() for part in setting.partition("="))
+        if not equals or not key or not value:
+            raise FittingRoomError(f"--models {text!r}: write MODEL@SETTING=VALUE, such as vit@patch_size=7")
+        changes[key] = value
+    return model, changes
+
+
+def candidate(config: RunConfig, settings: dict[str, str] | None = None, title: str = "") -> Candidate:
+    """The candidate of `config`, to which `settings` were applied."""
+    settings = settings or {}
+    name = "@".join([config.model, *(f"{key}={value}" for key, value in settings.items())])
+    variant = config.registry.get(config.model)
+    shown = ", ".join(_words(key, value) for key, value in settings.items())
+    return Candidate(
+        name=name,
+        title=title or (f"{variant.title} ({shown})" if shown else variant.title),
+        config=config,
+        settings=dict(settings),
+    )
+
+
+def check_different(candidates: Sequence[Candidate]) -> None:
+    """Raise FittingRoomError where two candidates have one name, or differ in nothing."""
+    seen: dict[str, str] = {}
+    for each in candidates:
+        key = repr(sorted(to_dict(each.config).items()))
+        if key in seen:
+            raise FittingRoomError(f"--models: {seen[key]} and {each.name} are the same: name each candidate once")
+        seen[key] = each.name
+
+
+def _words(key: str, value: str) -> str:
+    """A setting for a title: the training size in words, the rest as given."""
+    if key == "num_train" and value.isdigit():
+        return f"{int(value):,} training items"
+    return f"{key}={value}"

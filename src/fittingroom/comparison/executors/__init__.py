@@ -1,0 +1,1 @@
+"""Where the runs of a comparison are made: in processes on this machine, later on a cluster."""

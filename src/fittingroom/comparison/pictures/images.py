@@ -1,0 +1,164 @@
+"""What the report shows of single images, kept in the comparison's folder so that the page needs neither data set nor torch.
+
+gallery.npz    the test images on which the models disagree most
+explorer.npz   a few of them, mistakes, and easy cases, with what each network looks at (schema: explain/explorer.py)
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from fittingroom.comparison.pictures.registry import draws_pictures
+from fittingroom.core.archives import DAMAGE
+from fittingroom.core.records import ComparisonRecord
+from fittingroom.core.rundir import write_atomic
+from fittingroom.data.images.batches import normalise
+from fittingroom.data.images.dataset import Splits
+from fittingroom.data.spec import ImageSet
+from fittingroom.evaluation.selection import disagreements, mistakes
+from fittingroom.explain.examine import beats_random
+from fittingroom.explain.explorer import explorer_arrays
+from fittingroom.tasks.classification.scoring import ClassPredictions, read_predictions
+from fittingroom.tasks.classification.training import ClassificationTask
+from fittingroom.tasks.load import load_run
+
+GALLERY_SIZE = 36
+EXPLORER_SIZE = {"mistake": 6, "disagreement": 6, "right": 4}
+PROOF_IMAGES = 100
+"""Validation images on which a method must beat random maps, or its caption says that it does not: seconds a model."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Run:
+    """A finished run: where it lies, and its predictions of the test images."""
+
+    folder: Path
+    seed: int
+    test: ClassPredictions
+
+
+@draws_pictures("classification")
+def write_image_pictures(
+    folder: Path, record: ComparisonRecord, tasks: Mapping[int, Any], begins: Callable[[], None]
+) -> None:
+    """`gallery.npz` and `explorer.npz`, as far as the finished runs allow. The test images are read once, and logged.
+
+    Nothing is done where they are of these runs and younger than each; `begins` is called where there is something to do.
+    `tasks` has a task for each seed.
+    """
+    task: ClassificationTask = tasks[record.seeds[0]]
+    found: dict[str, list[_Run]] = {}
+    for row in record.finished():
+        run = folder / row.folder
+        predictions = read_predictions(run, task.spec.num_classes)["test"]
+        found.setdefault(row.candidate, []).append(_Run(folder=run, seed=row.seed, test=predictions))
+    names = [each.name for each in record.candidates]
+    of_runs = [run.folder.name for runs in found.values() for run in runs]
+    written = [run.folder / "predictions.npz" for runs in found.values() for run in runs]
+    has_gallery = len(found) < 2 or _holds(folder / "gallery.npz", "runs", of_runs)
+    has_explorer = _holds(folder / "explorer.npz", "models", names) and _younger(folder / "explorer.npz", written)
+    if not found or (has_gallery and has_explorer):
+        return
+    begins()
+    reads = folder / "test_reads.jsonl"
+    test = task.splits.open_test(lambda why: _note_read(reads, why), "pictures for the report")
+    if len(found) > 1:
+        _write_gallery(folder, found, of_runs, test)
+    first = {model: runs[0] for model, runs in found.items()}
+    _write_explorer(folder, names, first, lambda seed: tasks[seed].splits, test)
+
+
+def _write_gallery(folder: Path, found: dict[str, list[_Run]], of_runs: list[str], test: ImageSet) -> None:
+    probs = {model: np.stack([run.test.probs for run in runs]) for model, runs in found.items()}
+    labels = test.labels.numpy()
+    chosen = disagreements(probs, labels, limit=GALLERY_SIZE)
+    arrays = {
+        "images": for_people(test.read(torch.as_tensor(chosen))),
+        "labels": labels[chosen].astype(np.int32),
+        "test_index": np.asarray(chosen, dtype=np.int32),
+        "runs": np.array(of_runs),
+    }
+    write_atomic(folder / "gallery.npz", lambda file: np.savez_compressed(file, **arrays))
+
+
+def _write_explorer(
+    folder: Path, models: list[str], first: dict[str, _Run], splits_of: Callable[[int], Splits], test: ImageSet
+) -> None:
+    """`explorer.npz`: a model's first finished run stands for it, and is put to the proof on its own validation images."""
+    probs = {model: run.test.probs for model, run in first.items()}
+    chosen, kinds = choose_images(probs, test.labels.numpy())
+    if not len(chosen):
+        return
+    images = test.read(torch.as_tensor(chosen))
+    arrays = {
+        "images": for_people(images),
+        "labels": test.labels[chosen].numpy(),
+        "index": test.index[chosen].numpy(),
+        "kind": kinds,
+        "models": np.array(models),
+    }
+    for place, name in enumerate(models):
+        if name in first:
+            model = load_run(first[name].folder).model
+            splits = splits_of(first[name].seed)
+            proven = beats_random(model, normalise(splits.val.images[:PROOF_IMAGES], splits.spec))
+            found = explorer_arrays(model, normalise(images, splits.spec), beats_random=proven)
+            arrays |= {f"m{place}_{key}": value for key, value in found.items()}
+    write_atomic(folder / "explorer.npz", lambda file: np.savez_compressed(file, **arrays))
+
+
+def choose_images(
+    probs: dict[str, NDArray[np.floating]], labels: NDArray[np.integer]
+) -> tuple[NDArray[np.int64], NDArray[np.str_]]:
+    """Positions and kinds of the images to explain: `probs` maps a model's name to [images, classes], `labels` is [images].
+
+    "mistake": all models are wrong, the surest first; "disagreement": as in the gallery; "right": all are right and sure,
+    one a class. No image twice.
+    """
+    confidence = np.mean([each.max(axis=1) for each in probs.values()], axis=0)
+    right = np.stack([each.argmax(axis=1) == labels for each in probs.values()])
+    surest = np.argsort(-confidence, kind="stable")
+    clear = [int(position) for position in surest if right[:, position].all()]
+    by_class: dict[int, int] = {}
+    for position in clear:
+        by_class.setdefault(int(labels[position]), position)
+    candidates = {
+        "mistake": mistakes(probs, labels).tolist(),
+        "disagreement": disagreements({name: each[None] for name, each in probs.items()}, labels).tolist(),
+        "right": list(by_class.values()),
+    }
+    chosen: dict[int, str] = {}
+    for kind, positions in candidates.items():
+        fresh = [position for position in positions if position not in chosen]
+        chosen |= dict.fromkeys(fresh[: EXPLORER_SIZE[kind]], kind)
+    return np.array(list(chosen), dtype=np.int64), np.array(list(chosen.values()), dtype=np.str_)
+
+
+def for_people(images: torch.Tensor) -> NDArray[np.uint8]:
+    """Grey as [N, height, width], colour as [N, height, width, 3]."""
+    return images[:, 0].numpy() if images.shape[1] == 1 else images.permute(0, 2, 3, 1).numpy()
+
+
+def _holds(path: Path, key: str, names: list[str]) -> bool:
+    """Whether the file is of these models, or runs, in this order: a comparison may be made again with others."""
+    try:
+        with np.load(path) as archive:
+            return archive[key].tolist() == names
+    except DAMAGE:
+        return False
+
+
+def _younger(path: Path, others: list[Path]) -> bool:
+    return path.exists() and path.stat().st_mtime_ns > max(other.stat().st_mtime_ns for other in others)
+
+
+def _note_read(path: Path, why: str) -> None:
+    when = datetime.now(UTC).isoformat(timespec="seconds")
+    with path.open("a") as file:
+        file.write(f'{{"when": "{when}", "why": "{why}"}}\n')

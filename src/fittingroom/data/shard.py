@@ -1,0 +1,22 @@
+"""One batch over several devices: each rank takes every `world_size`-th item of the whole batch.
+
+The whole batch is made first, so all ranks together train on exactly the images that one device would have.
+"""
+
+from typing import TypeVar
+
+from torch import Tensor
+
+from fittingroom.core.errors import FittingRoomError
+
+B = TypeVar("B", bound=tuple[Tensor, ...])
+
+
+def shard(batch: B, rank: int = 0, world_size: int = 1) -> B:
+    """The part of `batch` (a tuple of tensors, items first) that belongs to `rank`. Raises FittingRoomError for a bad rank."""
+    if not 0 <= rank < world_size:
+        raise FittingRoomError(f"rank {rank} of {world_size} devices does not exist: choose 0 to {world_size - 1}")
+    if world_size == 1:
+        return batch
+    parts = [part[rank::world_size] for part in batch]
+    return type(batch)(*parts) if hasattr(batch, "_fields") else tuple(parts)  # type: ignore[return-value]

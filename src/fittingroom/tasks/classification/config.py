@@ -1,0 +1,22 @@
+"""The config of a run that learns to classify images."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+from fittingroom.core.registry import Registry
+from fittingroom.data.images.augment import AugmentConfig
+from fittingroom.models import MODELS, Variant
+from fittingroom.tasks.config import RunConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassificationConfig(RunConfig):
+    """A run that learns to classify images."""
+
+    registry: ClassVar[Registry[Variant]] = MODELS
+
+    task: Literal["classification"] = "classification"
+    data: str = "fashion-mnist"
+    """fashion-mnist, or a .npz file of images."""
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    """What is done to training images."""

@@ -1,0 +1,144 @@
+"""Scoring of image classification: accuracy, from the probabilities that each run gives to each class."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fittingroom.core.records import DataRecord
+from fittingroom.evaluation import metrics
+from fittingroom.evaluation.metric import Metric
+from fittingroom.evaluation.statistics import accuracy_interval
+from fittingroom.tasks.scoring import ProtocolFacts, Scoring, register_scoring
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassPredictions:
+    """One run on one part: `probs` [images, classes], `labels` [images], `index` [images] in the source of the data."""
+
+    probs: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    index: NDArray[np.int64]
+
+    @property
+    def classes(self) -> NDArray[np.int64]:
+        """Most probable class of each image, [images]."""
+        return np.argmax(self.probs, axis=1)
+
+    @property
+    def correct(self) -> NDArray[np.bool_]:
+        """Whether that class is the label, [images]."""
+        return self.classes == self.labels
+
+
+ACCURACY = Metric(
+    name="accuracy",
+    title="accuracy",
+    higher_is_better=True,
+    values=lambda predictions: predictions.correct,
+    interval=accuracy_interval,
+    wins="classifies best",
+    beyond="above",
+    alone="classifies {score} of the test images correctly",
+    noun="right answers",
+)
+
+
+@register_scoring
+class ClassificationScoring(Scoring[ClassPredictions]):
+    """Images to one of several classes."""
+
+    task = "classification"
+    items, item, batch_items = "images", "image", "images"
+    metrics = (ACCURACY,)
+
+    def to_arrays(self, predictions: ClassPredictions) -> dict[str, Any]:
+        """Probabilities in 16 bits that keep each image's class, labels, positions."""
+        return {
+            "probs": to_half(predictions.probs),
+            "labels": predictions.labels.astype(np.int32),
+            "index": predictions.index.astype(np.int32),
+        }
+
+    def from_arrays(self, arrays: Mapping[str, Any], split: str, data: DataRecord) -> ClassPredictions:
+        """Raises ValueError where the arrays do not fit each other or the classes of the data."""
+        found = ClassPredictions(
+            probs=arrays["probs"].astype(np.float32),
+            labels=arrays["labels"].astype(np.int64),
+            index=arrays["index"].astype(np.int64),
+        )
+        _check(found, split, len(data.class_names))
+        return found
+
+    def same_items(self, one: ClassPredictions, other: ClassPredictions, split: str) -> bool:
+        """The same test images with the same labels; as many validation images, since each seed draws its own."""
+        if split == "val":
+            return one.labels.size == other.labels.size
+        return np.array_equal(one.index, other.index) and np.array_equal(one.labels, other.labels)
+
+    def scores(self, predictions: ClassPredictions) -> dict[str, float]:
+        """Accuracy."""
+        return {ACCURACY.name: metrics.accuracy(predictions.probs, predictions.labels)}
+
+    def details(self, tests: Sequence[ClassPredictions], data: DataRecord) -> dict[str, Any]:
+        """Accuracy by class, confusion matrix, and two scores of the probabilities. Counts are summed over seeds."""
+        if not tests:
+            return {}
+        num_classes = num_classes_of(tests[0], data)
+        confusion = np.sum([metrics.confusion_matrix(test.labels, test.classes, num_classes) for test in tests], axis=0)
+        return {
+            "per_class": [
+                None if math.isnan(share) else share for share in metrics.per_class_accuracy(confusion).tolist()
+            ],
+            "confusion": confusion.tolist(),
+            "nll": float(np.mean([metrics.negative_log_likelihood(test.probs, test.labels) for test in tests])),
+            "ece": float(np.mean([metrics.expected_calibration_error(test.probs, test.labels) for test in tests])),
+        }
+
+    def usual_split(self, facts: ProtocolFacts) -> str:
+        """Validation is drawn from the training images by seed."""
+        return (
+            "Validation images are drawn from the training images by seed, stratified by class. Training images that also occur "
+            "in the validation or test part are left out."
+        )
+
+    def _no_tricks(self) -> str:
+        return "No earlier epoch is picked, no run stops early, and test images are not augmented."
+
+
+def read_predictions(folder: Path, num_classes: int) -> dict[str, ClassPredictions]:
+    """The parts of a run's predictions.npz with `num_classes` classes. Raises FittingRoomError where the file is bad."""
+    names = tuple(map(str, range(num_classes)))
+    return ClassificationScoring().load(folder, DataRecord(name="", class_names=names))
+
+
+def num_classes_of(predictions: ClassPredictions, data: DataRecord) -> int:
+    """By the names of the classes, or, where the data has none, by the probabilities."""
+    return len(data.class_names) or predictions.probs.shape[1]
+
+
+def to_half(probs: NDArray[Any]) -> NDArray[np.float16]:
+    """[images, classes] in 16 bits. Each image keeps its class: where rounding makes another one equal, that one is lowered."""
+    half = probs.astype(np.float16)
+    rows, best = np.arange(len(probs)), probs.argmax(axis=1)
+    equal = half == half[rows, best][:, None]
+    equal[rows, best] = False
+    return np.where(equal, np.nextafter(half, np.float16(0)), half)
+
+
+def _check(predictions: ClassPredictions, split: str, num_classes: int) -> None:
+    num_images = predictions.labels.size
+    if num_images == 0:
+        raise ValueError(f"no {split} images")
+    shape = predictions.probs.shape
+    num_classes = num_classes or (shape[1] if len(shape) == 2 else 0)
+    if shape != (num_images, num_classes) or predictions.index.shape != (num_images,):
+        raise ValueError(f"{split}_probs have shape {shape}, expected {num_images} images and {num_classes} classes")
+    if not np.isfinite(predictions.probs).all():
+        raise ValueError(f"{split}_probs hold values that are not finite")
+    if predictions.labels.min() < 0 or predictions.labels.max() >= num_classes:
+        raise ValueError(f"{split}_labels lie outside 0 to {num_classes - 1}")

@@ -1,0 +1,236 @@
+"""Images to classes: augmented batches, cross-entropy on soft targets, accuracy."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from fittingroom.core.config import from_dict, to_dict
+from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.randomness import seeded
+from fittingroom.core.records import DataRecord, ReadLog, SplitRecord
+from fittingroom.data.images.batches import TrainBatches, eval_batches, normalise
+from fittingroom.data.images.dataset import RULE, ImageData, Splits
+from fittingroom.data.images.load import is_images, open_images
+from fittingroom.data.spec import DataSpec, ImageSet
+from fittingroom.evaluation.evaluators import Evaluator
+from fittingroom.evaluation.metrics import negative_log_likelihood
+from fittingroom.evaluation.predict import PredictFn, predict
+from fittingroom.models import build_model, fit_to_images
+from fittingroom.models.cost import num_macs
+from fittingroom.tasks.base import DataRequest, Logged, Placed, Task, task
+from fittingroom.tasks.classification.config import ClassificationConfig
+from fittingroom.tasks.classification.predict import ImagePredictions, as_images
+from fittingroom.tasks.classification.scoring import ClassPredictions
+
+CHUNK = 500
+"""Images per forward pass in evaluation."""
+
+
+@task("classification")
+class ClassificationTask(Task):
+    """A batch is (normalised images, soft targets); in validation (normalised images, labels)."""
+
+    config_class = ClassificationConfig
+    default_models = ("vit", "cnn", "hybrid")
+
+    @classmethod
+    def reads(cls, data: str) -> bool:
+        """A data set of images."""
+        return is_images(data)
+
+    @classmethod
+    def data_fields(cls, request: DataRequest, model: str) -> dict[str, Any]:
+        """The data set. Raises FittingRoomError for what belongs to sequence models."""
+        given = [f"--{name}" for name in ("train", "dev", "test", "stress") if getattr(request, name) is not None]
+        if request.data is not None and not is_images(request.data):
+            given.insert(0, f"--data {request.data}")
+        if given:
+            raise FittingRoomError(
+                f"{given[0]}: {model} classifies images (fashion-mnist or a .npz file); pairs are for transformer and recurrent"
+            )
+        return {} if request.data is None else {"data": request.data}
+
+    @cached_property
+    def data(self) -> ImageData:
+        """The data set. Raises FittingRoomError where it is not the one that the finished run was trained on."""
+        found = open_images(self._given.data, self.data_dir)
+        saved = self.saved_data()
+        if saved is not None and saved["spec"]["digest"] != found.spec.digest:
+            raise FittingRoomError(
+                f"{self._given.data} has changed since {self.folder} was trained: put the old data back, or train again"
+            )
+        return found
+
+    @cached_property
+    def spec(self) -> DataSpec:
+        """From data.json of a finished run, else from the data set."""
+        saved = self.saved_data()
+        return self.data.spec if saved is None else from_dict(DataSpec, saved["spec"], f"{self.folder}/data.json")
+
+    @cached_property
+    def config(self) -> ClassificationConfig:
+        """With every setting of the model written out."""
+        given, spec = self._given, self.spec
+        fitted = fit_to_images(
+            given.model,
+            given.model_config,
+            img_size=(spec.height, spec.width),
+            in_chans=spec.channels,
+            num_classes=spec.num_classes,
+        )
+        return replace(given, model_config=to_dict(fitted))
+
+    @property
+    def title(self) -> str:
+        """The data set's."""
+        return self.spec.title
+
+    @cached_property
+    def splits(self) -> Splits:
+        """The images, divided by the run's seed."""
+        return self.data.split(self._given.seed, self._given.num_train)
+
+    def split_record(self) -> SplitRecord:
+        """By seed."""
+        splits = self.splits
+        return SplitRecord(
+            seed=self._given.seed,
+            num_train=len(splits.train),
+            num_val=len(splits.val),
+            num_test=self.spec.num_test,
+            rule=RULE,
+        )
+
+    def data_record(self) -> DataRecord:
+        """Name, sizes and classes."""
+        spec, split = self.spec, self.split_record()
+        return DataRecord(
+            name=spec.name,
+            digest=spec.digest,
+            num_train=split.num_train,
+            num_val=split.num_val,
+            num_test=split.num_test,
+            class_names=spec.class_names,
+        )
+
+    @cached_property
+    def batches(self) -> TrainBatches:
+        """The run's training batches."""
+        config, splits = self.config, self.splits
+        return TrainBatches(
+            train=splits.train,
+            spec=splits.spec,
+            seed=config.seed,
+            batch_size=config.batch_size,
+            augment=config.augment,
+            label_smoothing=config.label_smoothing,
+        )
+
+    @property
+    def num_val(self) -> int:
+        """All validation images."""
+        return len(self.splits.val)
+
+    @property
+    def step_shape(self) -> list[int]:
+        """Channels, height, width."""
+        return list(self.spec.image_shape)
+
+    def new_model(self) -> nn.Module:
+        """Drawn from (seed, "init")."""
+        with seeded(self.config.seed, "init"):
+            return build_model(self.config.model, self.config.model_config)
+
+    def build_saved(self) -> nn.Module:
+        """As the run's config says; a setting that is newer than the run has the class's default."""
+        variant = self._given.registry.get(self._given.model)
+        shape = from_dict(type(variant.make_config()), self._given.model_config, where=f"model {self._given.model}")
+        return variant.build(shape)
+
+    def step_macs(self) -> int:
+        """Multiply-adds of one image."""
+        return num_macs(build_model(self.config.model, self.config.model_config), self.spec.image_shape)
+
+    def loss(self, model: Callable[..., Any], batch: tuple[Tensor, Tensor]) -> Tensor:
+        """Cross-entropy on soft targets."""
+        images, targets = batch
+        return F.cross_entropy(model(images).float(), targets)
+
+    def val_batches(self, number: int) -> "EvalLoader":
+        """The first `number` validation images."""
+        return EvalLoader(self.splits.val.subset(torch.arange(number)), self.splits.spec)
+
+    def validate(self, model: Any, batch: tuple[Tensor, Tensor]) -> Sequence[Logged]:
+        """Loss and accuracy."""
+        images, labels = batch
+        logits = model(images).float()
+        accuracy = (logits.argmax(dim=-1) == labels).float().mean()
+        return [
+            Logged("val_loss", F.cross_entropy(logits, labels), len(labels)),
+            Logged("val_accuracy", accuracy, len(labels)),
+        ]
+
+    def evaluation_seconds(self, placed: Placed) -> float:
+        """From one batch of at most 500 training images, the second time."""
+        images = placed.place(
+            normalise(self.batches.train.read(torch.arange(min(CHUNK, len(self.batches.train)))), self.spec)
+        )
+        with torch.inference_mode(), placed.autocast():
+            placed.model(images)
+            start = time.perf_counter()
+            placed.model(images).sum().item()
+            seconds = time.perf_counter() - start
+        return seconds / len(images)
+
+    def evaluators(self) -> Sequence[Evaluator]:
+        """Validation images, and the sealed test images."""
+        splits = self.splits
+        return (
+            Evaluator(name="val", predictions=lambda logits, log: predict_images(logits, splits.val, self.spec)),
+            Evaluator(name="test", predictions=self._predict_test, sealed=True),
+        )
+
+    def predictor(self, placed: Placed) -> PredictFn:
+        """Normalised images to logits."""
+        return lambda images: placed.model(placed.place(images))
+
+    def predict_new(self, placed: Placed, items: Any, batch_size: int) -> ImagePredictions:
+        """Of arrays, tensors, pictures or paths."""
+        batches = eval_batches(as_images(items, self.spec), self.spec, batch_size)
+        return ImagePredictions(probs=predict(self.predictor(placed), batches), class_names=self.spec.class_names)
+
+    def val_loss(self, placed: Placed, predictions: ClassPredictions) -> float:
+        """Cross-entropy against the labels."""
+        return negative_log_likelihood(predictions.probs, predictions.labels)
+
+    def _predict_test(self, logits: PredictFn, log: ReadLog) -> ClassPredictions:
+        return predict_images(logits, self.splits.open_test(log, "evaluation"), self.spec)
+
+
+class EvalLoader:
+    """Images in order, in large batches, with their labels."""
+
+    def __init__(self, images: ImageSet, spec: DataSpec, batch_size: int = CHUNK) -> None:
+        self.images, self.spec, self.batch_size = images, spec, batch_size
+
+    def __len__(self) -> int:
+        return -(-len(self.images) // self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        for start in range(0, len(self.images), self.batch_size):
+            chosen = self.images.subset(torch.arange(start, min(start + self.batch_size, len(self.images))))
+            yield normalise(chosen.images, self.spec), chosen.labels
+
+
+def predict_images(logits: PredictFn, images: ImageSet, spec: DataSpec) -> ClassPredictions:
+    """What any function from normalised images to logits says about `images`."""
+    probs: Float[np.ndarray, "images classes"] = predict(logits, eval_batches(images, spec))
+    return ClassPredictions(probs=probs, labels=images.labels.numpy(), index=images.index.numpy())

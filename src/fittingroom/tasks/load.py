@@ -1,0 +1,113 @@
+"""Find the task of a config, a model, a data set or a finished run, and open it. Importing this file registers our tasks."""
+
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+from torch import nn
+
+from fittingroom.core.config import from_dict
+from fittingroom.core.errors import FittingRoomError, did_you_mean
+from fittingroom.core.records import RunState, read_state
+from fittingroom.core.rundir import read_json
+from fittingroom.core.upgrade import upgrade_config
+from fittingroom.evaluation.shipped import find_run, shipped
+from fittingroom.evaluation.weights import in_layout, suits_channels_last
+from fittingroom.tasks.base import TASKS, Placed, Task
+from fittingroom.tasks.classification import training as _classification  # noqa: F401  (the import registers the task)
+from fittingroom.tasks.config import RunConfig
+from fittingroom.tasks.seq2seq import training as _seq2seq  # noqa: F401
+
+C = TypeVar("C", bound=RunConfig)
+
+
+def open_task(config: RunConfig, data_dir: Path | None = None) -> Task:
+    """The task of that config. Its data is read when it is first needed; FittingRoomError where it is missing or wrong."""
+    return TASKS.get(config.task)(config, data_dir)
+
+
+def run_config(values: dict[str, Any], where: str = "config") -> RunConfig:
+    """A run's config from plain values, whatever version wrote them. FittingRoomError as `from_dict` raises it."""
+    if not isinstance(values, dict):
+        raise FittingRoomError(f"{where}: expected a group of keys, got {values!r}")
+    values = upgrade_config(values)
+    name = values.get("task") or task_of_model(str(values.get("model"))).name
+    return from_dict(TASKS.get(name).config_class, values, where)
+
+
+def all_models() -> list[str]:
+    """The names of all models of all tasks, each once."""
+    return list(dict.fromkeys(name for each in TASKS for name in TASKS.get(each).config_class.registry))
+
+
+def task_of_model(model: str, data: str | None = None) -> type[Task]:
+    """The task that trains `model`: the one that reads `data`, else the first. FittingRoomError for an unknown model."""
+    fitting = [TASKS.get(name) for name in TASKS if model in TASKS.get(name).config_class.registry.names()]
+    if not fitting:
+        raise FittingRoomError(f"unknown model '{model}': {did_you_mean(model, all_models())}")
+    return next((each for each in fitting if data is not None and each.reads(data)), fitting[0])
+
+
+def task_of_data(data: str | None) -> type[Task]:
+    """The task that reads `data`; the first one where nothing is said or none does."""
+    every = [TASKS.get(name) for name in TASKS]
+    return next((each for each in every if data is not None and each.reads(data)), every[0])
+
+
+def as_config(config: RunConfig, cls: type[C]) -> C:
+    """The settings of `config` that `cls` has too, as a `cls`."""
+    shared = {each.name for each in fields(cls)} & {each.name for each in fields(config)} - {"task"}
+    return cls(**{name: getattr(config, name) for name in shared})
+
+
+@dataclass(frozen=True)
+class SavedRun:
+    """A finished run, opened from its folder alone. The model is loaded when it is first needed."""
+
+    name: str
+    """The folder's, or that of shipped weights."""
+    folder: Path
+    task: Task
+
+    @property
+    def config(self) -> Any:
+        """As the run's config.json says."""
+        return self.task._given
+
+    @cached_property
+    def state(self) -> RunState:
+        """As the run's state.json says."""
+        return read_state(self.folder)
+
+    @cached_property
+    def model(self) -> Any:
+        """The trained network in evaluation mode and fp32, in the memory layout that suits it."""
+        model: nn.Module = self.task.load_model()
+        return in_layout(model, suits_channels_last(model))
+
+    @property
+    def placed(self) -> Placed:
+        """The model on the CPU."""
+        return Placed(model=self.model, channels_last=suits_channels_last(self.model))
+
+
+def load_run(run: str | Path, task: str | None = None, data_dir: Path | None = None) -> SavedRun:
+    """The finished run in a folder, or the weights of that name that come with the package.
+
+    `task`: raise FittingRoomError unless it is a run of that task. Raises FittingRoomError naming the file that is wrong.
+    """
+    folder = find_run(run, task)
+    path = folder / "config.json"
+    values = upgrade_config(read_json(path))
+    for key in ("model", "model_config", "seed"):
+        if key not in values:
+            raise FittingRoomError(f"{path} lacks '{key}': is {folder} a finished run?")
+    config = run_config(values, str(path))
+    if task is not None and config.task != task:
+        names = shipped(task)
+        hint = f", or shipped weights ({', '.join(names)})" if names else ""
+        raise FittingRoomError(
+            f"run {folder.name} is a run of {config.task}, not of {task}: give the folder of another run{hint}"
+        )
+    return SavedRun(name=folder.name, folder=folder, task=TASKS.get(config.task)(config, data_dir, folder))

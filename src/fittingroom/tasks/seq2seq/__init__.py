@@ -1,0 +1,1 @@
+"""Source sequences to target sequences, such as letters to phonemes."""

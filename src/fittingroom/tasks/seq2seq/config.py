@@ -1,0 +1,37 @@
+"""The config of a run that learns to turn a source sequence into a target sequence."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.registry import Registry
+from fittingroom.models import SEQUENCE_MODELS, Variant
+from fittingroom.tasks.config import RunConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seq2seqConfig(RunConfig):
+    """A run that learns to turn a source sequence into a target sequence."""
+
+    registry: ClassVar[Registry[Variant]] = SEQUENCE_MODELS
+
+    task: Literal["seq2seq"] = "seq2seq"
+    data: str = "cmudict"
+    """cmudict, or a TSV file of pairs; with dev and test, the training file."""
+    dev: str | None = None
+    """TSV file for validation; absent: a part of `data`."""
+    test: str | None = None
+    """TSV file for the test; absent: a part of `data`."""
+    keep_stress: bool = False
+    """Keep the stress marks on cmudict's vowels: 69 phonemes instead of 39."""
+    digest: str = ""
+    """Of the data; filled in when the run begins, so that a changed file is noticed."""
+    batch_size: int = 256
+    """Pairs per step."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (self.dev is None) != (self.test is None):
+            raise FittingRoomError("dev and test belong together: give both files, or one file of pairs alone")
+        if self.keep_stress and self.data != "cmudict":
+            raise FittingRoomError("keep_stress is for cmudict only: omit it")
