@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from fittingroom.api.runs import Run
-from fittingroom.core.errors import FittingRoomError
-from fittingroom.explain.examine import filters_of, positions_of
+from fittingroom.explain.examine import examine_filters, examine_positions
 from fittingroom.explain.maps import attention_maps, saliency_maps
 from fittingroom.report import plots
 
@@ -60,10 +59,7 @@ def positions(model: Any) -> Any:
 def filters(model: Any) -> Any:
     """The first layer: its filters, or the main components of a patch projection."""
     network, _ = _network(model)
-    found = filters_of(network)
-    if found is None:
-        raise FittingRoomError(f"{type(network).__name__} has no convolution that can be drawn")
-    return plots.filters(found)
+    return plots.filters(examine_filters(network))
 
 
 def confusion(labels: Any, predictions: Any, class_names: Sequence[str] | None = None) -> Any:
