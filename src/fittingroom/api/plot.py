@@ -7,8 +7,6 @@ themselves in a notebook.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from fittingroom.api.runs import Run
 from fittingroom.explain.examine import examine_filters, examine_positions
 from fittingroom.explain.maps import attention_maps, saliency_maps
@@ -48,12 +46,7 @@ def saliency(model: Any, images: Any, target: Any = None, *, method: str | None 
 def positions(model: Any) -> Any:
     """How similar the position embedding of each patch is to that of every other. FittingRoomError where there is none."""
     network, _ = _network(model)
-    found = positions_of(network)
-    if found is None:
-        raise FittingRoomError(
-            f"{type(network).__name__} adds no position embedding to its tokens: there is none to draw"
-        )
-    return plots.positions(found)
+    return plots.positions(examine_positions(network))
 
 
 def filters(model: Any) -> Any:
@@ -64,10 +57,7 @@ def filters(model: Any) -> Any:
 
 def confusion(labels: Any, predictions: Any, class_names: Sequence[str] | None = None) -> Any:
     """Counts by true class (rows) and predicted class (columns); `predictions` are classes, or probabilities [N, classes]."""
-    said = np.asarray(predictions)
-    if said.ndim == 2:
-        said = said.argmax(axis=1)
-    return plots.confusion(labels=np.asarray(labels), predictions=said, class_names=class_names)
+    return plots.confusion(labels=labels, predictions=predictions, class_names=class_names)
 
 
 def _network(model: Any) -> tuple[Any, dict[str, Any]]:
