@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fittingroom.evaluation.score import log_test_read
 
 from fittingroom.cli.main import build_parser
 from fittingroom.cli.run import _command_line
-from fittingroom.comparison.executors import usable_cores
+from fittingroom.comparison.executors.processes import usable_cores
 from fittingroom.core.rundir import exclusive_lock
+from fittingroom.evaluation.read_log import log_test_read
 from tests.command import run, run_json, start
 
 SMALL = (
@@ -69,8 +69,8 @@ def test_the_page_lets_one_look_inside(finished: tuple[Path, str]) -> None:
 
 
 def place_of_class_token(folder: Path, place: int) -> int:
-    """1 for the model with a class token, else 0, by the order of models in the ledger."""
-    return int(json.loads((folder / "comparison.json").read_text())["models"][place]["name"] == "vit_cls")
+    """1 for the model with a class token, else 0, by the order of candidates in the ledger."""
+    return int(json.loads((folder / "comparison.json").read_text())["candidates"][place]["name"] == "vit_cls")
 
 
 def test_again_it_trains_nothing_and_says_the_same(finished: tuple[Path, str]) -> None:
@@ -134,7 +134,7 @@ def test_the_record_tells_each_models_plan_and_every_run_has_had_it(finished: tu
     assert list(record["plans"]) == ["vit_cls", "vit"]
     for row in record["runs"]:
         environment = json.loads((folder / row["folder"] / "environment.json").read_text())
-        assert environment["plan"] == record["plans"][row["model"]]
+        assert environment["plan"] == record["plans"][row["candidate"]]
 
 
 def test_another_plan_in_the_same_folder_is_refused_before_anything_runs(finished: tuple[Path, str]) -> None:
@@ -206,7 +206,7 @@ def test_after_ctrl_c_it_goes_on_from_the_last_checkpoint(tmp_path: Path) -> Non
     rows = (half / "metrics.csv").read_text().splitlines()
     before = [row for row in rows if row[0].isdigit() and int(row.split(",")[0]) <= last]
     assert before
-    assert run_json(*words)["models"][0]["num_runs"] == 2
+    assert run_json(*words)["candidates"][0]["num_runs"] == 2
     assert rows_of_the_clock(half, before), "trained anew it would have other seconds"
 
 
