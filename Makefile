@@ -1,14 +1,14 @@
 # The targets and what they do: `make help`.
 
 PYTHON_BIN := .venv/bin
-# The rooms and files whose annotations name shapes; tests under the folders below run with every annotation there checked,
+# The packages and files whose annotations name shapes; tests under the folders below run with every annotation there checked,
 # the others run the package as users get it.
 SHAPES := fittingroom.models,fittingroom.data,fittingroom.evaluation.predict,fittingroom.training.optim
 SHAPE_CHECKED := $(wildcard tests/unit tests/contract tests/numerics)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup data browser compare lint types imports unit integration test test-slow bench tables clean
+.PHONY: help setup data browser compare lint types imports quick unit integration test test-slow bench tables notebook clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,8 +31,11 @@ lint: setup ## style and formatting, by ruff
 types: setup ## type hints, by basedpyright
 	$(PYTHON_BIN)/basedpyright
 
-imports: setup ## which room may import which, by import-linter
+imports: setup ## which package may import which, by import-linter
 	$(PYTHON_BIN)/lint-imports --no-logo
+
+quick: lint types imports data ## a minute: style, types, import rules and the fast unit tests
+	$(PYTHON_BIN)/python -m pytest -m "not slow and not thorough" --numprocesses 2 tests/unit
 
 unit: data ## tests of the parts, with array shapes checked at every call
 	$(PYTHON_BIN)/python -m pytest -m "not slow" --numprocesses 2 --jaxtyping-packages=$(SHAPES),beartype.beartype $(SHAPE_CHECKED)
@@ -50,6 +53,9 @@ bench: data ## speed beside other libraries, a quarter of an hour, then of expla
 	$(if $(ARGS),,$(PYTHON_BIN)/python lab/benchmarks/explaining.py)
 	$(if $(ARGS),,$(PYTHON_BIN)/python -m lab.benchmarks.sequences)
 	$(if $(ARGS),,$(PYTHON_BIN)/python -m lab.benchmarks.claims)
+
+notebook: setup ## write docs/notebooks/homework.ipynb from its text
+	$(PYTHON_BIN)/jupytext --to ipynb --quiet docs/notebooks/homework.py
 
 tables: setup ## write the published tables into README and docs from the records in results/
 	$(PYTHON_BIN)/python lab/published_tables.py

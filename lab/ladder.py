@@ -9,11 +9,12 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from fittingroom.training.config import RunConfig
+
 from fittingroom.comparison.executors import Work, side_by_side, usable_cores
 from fittingroom.core.config import config_hash
 from fittingroom.core.rundir import make_folder, read_state, write_atomic
 from fittingroom.recipes import RECIPES
-from fittingroom.training.config import RunConfig
 from fittingroom.training.fit import resolve
 
 ROOT = Path(__file__).parents[1]

@@ -8,6 +8,8 @@ from typing import Any
 from unittest import mock
 
 import torch
+from fittingroom.training.config import ImageRunConfig
+from fittingroom.training.images import ImageProblem
 from torch import Tensor
 
 from fittingroom.core.config import from_dict
@@ -18,9 +20,7 @@ from fittingroom.data.spec import DataSpec, ImageSet
 from fittingroom.models import build_model
 from fittingroom.models.cost import num_macs, num_params
 from fittingroom.recipes import recipe
-from fittingroom.training.config import ImageRunConfig
 from fittingroom.training.fit import FitOptions, fit
-from fittingroom.training.images import ImageProblem
 from fittingroom.training.optim import OptimConfig
 from fittingroom.training.speed.engine import choose_plan, set_up_process
 from fittingroom.training.speed.plan import Plan

@@ -5,12 +5,12 @@ import time
 
 import torch
 import torch.nn.functional as F
+from fittingroom.training.pairs import PairProblem
 from torch import Tensor, nn
 
 from fittingroom.data.seq2seq.batches import PairBatch
 from fittingroom.data.seq2seq.vocabulary import PAD_ID
 from fittingroom.models.layers.positions import sinusoidal_1d
-from fittingroom.training.pairs import PairProblem
 
 
 class Plain(nn.Module):

@@ -27,15 +27,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from fittingroom.training.config import PairRunConfig
+from fittingroom.training.pairs import PairProblem
 
 from fittingroom.core.randomness import generator
 from fittingroom.core.rundir import make_folder, write_json
 from fittingroom.data.seq2seq.batches import PairBatch, TrainPairBatches, pair_batch
 from fittingroom.evaluation.generate import generate
 from fittingroom.recipes import recipe
-from fittingroom.training.config import PairRunConfig
 from fittingroom.training.environment import processor
-from fittingroom.training.pairs import PairProblem
 from fittingroom.training.speed.engine import set_up_process
 from fittingroom.training.speed.plan import Plan, first_guess
 from fittingroom.training.speed.probe import SCHEDULE_STEPS, Trial
@@ -223,6 +223,7 @@ def row_of(name: str, seconds: dict[str, list[float]]) -> dict[str, Any]:
 def decoding() -> dict[str, float | int]:
     """Seconds to write every validation word greedily, with the weights that ship, in fp32 and one thread as `evaluate` does."""
     from fittingroom.evaluation.saved import load_sequence_run
+
     from fittingroom.evaluation.shipped import find_run
 
     model, *_ = load_sequence_run(find_run("transformer", "words"))

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fittingroom.training.config import ImageRunConfig
 
 from fittingroom.comparison.executors import Event, Work, side_by_side, usable_cores
 from fittingroom.core.rundir import read_state
-from fittingroom.training.config import ImageRunConfig
 from tests.command import start
 
 LINUX = sys.platform.startswith("linux")

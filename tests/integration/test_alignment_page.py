@@ -160,7 +160,7 @@ def test_without_scripts_the_page_says_so(browser: Browser, address: str) -> Non
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(address)
-    assert page.get_by_text("takes scripts").is_visible() and not page.locator("#alignment").is_visible()
+    assert page.get_by_text("needs scripts").is_visible() and not page.locator("#alignment").is_visible()
     context.close()
 
 

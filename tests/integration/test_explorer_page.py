@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from fittingroom.report.page import write_report
-from tests.comparison_fixture import CLASS_NAMES, write_comparison
+from tests.comparison_fixture import CLASS_NAMES, write_images
 from tests.explorer_fixture import CNN, GRID, HYBRID, VIT, Arrays, explorer_arrays, write_explorer
 from tests.explorer_visit import Visit, assert_drawn, patches, rollout, viridis, weights
 
@@ -19,7 +19,7 @@ def arrays() -> Arrays:
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory, arrays: Arrays) -> str:
-    folder = write_comparison(tmp_path_factory.mktemp("comparison"), num_seeds=1)
+    folder = write_images(tmp_path_factory.mktemp("comparison"), num_seeds=1)
     write_explorer(folder, arrays)
     return write_report(folder).as_uri()
 
@@ -242,11 +242,11 @@ def test_a_tile_of_position_similarity_is_clicked_and_explained(visit: Visit, ar
     least = 2 * float(arrays["m0_similarity"].min()) / 255 - 1
     drawn = visit.colour(visit.at("tile"), 4, 2)
     assert np.abs(np.subtract(drawn, viridis((tile[4, 2] - least) / (1 - least)))).max() <= 4
-    assert "learned position vector" in visit.at("sentence").inner_text()
+    assert "These vectors are learned" in visit.at("sentence").inner_text()
     visit.at("tiles").press("ArrowDown")
     assert visit.page.evaluate("window.fittingroomExplorer.tile().tile") == [2, 5]
     visit.choose_model(HYBRID)
-    assert "put in, not learned" in visit.at("sentence").inner_text()
+    assert "by design, not learned" in visit.at("sentence").inner_text()
 
 
 @pytest.mark.parametrize("width", [390, 768, 1280])
@@ -268,13 +268,13 @@ def test_everything_that_is_operated_has_a_name(visit: Visit) -> None:
         .filter(e => !(e.ariaLabel || e.textContent.trim() || e.closest("label")?.textContent.trim()
         || e.closest("label")?.querySelector("img[alt]"))).map(e => e.outerHTML)"""
     assert visit.page.evaluate(nameless) == []
-    assert visit.page.get_by_role("radio", name="Mistakes: ").count() == 2
+    assert visit.page.get_by_role("radio", name="All wrong: ").count() == 2
 
 
 def test_without_scripts_the_explorer_says_so(browser: Browser, report: str) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(report)
-    assert page.get_by_text("The explorer needs scripts").is_visible()
+    assert page.get_by_text("This part needs scripts").is_visible()
     assert not page.locator("#explorer").is_visible()
     context.close()

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from fittingroom.evaluation.saved import load_run, logits_fn
+from fittingroom.training.config import ImageRunConfig
 from safetensors.torch import load_file
 
 from fittingroom.core.errors import FittingRoomError
@@ -17,10 +19,8 @@ from fittingroom.core.rundir import read_json, read_state
 from fittingroom.data.images.batches import eval_batches
 from fittingroom.data.images.load import load_splits
 from fittingroom.evaluation.predict import predict
-from fittingroom.evaluation.saved import load_run, logits_fn
 from fittingroom.models import build_model
 from fittingroom.training import fit as room
-from fittingroom.training.config import ImageRunConfig
 from fittingroom.training.fit import FitOptions, fit
 from fittingroom.training.speed import engine
 from fittingroom.training.speed.plan import Plan, first_guess

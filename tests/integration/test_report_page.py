@@ -11,7 +11,7 @@ from playwright.sync_api import Browser
 
 from fittingroom.report.page import write_report
 from tests import browsing
-from tests.comparison_fixture import write_comparison
+from tests.comparison_fixture import write_images
 
 SIZES = {"desktop": (1280, 900), "phone": (375, 812)}
 Scheme = Literal["light", "dark"]
@@ -21,7 +21,7 @@ GROUND = "getComputedStyle(document.documentElement).backgroundColor"
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = write_comparison(tmp_path_factory.mktemp("comparison"), failed=["vit-seed1"])
+    folder = write_images(tmp_path_factory.mktemp("comparison"), failed=["vit-seed1"])
     return write_report(folder).as_uri()
 
 
@@ -69,7 +69,7 @@ def test_the_scheme_of_the_system_is_followed(visit: Visit) -> None:
 def test_headings_and_figures_are_there_and_seen(visit: Visit) -> None:
     assert visit.page.get_by_role("heading", level=1).is_visible()
     names = visit.page.get_by_role("heading", level=2).all_inner_texts()
-    assert names[0] == "The measurements" and "Runs that failed" in names and names[-1] == "Make it again"
+    assert names[0] == "Results" and "Failed runs" in names and names[-1] == "Reproduce this comparison"
     figures = visit.page.locator("figure svg[role=img]")
     assert figures.count() == 3 + 1 + 2 + 3
     widths = [figure.evaluate("e => e.getBoundingClientRect().width") for figure in figures.all()]

@@ -235,11 +235,10 @@ def _alone(candidate: CandidateSummary, metric: Metric) -> str:
     test = metric.score(candidate)
     assert test.mean is not None and test.low is not None and test.high is not None, "it finished a run"
     text, smallest = f"{metric.scale * test.mean:.{metric.decimals}f}", 10**-metric.decimals
-    is_percent = metric.unit == "%"
-    if is_percent and float(text) == 100 and test.mean < 1:
-        text = f"over {100 - smallest:.{metric.decimals}f}"
     if float(text) == 0 and test.mean > 0:
         text = f"under {smallest:.{metric.decimals}f}"
+    elif metric.unit == "%" and float(text) == 100 and test.mean < 1:
+        text = f"over {100 - smallest:.{metric.decimals}f}"
     interval = _interval(metric.scale * test.low, metric.scale * test.high, metric.decimals)
     said = metric.alone.format(score=_unit(text, metric.unit))
     return f"{candidate.title} {said} (95 % interval {interval}), with no other model to compare it with"

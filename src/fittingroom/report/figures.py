@@ -281,4 +281,6 @@ def _draw_lead(axes: Axes, row: int, lead: _Lead, name: str, metric: Metric) -> 
     beside = axes.get_yaxis_transform()
     axes.text(0, row - 0.36, name, transform=beside, weight="bold", ha="left")
     difference, low, high = (numbers.points(value, metric) for value in (lead.difference, lead.low, lead.high))
+    if separated and float(low) == 0:
+        low = "over 0"
     axes.text(1, row - 0.36, f"{difference}  ({low} to {high})", transform=beside, ha="right")

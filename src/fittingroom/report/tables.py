@@ -120,7 +120,7 @@ def html_table(summary: Summary) -> str:
 
 def _html_cell(row: dict[str, str], key: str, small: dict[str, str]) -> str:
     beneath = row[small[key]] if key in small else ""
-    return escape(row[key]) + (f"<br><small>{escape(beneath)}</small>" if beneath else "")
+    return f"{escape(row[key])}<br><small>{escape(beneath)}</small>" if beneath else str(escape(row[key]))
 
 
 def _row(candidate: CandidateSummary, task: str) -> dict[str, str]:

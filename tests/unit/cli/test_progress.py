@@ -4,12 +4,12 @@ import io
 from typing import Any
 
 import pytest
+from fittingroom.training.config import ImageRunConfig
 from rich.console import Console
 from rich.progress import Progress
 
 from fittingroom.cli import progress
 from fittingroom.cli.progress import PLANS, watch
-from fittingroom.training.config import ImageRunConfig
 
 CONFIGS = [ImageRunConfig(model="vit", seed=seed, epochs=1.0) for seed in range(3)]
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from fittingroom.comparison.alignments import write_alignments
+from fittingroom.evaluation.saved import load_sequence_run
+
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.evaluation.pronounce import pronounce
-from fittingroom.evaluation.saved import load_sequence_run
 from fittingroom.explain.alignment import align
 from fittingroom.report.alignment import read_alignments
 from tests.sequence_fixture import write_sequence_run

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fittingroom.training.config import ImageRunConfig
+from fittingroom.training.images import ImageProblem
 
 from fittingroom.comparison import grid
 from fittingroom.comparison.executors import Event, Work, have_own_core
@@ -14,9 +16,7 @@ from fittingroom.comparison.grid import Comparison, Watcher, run_comparison
 from fittingroom.comparison.protocol import Budget
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import write_json
-from fittingroom.training.config import ImageRunConfig
 from fittingroom.training.fit import resolve, run_identity
-from fittingroom.training.images import ImageProblem
 from tests.unit.training.machine import GUESS, TINY, tiny_config, tiny_problem
 
 PLANS = {"vit": asdict(replace(GUESS, num_threads=1)), "hybrid": asdict(GUESS), "cnn": asdict(GUESS)}

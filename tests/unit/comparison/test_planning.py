@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from fittingroom.training.config import ImageRunConfig
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +14,6 @@ from fittingroom.comparison import planning
 from fittingroom.comparison.executors import Event, Work
 from fittingroom.comparison.planning import MEMORY_A_RUN, most_jobs, plan_grid
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.training.config import ImageRunConfig
 
 CONFIGS = [ImageRunConfig(model=model, seed=seed, epochs=1.0) for seed in (0, 1) for model in ("vit", "cnn")]
 TWO_THREADS = 2

@@ -1,6 +1,7 @@
 """The summary of made-up comparisons on disk: its structure, its numbers, and what it says when files are bad."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,71 +9,114 @@ import numpy as np
 import pytest
 
 from fittingroom.comparison.summary import summarise
+from fittingroom.core.config import to_dict
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.core.rundir import write_json
+from fittingroom.core.records import (
+    BudgetRecord,
+    CandidateRecord,
+    DataRecord,
+    RunRow,
+    Score,
+    Summary,
+    read_comparison,
+    read_summary,
+    write_comparison,
+    write_summary,
+)
 from fittingroom.evaluation.selection import disagreements
-from fittingroom.evaluation.statistics import holm, paired_difference, pooled_seed_spread, simultaneous_level
+from fittingroom.evaluation.statistics import (
+    accuracy_interval,
+    holm,
+    paired_difference,
+    pooled_seed_spread,
+    rate_interval,
+    simultaneous_level,
+)
+from fittingroom.tasks.scoring import SCORINGS
+from fittingroom.tasks.seq2seq.scoring import read_pair_predictions
+from tests.comparison_fixture import make_record
+from tests.words_fixture import write_words
 
-CLASSES = ["round", "square", "flat"]
+CLASSES = ("round", "square", "flat")
 SHARES = {"vit": 0.70, "cnn": 0.95, "hybrid": 0.85}
 NUM_VAL, NUM_TEST = 150, 400
+WORDS, PHONEMES = "word_error_rate", "phoneme_error_rate"
+OLD = Path(__file__).parents[2] / "schema1"
 
 
 def predictions(share: float, seed: int) -> dict[str, Any]:
-    """A run that is right on about `share` of the images, the others one class off."""
+    """The arrays of a run that is right on about `share` of the images, the others one class off."""
     random, arrays = np.random.default_rng(seed), dict[str, Any]()
     for split, num_images in (("val", NUM_VAL), ("test", NUM_TEST)):
         labels = np.arange(num_images) % 3
         classes = np.where(random.random(num_images) < share, labels, (labels + 1) % 3)
         arrays[f"{split}_probs"] = np.where(np.eye(3)[classes] > 0, 0.8, 0.1).astype(np.float16)
-        arrays[f"{split}_labels"] = labels.astype(np.uint8)
+        arrays[f"{split}_labels"] = labels.astype(np.int32)
         arrays[f"{split}_index"] = np.arange(num_images, dtype=np.int32)
     return arrays
 
 
-def ledger_row(name: str, seed: int, failed: bool = False) -> dict[str, Any]:
-    row = {"run": f"{name}-seed{seed}", "folder": f"runs/{name}-seed{seed}", "model": name, "seed": seed}
+def ledger_row(name: str, seed: int, failed: bool = False) -> RunRow:
+    row = {"run": f"{name}-seed{seed}", "folder": f"runs/{name}-seed{seed}", "candidate": name, "seed": seed}
     if failed:
-        return {**row, "status": "failed", "error": "the loss is not a number at step 12"}
-    cost = {"epochs": 5.0, "train_seconds": 60.0 + seed, "images_per_second": 900.0, "peak_memory_bytes": 1000 + seed}
-    return {**row, "status": "finished", "error": None, **cost}
+        return RunRow(**row, status="failed", error="the loss is not a number at step 12")
+    cost = {"epochs": 5.0, "train_seconds": 60.0 + seed, "items_per_second": 900.0, "peak_memory_bytes": 1000 + seed}
+    return RunRow(**row, status="finished", **cost)
 
 
 def make(folder: Path, names: tuple[str, ...] = tuple(SHARES), seeds: int = 2, failed: tuple[str, ...] = ()) -> Path:
     """A comparison on disk; runs named in `failed` left no predictions."""
     rows = [ledger_row(name, seed, f"{name}-seed{seed}" in failed) for name in names for seed in range(seeds)]
     for number, row in enumerate(rows):
-        if row["status"] == "finished":
-            run = folder / row["folder"]
+        if row.status == "finished":
+            run = folder / row.folder
             run.mkdir(parents=True)
-            np.savez(run / "predictions.npz", **predictions(SHARES[row["model"]], number))
-    models = [{"name": name, "title": name.upper(), "family": name, "num_params": 10, "num_macs": 20} for name in names]
-    comparison = {"title": "Shapes", "budget": {"kind": "epochs", "value": 5, "text": "5 epochs each"}}
-    comparison |= {"seeds": list(range(seeds)), "data": {"class_names": CLASSES}, "models": models, "runs": rows}
-    write_json(folder / "comparison.json", comparison)
+            np.savez(run / "predictions.npz", **predictions(SHARES[row.candidate], number))
+    candidates = [
+        CandidateRecord(name=name, title=name.upper(), model=name, family=name, num_params=10, num_macs=20)
+        for name in names
+    ]
+    data = DataRecord(name="shapes", class_names=CLASSES)
+    record = make_record("classification", "Shapes", data, candidates, seeds, rows)
+    record = replace(record, budget=BudgetRecord(kind="epochs", value=5, text="5 epochs each"))
+    write_comparison(folder, record)
     return folder
 
 
-def test_the_summary_has_the_structure_that_the_report_reads(tmp_path: Path) -> None:
+def accuracy(summary: Summary, place: int, split: str = "test") -> Score:
+    return summary.candidates[place].evals[split]["accuracy"]
+
+
+def test_a_summary_is_read_as_it_was_written_and_holds_every_score(tmp_path: Path) -> None:
     summary = summarise(make(tmp_path))
-    assert list(summary) == ["models", "pairs", "best_by_val", "verdict", "notes"]
-    scores = {"val", "test", "per_class", "confusion", "nll", "ece"}
-    costs = {"num_params", "num_macs", "train_seconds", "images_per_second", "peak_memory_bytes", "epochs"}
-    names = {"name", "title", "family", "num_runs", "num_failed"}
-    assert all(set(model) == scores | costs | names for model in summary["models"])
-    assert set(summary["models"][0]["test"]) == {"mean", "sd", "low", "high"}
-    assert set(summary["pairs"][0]) == {"a", "b", "difference", "low", "high", "p", "p_holm"}
-    json.dumps(summary, allow_nan=False)
+    write_summary(tmp_path, summary)
+    assert read_summary(tmp_path) == summary
+    for candidate in summary.candidates:
+        assert set(candidate.evals) == {"val", "test"}
+        assert set(candidate.details) == {"per_class", "confusion", "nll", "ece"}
+    json.dumps(to_dict(summary), allow_nan=False)
+
+
+@pytest.mark.parametrize("kind", ["images", "seq2seq"])
+def test_a_comparison_of_the_first_schema_gives_the_numbers_it_gave(kind: str) -> None:
+    """Written by the version before records had a schema: a failed run, two or three models, two seeds."""
+    new, old = to_dict(summarise(OLD / kind)), to_dict(read_summary(OLD / kind))
+    for candidate in old["candidates"]:
+        candidate["details"] = {key: value for key, value in candidate["details"].items() if value is not None}
+    assert new["candidates"] == old["candidates"]
+    assert new["contrasts"] == old["contrasts"]
+    assert new["best_by_val"] == old["best_by_val"]
+    assert new["verdict"]["sentence"] == old["verdict"]["sentence"]
 
 
 def test_scores_are_those_of_the_predictions(tmp_path: Path) -> None:
     summary = summarise(make(tmp_path))
     runs = [predictions(SHARES["cnn"], number) for number in (2, 3)]
     accuracies = [np.mean(run["test_probs"].argmax(axis=1) == run["test_labels"]) for run in runs]
-    cnn = summary["models"][1]
-    assert cnn["test"]["mean"] == pytest.approx(np.mean(accuracies))
-    assert cnn["test"]["sd"] == pytest.approx(np.std(accuracies, ddof=1))
-    assert cnn["test"]["low"] < cnn["test"]["mean"] < cnn["test"]["high"]
+    cnn, test = summary.candidates[1].details, accuracy(summary, 1)
+    assert test.mean == pytest.approx(np.mean(accuracies))
+    assert test.sd == pytest.approx(np.std(accuracies, ddof=1))
+    assert test.low is not None and test.high is not None and test.low < np.mean(accuracies) < test.high
     assert np.sum(cnn["confusion"]) == 2 * NUM_TEST and np.trace(cnn["confusion"]) == np.sum(accuracies) * NUM_TEST
     assert np.average(cnn["per_class"], weights=np.sum(cnn["confusion"], axis=1)) == pytest.approx(np.mean(accuracies))
     nlls = [-np.log(0.8) * share - np.log(0.1) * (1 - share) for share in accuracies]
@@ -81,65 +125,66 @@ def test_scores_are_those_of_the_predictions(tmp_path: Path) -> None:
 
 
 def test_costs_are_means_and_memory_is_the_largest(tmp_path: Path) -> None:
-    model = summarise(make(tmp_path))["models"][0]
-    assert (model["train_seconds"], model["peak_memory_bytes"], model["epochs"]) == (60.5, 1001, 5.0)
+    found = summarise(make(tmp_path)).candidates[0]
+    assert (found.train_seconds, found.peak_memory_bytes, found.epochs) == (60.5, 1001, 5.0)
 
 
-def test_pairs_are_simultaneous_intervals_over_the_pooled_seeds(tmp_path: Path) -> None:
+def test_differences_are_simultaneous_intervals_over_the_pooled_seeds(tmp_path: Path) -> None:
     summary = summarise(make(tmp_path))
     splits = [predictions(SHARES[name], number) for number, name in enumerate(np.repeat(list(SHARES), 2))]
     correct = np.stack([s["test_probs"].argmax(axis=1) == s["test_labels"] for s in splits]).reshape(3, 2, NUM_TEST)
     spread, level = pooled_seed_spread(list(correct)), simultaneous_level(0.95, 3)
     expected = [paired_difference(correct[a], correct[b], level, spread) for a, b in ((0, 1), (0, 2), (1, 2))]
-    for found, pair, p_holm in zip(summary["pairs"], expected, holm([pair.p for pair in expected]), strict=True):
-        assert (found["low"], found["high"], found["p_holm"]) == pytest.approx((pair.low, pair.high, p_holm))
-    names = [(pair["a"], pair["b"]) for pair in summary["pairs"]]
+    for contrast, pair, p_holm in zip(summary.contrasts, expected, holm([pair.p for pair in expected]), strict=True):
+        found = contrast.metrics["accuracy"]
+        assert (found.low, found.high, found.p_holm) == pytest.approx((pair.low, pair.high, p_holm))
+    names = [(contrast.a, contrast.b) for contrast in summary.contrasts]
     assert names == [("vit", "cnn"), ("vit", "hybrid"), ("cnn", "hybrid")]
 
 
 def test_the_best_is_chosen_on_validation_and_the_verdict_names_the_setting(tmp_path: Path) -> None:
     summary = summarise(make(tmp_path))
-    assert summary["best_by_val"] == "cnn"
-    assert summary["verdict"].startswith("On Shapes, with 5 epochs each and 2 seeds, ")
-    assert "CNN beats VIT" in summary["verdict"]
+    assert summary.best_by_val == "cnn"
+    assert summary.verdict.sentence.startswith("On Shapes, with 5 epochs each and 2 seeds, ")
+    assert "CNN beats VIT" in summary.verdict.sentence
 
 
 def test_one_seed_leaves_deviations_undefined_and_says_so(tmp_path: Path) -> None:
     summary = summarise(make(tmp_path, seeds=1))
-    assert summary["models"][0]["test"]["sd"] is None
-    assert "one seed: the interval covers images only" in summary["notes"]
-    assert "these trained networks" in summary["verdict"]
+    assert accuracy(summary, 0).sd is None
+    assert "one seed: the intervals cover images only, not other seeds" in summary.notes
+    assert "these trained networks" in summary.verdict.sentence
 
 
-def test_pairs_take_the_seeds_that_both_models_finished(tmp_path: Path) -> None:
+def test_contrasts_take_the_seeds_that_both_models_finished(tmp_path: Path) -> None:
     summary = summarise(make(tmp_path, seeds=2, failed=("vit-seed1",)))
-    assert [(m["num_runs"], m["num_failed"]) for m in summary["models"]] == [(1, 1), (2, 0), (2, 0)]
+    assert [(each.num_runs, each.num_failed) for each in summary.candidates] == [(1, 1), (2, 0), (2, 0)]
     vit, cnn = predictions(SHARES["vit"], 0), predictions(SHARES["cnn"], 2)
     right = [np.mean(run["test_probs"].argmax(axis=1) == run["test_labels"]) for run in (vit, cnn)]
-    assert summary["pairs"][0]["difference"] == pytest.approx(right[0] - right[1])
-    assert summary["notes"][0] == "vit-seed1 failed: the loss is not a number at step 12"
-    assert summary["models"][0]["test"]["sd"] is None and summary["models"][1]["test"]["sd"] is not None
+    assert summary.contrasts[0].metrics["accuracy"].difference == pytest.approx(right[0] - right[1])
+    assert summary.notes[0] == "vit-seed1 failed: the loss is not a number at step 12"
+    assert accuracy(summary, 0).sd is None and accuracy(summary, 1).sd is not None
 
 
 def test_a_model_without_a_finished_run_has_no_scores_and_no_pairs(tmp_path: Path) -> None:
     summary = summarise(make(tmp_path, failed=("vit-seed0", "vit-seed1")))
-    vit = summary["models"][0]
-    assert vit["test"] == {"mean": None, "sd": None, "low": None, "high": None}
-    assert vit["confusion"] is None and vit["train_seconds"] is None
-    assert [(pair["a"], pair["b"]) for pair in summary["pairs"]] == [("cnn", "hybrid")]
-    assert "VIT finished no run and is left out" in summary["notes"]
+    vit = summary.candidates[0]
+    assert vit.evals["test"]["accuracy"] == vit.evals["val"]["accuracy"] == Score()
+    assert vit.details == {} and vit.train_seconds is None
+    assert [(contrast.a, contrast.b) for contrast in summary.contrasts] == [("cnn", "hybrid")]
+    assert "VIT finished no run and is left out" in summary.notes
 
 
 def test_all_runs_failed_is_still_a_summary(tmp_path: Path) -> None:
     summary = summarise(make(tmp_path, names=("cnn",), seeds=1, failed=("cnn-seed0",)))
-    assert summary["pairs"] == [] and summary["best_by_val"] is None
-    assert "no run finished" in summary["verdict"]
+    assert summary.contrasts == () and summary.best_by_val is None
+    assert summary.verdict.headline == "No run finished."
 
 
 def test_models_without_a_common_seed_make_no_pair(tmp_path: Path) -> None:
     summary = summarise(make(tmp_path, names=("cnn", "vit"), failed=("cnn-seed0", "vit-seed1")))
-    assert summary["pairs"] == []
-    assert "models that finished no seed in common are not compared" in summary["notes"]
+    assert summary.contrasts == ()
+    assert "models that finished no seed in common are not compared" in summary.notes
 
 
 def test_a_class_without_test_images_has_no_accuracy(tmp_path: Path) -> None:
@@ -147,7 +192,7 @@ def test_a_class_without_test_images_has_no_accuracy(tmp_path: Path) -> None:
     arrays = predictions(0.9, 0)
     arrays["test_labels"] = np.minimum(arrays["test_labels"], 1)
     np.savez(folder / "runs/cnn-seed0/predictions.npz", **arrays)
-    assert summarise(folder)["models"][0]["per_class"][2] is None
+    assert summarise(folder).candidates[0].details["per_class"][2] is None
 
 
 def damaged(folder: Path, damage: str) -> None:
@@ -189,28 +234,51 @@ def test_runs_on_different_test_images_are_refused(tmp_path: Path) -> None:
     arrays = predictions(0.9, 0)
     arrays["test_index"] = arrays["test_index"] + 1
     np.savez(folder / "runs/hybrid-seed1/predictions.npz", **arrays)
-    with pytest.raises(FittingRoomError, match="hybrid-seed1 and of vit-seed0 hold different images"):
+    with pytest.raises(FittingRoomError, match="hybrid-seed1 and of vit-seed0 hold different test images"):
         summarise(folder)
+
+
+def test_a_run_that_left_the_test_part_sealed_cannot_be_compared(tmp_path: Path) -> None:
+    folder, scoring = make(tmp_path), SCORINGS.get("classification")
+    run = folder / "runs/cnn-seed1"
+    parts = scoring.load(run, DataRecord(name="", class_names=CLASSES))
+    scoring.save(run, {"val": parts["val"]})
+    with pytest.raises(FittingRoomError, match=r"cnn-seed1 holds no test images: the run left the test part sealed"):
+        summarise(folder)
+
+
+def test_two_sizes_and_two_settings_of_one_model_are_candidates_of_their_own(tmp_path: Path) -> None:
+    folder = make(tmp_path)
+    record = read_comparison(folder)
+    names = {"vit": "vit@num_train=100", "cnn": "vit", "hybrid": "vit@depth=2"}
+    candidates = [replace(each, name=names[each.name], model="vit", num_train=10) for each in record.candidates]
+    rows = [replace(row, candidate=names[row.candidate], num_train=10) for row in record.runs]
+    write_comparison(folder, replace(record, candidates=tuple(candidates), runs=tuple(rows)))
+    summary = summarise(folder)
+    assert [each.name for each in summary.candidates] == list(names.values())
+    assert [each.num_runs for each in summary.candidates] == [2, 2, 2] and summary.best_by_val == "vit"
+    assert summary.candidates[0].num_train == 10
 
 
 @pytest.mark.parametrize(
     ("key", "value", "named"),
     [
         ("budget", None, "budget"),
-        ("data", {}, "data.class_names"),
-        ("runs", [{"run": "x"}], "runs.folder"),
-        ("models", [3], "models.name"),
-        ("models", {"name": "vit"}, "models"),
+        ("data", {}, "key 'name' is missing"),
+        ("runs", [{"run": "x"}], "runs: key 'folder' is missing"),
+        ("candidates", [3], "candidates"),
+        ("candidates", {"name": "vit"}, "candidates"),
         ("seeds", 2, "seeds"),
-        ("budget", [], "budget"),
         ("title", 3, "title"),
+        ("task", "clasification", "unknown task 'clasification': did you mean 'classification'"),
     ],
 )
 def test_an_incomplete_comparison_file_is_named(tmp_path: Path, key: str, value: Any, named: str) -> None:
     path = make(tmp_path) / "comparison.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), key: value}))
-    with pytest.raises(FittingRoomError, match=f"comparison.json lacks a proper '{named}'"):
+    with pytest.raises(FittingRoomError, match=named) as caught:
         summarise(tmp_path)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_comparison_that_is_no_object_or_is_missing_is_one_error(tmp_path: Path) -> None:
@@ -238,3 +306,110 @@ def test_any_two_of_three_models_may_contradict_each_other() -> None:
     sure, other = np.array([[[0.9, 0.1]]]), np.array([[[0.2, 0.8]]])
     assert disagreements({"a": sure, "b": sure, "c": other}, np.zeros(1, dtype=int)).tolist() == [0]
     assert disagreements({"a": sure}, np.zeros(1, dtype=int)).tolist() == []
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three models, two seeds, all finished."""
+    return write_words(tmp_path_factory.mktemp("pairs"), num_models=3)
+
+
+@pytest.fixture(scope="module")
+def summary(folder: Path) -> Summary:
+    return summarise(folder)
+
+
+def rate(summary: Summary, place: int, name: str = WORDS, split: str = "test") -> Score:
+    return summary.candidates[place].evals[split][name]
+
+
+def test_rates_are_those_of_the_runs(folder: Path, summary: Summary) -> None:
+    record = read_comparison(folder)
+    for candidate in summary.candidates:
+        for split in ("val", "test"):
+            for name in (WORDS, PHONEMES):
+                rates = [row.evals[split][name] for row in record.finished(candidate.name)]
+                found = candidate.evals[split][name]
+                assert found.mean == pytest.approx(np.mean(rates)) and found.sd == pytest.approx(np.std(rates, ddof=1))
+                assert found.low is not None and found.high is not None and found.low < np.mean(rates) < found.high
+
+
+def test_intervals_are_over_words_and_pooled_seeds(folder: Path, summary: Summary) -> None:
+    runs = {
+        name: [read_pair_predictions(folder / f"runs/{name}-seed{seed}")["test"] for seed in (0, 1)]
+        for name in ("transformer", "recurrent", "small")
+    }
+    wrong = [np.stack([run.rates.wrong for run in found]) for found in runs.values()]
+    edits = [np.stack([run.edit_values for run in found]) for found in runs.values()]
+    right = accuracy_interval(~wrong[0], 0.95, pooled_seed_spread(wrong))
+    mirrored, test = (1 - right.high, 1 - right.low), rate(summary, 0)
+    assert (test.low, test.high) == pytest.approx(mirrored)
+    phonemes = rate_interval(edits[0], 0.95, pooled_seed_spread(edits))
+    test = rate(summary, 0, PHONEMES)
+    assert (test.low, test.high) == pytest.approx((phonemes.low, phonemes.high))
+    for key, values in ((WORDS, wrong), (PHONEMES, edits)):
+        level, spread = simultaneous_level(0.95, 3), pooled_seed_spread(values)
+        expected = [paired_difference(values[a], values[b], level, spread) for a, b in ((0, 1), (0, 2), (1, 2))]
+        adjusted = holm([pair.p for pair in expected])
+        for contrast, reference, p_holm in zip(summary.contrasts, expected, adjusted, strict=True):
+            found = contrast.metrics[key]
+            assert (found.difference, found.p_holm) == pytest.approx((reference.difference, p_holm))
+            assert (found.low, found.high) == pytest.approx((reference.low, reference.high))
+
+
+def test_writing_is_a_speed(folder: Path, summary: Summary) -> None:
+    rows, found = read_comparison(folder).finished("recurrent"), summary.candidates[1]
+    assert found.items_per_second == pytest.approx(np.mean([row.items_per_second or 0 for row in rows]))
+    seconds = np.mean([row.extras["decode_seconds"] for row in rows])
+    assert found.extras == pytest.approx({"decode_seconds": seconds, "words_per_second": 800 / seconds})
+    assert found.peak_memory_bytes == max(row.peak_memory_bytes or 0 for row in rows)
+
+
+def test_the_most_frequent_edits_are_counted_over_seeds(folder: Path, summary: Summary) -> None:
+    runs = [read_pair_predictions(folder / f"runs/small-seed{seed}")["test"] for seed in (0, 1)]
+    found = summary.candidates[2].details["confusions"]
+    assert found["num_edits"] == sum(int(run.rates.edits.sum()) for run in runs)
+    wanted, written, count = found["most"][0]
+    assert count == sum(run.edits.get((wanted, written), 0) for run in runs)
+    counts = [count for *_, count in found["most"]]
+    assert counts == sorted(counts, reverse=True) and len(counts) <= 12
+
+
+def test_the_best_has_the_fewest_errors_on_validation(summary: Summary) -> None:
+    by_val = {each.name: rate(summary, n, split="val").mean or 1 for n, each in enumerate(summary.candidates)}
+    assert summary.best_by_val == min(by_val, key=lambda name: by_val[name]) == "transformer"
+    assert "Transformer makes the fewest word errors" in summary.verdict.sentence
+
+
+def test_one_seed_covers_words_only_and_says_so(tmp_path: Path) -> None:
+    summary = summarise(write_words(tmp_path, num_seeds=1))
+    assert "one seed: the intervals cover words only, not other seeds" in summary.notes
+    assert rate(summary, 0).sd is None
+
+
+def test_failed_runs_are_left_out_and_named(tmp_path: Path) -> None:
+    summary = summarise(write_words(tmp_path, failed=("recurrent-seed0", "recurrent-seed1")))
+    found = summary.candidates[1]
+    assert (found.num_runs, found.num_failed) == (0, 2)
+    assert rate(summary, 1) == Score() and found.details == {} and found.extras["words_per_second"] is None
+    assert "RNN with attention finished no run and is left out" in summary.notes
+    assert summary.contrasts == () and "no other model" in summary.verdict.sentence
+
+
+def spoil(folder: Path, run: str, **changes: Any) -> None:
+    path = folder / f"runs/{run}/predictions.npz"
+    with np.load(path) as archive:
+        found = {**archive, **changes}
+    np.savez(path, **found)
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_runs_on_different_words_are_refused(tmp_path: Path, split: str) -> None:
+    folder = write_words(tmp_path)
+    with np.load(folder / "runs/recurrent-seed1/predictions.npz") as archive:
+        sources = archive[f"{split}_sources"][::-1]
+    spoil(folder, "recurrent-seed1", **{f"{split}_sources": sources})
+    with pytest.raises(
+        FittingRoomError, match=f"recurrent-seed1 and of transformer-seed0 hold different {split} words"
+    ):
+        summarise(folder)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from fittingroom.evaluation.saved import load_sequence_run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +14,6 @@ from fittingroom.core.errors import FittingRoomError
 from fittingroom.data.seq2seq.vocabulary import BOS_ID, EOS_ID, UNK_ID, Vocabulary
 from fittingroom.evaluation.decoding import beam_search
 from fittingroom.evaluation.pronounce import Answer, longest, pronounce
-from fittingroom.evaluation.saved import load_sequence_run
 from tests.sequence_fixture import LETTERS, PHONEMES, TINY, write_sequence_run
 
 EVERY_MODEL = pytest.mark.parametrize("name", list(TINY))

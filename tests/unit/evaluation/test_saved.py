@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from fittingroom.evaluation.saved import load_run, load_sequence_run
 from safetensors.torch import save_file
 
 from fittingroom.core.config import to_dict
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import write_json
 from fittingroom.evaluation import shipped as package
-from fittingroom.evaluation.saved import load_run, load_sequence_run
 from fittingroom.evaluation.shipped import find_run, shipped
 from fittingroom.models import build_model, resolve_config
 from tests.sequence_fixture import LETTERS, PHONEMES, TINY, write_sequence_run

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from fittingroom.evaluation.saved import load_run, load_sequence_run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.data.seq2seq.vocabulary import BOS_ID, EOS_ID, Vocabulary
 from fittingroom.evaluation.pronounce import pronounce
-from fittingroom.evaluation.saved import load_run, load_sequence_run
 from fittingroom.evaluation.shipped import find_run
 from fittingroom.explain.alignment import align, cross_attention
 from fittingroom.explain.capture import capture_attention
@@ -131,5 +131,5 @@ def test_the_model_keeps_its_mode_and_a_model_of_images_is_refused(models: dict[
 
     vit, _ = load_run(find_run("vit"))
     vit.forward = lambda src, src_mask, tgt_in: vit.forward_features(torch.zeros(1, 1, 28, 28))  # type: ignore[operator]
-    with pytest.raises(FittingRoomError, match="looks from no target to a source: choose a sequence model"):
+    with pytest.raises(FittingRoomError, match="has no attention from a target to a source: choose a sequence model"):
         cross_attention(vit, src, mask, torch.tensor([[BOS_ID]]))

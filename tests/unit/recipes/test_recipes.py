@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from fittingroom.training.config import ImageRunConfig
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,7 +12,6 @@ from fittingroom.models import MODELS, SEQUENCE_MODELS
 from fittingroom.recipes import RECIPES, recipe
 from fittingroom.recipes.ladder import RUNGS
 from fittingroom.recipes.sequences import SEQUENCE_RECIPES
-from fittingroom.training.config import ImageRunConfig
 
 
 def test_there_is_one_recipe_a_family_and_rung() -> None:

@@ -18,8 +18,6 @@ from fittingroom.report.alignment_page import render_alignment_page, write_align
 from fittingroom.report.inspection.alignment import alignment
 from tests.alignment_fixture import SHAPES, TITLES, WORDS, alignments, made_up
 
-MODELS = [{"title": title} for title in TITLES]
-
 
 def arrays() -> dict[str, Any]:
     """As `comparison.alignments` writes them."""
@@ -67,7 +65,7 @@ def test_a_model_without_a_run_is_left_out_and_no_file_is_no_section(tmp_path: P
     lacking = {key: None for key in arrays() if key.startswith("m0")}
     found = read_alignments(written(tmp_path, **lacking), NAMES)
     assert found is not None and [look.place for look in found.looks] == [1]
-    assert alignment_section(found, MODELS)["looks"] == [{"place": 1, "title": "RNN with attention"}]
+    assert alignment_section(found, TITLES)["looks"] == [{"place": 1, "title": "RNN with attention"}]
 
 
 @pytest.mark.parametrize(
@@ -103,7 +101,7 @@ def test_weights_are_packed_to_within_a_65535th() -> None:
 
 
 def test_the_section_says_who_is_right_and_how_sure() -> None:
-    models = alignment_section(alignments(), MODELS)["data"]["models"]
+    models = alignment_section(alignments(), TITLES)["data"]["models"]
     assert [[answer["right"] for answer in model["answers"]] for model in models] == [[True, None], [False, None]]
     assert [answer["percent"] for answer in models[0]["answers"]] == ["75 %", "under 1 %"]
     assert models[0]["answers"][0]["letters"] == [*"hello", "end"] and models[1]["answers"][1]["shape"] == [1, 1, 4, 6]

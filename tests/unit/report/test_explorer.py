@@ -15,10 +15,10 @@ from fittingroom.report import explorer_pack
 from fittingroom.report.explorer import Explorer, read_explorer
 from fittingroom.report.explorer_pack import colour_table, explorer_section, pack
 from fittingroom.report.page import write_report
-from tests.comparison_fixture import CLASS_NAMES, MODELS
+from tests.comparison_fixture import CANDIDATES, CLASS_NAMES
 from tests.explorer_fixture import CNN, HYBRID, VIT, Arrays, explorer_arrays, write_explorer
 
-NAMES = [model["name"] for model in MODELS]
+NAMES = [candidate.name for candidate in CANDIDATES]
 
 
 @pytest.fixture
@@ -77,16 +77,16 @@ def test_images_beyond_the_limit_are_left_out_evenly_and_counted(
     found = read(tmp_path, arrays)
     weight = sum(-(-len(pack(look, 0)) // 3) * 4 for look in found.looks)
     monkeypatch.setattr(explorer_pack, "MAX_BYTES", 3.5 * weight)
-    section = explorer_section(found, MODELS, CLASS_NAMES)
+    section = explorer_section(found, CANDIDATES, CLASS_NAMES)
     assert [len(group.members) for group in section["groups"]] == [1, 1, 1]
     assert [image["index"] for image in section["data"]["images"]] == [100, 114, 128]
     assert section["num_left_out"] == 3
     monkeypatch.setattr(explorer_pack, "MAX_BYTES", 1)
-    assert explorer_section(found, MODELS, CLASS_NAMES)["num_left_out"] == 5
+    assert explorer_section(found, CANDIDATES, CLASS_NAMES)["num_left_out"] == 5
 
 
 def test_a_block_holds_the_arrays_in_their_order(tmp_path: Path, arrays: Arrays) -> None:
-    section = explorer_section(read(tmp_path, arrays), MODELS, CLASS_NAMES)
+    section = explorer_section(read(tmp_path, arrays), CANDIDATES, CLASS_NAMES)
     model = section["data"]["models"][0]
     layers, heads, tokens = model["attention"]["shape"]
     assert (layers, heads, tokens, model["attention"]["grid"], model["attention"]["prefix"]) == (3, 2, 50, [7, 7], 1)
@@ -102,22 +102,22 @@ def test_a_block_holds_the_arrays_in_their_order(tmp_path: Path, arrays: Arrays)
 
 def test_models_are_told_apart_by_how_they_answer(tmp_path: Path, arrays: Arrays) -> None:
     arrays["m2_pool"] = np.full_like(arrays["m2_pool"], 1 / 49)
-    found = explorer_section(read(tmp_path, arrays), MODELS, CLASS_NAMES)["data"]["models"]
+    found = explorer_section(read(tmp_path, arrays), CANDIDATES, CLASS_NAMES)["data"]["models"]
     assert [model["attention"] and model["attention"]["answer"] for model in found] == ["class", None, "mean"]
-    found = explorer_section(read(tmp_path, explorer_arrays()), MODELS, CLASS_NAMES)["data"]["models"]
+    found = explorer_section(read(tmp_path, explorer_arrays()), CANDIDATES, CLASS_NAMES)["data"]["models"]
     assert found[HYBRID]["attention"]["answer"] == "weighted"
 
 
 def test_a_model_without_a_finished_run_is_passed_over(folder: Path, arrays: Arrays) -> None:
     without = {name: array for name, array in arrays.items() if not name.startswith("m0_")}
-    section = explorer_section(read(folder, without), MODELS, CLASS_NAMES)
+    section = explorer_section(read(folder, without), CANDIDATES, CLASS_NAMES)
     assert [look["place"] for look in section["looks"]] == [CNN, HYBRID]
     assert len(section["data"]["images"][0]["opinions"]) == 2
     assert 'id="explorer-data"' in write_report(folder).read_text(encoding="utf-8")
 
 
 def test_opinions_are_those_of_the_probabilities(tmp_path: Path, arrays: Arrays) -> None:
-    images = explorer_section(read(tmp_path, arrays), MODELS, CLASS_NAMES)["data"]["images"]
+    images = explorer_section(read(tmp_path, arrays), CANDIDATES, CLASS_NAMES)["data"]["images"]
     assert [[each["right"] for each in image["opinions"]] for image in images] == (
         [[False] * 3] * 2 + [[True, False, True]] * 2 + [[True] * 3] * 2
     )
@@ -128,7 +128,7 @@ def test_large_and_colour_images_are_carried(tmp_path: Path, arrays: Arrays) -> 
     arrays["images"] = np.zeros((6, 130, 100, 3), dtype=np.uint8)
     for place in range(3):
         arrays[f"m{place}_saliency"] = np.ones((6, 130, 100), dtype=np.float16)
-    data = explorer_section(read(tmp_path, arrays), MODELS, CLASS_NAMES)["data"]
+    data = explorer_section(read(tmp_path, arrays), CANDIDATES, CLASS_NAMES)["data"]
     rows, columns = data["models"][CNN]["saliency"]
     assert max(rows, columns) <= explorer_pack.MAX_SIDE
     assert len(zlib.decompress(base64.b64decode(data["models"][CNN]["packed"][0]))) == rows * columns

@@ -1,10 +1,10 @@
 """Drawings take the page's colours, say in words what they show, and can stand side by side in one page."""
 
-import copy
 import itertools
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -12,24 +12,43 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fittingroom.core.records import CandidateSummary, Contrast, Difference, Summary, Verdict
 from fittingroom.report.curves import learning_figures, mean_between, mean_in_stretches, rate_note
-from fittingroom.report.figures import cost_figures, cost_keys, pair_figures, short_title, spread
+from fittingroom.report.figures import contrast_figures, cost_figures, costs, short_title, spread
 from fittingroom.report.load import read_curve
 from fittingroom.report.matrices import confusion_figure, most_confused
+from fittingroom.tasks.classification.scoring import ACCURACY
 from tests.comparison_fixture import CLASS_NAMES
 
 ODD_NAMES = ["<script>alert(1)</script>", "$x^2$", "衬衫", "a & b", *CLASS_NAMES[4:]]
 
 
-def all_figures(summary: dict[str, Any], folder: Path) -> list[str]:
-    names = [model["name"] for model in summary["models"]]
-    curves = {name: [read_curve(folder / f"runs/{name}-seed{k}/metrics.csv", k) for k in (0, 1)] for name in names}
-    matrices = [confusion_figure(model, ODD_NAMES, f"confusion-{n}") for n, model in enumerate(summary["models"])]
-    return [*cost_figures(summary), *pair_figures(summary), *learning_figures(summary["models"], curves), *matrices]
+def all_figures(summary: Summary, folder: Path) -> list[str]:
+    candidates, curves = summary.candidates, {}
+    for name in (candidate.name for candidate in candidates):
+        paths = [folder / f"runs/{name}-seed{seed}/metrics.csv" for seed in (0, 1)]
+        curves[name] = [read_curve(path, seed, ACCURACY.column) for seed, path in enumerate(paths)]
+    matrices = [
+        confusion_figure(candidate.details["confusion"], candidate.title, ODD_NAMES, f"confusion-{number}")
+        for number, candidate in enumerate(candidates)
+    ]
+    learning = learning_figures(candidates, curves, ACCURACY)
+    return [*cost_figures(summary), *contrast_figures(summary), *learning, *matrices]
+
+
+def changed(summary: Summary, **changes: Callable[[CandidateSummary], object]) -> Summary:
+    """With some values of the first candidate."""
+    first, *rest = summary.candidates
+    found = {name: change(first) for name, change in changes.items()}
+    return replace(summary, candidates=(replace(first, **found), *rest))
+
+
+def keys(summary: Summary) -> list[str]:
+    return [cost.key for cost in costs(summary)]
 
 
 @pytest.fixture(scope="module")
-def figures(summary: dict[str, Any], comparison_folder: Path) -> list[str]:
+def figures(summary: Summary, comparison_folder: Path) -> list[str]:
     return all_figures(summary, comparison_folder)
 
 
@@ -54,47 +73,48 @@ def test_ids_are_unique_over_all_figures_and_every_reference_is_met(figures: lis
     assert set(re.findall(r'(?:url\(#|href="#)([^")]+)', page)) == set(ids)
 
 
-def test_the_same_numbers_make_the_same_figures(
-    figures: list[str], summary: dict[str, Any], comparison_folder: Path
-) -> None:
+def test_the_same_numbers_make_the_same_figures(figures: list[str], summary: Summary, comparison_folder: Path) -> None:
     assert all_figures(summary, comparison_folder) == figures
 
 
-def test_every_figure_says_what_it_shows(figures: list[str], summary: dict[str, Any]) -> None:
+def test_every_figure_says_what_it_shows(figures: list[str], summary: Summary) -> None:
     labels = [ElementTree.fromstring(svg).attrib["aria-label"] for svg in figures]
     assert all(len(label) > 40 for label in labels)
     assert "CNN minus ViT" in labels[3]
-    assert labels[0].startswith("Test accuracy against multiply-adds for one image: ViT ")
+    assert labels[0].startswith("Test accuracy (%) against multiply-adds for one image: ViT ")
 
 
-def test_names_are_text_never_tags_or_mathematics(summary: dict[str, Any]) -> None:
-    svg = confusion_figure(summary["models"][0], ODD_NAMES, "odd")
+def test_names_are_text_never_tags_or_mathematics(summary: Summary) -> None:
+    svg = confusion_figure(summary.candidates[0].details["confusion"], "ViT", ODD_NAMES, "odd")
     assert "<script" not in svg
     texts = [element.text for element in ElementTree.fromstring(svg).iter() if element.tag.endswith("}text")]
     assert {"$x^2$", "衬衫", "a & b"} <= set(texts)
 
 
-def test_the_cost_in_time_is_shown_where_the_times_differ(summary: dict[str, Any]) -> None:
-    assert cost_keys(summary) == ["num_macs", "num_params", "images_per_second"]
-    changed = copy.deepcopy(summary)
-    changed["models"][0]["train_seconds"] *= 2
-    assert cost_keys(changed) == ["num_macs", "num_params", "train_seconds"]
+def test_the_cost_in_time_is_shown_where_the_times_differ(summary: Summary) -> None:
+    assert keys(summary) == ["num_macs", "num_params", "items_per_second"]
+    slower = changed(summary, train_seconds=lambda first: 2 * (first.train_seconds or 0))
+    assert keys(slower) == ["num_macs", "num_params", "train_seconds"]
+    assert keys(changed(summary, num_macs=lambda first: None)) == ["num_params", "items_per_second"]
 
 
-def test_costs_far_apart_are_drawn_on_a_logarithmic_axis(summary: dict[str, Any]) -> None:
-    changed = copy.deepcopy(summary)
-    changed["models"][0]["num_macs"] *= 100
-    texts = [element.text for element in ElementTree.fromstring(cost_figures(changed)[0]).iter() if element.text]
+def test_costs_far_apart_are_drawn_on_a_logarithmic_axis(summary: Summary) -> None:
+    large = changed(summary, num_macs=lambda first: 100 * (first.num_macs or 0))
+    texts = [element.text for element in ElementTree.fromstring(cost_figures(large)[0]).iter() if element.text]
     assert {"100 M", "1 G"} <= set(texts) and "0" not in texts
 
 
 def test_the_better_model_of_a_pair_is_named_first_and_a_tie_is_called_one() -> None:
-    models = [{"name": name, "title": name.upper()} for name in ("a", "b", "c")]
-    pairs = [
-        {"a": "a", "b": "b", "difference": -0.04, "low": -0.06, "high": -0.02},
-        {"a": "a", "b": "c", "difference": 0.01, "low": -0.01, "high": 0.03},
+    ends = {"b": (-0.04, -0.06, -0.02), "c": (0.01, -0.01, 0.03)}
+    contrasts = [
+        Contrast(a="a", b=b, metrics={"accuracy": Difference(difference=found, low=low, high=high, p=0.5, p_holm=0.5)})
+        for b, (found, low, high) in ends.items()
     ]
-    (svg,) = pair_figures({"models": models, "pairs": pairs})
+    candidates = tuple(CandidateSummary(name=name, title=name.upper(), family=name) for name in ("a", "b", "c"))
+    verdict = Verdict(headline="", sentence="")
+    (svg,) = contrast_figures(
+        Summary(task="classification", candidates=candidates, contrasts=tuple(contrasts), verdict=verdict)
+    )
     label = ElementTree.fromstring(svg).attrib["aria-label"]
     assert "B minus A +4.00, 95 % interval +2.00 to +6.00;" in label
     assert "A minus C +1.00, 95 % interval −1.00 to +3.00, which includes zero" in label
@@ -102,9 +122,12 @@ def test_the_better_model_of_a_pair_is_named_first_and_a_tie_is_called_one() -> 
 
 
 def test_long_titles_give_way_to_names() -> None:
-    assert short_title({"title": "Hybrid", "name": "hybrid"}) == "Hybrid"
-    assert short_title({"title": "ViT with a convolutional stem", "name": "vit-stem"}) == "vit-stem"
-    assert short_title({"title": "x" * 40, "name": "y" * 40}) == "y" * 11 + "…"
+    for title, name, shown in (
+        ("Hybrid", "hybrid", "Hybrid"),
+        ("ViT with a convolutional stem", "vit-stem", "vit-stem"),
+        ("x" * 40, "y" * 40, "y" * 11 + "…"),
+    ):
+        assert short_title(CandidateSummary(name=name, title=title, family="vit")) == shown
 
 
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=8))
@@ -116,16 +139,17 @@ def test_labels_are_moved_apart_and_keep_their_order(heights: list[float]) -> No
 
 
 def test_the_commonest_mistakes_are_named_by_their_share_of_the_class() -> None:
-    model = {"title": "CNN", "confusion": [[80, 20, 0], [3, 7, 0], [0, 0, 0]]}
-    assert most_confused(model, ["a", "b", "c"]) == ["b taken for a: 3 of 10", "a taken for b: 20 of 100"]
+    confusion = [[80, 20, 0], [3, 7, 0], [0, 0, 0]]
+    assert most_confused(confusion, ["a", "b", "c"]) == ["b taken for a: 3 of 10", "a taken for b: 20 of 100"]
 
 
-def test_cells_carry_their_counts_and_many_classes_carry_none(summary: dict[str, Any]) -> None:
-    model = summary["models"][0]
-    texts = {element.text for element in ElementTree.fromstring(confusion_figure(model, ODD_NAMES, "k")).iter()}
-    assert {str(count) for row in model["confusion"] for count in row if count} <= texts
-    many = {"title": "CNN", "confusion": (np.eye(100, dtype=int) * 50 + np.eye(100, k=3, dtype=int) * 2).tolist()}
-    svg = confusion_figure(many, [f"class {number}" for number in range(100)], "many")
+def test_cells_carry_their_counts_and_many_classes_carry_none(summary: Summary) -> None:
+    confusion = summary.candidates[0].details["confusion"]
+    svg = confusion_figure(confusion, "ViT", ODD_NAMES, "k")
+    texts = {element.text for element in ElementTree.fromstring(svg).iter()}
+    assert {str(count) for row in confusion for count in row if count} <= texts
+    many = np.eye(100, dtype=int) * 50 + np.eye(100, k=3, dtype=int) * 2
+    svg = confusion_figure(many, "CNN", [f"class {number}" for number in range(100)], "many")
     assert len(svg) < 100_000
     assert ">50<" not in svg
 
@@ -145,6 +169,6 @@ def test_the_mean_over_stretches_counts_each_row_once() -> None:
     np.testing.assert_allclose(values, [3, 2])
 
 
-def test_peaks_of_the_learning_rate_are_listed(summary: dict[str, Any], comparison_folder: Path) -> None:
-    curve = read_curve(comparison_folder / "runs/cnn-seed0/metrics.csv", 0)
-    assert re.fullmatch(r"CNN 0\.0(2|199?)", rate_note(summary["models"], {"cnn": [curve]}))
+def test_peaks_of_the_learning_rate_are_listed(summary: Summary, comparison_folder: Path) -> None:
+    curve = read_curve(comparison_folder / "runs/cnn-seed0/metrics.csv", 0, ACCURACY.column)
+    assert re.fullmatch(r"CNN 0\.0(2|199?)", rate_note(summary.candidates, {"cnn": [curve]}))

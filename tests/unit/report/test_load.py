@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.report.gallery import cards, filters
-from fittingroom.report.load import load
+from fittingroom.report.gallery import Gallery, cards, filters, read_gallery
+from fittingroom.report.load import Comparison, load
 from fittingroom.report.page import write_report
-from tests.comparison_fixture import CLASS_NAMES, write_comparison
+from tests.comparison_fixture import CLASS_NAMES, write_images
 
 CURVE = "runs/cnn-seed0/metrics.csv"
 
@@ -21,7 +21,8 @@ CURVE = "runs/cnn-seed0/metrics.csv"
 @pytest.fixture
 def folder(comparison_folder: Path, tmp_path: Path) -> Path:
     """A copy that a test may spoil."""
-    return Path(shutil.copytree(comparison_folder, tmp_path / "comparison"))
+    written = shutil.ignore_patterns("report.html", "summary.json")  # by other tests
+    return Path(shutil.copytree(comparison_folder, tmp_path / "comparison", ignore=written))
 
 
 def remove(path: Path) -> None:
@@ -71,13 +72,16 @@ def test_a_bad_file_is_named_and_nothing_is_written(folder: Path, name: str, spo
     assert not (folder / "report.html").exists() and not (folder / "summary.json").exists()
 
 
+def gallery(comparison: Comparison) -> Gallery | None:
+    assert comparison.folder
+    return read_gallery(comparison.folder, comparison.tests, complete=not comparison.missing)
+
+
 @pytest.mark.parametrize("key", ["command", "created", "version", "protocol", "environment"])
-def test_a_missing_key_is_named(folder: Path, key: str) -> None:
+def test_a_key_of_the_wrong_type_is_named(folder: Path, key: str) -> None:
     path = folder / "comparison.json"
-    facts = json.loads(path.read_text())
-    del facts[key]
-    path.write_text(json.dumps(facts))
-    with pytest.raises(FittingRoomError, match=f"comparison.json lacks a proper '{key}'"):
+    path.write_text(json.dumps({**json.loads(path.read_text()), key: 3}))
+    with pytest.raises(FittingRoomError, match=f"comparison.json.{key}: expected"):
         load(folder)
 
 
@@ -86,6 +90,8 @@ def test_a_missing_key_is_named(folder: Path, key: str) -> None:
     [
         {"images": np.zeros((36, 28, 28))},
         {"labels": np.full(36, 77)},
+        {"labels": np.full(36, -1)},
+        {"images": np.zeros((36, 28, 28, 2), dtype=np.uint8)},
         {"test_index": np.arange(36) + 10**6},
         {"test_index": np.arange(3)},
     ],
@@ -96,13 +102,13 @@ def test_a_gallery_that_does_not_fit_the_runs_is_refused(folder: Path, changes: 
         arrays = {**archive, **changes}
     np.savez(path, **arrays)
     with pytest.raises(FittingRoomError, match=r"gallery\.npz is damaged"):
-        load(folder)
+        write_report(folder)
 
 
 def test_an_unfinished_comparison_is_read_and_says_what_is_missing(tmp_path: Path) -> None:
-    found = load(write_comparison(tmp_path, missing=["cnn-seed1", "hybrid-seed1"]))
+    found = load(write_images(tmp_path, missing=["cnn-seed1", "hybrid-seed1"]))
     assert found.missing == ["cnn-seed1", "hybrid-seed1"]
-    assert found.gallery is None
+    assert gallery(found) is None
     assert [len(found.curves[name]) for name in ("vit", "cnn", "hybrid")] == [2, 1, 1]
 
 
@@ -116,28 +122,28 @@ def test_a_run_under_way_is_missing_not_failed(folder: Path) -> None:
 
 
 def test_probabilities_under_an_image_are_those_of_its_runs(comparison_folder: Path) -> None:
-    found = load(comparison_folder)
-    assert found.gallery is not None
-    with np.load(comparison_folder / "gallery.npz") as gallery:
-        index, labels = gallery["test_index"], gallery["labels"]
+    found = gallery(load(comparison_folder))
+    assert found is not None
+    with np.load(comparison_folder / "gallery.npz") as archive:
+        index, labels = archive["test_index"], archive["labels"]
     runs = []
     for seed in (0, 1):
         with np.load(comparison_folder / f"runs/cnn-seed{seed}/predictions.npz") as predictions:
             np.testing.assert_array_equal(predictions["test_labels"][index], labels)
             runs.append(predictions["test_probs"][index].astype(float))
-    np.testing.assert_allclose(found.gallery.probs["cnn"], np.mean(runs, axis=0))
+    np.testing.assert_allclose(found.probs["cnn"], np.mean(runs, axis=0))
 
 
 def test_filters_count_the_images_that_they_show(comparison_folder: Path) -> None:
-    found = load(comparison_folder)
-    assert found.gallery is not None
-    models = found.summary["models"]
-    shown = cards(found.gallery, models, CLASS_NAMES)
+    comparison = load(comparison_folder)
+    found, models = gallery(comparison), comparison.summary.candidates
+    assert found is not None
+    shown = cards(found, models, CLASS_NAMES)
     for card in shown:
         names = {opinion.predicted for opinion in card.opinions if opinion.right}
         assert names <= {card.truth}
         assert all(opinion.predicted != card.truth for opinion in card.opinions if not opinion.right)
-    by_value = {choice.value: choice.num_images for choice in filters(shown, models)}
+    by_value = {choice.value: choice.number for choice in filters(shown, models)}
     assert by_value["all"] == len(shown) == 36
-    right = found.gallery.probs["vit"].argmax(axis=1) == found.gallery.labels
+    right = found.probs["vit"].argmax(axis=1) == found.labels
     assert by_value["0"] == int(right.sum())

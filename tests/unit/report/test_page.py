@@ -2,9 +2,11 @@
 
 import base64
 import hashlib
+import io
 import itertools
 import json
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -12,10 +14,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from fittingroom.core.records import read_summary
 from fittingroom.report.page import write_report
-from tests.comparison_fixture import CLASS_NAMES, write_comparison
+from fittingroom.report.sections import SECTIONS
+from tests.comparison_fixture import CLASS_NAMES, write_images
 
+OLD = Path(__file__).parents[2] / "schema1"
 EVIL = "<script>alert(1)</script>"
 WITHOUT_TORCH = """
 import sys
@@ -54,8 +60,9 @@ def test_the_page_is_made_without_torch_and_with_the_same_bytes(comparison_folde
 
 
 def test_the_summary_is_written_beside_the_page(comparison_folder: Path, page: str) -> None:
-    summary = json.loads((comparison_folder / "summary.json").read_text())
-    assert summary["verdict"].replace(" %", "\N{NO-BREAK SPACE}%") in page
+    verdict = read_summary(comparison_folder).verdict
+    assert f'<p class="verdict">{verdict.headline}</p>' in page
+    assert verdict.sentence.replace(" %", "\N{NO-BREAK SPACE}%") in page
 
 
 def test_the_page_refers_to_nothing_outside_itself(page: str) -> None:
@@ -96,12 +103,12 @@ def test_every_picture_has_words(page: str) -> None:
 
 
 def test_names_from_files_are_text_wherever_they_stand(tmp_path: Path) -> None:
-    folder = write_comparison(tmp_path, class_names=[EVIL, *CLASS_NAMES[1:]], failed=["vit-seed0"])
+    folder = write_images(tmp_path, class_names=[EVIL, *CLASS_NAMES[1:]], failed=["vit-seed0"])
     path = folder / "comparison.json"
     facts = json.loads(path.read_text())
     facts |= {"title": EVIL, "command": EVIL, "created": EVIL, "version": EVIL, "protocol": [EVIL]}
     facts |= {"environment": {EVIL: EVIL}, "budget": {"kind": "seconds", "value": 1, "text": EVIL}}
-    facts["models"][0] |= {"title": EVIL, "source": EVIL}
+    facts["candidates"][0] |= {"title": EVIL, "source": EVIL}
     facts["runs"][0]["error"] = EVIL
     path.write_text(json.dumps(facts))
     page = write_report(folder).read_text(encoding="utf-8")
@@ -110,37 +117,69 @@ def test_names_from_files_are_text_wherever_they_stand(tmp_path: Path) -> None:
 
 
 def test_failed_runs_are_listed_with_their_error(tmp_path: Path) -> None:
-    page = write_report(write_comparison(tmp_path, failed=["vit-seed1"])).read_text(encoding="utf-8")
+    page = write_report(write_images(tmp_path, failed=["vit-seed1"])).read_text(encoding="utf-8")
     section = page[page.index('<h2 id="failed"') : page.index('<h2 id="protocol"')]
     assert "vit-seed1" in section and "loss became NaN at step 140" in section
 
 
 def test_an_unfinished_comparison_gives_a_page_that_says_so(tmp_path: Path) -> None:
     missing = ["cnn-seed0", "cnn-seed1", "hybrid-seed1"]
-    page = write_report(write_comparison(tmp_path, missing=missing)).read_text(encoding="utf-8")
+    page = write_report(write_images(tmp_path, missing=missing)).read_text(encoding="utf-8")
     assert "3 of 6 runs are still to come: cnn-seed0, cnn-seed1, hybrid-seed1." in page
     assert "These images are chosen when the last run has finished." in page
 
 
 def test_a_comparison_in_which_every_run_failed_still_gives_a_page(tmp_path: Path) -> None:
     failed = [f"{name}-seed{seed}" for name in ("vit", "cnn", "hybrid") for seed in (0, 1)]
-    page = write_report(write_comparison(tmp_path, failed=failed)).read_text(encoding="utf-8")
+    page = write_report(write_images(tmp_path, failed=failed)).read_text(encoding="utf-8")
     assert "no run finished" in page
     assert '<h2 id="cost"' not in page and '<h2 id="confusion"' not in page
 
 
 def test_models_that_agree_everywhere_have_nothing_to_show(tmp_path: Path) -> None:
-    folder = write_comparison(tmp_path, num_seeds=1)
+    folder = write_images(tmp_path, num_seeds=1)
     none = np.zeros(0, dtype=np.int32)
     np.savez(folder / "gallery.npz", images=np.zeros((0, 28, 28), np.uint8), labels=none, test_index=none)
     page = write_report(folder).read_text(encoding="utf-8")
-    assert "on every test image the models say the same" in page
+    assert "the models agree on every test image" in page
     assert "±" not in page.split("</thead>")[1]
 
 
 def test_colour_images_are_shown_in_colour(tmp_path: Path) -> None:
-    folder = write_comparison(tmp_path, num_seeds=1)
+    folder = write_images(tmp_path, num_seeds=1)
     with np.load(folder / "gallery.npz") as archive:
         arrays = {**archive, "images": np.full((len(archive["labels"]), 32, 20, 3), (200, 30, 30), np.uint8)}
     np.savez(folder / "gallery.npz", **arrays)
     assert 'width="20" height="32"' in write_report(folder).read_text(encoding="utf-8")
+
+
+def test_tall_colour_images_of_seven_classes_are_reported(tmp_path: Path) -> None:
+    """Nothing is square, grey, or one of ten."""
+    names = [f"kind {number}" for number in range(7)]
+    folder = write_images(tmp_path, num_seeds=1, num_test=200, num_val=40, class_names=names, image_shape=(64, 40, 3))
+    page = write_report(folder).read_text(encoding="utf-8")
+    assert 'width="40" height="64"' in page and "kind 6" in page
+    address = re.search(r'src="data:image/png;base64,([^"]+)"', page)
+    assert address
+    pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(address[1]))))
+    assert pixels.shape == (64, 40, 3) and len({channel.tobytes() for channel in pixels.transpose(2, 0, 1)}) > 1
+
+
+@pytest.mark.parametrize("kind", ["images", "seq2seq"])
+def test_a_folder_of_the_first_schema_is_reported(tmp_path: Path, kind: str) -> None:
+    folder = Path(shutil.copytree(OLD / kind, tmp_path / kind))
+    old = read_summary(folder)
+    page = write_report(folder).read_text(encoding="utf-8")
+    assert old.verdict.sentence.replace(" %", "\N{NO-BREAK SPACE}%") in page
+    assert "Learning curves" in page and "Where the models disagree" in page and "Failed runs" in page
+    new = read_summary(folder)
+    assert new.contrasts == old.contrasts and new.verdict.headline
+
+
+def test_a_task_without_a_section_gets_the_common_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write_images(tmp_path, num_seeds=1, num_test=200, num_val=40)
+    monkeypatch.setattr(SECTIONS, "_things", {})
+    page = write_report(folder).read_text(encoding="utf-8")
+    assert re.findall(r'<h2 id="(\w+)"', page) == [
+        *("numbers", "cost", "differences", "learning", "protocol", "environment", "again"),
+    ]

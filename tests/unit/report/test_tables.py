@@ -1,69 +1,95 @@
 """The table says the same everywhere, fits the terminal, and shows names as they are."""
 
-import copy
 import io
-from typing import Any
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
+from fittingroom.core.records import Score, Summary
 from fittingroom.report import numbers
-from fittingroom.report.tables import HEADINGS, UNDER, markdown_table, summary_rows, terminal_table
+from fittingroom.report.tables import headings, html_table, markdown_table, summary_rows, terminal_table, under
+from fittingroom.tasks.classification.scoring import ACCURACY
+
+GREY_LEVELS = replace(ACCURACY, scale=1.0, unit="")
 
 
-def printed(summary: dict[str, Any], width: int) -> str:
+def printed(summary: Summary, width: int) -> str:
     console = Console(file=io.StringIO(), width=width, force_terminal=False)
     console.print(terminal_table(summary))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
 
-def titled(summary: dict[str, Any], title: str) -> dict[str, Any]:
-    changed = copy.deepcopy(summary)
-    changed["models"][0]["title"] = title
-    return changed
+def titled(summary: Summary, title: str) -> Summary:
+    first, *rest = summary.candidates
+    return replace(summary, candidates=(replace(first, title=title), *rest))
 
 
 @pytest.mark.parametrize("width", [80, 120])
-def test_every_number_stands_whole_in_a_terminal(summary: dict[str, Any], width: int) -> None:
+def test_every_number_stands_whole_in_a_terminal(summary: Summary, width: int) -> None:
     text = printed(summary, width)
     assert max(map(len, text.splitlines())) <= width
     for row in summary_rows(summary):
-        assert all(row[key] in text for key in HEADINGS), row
-        assert all(row[under] in text for under in UNDER.values()), row
+        assert all(row[heading.key] in text for heading in headings(summary)), row
+        assert all(row[key] in text for key in under(summary).values()), row
 
 
-def test_a_long_title_wraps_and_pushes_no_number_out(summary: dict[str, Any]) -> None:
+def test_a_long_title_wraps_and_pushes_no_number_out(summary: Summary) -> None:
     text = printed(titled(summary, "ViT with a convolutional stem and more"), 80)
     assert max(map(len, text.splitlines())) <= 80
     assert "convolutional" in text
-    assert all(row["test_interval"] in text for row in summary_rows(summary))
+    assert all(row["test_accuracy_interval"] in text for row in summary_rows(summary))
 
 
-def test_markdown_shows_the_same_strings(summary: dict[str, Any]) -> None:
+def test_markdown_shows_the_same_strings(summary: Summary) -> None:
     lines = markdown_table(summary).splitlines()
-    assert len(lines) == 2 + len(summary["models"])
-    assert {line.count("|") for line in lines} == {len(HEADINGS) + 1}
+    assert len(lines) == 2 + len(summary.candidates)
+    assert {line.count("|") for line in lines} == {len(headings(summary)) + 1}
     for line, row in zip(lines[2:], summary_rows(summary), strict=True):
-        assert f"{row['test_accuracy']} ({row['test_interval']})" in line
+        assert f"{row['test_accuracy']} ({row['test_accuracy_interval']})" in line
 
 
-def test_a_deviation_is_shown_for_two_seeds_only(summary: dict[str, Any], one_seed_summary: dict[str, Any]) -> None:
+def test_a_deviation_is_shown_for_two_seeds_only(summary: Summary, one_seed_summary: Summary) -> None:
     assert " ± " in summary_rows(summary)[0]["test_accuracy"]
     assert "±" not in markdown_table(one_seed_summary)
 
 
-def test_a_model_without_a_finished_run_says_so(one_seed_summary: dict[str, Any]) -> None:
+def test_a_model_without_a_finished_run_says_so(one_seed_summary: Summary) -> None:
     row = summary_rows(one_seed_summary)[0]
     assert row["note"] == "1 of 1 runs failed"
     assert row["test_accuracy"] == row["training_seconds"] == numbers.ABSENT
-    assert row["test_interval"] == ""
+    assert row["test_accuracy_interval"] == ""
     assert "1 of 1 runs failed" in printed(one_seed_summary, 80)
 
 
-def test_names_are_neither_markup_nor_cell_borders(summary: dict[str, Any]) -> None:
+def test_names_are_neither_markup_nor_cell_borders(summary: Summary) -> None:
     assert "[red]a|b[/red]" in printed(titled(summary, "[red]a|b[/red]"), 120)
     assert "| a\\|b &lt;i> c |" in markdown_table(titled(summary, "a|b <i>\nc"))
+
+
+def test_html_holds_the_same_strings_and_escapes_names(summary: Summary) -> None:
+    table = html_table(titled(summary, "<b>bold</b>"))
+    assert "<b>" not in table and "&lt;b&gt;bold" in table
+    for row in summary_rows(summary):
+        assert f"<td>{row['test_accuracy']}<br><small>{row['test_accuracy_interval']}</small></td>" in table
+
+
+def test_costs_that_no_model_has_take_no_column(summary: Summary) -> None:
+    bare = replace(
+        summary, candidates=tuple(replace(each, num_macs=None, peak_memory_bytes=None) for each in summary.candidates)
+    )
+    gone = {each.key for each in headings(summary)} - {each.key for each in headings(bare)}
+    assert gone == {"multiply_adds", "peak_memory"}
+    assert "Multiply-adds" not in markdown_table(bare)
+
+
+def test_training_sizes_are_a_column_where_they_differ(summary: Summary) -> None:
+    assert "num_train" not in [each.key for each in headings(summary)]
+    first, *rest = summary.candidates
+    sizes = replace(summary, candidates=(replace(first, num_train=1000), *rest))
+    assert "| Training images |" in markdown_table(sizes) and "| 1,000 |" in markdown_table(sizes)
+    assert max(map(len, printed(sizes, 80).splitlines())) <= 80
 
 
 @pytest.mark.parametrize(
@@ -79,11 +105,16 @@ def test_names_are_neither_markup_nor_cell_borders(summary: dict[str, Any]) -> N
         (numbers.seconds(1204.4), "1,204"),
         (numbers.rate(5233.1), "5,233"),
         (numbers.rate(7.5), "7.50"),
-        (numbers.points(0.0412), "+4.12"),
-        (numbers.points(-0.003), "−0.30"),
-        (numbers.points(-0.00001), "0.00"),
-        (numbers.score({"mean": 0.92314, "sd": 0.0022}), "92.31 ± 0.22"),
-        (numbers.interval({"low": 0.9185, "high": 1.0}), "91.85–100.00"),
+        (numbers.points(0.0412, ACCURACY), "+4.12"),
+        (numbers.points(-0.003, ACCURACY), "−0.30"),
+        (numbers.points(-0.00001, ACCURACY), "0.00"),
+        (numbers.points(-4.2, GREY_LEVELS), "−4.20"),
+        (numbers.score(Score(mean=0.92314, sd=0.0022), ACCURACY), "92.31 ± 0.22"),
+        (numbers.score(Score(mean=12.345, sd=0.5), GREY_LEVELS), "12.35 ± 0.50"),
+        (numbers.interval(Score(low=0.9185, high=1.0), ACCURACY), "91.85–100.00"),
+        (numbers.p_value(0.03412), "0.034"),
+        (numbers.p_value(1e-9), "under 0.0001"),
+        (numbers.p_value(1.0), "1.0"),
     ],
 )
 def test_numbers_are_written_one_way(shown: str, expected: str) -> None:

@@ -5,21 +5,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fittingroom.comparison.pair_predictions import PairPredictions
+from fittingroom.core.records import CandidateSummary
 from fittingroom.data.seq2seq.tsv import Target
 from fittingroom.data.seq2seq.vocabulary import UNKNOWN
 from fittingroom.evaluation.error_rates import edit_distance
 from fittingroom.report.word_gallery import MOST_WORDS, SHOWN_UNKNOWN, Mark, marks, word_cards, word_filters
+from fittingroom.tasks.seq2seq.scoring import SequencePredictions
 
-MODELS = [{"name": "transformer", "title": "Transformer"}, {"name": "recurrent", "title": "RNN"}]
-THREE = [*MODELS, {"name": "small", "title": "Small"}]
+THREE = [
+    CandidateSummary(name=name, title=title, family=name)
+    for name, title in (("transformer", "Transformer"), ("recurrent", "RNN"), ("small", "Small"))
+]
+MODELS = THREE[:2]
 TRUTHS = {"cat": "K AE T", "dog": "D AO G|D AA G", "fox": "F AA K S", "owl": "AW L"}
 
 
-def run(*written: tuple[str, float]) -> PairPredictions:
+def run(*written: tuple[str, float]) -> SequencePredictions:
     """What was written for the first words of `TRUTHS`, each with its probability."""
     words = list(TRUTHS)[: len(written)]
-    return PairPredictions(
+    return SequencePredictions(
         sources=tuple(words),
         predicted=tuple(tuple(text.split()) for text, _ in written),
         references=tuple(tuple(tuple(answer.split()) for answer in TRUTHS[word].split("|")) for word in words),
@@ -72,7 +76,7 @@ def test_filters_count_what_they_show_and_empty_ones_are_left_out() -> None:
     one = run(("K AE", 0.9), (RIGHT["dog"], 0.9), (RIGHT["fox"], 0.9), (RIGHT["owl"], 0.8))
     other = run(("K AH T", 0.9), ("D AA G", 0.9), ("F AA K", 0.6), (RIGHT["owl"], 0.9))
     cards = word_cards({"transformer": {0: one}, "recurrent": {0: other}}, MODELS)
-    found = [(choice.value, choice.text, choice.num_images) for choice in word_filters(cards, MODELS)]
+    found = [(choice.value, choice.text, choice.number) for choice in word_filters(cards, MODELS)]
     assert found == [
         ("errors", "With an error", 2),
         ("0", "Transformer right, RNN wrong", 1),
@@ -96,7 +100,7 @@ def test_no_answers_are_no_cards() -> None:
 
 
 def test_a_large_test_part_is_cut() -> None:
-    many = PairPredictions(
+    many = SequencePredictions(
         sources=tuple(map(str, range(MOST_WORDS + 5))),
         predicted=(("A",),) * (MOST_WORDS + 5),
         references=((("A",),),) * (MOST_WORDS + 5),

@@ -5,14 +5,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import torch
+from fittingroom.training.config import ImageRunConfig
+from fittingroom.training.images import ImageProblem
 
 from fittingroom.data.images.augment import AugmentConfig
 from fittingroom.data.images.fashion_mnist import SPEC
 from fittingroom.data.images.load import Splits
 from fittingroom.data.spec import ImageSet
 from fittingroom.models import build_model
-from fittingroom.training.config import ImageRunConfig
-from fittingroom.training.images import ImageProblem
 from fittingroom.training.speed.plan import Plan
 
 TINY: dict[str, dict[str, Any]] = {

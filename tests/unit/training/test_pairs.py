@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from fittingroom.training.config import PairRunConfig, run_config
+from fittingroom.training.pairs import PairProblem
+from fittingroom.training.transduction import symbol_loss
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import read_json
@@ -15,15 +18,12 @@ from fittingroom.data.seq2seq.load import digest_of
 from fittingroom.data.seq2seq.splits import part_of
 from fittingroom.evaluation.error_rates import error_rates
 from fittingroom.models import build_model
-from fittingroom.training.config import PairRunConfig, run_config
 from fittingroom.training.fit import FitOptions, fit
 from fittingroom.training.loop import train
 from fittingroom.training.optim import build_optimizer
-from fittingroom.training.pairs import PairProblem
 from fittingroom.training.schedule import ScheduleConfig
 from fittingroom.training.speed import probe as room
 from fittingroom.training.speed.plan import Plan
-from fittingroom.training.transduction import symbol_loss
 from tests.pairs_fixture import GREEK, TINY, made_up, write_tsv
 
 PLAN = Plan(

@@ -4,10 +4,9 @@ import subprocess
 import sys
 
 import numpy as np
+from fittingroom.training.images import to_half
 from hypothesis import given
 from hypothesis import strategies as st
-
-from fittingroom.training.images import to_half
 
 
 @given(

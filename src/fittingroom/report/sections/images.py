@@ -18,10 +18,11 @@ EXPLORER_SCRIPTS = tuple(f"explorer{part}.js" for part in ("_maps", "_paint", "_
 def images_section(comparison: Comparison) -> Section:
     """Confusion matrices always; galleries where the comparison's folder has them."""
     names = class_names(comparison)
-    explorer = _explorer(comparison, names)
+    # Files are read before anything is drawn: what is damaged is said at once.
+    cards, explorer = _gallery(comparison, names), _explorer(comparison, names)
     html = environment().get_template("images.html.jinja").render(
         matrices=_matrices(comparison, names),
-        **_gallery(comparison, names),
+        **cards,
         has_folder=comparison.folder is not None,
         missing=comparison.missing,
         num_scored=len(comparison.tests),

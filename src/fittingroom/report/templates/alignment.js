@@ -39,7 +39,7 @@
     const best = values.indexOf(Math.max(...values));
     const written = answer.phonemes[state.phoneme];
     const doing = written === "end" ? "When it stopped" : `Writing ${written}`;
-    return `${doing}, it looked most at ${quoted(answer.letters, best)}: ${percent(values[best])}; spread evenly it would be ${percent(1 / values.length)}.`;
+    return `${doing}, it looked most at ${quoted(answer.letters, best)}: ${percent(values[best])}. Evenly spread, each letter would get ${percent(1 / values.length)}.`;
   };
 
   const radios = (group, name, choices, chosen, labelled) => {

@@ -84,7 +84,7 @@
     const even = inside() ? 1 / block().tokens : 0;
     at("even").hidden = at("even-words").hidden = !(even > 0 && even < map.high);
     at("even").style.left = `${(100 * even) / map.high}%`;
-    at("even-words").textContent = `▼ spread evenly it would be ${explorerWords.percent(even)}`;
+    at("even-words").textContent = `▼ evenly spread: ${explorerWords.percent(even)}`;
   };
 
   const headOf = (input) => (input.value === MEAN ? MEAN : Number(input.value));

@@ -37,7 +37,7 @@ const explorerTiles = (() => {
     const best = explorerMaps.highest(values.map((value, place) => (place === own ? -2 : value)));
     const alike = explorerWords.spot(Math.floor(best / columns), best % columns);
     const cosine = values[best].toFixed(2).replace("-", "−");
-    at("alike").textContent = `To ${explorerWords.spot(...chosen)}, ${alike} is most alike (cosine ${cosine}).`;
+    at("alike").textContent = `The position most similar to ${explorerWords.spot(...chosen)} is ${alike} (cosine ${cosine}).`;
     at("tile").setAttribute("aria-label", `Map of similarity. ${at("alike").textContent}`);
     at("tiles").setAttribute("aria-label", `Tiles for ${rows} by ${columns} patches; the arrow keys move from tile to tile`);
   };

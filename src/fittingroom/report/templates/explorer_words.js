@@ -1,12 +1,12 @@
-// What the explorer says: a sentence for every map, and the words of its key and controls.
+// The texts of the explorer: a sentence for every map, and the labels of its key and controls.
 const explorerWords = (() => {
   const { ANSWER, MEAN } = explorerMaps;
   const percent = (value) => `${(100 * value).toFixed(1)}\u00a0%`;
   const spot = (row, column) => `row ${row + 1}, column ${column + 1}`;
   const ANSWERS = {
-    class: ["Ask the class token", "The class token"],
-    mean: ["Ask all patches together", "All patches together, on average,"],
-    weighted: ["Ask all patches, as pooled", "All patches together, in the weights of the pooling,"],
+    class: ["Show the class token", "The class token"],
+    mean: ["Show all patches together", "All patches, on average,"],
+    weighted: ["Show all patches, as pooled", "All patches, weighted as in the pooling,"],
   };
 
   const answerButton = (model) => ANSWERS[model.attention.answer][0];
@@ -20,8 +20,8 @@ const explorerWords = (() => {
   };
 
   const withoutAttention = (model, map) => {
-    const empty = map.values.some((value) => value > 0) ? "" : " On this image the map is empty.";
-    const why = `The ${model.title} has no attention to point at: its layers look at fixed neighbourhoods.`;
+    const empty = map.values.some((value) => value > 0) ? "" : " The map of this image is empty.";
+    const why = `The ${model.title} has no attention: its layers read fixed neighbourhoods.`;
     return `${why} This is its ${model.method}.${empty}`;
   };
 
@@ -34,7 +34,7 @@ const explorerWords = (() => {
     const verb = rolling ? `draw${plural ? "" : "s"} most from` : `look${plural ? "" : "s"} most at`;
     const best = explorerMaps.highest(map.values);
     const place = spot(Math.floor(best / map.columns), best % map.columns);
-    const others = model.attention.prefix > 1 ? "the tokens that are no patches" : "the class token";
+    const others = model.attention.prefix > 1 ? "the tokens that are not patches" : "the class token";
     const apart = rolling ? "comes from" : "goes to";
     const rest = model.attention.prefix ? ` ${percent(map.elsewhere)} ${apart} ${others}, not on the map.` : "";
     return `${who} ${verb} ${place}: ${percent(map.high)}.${rest}`;
@@ -48,8 +48,8 @@ const explorerWords = (() => {
 
   const underImage = ({ attention }) => {
     if (!attention) return "The image.";
-    const beyond = attention.convolved ? " Convolutions come first: a token has seen somewhat more than its square." : "";
-    return `Click a patch: ${attention.grid[0]} × ${attention.grid[1]} of them, ${attention.patch} pixels a side.${beyond}`;
+    const beyond = attention.convolved ? " Convolutions come first, so a token also contains some of its surroundings." : "";
+    return `Click a patch. There are ${attention.grid[0]} × ${attention.grid[1]} patches of ${attention.patch} × ${attention.patch} pixels.${beyond}`;
   };
 
   const image = ({ attention }) => {

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 import torch
-
-from fittingroom.core.errors import FittingRoomError
 from fittingroom.training.config import ImageRunConfig
 from fittingroom.training.images import ImageProblem
+
+from fittingroom.core.errors import FittingRoomError
 from fittingroom.training.optim import OptimConfig
 from fittingroom.training.speed import engine
 from fittingroom.training.speed import probe as room

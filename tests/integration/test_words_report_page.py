@@ -11,9 +11,9 @@ import pytest
 from playwright.sync_api import Browser, Locator, expect
 
 from fittingroom.report.page import write_report
-from fittingroom.report.seq2seq_section import NUM_STANDING
+from fittingroom.report.sections.seq2seq import NUM_STANDING
 from tests import browsing
-from tests.pair_comparison_fixture import write_pair_comparison
+from tests.words_fixture import write_words
 
 SIZES = {"desktop": (1280, 900), "phone": (375, 812)}
 Scheme = Literal["light", "dark"]
@@ -22,7 +22,7 @@ SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_pair_comparison(tmp_path_factory.mktemp("pairs"), num_seeds=1)
+    return write_words(tmp_path_factory.mktemp("pairs"), num_seeds=1)
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_the_page_never_scrolls_sideways_whatever_is_shown(visit: Visit) -> None
 
 def test_headings_figures_and_tables_are_there_and_seen(visit: Visit) -> None:
     names = visit.page.get_by_role("heading", level=2).all_inner_texts()
-    assert names[0] == "The measurements" and "Word by word" in names and names[-1] == "Make it again"
+    assert names[0] == "Results" and "Frequent errors" in names and names[-1] == "Reproduce this comparison"
     figures = visit.page.locator("figure svg[role=img]")
     assert figures.count() == 3 + 2 + 2
     assert min(figure.evaluate("e => e.getBoundingClientRect().width") for figure in figures.all()) > 300

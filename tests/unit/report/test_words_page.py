@@ -1,7 +1,6 @@
 """The page, tables and figures of a comparison of sequence models."""
 
 import base64
-import copy
 import html
 import io
 import json
@@ -9,8 +8,8 @@ import re
 import subprocess
 import sys
 import zlib
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -19,13 +18,15 @@ from rich.console import Console
 
 from fittingroom.comparison.summary import summarise
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.report import seq2seq_section
-from fittingroom.report.figures import cost_figures, cost_keys, pair_figures
+from fittingroom.core.records import Summary
+from fittingroom.report.figures import contrast_figures, cost_figures, costs
 from fittingroom.report.load import load
 from fittingroom.report.page import write_report
-from fittingroom.report.tables import PAIR_HEADINGS, headings, markdown_table, summary_rows, terminal_table
-from tests.pair_comparison_fixture import write_pair_comparison
+from fittingroom.report.sections import seq2seq
+from fittingroom.report.tables import headings, markdown_table, summary_rows, terminal_table
+from tests.words_fixture import write_words
 
+VAL_WORDS, TEST_WORDS, TEST_PHONEMES = "val_word_error_rate", "test_word_error_rate", "test_phoneme_error_rate"
 EVIL = "<script>alert(1)</script>"
 WITHOUT_TORCH = """
 import sys
@@ -39,11 +40,11 @@ write_report(Path(sys.argv[1]))
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three models, two seeds."""
-    return write_pair_comparison(tmp_path_factory.mktemp("pairs"), num_models=3)
+    return write_words(tmp_path_factory.mktemp("pairs"), num_models=3)
 
 
 @pytest.fixture(scope="module")
-def summary(folder: Path) -> dict[str, Any]:
+def summary(folder: Path) -> Summary:
     return summarise(folder)
 
 
@@ -52,7 +53,7 @@ def page(folder: Path) -> str:
     return write_report(folder).read_text(encoding="utf-8")
 
 
-def printed(summary: dict[str, Any], width: int) -> str:
+def printed(summary: Summary, width: int) -> str:
     console = Console(file=io.StringIO(), width=width, force_terminal=False)
     console.print(terminal_table(summary))
     assert isinstance(console.file, io.StringIO)
@@ -75,7 +76,7 @@ def test_sections_come_in_order_and_speak_of_words(page: str) -> None:
         *("numbers", "cost", "differences", "learning", "confusion"),
         *("disagreements", "protocol", "environment", "again"),
     ]
-    assert "The CMU Pronouncing Dictionary tries on Transformer, RNN with attention and Small RNN" in page
+    assert "Transformer, RNN with attention and Small RNN on the CMU Pronouncing Dictionary</h1>" in page
     seen = re.sub(r"<(style|script|svg).*?</\1>", "", page, flags=re.DOTALL)
     assert not re.search(r"\bimages?\b|accurac", seen)
 
@@ -90,7 +91,7 @@ def test_all_test_words_travel_with_the_page(page: str, folder: Path) -> None:
     with np.load(folder / "runs/small-seed1/predictions.npz") as archive:
         assert sorted(word for word, _, _ in cards) == sorted(archive["test_sources"].tolist())
     standing = re.findall(r'<li class="card word">.*?</ul></li>', page)
-    assert standing == [text for _, _, text in cards[: seq2seq_section.NUM_STANDING]]
+    assert standing == [text for _, _, text in cards[: seq2seq.NUM_STANDING]]
 
 
 def test_wrong_symbols_are_told_by_shape_and_by_words(page: str) -> None:
@@ -101,15 +102,15 @@ def test_wrong_symbols_are_told_by_shape_and_by_words(page: str) -> None:
 
 
 def test_a_page_of_6000_words_stays_small(tmp_path: Path) -> None:
-    page = write_report(write_pair_comparison(tmp_path, num_test=6288, num_seeds=3)).read_text(encoding="utf-8")
+    page = write_report(write_words(tmp_path, num_test=6288, num_seeds=3)).read_text(encoding="utf-8")
     assert len(page) < 600_000 and len(packed(page)) == 6288
 
 
 def test_words_beyond_the_limit_are_left_out_and_the_page_says_so(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(seq2seq_section, "MAX_PACKED", 15_000)
-    page = write_report(write_pair_comparison(tmp_path)).read_text(encoding="utf-8")
+    monkeypatch.setattr(seq2seq, "MAX_PACKED", 15_000)
+    page = write_report(write_words(tmp_path)).read_text(encoding="utf-8")
     cards = packed(page)
     assert 50 < len(cards) < 800
     assert f"{800 - len(cards)} of the 800 test words, the least instructive, are left out" in page
@@ -117,10 +118,10 @@ def test_words_beyond_the_limit_are_left_out_and_the_page_says_so(
 
 
 def test_names_from_files_are_text_wherever_they_stand(tmp_path: Path) -> None:
-    folder = write_pair_comparison(tmp_path, title=EVIL)
+    folder = write_words(tmp_path, title=EVIL)
     path = folder / "comparison.json"
     facts = json.loads(path.read_text())
-    facts["models"][0] |= {"title": EVIL, "source": EVIL}
+    facts["candidates"][0] |= {"title": EVIL, "source": EVIL}
     path.write_text(json.dumps(facts))
     evil_symbol = EVIL.replace(" ", "")
     for run in (folder / "runs").iterdir():
@@ -137,16 +138,16 @@ def test_names_from_files_are_text_wherever_they_stand(tmp_path: Path) -> None:
 
 
 def test_unfinished_and_failed_comparisons_give_a_page(tmp_path: Path) -> None:
-    missing = write_pair_comparison(tmp_path / "missing", missing=["recurrent-seed0", "recurrent-seed1"])
+    missing = write_words(tmp_path / "missing", missing=["recurrent-seed0", "recurrent-seed1"])
     assert "2 of 4 runs are still to come" in write_report(missing).read_text(encoding="utf-8")
     runs = [f"{name}-seed{seed}" for name in ("transformer", "recurrent") for seed in (0, 1)]
-    failed = write_report(write_pair_comparison(tmp_path / "failed", failed=runs)).read_text(encoding="utf-8")
+    failed = write_report(write_words(tmp_path / "failed", failed=runs)).read_text(encoding="utf-8")
     assert "no run finished" in failed and "Words are shown when a run has finished." in failed
     assert 'id="cost"' not in failed and 'id="confusion"' not in failed
 
 
 def test_models_without_errors_have_no_edits_to_show(tmp_path: Path) -> None:
-    folder = write_pair_comparison(tmp_path, num_models=1, num_seeds=1)
+    folder = write_words(tmp_path, num_models=1, num_seeds=1)
     path = folder / "runs/transformer-seed0/predictions.npz"
     with np.load(path) as archive:
         arrays = dict(archive)
@@ -158,7 +159,7 @@ def test_models_without_errors_have_no_edits_to_show(tmp_path: Path) -> None:
 
 
 def test_a_curve_of_images_is_refused_with_its_fix(tmp_path: Path) -> None:
-    folder = write_pair_comparison(tmp_path)
+    folder = write_words(tmp_path)
     path = folder / "runs/transformer-seed0/metrics.csv"
     path.write_text(path.read_text().replace("val_word_error_rate", "val_accuracy"))
     with pytest.raises(FittingRoomError, match=r"metrics\.csv is damaged \(no column 'val_word_error_rate'\).* again"):
@@ -166,41 +167,40 @@ def test_a_curve_of_images_is_refused_with_its_fix(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("width", [80, 120])
-def test_every_number_stands_whole_in_a_terminal(summary: dict[str, Any], width: int) -> None:
+def test_every_number_stands_whole_in_a_terminal(summary: Summary, width: int) -> None:
     text = printed(summary, width)
     assert max(map(len, text.splitlines())) <= width
     for row in summary_rows(summary):
-        for key in ("parameters", "training_seconds", "words_per_second", "val_words", "test_words", "test_phonemes"):
+        for key in ("parameters", "training_seconds", "words_per_second", VAL_WORDS, TEST_WORDS, TEST_PHONEMES):
             assert row[key] in text
-        assert row["test_words_interval"] in text and row["test_phonemes_interval"] in text
+        assert row[f"{TEST_WORDS}_interval"] in text and row[f"{TEST_PHONEMES}_interval"] in text
 
 
-def test_markdown_holds_every_column(summary: dict[str, Any]) -> None:
+def test_markdown_holds_every_column(summary: Summary) -> None:
     lines = markdown_table(summary).splitlines()
-    assert {line.count("|") for line in lines} == {len(PAIR_HEADINGS) + 1} and len(lines) == 5
+    assert {line.count("|") for line in lines} == {11 + 1} and len(lines) == 5
 
 
-def test_unknown_multiply_adds_take_no_column(summary: dict[str, Any]) -> None:
-    changed = copy.deepcopy(summary)
-    for model in changed["models"]:
-        model["num_macs"] = None
-    assert "multiply_adds" not in headings(changed) and "multiply_adds" in headings(summary)
-    assert "Multiply-adds" not in markdown_table(changed)
+def test_unknown_multiply_adds_take_no_column(summary: Summary) -> None:
+    changed = replace(summary, candidates=tuple(replace(each, num_macs=None) for each in summary.candidates))
+    assert "Multiply-adds" not in markdown_table(changed) and "Multiply-adds" in markdown_table(summary)
+    assert len(headings(changed)) == len(headings(summary)) - 1
 
 
-def test_costs_are_seconds_or_pairs_and_words_written(summary: dict[str, Any]) -> None:
-    assert cost_keys(summary) == ["num_params", "pairs_per_second", "words_per_second"]
-    changed = copy.deepcopy(summary)
-    changed["models"][0]["train_seconds"] *= 2
-    changed["models"][0]["words_per_second"] = None
-    assert cost_keys(changed) == ["num_params", "train_seconds"]
-    label = ElementTree.fromstring(cost_figures(summary)[0]).attrib["aria-label"]
-    assert label.startswith("Test word error rate against parameters: Transformer ")
+def test_costs_are_seconds_or_pairs_and_words_written(summary: Summary) -> None:
+    assert [cost.key for cost in costs(summary)] == ["num_params", "items_per_second", "words_per_second"]
+    first, *rest = summary.candidates
+    slower = replace(first, train_seconds=2 * (first.train_seconds or 0), extras={"words_per_second": None})
+    found = replace(summary, candidates=(slower, *rest))
+    assert [cost.key for cost in costs(found)] == ["num_params", "train_seconds"]
+    labels = [ElementTree.fromstring(svg).attrib["aria-label"] for svg in cost_figures(summary)]
+    assert labels[0].startswith("Test word error rate (%) against parameters: Transformer ")
+    assert "pairs per second in training" in labels[1] and "words written per second" in labels[2]
 
 
-def test_differences_are_how_many_more_errors_the_first_makes(summary: dict[str, Any]) -> None:
-    words, phonemes = (ElementTree.fromstring(svg).attrib["aria-label"] for svg in pair_figures(summary))
-    found = summary["pairs"][0]["word_error_rate"]
-    assert f"RNN with attention minus Transformer +{-100 * found['difference']:.2f}, 95 % interval" in words
+def test_differences_are_how_many_more_errors_the_first_makes(summary: Summary) -> None:
+    words, phonemes = (ElementTree.fromstring(svg).attrib["aria-label"] for svg in contrast_figures(summary))
+    found = summary.contrasts[0].metrics["word_error_rate"]
+    assert f"RNN with attention minus Transformer +{-100 * found.difference:.2f}, 95 % interval" in words
     assert words.startswith("Differences in test word error rate") and "phoneme error rate" in phonemes
     assert all("minus" in part and "+" in part for part in words.split("; "))

@@ -1,4 +1,4 @@
-"""What a run on pairs wrote is read as it was, counted right, and refused in one line where the file is bad."""
+"""What a sequence model wrote is read as it was, counted correctly, and refused in one line where the file is bad."""
 
 from pathlib import Path
 from typing import Any
@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fittingroom.comparison.pair_predictions import PairPredictions, read_pair_predictions, symbols
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.data.seq2seq.vocabulary import UNKNOWN
 from fittingroom.evaluation.error_rates import error_rates
+from fittingroom.tasks.scoring import SCORINGS
+from fittingroom.tasks.seq2seq.scoring import SequencePredictions, read_pair_predictions, symbols
 
 
 def arrays(**changes: Any) -> dict[str, Any]:
@@ -26,9 +27,20 @@ def arrays(**changes: Any) -> dict[str, Any]:
     return {name: value for name, value in (both | changes).items() if value is not None}
 
 
-def read(folder: Path, **changes: Any) -> PairPredictions:
+def read(folder: Path, **changes: Any) -> SequencePredictions:
     np.savez(folder / "predictions.npz", **arrays(**changes))
     return read_pair_predictions(folder)["test"]
+
+
+def test_what_is_saved_is_read_again(tmp_path: Path) -> None:
+    found, scoring = read(tmp_path), SCORINGS.get("seq2seq")
+    scoring.save(tmp_path / "again", {"val": found, "test": found})
+    again = read_pair_predictions(tmp_path / "again")
+    assert (again["test"].sources, again["test"].predicted) == (found.sources, found.predicted)
+    assert again["val"].references == found.references
+    np.testing.assert_array_equal(again["test"].log_probs, found.log_probs)
+    scoring.save(tmp_path / "sealed", {"val": found})
+    assert list(read_pair_predictions(tmp_path / "sealed")) == ["val"]
 
 
 def test_words_are_read_with_all_their_answers(tmp_path: Path) -> None:

@@ -1,0 +1,68 @@
+"""`fittingroom.plot`: matplotlib figures of runs, and of any model in memory, trained by us or not.
+
+`model` is an `nn.Module`, or a `Run`: then images are normalised as in its training and classes have names. Figures show
+themselves in a notebook.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fittingroom.api.runs import Run
+from fittingroom.explain.examine import examine_filters, examine_positions
+from fittingroom.explain.maps import attention_maps, saliency_maps
+from fittingroom.report import plots
+
+
+def curves(runs: Any, *, columns: Sequence[str] | None = None, x: str = "epoch") -> Any:
+    """Learning curves of a `Run`, of columns such as `run.metrics`, or of several: {name: run or columns}.
+
+    `x` is epoch, step or seconds.
+    """
+    if isinstance(runs, Run):
+        return plots.curves(runs.metrics, columns=columns, x=x, title=runs.name)
+    if isinstance(runs, Mapping) and runs and all(isinstance(each, Run) for each in runs.values()):
+        return plots.curves({name: run.metrics for name, run in runs.items()}, columns=columns, x=x)
+    return plots.curves(runs, columns=columns, x=x)
+
+
+def attention(model: Any, images: Any, *, layer: int = -1, head: int | None = None) -> Any:
+    """Each image, and below it how much attention each patch gets in one block (the last), by one head or their mean.
+
+    Works for our ViTs and hybrids and for those of timm and Hugging Face. Raises FittingRoomError for a CNN.
+    """
+    network, options = _network(model)
+    return plots.image_maps(attention_maps(network, images, layer=layer, head=head, **options))
+
+
+def saliency(model: Any, images: Any, target: Any = None, *, method: str | None = None) -> Any:
+    """Each image, and below it how much each pixel counts for class `target` (the predicted one).
+
+    `method` is attention, rollout, relevance, gradcam or random.
+    """
+    network, options = _network(model)
+    return plots.image_maps(saliency_maps(network, images, target, method, **options))
+
+
+def positions(model: Any) -> Any:
+    """How similar the position embedding of each patch is to that of every other. FittingRoomError where there is none."""
+    network, _ = _network(model)
+    return plots.positions(examine_positions(network))
+
+
+def filters(model: Any) -> Any:
+    """The first layer: its filters, or the main components of a patch projection."""
+    network, _ = _network(model)
+    return plots.filters(examine_filters(network))
+
+
+def confusion(labels: Any, predictions: Any, class_names: Sequence[str] | None = None) -> Any:
+    """Counts by true class (rows) and predicted class (columns); `predictions` are classes, or probabilities [N, classes]."""
+    return plots.confusion(labels=labels, predictions=predictions, class_names=class_names)
+
+
+def _network(model: Any) -> tuple[Any, dict[str, Any]]:
+    """The network, and what is known about its images."""
+    if not isinstance(model, Run):
+        return model, {}
+    spec = model.spec
+    return model.model, {"class_names": spec.class_names, "mean": spec.mean, "std": spec.std}

@@ -1,0 +1,67 @@
+"""Class predictions are saved and read without loss that matters, whatever the number of classes, and scored."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.records import DataRecord
+from fittingroom.tasks.classification.scoring import ClassPredictions, to_half
+from fittingroom.tasks.scoring import SCORINGS
+
+SCORING = SCORINGS.get("classification")
+
+
+def predictions(num_classes: int, num_images: int = 900, seed: int = 0) -> ClassPredictions:
+    random = np.random.default_rng(seed)
+    logits = random.normal(size=(num_images, num_classes))
+    labels = random.integers(0, num_classes, num_images)
+    logits[np.arange(num_images), labels] += 2
+    probs = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    return ClassPredictions(probs=probs.astype(np.float32), labels=labels, index=np.arange(num_images) * 3)
+
+
+@pytest.mark.parametrize("num_classes", [2, 7, 300])
+def test_what_is_saved_is_read_again(tmp_path: Path, num_classes: int) -> None:
+    given = predictions(num_classes)
+    SCORING.save(tmp_path, {"val": given, "test": given})
+    for names in ((), tuple(map(str, range(num_classes)))):
+        found = SCORING.load(tmp_path, DataRecord(name="", class_names=names))["test"]
+        np.testing.assert_array_equal(found.labels, given.labels)
+        np.testing.assert_array_equal(found.index, given.index)
+        np.testing.assert_array_equal(found.classes, given.classes)
+        np.testing.assert_allclose(found.probs, given.probs, rtol=1e-3, atol=1e-7)
+        assert SCORING.scores(found) == SCORING.scores(given) == {"accuracy": float(np.mean(given.correct))}
+        assert np.sum(SCORING.details([found], DataRecord(name="", class_names=names))["confusion"]) == 900
+
+
+def test_the_number_of_classes_is_that_of_their_names(tmp_path: Path) -> None:
+    SCORING.save(tmp_path, {"val": predictions(7)})
+    with pytest.raises(FittingRoomError, match=r"val_probs have shape \(900, 7\), expected 900 images and 10 classes"):
+        SCORING.load(tmp_path, DataRecord(name="", class_names=tuple("abcdefghij")))
+
+
+def test_a_sealed_run_has_validation_only_and_an_empty_file_is_named(tmp_path: Path) -> None:
+    SCORING.save(tmp_path / "sealed", {"val": predictions(3)})
+    assert list(SCORING.load(tmp_path / "sealed", DataRecord(name=""))) == ["val"]
+    SCORING.save(tmp_path / "empty", {})
+    with pytest.raises(FittingRoomError, match=r"predictions\.npz is damaged \(it holds no predictions\)"):
+        SCORING.load(tmp_path / "empty", DataRecord(name=""))
+
+
+def test_validation_parts_may_differ_by_seed_and_test_parts_may_not() -> None:
+    one, other = predictions(3, seed=0), predictions(3, seed=1)
+    assert SCORING.same_items(one, other, "val") and not SCORING.same_items(one, other, "test")
+    assert not SCORING.same_items(one, predictions(3, num_images=800), "val")
+
+
+@given(st.lists(st.floats(-2, 2), min_size=3, max_size=3), st.floats(0, 1e-4))
+def test_half_precision_keeps_the_class(logits: list[float], nearly: float) -> None:
+    probs = np.exp([logits, [logits[0], logits[0] - nearly, logits[0] - 2 * nearly]])
+    probs = probs / probs.sum(axis=1, keepdims=True)
+    half = to_half(probs)
+    assert half.dtype == np.float16
+    np.testing.assert_array_equal(half.argmax(axis=1), probs.argmax(axis=1))
