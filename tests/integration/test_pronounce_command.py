@@ -182,11 +182,12 @@ print(*[name for name in {UNNEEDED} if name in sys.modules])
 
 def test_the_first_answer_comes_within_three_seconds_of_one_core(folder: Path) -> None:
     # Processor time of the whole process, interpreter and torch included: on an idle core that is the clock's time, and what
-    # else the machine does changes it little. The best of three all the same.
-    seconds = []
-    for _ in range(3):
-        before = os.times()
-        assert run("pronounce", "transformer-run", "hello", cwd=folder)[0] == 0
-        after = os.times()
-        seconds.append(after.children_user - before.children_user + after.children_system - before.children_system)
-    assert min(seconds) < MAX_SECONDS
+    # else the machine does changes it little. The best of up to three all the same.
+    assert any(seconds_of_an_answer(folder) < MAX_SECONDS for _ in range(3))
+
+
+def seconds_of_an_answer(folder: Path) -> float:
+    before = os.times()
+    assert run("pronounce", "transformer-run", "hello", cwd=folder)[0] == 0
+    after = os.times()
+    return after.children_user - before.children_user + after.children_system - before.children_system
