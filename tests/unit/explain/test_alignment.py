@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from fittingroom.evaluation.saved import load_run, load_sequence_run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +16,7 @@ from fittingroom.evaluation.shipped import find_run
 from fittingroom.explain.alignment import align, cross_attention
 from fittingroom.explain.capture import capture_attention
 from fittingroom.explain.findings import END
+from fittingroom.tasks.load import load_run
 from tests.sequence_fixture import LETTERS, write_sequence_run
 
 SHAPES: dict[str, tuple[str, dict[str, Any], tuple[int, int]]] = {
@@ -41,7 +41,7 @@ def _short() -> Iterator[None]:
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Asked]:
     folder = tmp_path_factory.mktemp("runs")
     return {
-        shape: load_sequence_run(write_sequence_run(folder / shape, name, sharp=2.0, **values))[:3]
+        shape: load_run(write_sequence_run(folder / shape, name, sharp=2.0, **values))[:3]
         for shape, (name, values, _) in SHAPES.items()
     }
 

@@ -4,9 +4,10 @@ import subprocess
 import sys
 
 import numpy as np
-from fittingroom.training.images import to_half
 from hypothesis import given
 from hypothesis import strategies as st
+
+from fittingroom.tasks.classification.scoring import to_half
 
 
 @given(
