@@ -9,11 +9,13 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from fittingroom.comparison.executors import Work, side_by_side, usable_cores
+from fittingroom.comparison.executors.base import Work
+from fittingroom.comparison.executors.processes import Processes, usable_cores
 from fittingroom.core.config import config_hash
-from fittingroom.core.rundir import make_folder, read_state, write_atomic
+from fittingroom.core.records import read_state
+from fittingroom.core.rundir import make_folder, write_atomic
 from fittingroom.recipes import RECIPES
-from fittingroom.training.config import RunConfig
+from fittingroom.tasks.config import RunConfig
 from fittingroom.training.fit import resolve
 
 ROOT = Path(__file__).parents[1]
@@ -47,7 +49,7 @@ def climb(runs: dict[str, RunConfig], jobs: int) -> int:
     works = [
         Work(config=config, folder=make_folder(WORK / name), plan={"num_threads": "1"}) for name, config in runs.items()
     ]
-    for event in side_by_side(works, jobs):
+    for event in Processes(jobs=jobs).run(works):
         name = names[event.number]
         if event.kind == "finished":
             keep(name)

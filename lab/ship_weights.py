@@ -11,12 +11,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
+from fittingroom.evaluation.score import score_run
+from fittingroom.evaluation.score_pairs import score_pair_run
 from safetensors.torch import load_file, save
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import read_json, write_atomic, write_json
-from fittingroom.evaluation.score import score_run
-from fittingroom.evaluation.score_pairs import score_pair_run
 from fittingroom.evaluation.shipped import VOCABULARIES, WEIGHTS, reads
 
 LARGEST_LOSS = 0.001  # a fraction

@@ -17,9 +17,9 @@ from typing import Any
 import torch
 
 from fittingroom.core.rundir import make_folder, write_json
-from fittingroom.evaluation.saved import load_run
 from fittingroom.evaluation.shipped import find_run, shipped
 from fittingroom.explain.methods import methods_for, saliency
+from fittingroom.tasks.load import load_run
 from fittingroom.training.environment import process_peak_bytes
 
 RECORD = Path(__file__).parents[2] / "results" / "bench" / "explaining.json"

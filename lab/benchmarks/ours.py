@@ -18,10 +18,10 @@ from fittingroom.data.spec import DataSpec, ImageSet
 from fittingroom.models import build_model
 from fittingroom.models.cost import num_macs, num_params
 from fittingroom.recipes import recipe
-from fittingroom.training.config import ImageRunConfig
+from fittingroom.tasks.classification.config import ClassificationConfig
+from fittingroom.tasks.classification.training import ClassificationTask
+from fittingroom.tasks.config import OptimConfig
 from fittingroom.training.fit import FitOptions, fit
-from fittingroom.training.images import ImageProblem
-from fittingroom.training.optim import OptimConfig
 from fittingroom.training.speed.engine import choose_plan, set_up_process
 from fittingroom.training.speed.plan import Plan
 from fittingroom.training.speed.probe import new_trial
@@ -49,18 +49,18 @@ def synthetic_batches(contender: Contender) -> TrainBatches:
     )  # fmt: skip
 
 
-def run_config(contender: Contender, epochs: float = LONG_ENOUGH) -> ImageRunConfig:
+def run_config(contender: Contender, epochs: float = LONG_ENOUGH) -> ClassificationConfig:
     """The family's recipe at the contender's shape, with its optimizer."""
     config = recipe(contender.model, epochs=epochs)
     optim = replace(config.optim, name=contender.optimizer)
     assert isinstance(optim, OptimConfig)
-    assert isinstance(config, ImageRunConfig)
+    assert isinstance(config, ClassificationConfig)
     return replace(config, model_config=dict(contender.shape), batch_size=contender.batch_size, optim=optim)
 
 
-def synthetic_problem(config: ImageRunConfig, contender: Contender) -> ImageProblem:
+def synthetic_problem(config: ClassificationConfig, contender: Contender) -> ClassificationTask:
     """A run on synthetic images."""
-    problem = ImageProblem(config)
+    problem = ClassificationTask(config)
     problem.batches = synthetic_batches(contender)
     return problem
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from fittingroom.data.seq2seq.batches import PairBatch
 from fittingroom.data.seq2seq.vocabulary import PAD_ID
 from fittingroom.models.layers.positions import sinusoidal_1d
-from fittingroom.training.pairs import PairProblem
+from fittingroom.tasks.seq2seq.training import Seq2seqTask
 
 
 class Plain(nn.Module):
@@ -44,7 +44,7 @@ class Plain(nn.Module):
 class PlainSteps:
     """Training steps of `Plain`."""
 
-    def __init__(self, problem: PairProblem, batches: list[PairBatch], *, bf16: bool = False) -> None:
+    def __init__(self, problem: Seq2seqTask, batches: list[PairBatch], *, bf16: bool = False) -> None:
         torch.manual_seed(0)
         sizes = problem.config.model_config
         self.model = Plain(sizes["src_vocab_size"], sizes["tgt_vocab_size"]).train()

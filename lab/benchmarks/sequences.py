@@ -33,9 +33,9 @@ from fittingroom.core.rundir import make_folder, write_json
 from fittingroom.data.seq2seq.batches import PairBatch, TrainPairBatches, pair_batch
 from fittingroom.evaluation.generate import generate
 from fittingroom.recipes import recipe
-from fittingroom.training.config import PairRunConfig
+from fittingroom.tasks.seq2seq.config import Seq2seqConfig
+from fittingroom.tasks.seq2seq.training import Seq2seqTask
 from fittingroom.training.environment import processor
-from fittingroom.training.pairs import PairProblem
 from fittingroom.training.speed.engine import set_up_process
 from fittingroom.training.speed.plan import Plan, first_guess
 from fittingroom.training.speed.probe import SCHEDULE_STEPS, Trial
@@ -75,10 +75,10 @@ def padding(batches: list[PairBatch]) -> float:
     return 1 - sum(int(mask.sum()) for mask in masks) / sum(mask.numel() for mask in masks)
 
 
-def ours(problem: PairProblem, batches: list[PairBatch], plan: Plan, optimizer: str) -> Trial:
+def ours(problem: Seq2seqTask, batches: list[PairBatch], plan: Plan, optimizer: str) -> Trial:
     """Training steps of `fit`."""
     config = problem.config
-    changed = PairProblem(replace(config, optim=replace(config.optim, name=optimizer)))
+    changed = Seq2seqTask(replace(config, optim=replace(config.optim, name=optimizer)))
     return Trial(changed.new_task(plan, total_steps=SCHEDULE_STEPS), itertools.cycle(batches))
 
 
@@ -113,11 +113,11 @@ def all_contenders(precision: Literal["fp32", "bf16"]) -> list[Contender]:
     return found
 
 
-def the_problem() -> tuple[PairProblem, Plan]:
+def the_problem() -> tuple[Seq2seqTask, Plan]:
     """cmudict at BATCH pairs a step, and the plan of one thread that this machine takes."""
     config = recipe("transformer", epochs=1)
-    assert isinstance(config, PairRunConfig)
-    return PairProblem(replace(config, batch_size=BATCH)), replace(first_guess(config), num_threads=1)
+    assert isinstance(config, Seq2seqConfig)
+    return Seq2seqTask(replace(config, batch_size=BATCH)), replace(first_guess(config), num_threads=1)
 
 
 def turn_of(contender: Contender) -> Callable[[], float]:
@@ -222,11 +222,11 @@ def row_of(name: str, seconds: dict[str, list[float]]) -> dict[str, Any]:
 
 def decoding() -> dict[str, float | int]:
     """Seconds to write every validation word greedily, with the weights that ship, in fp32 and one thread as `evaluate` does."""
-    from fittingroom.evaluation.saved import load_sequence_run
     from fittingroom.evaluation.shipped import find_run
+    from fittingroom.tasks.load import load_run
 
-    model, *_ = load_sequence_run(find_run("transformer", "words"))
-    problem = PairProblem(PairRunConfig(model="transformer", epochs=1.0))
+    model, *_ = load_run(find_run("transformer", "words"))
+    problem = Seq2seqTask(Seq2seqConfig(model="transformer", epochs=1.0))
     start = time.perf_counter()
     generate(model, problem.val, problem.max_len)
     return {"num_words": len(problem.splits.val), "seconds": round(time.perf_counter() - start, 2)}

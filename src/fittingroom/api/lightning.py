@@ -36,8 +36,8 @@ def _lightning() -> Any:
     return pl
 
 
-def make_classes(pl: Any) -> tuple[type, type]:
-    """`Classifier` and `DataModule` as subclasses of that Lightning's classes."""
+def make_classifier(pl: Any) -> type:
+    """`Classifier` as a subclass of that Lightning's module."""
 
     class Classifier(pl.LightningModule):
         """A model by name, or any `nn.Module` from images to logits, that learns to classify.
@@ -100,6 +100,12 @@ def make_classes(pl: Any) -> tuple[type, type]:
             schedule = LambdaLR(optimizer, lambda step: lr_factor(min(step, total - 1), total, self._schedule))
             return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
+    return Classifier
+
+
+def make_data_module(pl: Any) -> type:
+    """`DataModule` as a subclass of that Lightning's."""
+
     class DataModule(pl.LightningDataModule):
         """Training batches (augmented, as in our own runs) and validation batches of a data set; the test part stays sealed."""
 
@@ -120,7 +126,7 @@ def make_classes(pl: Any) -> tuple[type, type]:
             """In order, in batches of 500."""
             return DataLoader(self.data.val, batch_size=500)
 
-    return Classifier, DataModule
+    return DataModule
 
 
 class _AugmentedBatches(torch.utils.data.IterableDataset[Any]):
@@ -155,8 +161,7 @@ def __getattr__(name: str) -> Any:
     if name in ("Classifier", "DataModule"):
         pl = _lightning()
         if _CLASSES.get("for") is not pl:
-            _CLASSES.update(zip(("Classifier", "DataModule"), make_classes(pl), strict=True))
-            _CLASSES["for"] = pl
+            _CLASSES.update({"Classifier": make_classifier(pl), "DataModule": make_data_module(pl), "for": pl})
         return _CLASSES[name]
     raise AttributeError(name)
 

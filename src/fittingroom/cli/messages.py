@@ -103,7 +103,7 @@ def pair_words(found: dict[str, Any]) -> str:
 
 
 def inspection_message(found: dict[str, Any], paths: list[Path]) -> str:
-    """What `explain` says: each image with every network's answer, then what was measured, then where the pictures are."""
+    """What `explain` prints: each image with every network's answer, the measured faithfulness, and where the pictures are."""
     networks = found["networks"]
     rows = [["", "truth", *(network["name"] for network in networks)]]
     for place, image in enumerate(found["images"]):
@@ -128,7 +128,7 @@ def _answer(network: dict[str, Any], place: int, label: str | None) -> str:
 
 
 def _faithfulness_lines(network: dict[str, Any]) -> list[str]:
-    """Of each method whether it beats random maps, where that was measured."""
+    """One line per method, if measured: does it beat random maps?"""
     from fittingroom.explain.findings import faithfulness_of
 
     lines = []

@@ -74,7 +74,7 @@ def compare(args: argparse.Namespace) -> int:
         runs = [to_dict(row) for row in read_comparison(comparison.folder).runs]
         print(json.dumps({**to_dict(summary), "runs": runs, "report": str(page)}))
     else:
-        _print_summary(summary, page)
+        print_summary(summary, page)
     return 1 if any(each.num_failed for each in summary.candidates) else 0
 
 
@@ -92,7 +92,8 @@ def _command_line(args: argparse.Namespace) -> list[str]:
     return words + [word for setting in args.settings for word in ("--set", setting)]
 
 
-def _print_summary(summary: "Summary", page: Path) -> None:
+def print_summary(summary: "Summary", page: Path | None) -> None:
+    """Table, verdict and notes, and where the report is."""
     from rich.console import Console
 
     from fittingroom.report.tables import terminal_table
@@ -103,7 +104,8 @@ def _print_summary(summary: "Summary", page: Path) -> None:
     console.print(summary.verdict.sentence, highlight=False, markup=False)
     for note in summary.notes:
         console.print(f"note: {note}", highlight=False, markup=False)
-    print(f"report: {page}")
+    if page is not None:
+        print(f"report: {page}")
 
 
 def evaluate(args: argparse.Namespace) -> int:

@@ -102,9 +102,10 @@ def positions(found: Positions, title: str = "Similarity of positions") -> Figur
     return places.position_tiles(found, title)
 
 
-def filters(found: Filters, title: str = "Filters of the first layer") -> Figure:
+def filters(found: Filters, title: str | None = None) -> Figure:
     """The filters of the first convolution, or the main patterns of a patch projection with their share of variance."""
-    return places.filters(found.bank, title, found.explained)
+    default = "Filters of the first layer" if found.explained is None else "Main patterns of the patch filters"
+    return places.filters(found.bank, default if title is None else title, found.explained)
 
 
 def confusion(

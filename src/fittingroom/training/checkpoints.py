@@ -3,16 +3,19 @@
 import hashlib
 import io
 import sys
-from datetime import timedelta
+import time
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.plugins import TorchCheckpointIO
 
 from fittingroom.core.rundir import write_atomic, write_text
+
+NUM_KEPT = 2
+"""Checkpoints of a run: where the newest is torn, the run goes on from the one before it."""
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -32,26 +35,21 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         super().remove_checkpoint(path)
 
 
-class ResumableCheckpoint(ModelCheckpoint):
-    """Keep the two latest states, one every `seconds` of training."""
+class ResumableCheckpoint(Checkpoint):
+    """Keep the two latest states, one every `seconds` of training.
+
+    Lightning's own `ModelCheckpoint` does not look at the clock where a module steps its optimizer itself, as ours does.
+    """
 
     def __init__(self, folder: Path, seconds: float, validate_every: int) -> None:
-        super().__init__(
-            dirpath=folder,
-            filename="{step:07d}",
-            monitor="step",
-            mode="max",
-            save_top_k=2,
-            train_time_interval=timedelta(seconds=seconds),
-            save_on_train_epoch_end=False,
-            enable_version_counter=False,
-        )
-        self.validate_every = validate_every
+        self.folder, self.seconds, self.validate_every = folder, seconds, validate_every
+        self.last_saved = 0.0
+        self.kept: list[Path] = []
 
-    @property
-    def state_key(self) -> str:
-        """One name whatever the interval: a run may be resumed with another one."""
-        return "ResumableCheckpoint"
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start the clock; know the checkpoints that a resumed run goes on from."""
+        self.last_saved = time.monotonic()
+        self.kept = [path for path in sorted(self.folder.glob("*.ckpt")) if step_of(path) <= trainer.global_step]
 
     def on_train_batch_end(self, trainer: pl.Trainer, *args: Any, **kwargs: Any) -> None:
         """Save where it is due, but not between a step and what Lightning still owes it: its validation, its row in the log.
@@ -59,11 +57,21 @@ class ResumableCheckpoint(ModelCheckpoint):
         A run resumed from there would leave them out.
         """
         step = trainer.global_step
-        if step % self.validate_every and step % trainer.log_every_n_steps:  # pyright: ignore[reportAttributeAccessIssue]
-            super().on_train_batch_end(trainer, *args, **kwargs)
+        owed = not step % self.validate_every or not step % trainer.log_every_n_steps  # pyright: ignore[reportAttributeAccessIssue]
+        if owed or time.monotonic() - self.last_saved < self.seconds:
+            return
+        path = self.folder / f"step={step:07d}.ckpt"
+        trainer.save_checkpoint(path)
+        self.kept.append(path)
+        for old in self.kept[:-NUM_KEPT]:
+            trainer.strategy.remove_checkpoint(old)
+        self.kept = self.kept[-NUM_KEPT:]
+        self.last_saved = time.monotonic()
 
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Validation is not a reason to save: the clock is."""
+
+def step_of(checkpoint: Path) -> int:
+    """The step after which it was written."""
+    return int(checkpoint.stem.split("=")[1])
 
 
 def latest_checkpoint(folder: Path) -> Path | None:

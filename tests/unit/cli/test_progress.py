@@ -9,9 +9,9 @@ from rich.progress import Progress
 
 from fittingroom.cli import progress
 from fittingroom.cli.progress import PLANS, watch
-from fittingroom.training.config import ImageRunConfig
+from fittingroom.tasks.classification.config import ClassificationConfig
 
-CONFIGS = [ImageRunConfig(model="vit", seed=seed, epochs=1.0) for seed in range(3)]
+CONFIGS = [ClassificationConfig(model="vit", seed=seed, epochs=1.0) for seed in range(3)]
 
 
 def row(number: int, error: str | None = None) -> dict[str, Any]:

@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from fittingroom.comparison.alignments import write_alignments
+
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.evaluation.pronounce import pronounce
-from fittingroom.evaluation.saved import load_sequence_run
 from fittingroom.explain.alignment import align
 from fittingroom.report.alignment import read_alignments
+from fittingroom.tasks.load import load_run
 from tests.sequence_fixture import write_sequence_run
 
 NAMES = ["transformer", "recurrent"]
@@ -39,7 +39,7 @@ def test_the_report_reads_what_the_first_finished_runs_say(tmp_path: Path, recor
     assert found is not None and found.words == ["hello", "Tomato", "zzyzx"]
     assert found.references == [["HH AH L OW", "HH EH L OW"], ["T AH M EY T OW", "T AH M AA T OW"], []]
     for look, run in zip(found.looks, ("transformer-seed0", "recurrent-seed1"), strict=True):
-        model, source, target, _ = load_sequence_run(tmp_path / "runs" / run)
+        model, source, target, _ = load_run(tmp_path / "runs" / run)
         for answer, expected in zip(look.answers, pronounce(model, source, target, words), strict=True):
             wanted = align(model, expected)
             assert answer.alignment.phonemes == wanted.phonemes and answer.alignment.letters == wanted.letters

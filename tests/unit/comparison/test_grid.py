@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 
 from fittingroom.comparison import grid
-from fittingroom.comparison.executors import Event, Work, have_own_core
+from fittingroom.comparison.executors.base import Event, Work
+from fittingroom.comparison.executors.processes import have_own_core
 from fittingroom.comparison.grid import Comparison, Watcher, run_comparison
 from fittingroom.comparison.protocol import Budget
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import write_json
-from fittingroom.training.config import ImageRunConfig
+from fittingroom.tasks.classification.config import ClassificationConfig
+from fittingroom.tasks.classification.training import ClassificationTask
 from fittingroom.training.fit import resolve, run_identity
-from fittingroom.training.images import ImageProblem
 from tests.unit.training.machine import GUESS, TINY, tiny_config, tiny_problem
 
 PLANS = {"vit": asdict(replace(GUESS, num_threads=1)), "hybrid": asdict(GUESS), "cnn": asdict(GUESS)}
@@ -35,7 +36,7 @@ class Planner:
         self.jobs = 0
 
     def plan_grid(
-        self, configs: Sequence[ImageRunConfig], *, jobs: int | None, fixed: Mapping[str, str], **_: Any
+        self, configs: Sequence[ClassificationConfig], *, jobs: int | None, fixed: Mapping[str, str], **_: Any
     ) -> tuple[int, dict[str, Any], dict[str, Any]]:
         names = [config.model for config in configs]
         self.asked.append((names, jobs))
@@ -58,14 +59,14 @@ def planner(monkeypatch: pytest.MonkeyPatch) -> Planner:
     planner = Planner()
     monkeypatch.setattr(grid, "plan_grid", planner.plan_grid)
     monkeypatch.setattr(grid, "side_by_side", planner.side_by_side)
-    monkeypatch.setattr(ImageProblem, "splits", tiny_problem(tiny_config()).splits)
+    monkeypatch.setattr(ClassificationTask, "splits", tiny_problem(tiny_config()).splits)
     return planner
 
 
 def begin(folder: Path, *models: str, jobs: int | None = None, plan: Mapping[str, str] | None = None) -> int:
     """Begin a comparison of these models; how often its watcher was told that plans are measured."""
     told = []
-    configs = [ImageRunConfig(model=name, model_config=TINY[name], epochs=1.0) for name in models]
+    configs = [ClassificationConfig(model=name, model_config=TINY[name], epochs=1.0) for name in models]
     comparison = Comparison(
         folder=folder, configs=configs, budget=Budget(epochs=1.0), command=[], jobs=jobs, plan=plan or {}
     )
@@ -116,13 +117,13 @@ def test_a_new_model_gets_a_core_as_the_runs_before_it_had(
 
 def test_a_run_found_finished_ends_and_does_not_begin(planner: Planner, tmp_path: Path) -> None:
     """Of how long the others take it says nothing: the time left is told by runs that began."""
-    config = resolve(ImageRunConfig(model="vit", model_config=TINY["vit"], epochs=1.0))
+    config = resolve(ClassificationConfig(model="vit", model_config=TINY["vit"], epochs=1.0))
     write_json(tmp_path / "runs" / "vit-seed0" / "state.json", {**run_identity(config), "status": "finished"})
     told: list[tuple[str, int]] = []
     watcher = Watcher(
         starts=lambda number, _: told.append(("starts", number)), ends=lambda number, _: told.append(("ends", number))
     )
-    configs = [ImageRunConfig(model=name, model_config=TINY[name], epochs=1.0) for name in ("vit", "cnn")]
+    configs = [ClassificationConfig(model=name, model_config=TINY[name], epochs=1.0) for name in ("vit", "cnn")]
     with pytest.raises(Started):
         run_comparison(Comparison(folder=tmp_path, configs=configs, budget=Budget(epochs=1.0), command=[]), watcher)
     assert told == [("ends", 0)]

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fittingroom.comparison import planning
-from fittingroom.comparison.executors import Event, Work
+from fittingroom.comparison.executors.base import Event, Work
 from fittingroom.comparison.planning import MEMORY_A_RUN, most_jobs, plan_grid
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.training.config import ImageRunConfig
+from fittingroom.tasks.classification.config import ClassificationConfig
 
-CONFIGS = [ImageRunConfig(model=model, seed=seed, epochs=1.0) for seed in (0, 1) for model in ("vit", "cnn")]
+CONFIGS = [ClassificationConfig(model=model, seed=seed, epochs=1.0) for seed in (0, 1) for model in ("vit", "cnn")]
 TWO_THREADS = 2
 
 

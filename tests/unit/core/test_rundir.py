@@ -10,15 +10,8 @@ from typing import IO
 import pytest
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.core.rundir import (
-    exclusive_lock,
-    make_folder,
-    read_json,
-    read_state,
-    write_atomic,
-    write_json,
-    write_text,
-)
+from fittingroom.core.records import read_state
+from fittingroom.core.rundir import exclusive_lock, make_folder, read_json, write_atomic, write_json, write_text
 
 
 def test_a_write_that_breaks_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:

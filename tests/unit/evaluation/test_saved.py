@@ -12,15 +12,15 @@ from fittingroom.core.config import to_dict
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import write_json
 from fittingroom.evaluation import shipped as package
-from fittingroom.evaluation.saved import load_run, load_sequence_run
 from fittingroom.evaluation.shipped import find_run, shipped
 from fittingroom.models import build_model, resolve_config
+from fittingroom.tasks.load import load_run
 from tests.sequence_fixture import LETTERS, PHONEMES, TINY, write_sequence_run
 
 
 @pytest.mark.parametrize("name", list(TINY))
 def test_a_run_comes_back_in_fp32_and_evaluation_mode(tmp_path: Path, name: str) -> None:
-    model, source, target, config = load_sequence_run(write_sequence_run(tmp_path / "run", name, half=True))
+    model, source, target, config = load_run(write_sequence_run(tmp_path / "run", name, half=True))
     assert not model.training and {each.dtype for each in model.parameters()} == {torch.float32}
     assert source.to_list() == LETTERS and target.to_list() == PHONEMES
     assert (config["model"], config["data"]) == (name, "cmudict")
@@ -31,7 +31,7 @@ def test_a_run_of_the_other_kind_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(FittingRoomError, match=r"run mine reads words, not images: give .*cnn, hybrid, vit, vit_cls"):
         load_run(words)
     with pytest.raises(FittingRoomError, match="run cnn reads images, not words: give the folder of another run"):
-        load_sequence_run(find_run("cnn", "words"))
+        load_run(find_run("cnn", "words"))
 
 
 def test_names_are_listed_to_whoever_they_suit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,7 +46,7 @@ def test_names_are_listed_to_whoever_they_suit(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(FittingRoomError, match=r"no run at 'recurent'.*did you mean 'recurrent'\?"):
         find_run("recurent", "words")
     with pytest.raises(FittingRoomError, match=r"reads images, not words: .*\(recurrent, transformer\)"):
-        load_sequence_run(find_run("cnn", "words"))
+        load_run(find_run("cnn", "words"))
 
 
 def test_where_no_weights_suit_none_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,7 +76,7 @@ def test_a_damaged_folder_is_named_with_its_file(tmp_path: Path, file: str, cont
     if contents is not None:
         (folder / file).write_text(contents)
     with pytest.raises(FittingRoomError, match=words) as raised:
-        load_sequence_run(folder)
+        load_run(folder)
     assert str(folder) in str(raised.value) and "\n" not in str(raised.value)
 
 
@@ -86,7 +86,7 @@ def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
     config["model_config"]["embed_dim"] = 64
     (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(FittingRoomError, match=r"does not fit its config\.json"):
-        load_sequence_run(folder)
+        load_run(folder)
 
 
 def test_a_run_older_than_a_choice_has_what_was_done_before_it(tmp_path: Path) -> None:

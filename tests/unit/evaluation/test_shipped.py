@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from fittingroom.evaluation.score import score_run
+from fittingroom.evaluation.score_pairs import score_pair_run
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import cache_folder, read_json
 from fittingroom.data.images.load import load_splits
-from fittingroom.evaluation.score import log_test_read, score_run
-from fittingroom.evaluation.score_pairs import score_pair_run
+from fittingroom.evaluation.read_log import log_test_read
 from fittingroom.evaluation.shipped import WEIGHTS, find_run, shipped
 from fittingroom.models import MODELS
 

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.data.seq2seq.vocabulary import BOS_ID, EOS_ID, Vocabulary
 from fittingroom.evaluation.pronounce import pronounce
-from fittingroom.evaluation.saved import load_run, load_sequence_run
 from fittingroom.evaluation.shipped import find_run
 from fittingroom.explain.alignment import align, cross_attention
 from fittingroom.explain.capture import capture_attention
 from fittingroom.explain.findings import END
+from fittingroom.tasks.load import load_run
 from tests.sequence_fixture import LETTERS, write_sequence_run
 
 SHAPES: dict[str, tuple[str, dict[str, Any], tuple[int, int]]] = {
@@ -41,7 +41,7 @@ def _short() -> Iterator[None]:
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Asked]:
     folder = tmp_path_factory.mktemp("runs")
     return {
-        shape: load_sequence_run(write_sequence_run(folder / shape, name, sharp=2.0, **values))[:3]
+        shape: load_run(write_sequence_run(folder / shape, name, sharp=2.0, **values))[:3]
         for shape, (name, values, _) in SHAPES.items()
     }
 
@@ -131,5 +131,5 @@ def test_the_model_keeps_its_mode_and_a_model_of_images_is_refused(models: dict[
 
     vit, _ = load_run(find_run("vit"))
     vit.forward = lambda src, src_mask, tgt_in: vit.forward_features(torch.zeros(1, 1, 28, 28))  # type: ignore[operator]
-    with pytest.raises(FittingRoomError, match="looks from no target to a source: choose a sequence model"):
+    with pytest.raises(FittingRoomError, match="has no attention from a target to a source: choose a sequence model"):
         cross_attention(vit, src, mask, torch.tensor([[BOS_ID]]))

@@ -7,12 +7,12 @@ from typing import Any
 import torch
 
 from fittingroom.data.images.augment import AugmentConfig
+from fittingroom.data.images.dataset import Splits
 from fittingroom.data.images.fashion_mnist import SPEC
-from fittingroom.data.images.load import Splits
 from fittingroom.data.spec import ImageSet
 from fittingroom.models import build_model
-from fittingroom.training.config import ImageRunConfig
-from fittingroom.training.images import ImageProblem
+from fittingroom.tasks.classification.config import ClassificationConfig
+from fittingroom.tasks.classification.training import ClassificationTask
 from fittingroom.training.speed.plan import Plan
 
 TINY: dict[str, dict[str, Any]] = {
@@ -25,19 +25,19 @@ GUESS = Plan(
 )  # fmt: skip
 
 
-def tiny_config(model: str = "hybrid", **changes: Any) -> ImageRunConfig:
+def tiny_config(model: str = "hybrid", **changes: Any) -> ClassificationConfig:
     """A run of four steps, of which everything may be changed."""
     values = {"model": model, "model_config": TINY[model], "batch_size": 16, "augment": AugmentConfig(shift_pixels=1)}
     length = {} if "budget_seconds" in changes else {"epochs": 1.0}
-    return ImageRunConfig(**{**values, **length, **changes})
+    return ClassificationConfig(**{**values, **length, **changes})
 
 
-def tiny_problem(config: ImageRunConfig, num_images: int = 64) -> ImageProblem:
+def tiny_problem(config: ClassificationConfig, num_images: int = 64) -> ClassificationTask:
     """The run on noise with labels, which are its validation images too."""
     draw = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (num_images, 1, 28, 28), generator=draw, dtype=torch.uint8)
     train = ImageSet(images, torch.arange(num_images) % 10, torch.arange(num_images))
-    problem = ImageProblem(config)
+    problem = ClassificationTask(config)
     problem.splits = Splits(spec=SPEC, train=train, val=train, open_test=lambda log, why: train)
     return problem
 
@@ -56,7 +56,7 @@ class Machine:
         self.seconds, self.losses, self.compiling, self.has_compiler = seconds, losses, compiling, has_compiler
         self.trials: list[MachineTrial] = []
 
-    def __call__(self, problem: ImageProblem, plan: Plan) -> Any:
+    def __call__(self, problem: ClassificationTask, plan: Plan) -> Any:
         model = build_model(problem.config.model, problem.config.model_config)
         self.trials.append(MachineTrial(self, model, plan))
         return self.trials[-1]

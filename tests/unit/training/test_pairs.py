@@ -15,15 +15,15 @@ from fittingroom.data.seq2seq.load import digest_of
 from fittingroom.data.seq2seq.splits import part_of
 from fittingroom.evaluation.error_rates import error_rates
 from fittingroom.models import build_model
-from fittingroom.training.config import PairRunConfig, run_config
+from fittingroom.tasks.config import ScheduleConfig
+from fittingroom.tasks.load import run_config
+from fittingroom.tasks.seq2seq.config import Seq2seqConfig
+from fittingroom.tasks.seq2seq.training import Seq2seqTask, symbol_loss
 from fittingroom.training.fit import FitOptions, fit
 from fittingroom.training.loop import train
 from fittingroom.training.optim import build_optimizer
-from fittingroom.training.pairs import PairProblem
-from fittingroom.training.schedule import ScheduleConfig
 from fittingroom.training.speed import probe as room
 from fittingroom.training.speed.plan import Plan
-from fittingroom.training.transduction import symbol_loss
 from tests.pairs_fixture import GREEK, TINY, made_up, write_tsv
 
 PLAN = Plan(
@@ -39,19 +39,19 @@ def greek(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tsv(tmp_path_factory.mktemp("pairs") / "greek.tsv", made_up(GREEK, 300))
 
 
-def config(model: str, data: Path, **changes: Any) -> PairRunConfig:
+def config(model: str, data: Path, **changes: Any) -> Seq2seqConfig:
     """A small run."""
     values = {"model": model, "model_config": TINY[model], "data": str(data), "epochs": 2.0, "batch_size": 32}
-    return PairRunConfig(**{**values, **changes})
+    return Seq2seqConfig(**{**values, **changes})
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_the_data_decide_the_sizes_and_the_resolved_config_resolves_to_itself(model: str, greek: Path) -> None:
-    found = PairProblem(config(model, greek)).config
+    found = Seq2seqTask(config(model, greek)).config
     assert found.model_config["src_vocab_size"] == found.model_config["tgt_vocab_size"] == 4 + len(GREEK)
     assert found.model_config.get("max_len", 258) == 258
     assert len(found.digest) == 12
-    assert PairProblem(found).config == found
+    assert Seq2seqTask(found).config == found
     assert run_config({**vars(found), "optim": vars(found.optim), "schedule": vars(found.schedule)}) == found
 
 
@@ -64,7 +64,7 @@ def test_every_turn_of_the_probe_is_on_one_batch(greek: Path, monkeypatch: pytes
         return trial.seconds[-1]
 
     monkeypatch.setattr(room.Trial, "step", step)
-    problem = PairProblem(config("transformer", greek, batch_size=8))
+    problem = Seq2seqTask(config("transformer", greek, batch_size=8))
     plan, table = room.probe(problem, replace(PLAN, num_threads=2), frozenset())
     assert [row.part for row in table] == ["precision", "attention", "num_threads"]
     assert {(row.speedup, row.spread) for row in table} == {(1.0, 1.0)}
@@ -78,7 +78,7 @@ def test_a_test_part_that_changed_while_the_run_trained_is_not_opened(which: str
         name: str(write_tsv(tmp_path / f"{name}.tsv", part))
         for name, part in {"data": words[:200], "dev": words[200:250], "test": words[250:]}.items()
     }
-    problem = PairProblem(config("transformer", Path(files["data"]), dev=files["dev"], test=files["test"]))
+    problem = Seq2seqTask(config("transformer", Path(files["data"]), dev=files["dev"], test=files["test"]))
     task = problem.new_task(PLAN, total_steps=1)
     with Path(files[which]).open("a", encoding="utf-8") as file:
         file.write("ζω\t3B6 3C9\n")
@@ -89,20 +89,20 @@ def test_a_test_part_that_changed_while_the_run_trained_is_not_opened(which: str
 
 
 def test_no_more_pairs_a_step_than_there_are(greek: Path) -> None:
-    problem = PairProblem(config("transformer", greek, batch_size=200))
+    problem = Seq2seqTask(config("transformer", greek, batch_size=200))
     assert problem.splits.train.num_pairs > 200
     assert problem.batches.mean_batch_size == problem.splits.train.num_pairs / 2
-    problem = PairProblem(config("transformer", greek, batch_size=10_000))
+    problem = Seq2seqTask(config("transformer", greek, batch_size=10_000))
     assert problem.config.batch_size == problem.splits.train.num_pairs
     assert problem.batches.steps_per_epoch == 1
 
 
 def test_a_file_that_changed_since_the_run_began_is_noticed(tmp_path: Path) -> None:
     path = write_tsv(tmp_path / "greek.tsv", made_up(GREEK, 300))
-    begun = PairProblem(config("transformer", path)).config
+    begun = Seq2seqTask(config("transformer", path)).config
     write_tsv(path, made_up(GREEK, 301))
     with pytest.raises(FittingRoomError, match=r"greek\.tsv has changed since the run began: put it back"):
-        _ = PairProblem(begun).splits
+        _ = Seq2seqTask(begun).splits
 
 
 def test_a_line_that_moves_from_one_file_to_the_next_is_noticed(tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_a_sequence_that_is_too_long_for_the_model_is_refused_before_anything_is
     with pytest.raises(FittingRoomError, match="max_len 20 is too small for these pairs: choose 21 or more"):
         fit(made, FitOptions(folder=tmp_path / "run", plan=FIXED))
     assert not (tmp_path / "run").exists()
-    fits = PairProblem(replace(made, model_config={**short, "max_len": 21})).config
+    fits = Seq2seqTask(replace(made, model_config={**short, "max_len": 21})).config
     assert fits.model_config["max_len"] == 21
 
 
@@ -140,7 +140,7 @@ def test_a_run_whose_scoring_fails_has_its_weights(
     def fails(*_: object, **__: object) -> None:
         raise FittingRoomError("the test part is gone")
 
-    monkeypatch.setattr(PairProblem, "write_results", fails)
+    monkeypatch.setattr(Seq2seqTask, "write_results", fails)
     with pytest.raises(FittingRoomError, match="is gone"):
         fit(config("transformer", greek, epochs=0.5), FitOptions(folder=tmp_path / "run", plan=FIXED))
     assert read_json(tmp_path / "run" / "state.json")["status"] == "failed"
@@ -166,7 +166,7 @@ def test_padding_counts_nothing_in_the_loss_and_smoothing_raises_it() -> None:
 def test_a_trials_steps_are_the_trainers_bit_for_bit(
     model: str, greek: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    problem = PairProblem(config(model, greek, ema_decay=0.9, clip_norm=0.1, schedule=ScheduleConfig(warmup_rate=0.5)))
+    problem = Seq2seqTask(config(model, greek, ema_decay=0.9, clip_norm=0.1, schedule=ScheduleConfig(warmup_rate=0.5)))
     monkeypatch.setattr(room, "SCHEDULE_STEPS", 8)
     trial = room.new_trial(problem, PLAN)
     for _ in range(8):
@@ -206,10 +206,10 @@ def test_a_run_learns_the_rule_and_its_folder_holds_what_was_written(model: str,
 
 def test_validation_on_the_way_is_that_of_all_words_together(greek: Path, tmp_path: Path) -> None:
     """Batches differ in size and length; their mean weighted by words, and by phonemes, is the whole's."""
-    problem = PairProblem(config("recurrent", greek, epochs=1.0))
+    problem = Seq2seqTask(config("recurrent", greek, epochs=1.0))
     task = problem.new_task(PLAN, total_steps=9)
     problem.val_batches = lambda number: type(whole)(whole.pairs, whole.places, batch_size=4)  # type: ignore[method-assign]
-    whole = PairProblem.val_batches(problem, problem.num_val)
+    whole = Seq2seqTask.val_batches(problem, problem.num_val)
     metrics = train(task, problem, folder=tmp_path)
     scores = problem.write_results(task.eval(), tmp_path, open_test=False)
     last = metrics.rows[9]
@@ -260,7 +260,7 @@ def test_a_run_that_is_interrupted_and_resumed_ends_with_the_very_same_weights(
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
 def test_muon_moves_each_gate_and_keys_and_values_apart(cell: str) -> None:
     """An orthogonal update of a stack of matrices is not the stack of their orthogonal updates."""
-    registry, gates = PairRunConfig.registry, {"gru": 3, "lstm": 4}[cell]
+    registry, gates = Seq2seqConfig.registry, {"gru": 3, "lstm": 4}[cell]
     for model, name, blocks in (
         (build_model("recurrent", {**TINY["recurrent"], "cell": cell}, registry), "decoder.weight_hh_l0", gates),
         (build_model("transformer", TINY["transformer"], registry), "decoder.0.cross_attn.kv.weight", 2),
@@ -268,7 +268,7 @@ def test_muon_moves_each_gate_and_keys_and_values_apart(cell: str) -> None:
         param = dict(model.named_parameters())[name]
         before = param.detach().clone()
         param.grad = torch.randn_like(param)
-        made = PairRunConfig(model="recurrent", epochs=1.0).optim
+        made = Seq2seqConfig(model="recurrent", epochs=1.0).optim
         build_optimizer(model, replace(made, weight_decay=0.0)).step()
         for part in (param.detach() - before).chunk(blocks):
             values = torch.linalg.svdvals(part)
@@ -276,14 +276,14 @@ def test_muon_moves_each_gate_and_keys_and_values_apart(cell: str) -> None:
 
 
 def test_the_score_of_additive_attention_is_a_vector_and_no_matrix_of_muons() -> None:
-    model = build_model("recurrent", TINY["recurrent"], PairRunConfig.registry)
-    optimizer = build_optimizer(model, PairRunConfig(model="recurrent", epochs=1.0).optim)
+    model = build_model("recurrent", TINY["recurrent"], Seq2seqConfig.registry)
+    optimizer = build_optimizer(model, Seq2seqConfig(model="recurrent", epochs=1.0).optim)
     (group,) = [g for g in optimizer.param_groups if any(p is model.attention.score.weight for p in g["params"])]  # type: ignore[union-attr]
     assert group["method"] == "adamw"
 
 
 def test_batches_keep_their_kind_when_moved(greek: Path) -> None:
-    batch = PairProblem(config("transformer", greek)).batches.batch(0, 0)
+    batch = Seq2seqTask(config("transformer", greek)).batches.batch(0, 0)
     moved = room.move(batch, "cpu")
     assert isinstance(moved, PairBatch) and torch.equal(moved.tgt_out, batch.tgt_out)
     assert room.move((torch.ones(1),), "cpu") == (torch.ones(1),)

@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fittingroom.training.images import to_half
+from fittingroom.tasks.classification.scoring import to_half
 
 
 @given(

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.training.config import ImageRunConfig
-from fittingroom.training.images import ImageProblem
-from fittingroom.training.optim import OptimConfig
+from fittingroom.tasks.classification.config import ClassificationConfig
+from fittingroom.tasks.classification.training import ClassificationTask
+from fittingroom.tasks.config import OptimConfig
 from fittingroom.training.speed import engine
 from fittingroom.training.speed import probe as room
 from fittingroom.training.speed.engine import (
@@ -50,7 +50,7 @@ def memory() -> Iterator[None]:
 
 
 def choose(
-    machine: Machine, fixed: dict[str, str] | None = None, config: ImageRunConfig | None = None, **changes: Any
+    machine: Machine, fixed: dict[str, str] | None = None, config: ClassificationConfig | None = None, **changes: Any
 ) -> tuple[Plan, list[dict[str, Any]]]:
     """The engine's answer on that machine."""
     config = config or tiny_config(**(changes or MEDIUM))
@@ -105,7 +105,7 @@ def test_a_short_run_takes_the_first_guess(changes: dict[str, Any], cache: Path)
 
 def test_a_run_in_epochs_is_measured_where_its_arithmetic_takes_half_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     """6 flops a multiply-add: a run of 8 steps of 16 images has 768 x MACs."""
-    monkeypatch.setattr(ImageProblem, "step_macs", lambda self: 1000)
+    monkeypatch.setattr(ClassificationTask, "step_macs", lambda self: 1000)
     monkeypatch.setattr(engine, "PROBE_FROM_FLOPS", 6 * 1000 * 8 * 16)
     assert choose(Machine(slow_bf16), epochs=1.75) == (GUESS, [])
     assert choose(Machine(slow_bf16), epochs=2.0)[0] == FP32

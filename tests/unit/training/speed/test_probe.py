@@ -10,8 +10,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fittingroom.tasks.config import ScheduleConfig
 from fittingroom.training.loop import train
-from fittingroom.training.schedule import ScheduleConfig
 from fittingroom.training.speed import probe as room
 from fittingroom.training.speed.engine import step_seconds
 from fittingroom.training.speed.plan import Plan
