@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar
 from fittingroom.core.config import from_dict, to_dict
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import read_json, write_json
-from fittingroom.core.upgrade import SCHEMA, upgrade_comparison, upgrade_state, upgrade_summary
+from fittingroom.core.upgrade import SCHEMA, check_schema, upgrade_comparison, upgrade_state, upgrade_summary
 
 T = TypeVar("T")
 
@@ -265,7 +265,7 @@ def read_state(folder: Path) -> RunState:
     path = folder / "state.json"
     if not path.exists():
         return RunState()
-    values = read_json(path)
+    values = check_schema(read_json(path), path)
     if "status" not in values:
         raise FittingRoomError(f"{path} lacks 'status': delete it and run the command again")
     return read_record(RunState, upgrade_state(values), path)
@@ -279,7 +279,7 @@ def write_state(folder: Path, state: RunState) -> None:
 def read_comparison(folder: Path) -> ComparisonRecord:
     """comparison.json of a comparison's folder. Raises FittingRoomError that names the file and the key."""
     path = folder / "comparison.json"
-    return read_record(ComparisonRecord, upgrade_comparison(read_json(path)), path)
+    return read_record(ComparisonRecord, upgrade_comparison(check_schema(read_json(path), path)), path)
 
 
 def write_comparison(folder: Path, record: ComparisonRecord) -> None:
@@ -290,7 +290,7 @@ def write_comparison(folder: Path, record: ComparisonRecord) -> None:
 def read_summary(folder: Path) -> Summary:
     """summary.json of a comparison's folder. Raises FittingRoomError that names the file and the key."""
     path = folder / "summary.json"
-    return read_record(Summary, upgrade_summary(read_json(path)), path)
+    return read_record(Summary, upgrade_summary(check_schema(read_json(path), path)), path)
 
 
 def write_summary(folder: Path, summary: Summary) -> None:
