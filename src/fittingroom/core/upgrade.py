@@ -19,6 +19,8 @@ OLD_KINDS = {
 EXTRAS = ("decode_seconds", "num_unknown")
 DETAILS = ("per_class", "confusion", "nll", "ece", "confusions")
 SPLITS = ("val", "test")
+NOW_IN_PLAN = ("precision", "accelerator")
+"""Settings that the first configs had, and that the speed plan decides since then."""
 
 
 def check_schema(values: dict[str, Any], path: Path) -> dict[str, Any]:
@@ -33,7 +35,7 @@ def upgrade_config(values: dict[str, Any]) -> dict[str, Any]:
     """config.json of a run, whatever version wrote it."""
     if "task" in values:
         return values
-    upgraded = dict(values)
+    upgraded = {key: value for key, value in values.items() if key not in NOW_IN_PLAN}
     if "train_images" in upgraded:
         upgraded["num_train"] = upgraded.pop("train_images")
     if "augment" in upgraded:
