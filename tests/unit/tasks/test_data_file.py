@@ -17,7 +17,7 @@ from fittingroom.data.images import load as image_load
 from fittingroom.data.spec import DataSpec
 from fittingroom.evaluation.shipped import WEIGHTS, shipped
 from fittingroom.evaluation.weights import save_weights
-from fittingroom.tasks.base import TASKS
+from fittingroom.tasks.base import TASKS, Task
 from fittingroom.tasks.classification import training
 from fittingroom.tasks.load import load_run, open_task
 from fittingroom.tasks.seq2seq.config import Seq2seqConfig
@@ -28,6 +28,11 @@ from tests.pairs_fixture import GREEK, TINY, made_up, write_tsv
 
 def forbid_data(*args: Any, **options: Any) -> Any:
     raise AssertionError("the data set was opened")
+
+
+def first_images(task: Task) -> torch.Tensor:
+    """Of the first training batch."""
+    return next(task.batches.from_step(0))[0]
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -73,7 +78,7 @@ def test_predicting_needs_no_data_set(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_evaluating_without_the_file_or_with_another_one_is_refused(tmp_path: Path) -> None:
     path = write_npz(tmp_path)
     before = write_image_run(tmp_path / "run", path)
-    assert load_run(tmp_path / "run").task.batches.batch(0, 0)[0].equal(before.batches.batch(0, 0)[0])
+    assert first_images(load_run(tmp_path / "run").task).equal(first_images(before))
     arrays = image_arrays()
     arrays["images"][0, 0, 0, 0] ^= 1
     np.savez(path, **arrays)
