@@ -4,7 +4,10 @@ Before schema 2 a run said `kind` "images" or "pairs" and kept its scores as `va
 a comparison had one entry per model name.
 """
 
+from pathlib import Path
 from typing import Any
+
+from fittingroom.core.errors import FittingRoomError
 
 SCHEMA = 2
 
@@ -16,13 +19,23 @@ OLD_KINDS = {
 EXTRAS = ("decode_seconds", "num_unknown")
 DETAILS = ("per_class", "confusion", "nll", "ece", "confusions")
 SPLITS = ("val", "test")
+NOW_IN_PLAN = ("precision", "accelerator")
+"""Settings that the first configs had, and that the speed plan decides since then."""
+
+
+def check_schema(values: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The values themselves. Raises FittingRoomError where a newer version wrote the file."""
+    schema = values.get("schema")
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise FittingRoomError(f"{path} was written by a newer version of fittingroom: update it")
+    return values
 
 
 def upgrade_config(values: dict[str, Any]) -> dict[str, Any]:
     """config.json of a run, whatever version wrote it."""
     if "task" in values:
         return values
-    upgraded = dict(values)
+    upgraded = {key: value for key, value in values.items() if key not in NOW_IN_PLAN}
     if "train_images" in upgraded:
         upgraded["num_train"] = upgraded.pop("train_images")
     if "augment" in upgraded:
