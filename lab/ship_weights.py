@@ -6,18 +6,19 @@ images or words; the figure goes into the shipped record.
 
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import torch
-from fittingroom.evaluation.score import score_run
-from fittingroom.evaluation.score_pairs import score_pair_run
 from safetensors.torch import load_file, save
 
+from fittingroom.api.runs import evaluate_run
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.records import read_state, write_state
 from fittingroom.core.rundir import read_json, write_atomic, write_json
-from fittingroom.evaluation.shipped import VOCABULARIES, WEIGHTS, reads
+from fittingroom.evaluation.shipped import VOCABULARIES, WEIGHTS
+from fittingroom.tasks.load import load_run
 
 LARGEST_LOSS = 0.001  # a fraction
 LARGEST_FILE = 6_000_000  # bytes
@@ -25,14 +26,16 @@ LARGEST_FILE = 6_000_000  # bytes
 
 def ship(run: Path) -> Path:
     """Write `weights/MODEL/`; returns it. FittingRoomError, and the old ones stay, where half precision costs too much."""
-    config, state = read_json(run / "config.json"), read_json(run / "state.json")
+    state = read_state(run)
+    metric, sign = ("word_error_rate", -1) if state.task == "seq2seq" else ("accuracy", 1)
+    before = state.evals["val"][metric]
     with TemporaryDirectory() as made:
-        name, sign = ("val_word_error_rate", -1) if reads(run) == "words" else ("val_accuracy", 1)
-        found = _halve(run, Path(made), config)[name]
-        if sign * (state[name] - found) > LARGEST_LOSS:
-            raise FittingRoomError(f"{run}: half precision takes {name} from {state[name]:.4f} to {found:.4f}")
-        write_json(Path(made) / "state.json", {**state, f"half_precision_{name}": found})
-        return _put_in_place(Path(made), WEIGHTS / config["model"])
+        found = _halve(run, Path(made))[metric]
+        if sign * (before - found) > LARGEST_LOSS:
+            raise FittingRoomError(f"{run}: half precision takes val {metric} from {before:.4f} to {found:.4f}")
+        extras = {**state.extras, f"half_precision_val_{metric}": found}
+        write_state(Path(made), replace(state, extras=extras))
+        return _put_in_place(Path(made), WEIGHTS / state.model)
 
 
 def _put_in_place(made: Path, target: Path) -> Path:
@@ -43,8 +46,8 @@ def _put_in_place(made: Path, target: Path) -> Path:
     return staged.rename(target)
 
 
-def _halve(run: Path, folder: Path, config: dict[str, Any]) -> dict[str, Any]:
-    """The run's config and its weights in half precision; returns the validation scores of those."""
+def _halve(run: Path, folder: Path) -> dict[str, float]:
+    """The files of the run with weights in half precision; returns the validation scores of those."""
     weights = {
         name: tensor.half() if torch.is_floating_point(tensor) else tensor
         for name, tensor in load_file(run / "model.safetensors").items()
@@ -53,12 +56,11 @@ def _halve(run: Path, folder: Path, config: dict[str, Any]) -> dict[str, Any]:
     if len(content) > LARGEST_FILE:
         raise FittingRoomError(f"{run}: {len(content):,} bytes of weights are more than {LARGEST_FILE:,}")
     write_atomic(folder / "model.safetensors", lambda file: file.write(content))
-    write_json(folder / "config.json", config)
-    write_json(folder / "state.json", {})
-    if reads(run) == "words":
-        shutil.copyfile(run / VOCABULARIES, folder / VOCABULARIES)
-        return score_pair_run(folder, "val")
-    return score_run(folder, "val")
+    write_json(folder / "config.json", read_json(run / "config.json"))
+    for name in ("data.json", VOCABULARIES):
+        if (run / name).exists():
+            shutil.copyfile(run / name, folder / name)
+    return evaluate_run(load_run(folder), "val")[0]
 
 
 if __name__ == "__main__":

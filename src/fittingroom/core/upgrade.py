@@ -16,7 +16,7 @@ OLD_KINDS = {
     "pairs": ("seq2seq", "pairs_per_second", ("word_error_rate", "phoneme_error_rate")),
 }
 """What was called `kind` -> the task, the key of its speed, its metrics."""
-EXTRAS = ("decode_seconds", "num_unknown")
+EXTRAS = ("decode_seconds", "num_unknown", "half_precision_val_accuracy", "half_precision_val_word_error_rate")
 DETAILS = ("per_class", "confusion", "nll", "ece", "confusions")
 SPLITS = ("val", "test")
 NOW_IN_PLAN = ("precision", "accelerator")

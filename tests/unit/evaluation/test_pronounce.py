@@ -32,7 +32,13 @@ def _short() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Asked]:
     folder = tmp_path_factory.mktemp("runs")
-    return {name: load_run(write_sequence_run(folder / name, name, sharp=2.0))[:3] for name in TINY}
+    return {name: opened(write_sequence_run(folder / name, name, sharp=2.0)) for name in TINY}
+
+
+def opened(folder: Path) -> Asked:
+    """The model of a run and its two vocabularies."""
+    saved = load_run(folder)
+    return saved.model, *saved.task.vocabularies
 
 
 def symbols(answers: list[Answer]) -> list[tuple[str, ...]]:
@@ -93,7 +99,7 @@ def test_the_probability_is_that_of_the_symbols_and_the_end(models: dict[str, As
 def test_upper_case_is_read_as_lower_case_where_only_that_is_known(models: dict[str, Asked], tmp_path: Path) -> None:
     (upper, lower) = pronounce(*models["transformer"], ["HeLLo", " hello "])
     assert upper.ids == lower.ids and upper.read == tuple("hello") and upper.unknown == () and lower.word == "hello"
-    both = load_run(write_sequence_run(tmp_path / "both", source=["A", "a", "b"]))[:3]
+    both = opened(write_sequence_run(tmp_path / "both", source=["A", "a", "b"]))
     (answer,) = pronounce(*both, ["ABİ"])  # İ has two code points in lower case
     assert answer.read == ("A", "b", "İ") and answer.unknown == ("İ",)
 

@@ -20,18 +20,24 @@ from tests.sequence_fixture import LETTERS, PHONEMES, TINY, write_sequence_run
 
 @pytest.mark.parametrize("name", list(TINY))
 def test_a_run_comes_back_in_fp32_and_evaluation_mode(tmp_path: Path, name: str) -> None:
-    model, source, target, config = load_run(write_sequence_run(tmp_path / "run", name, half=True))
+    saved = load_run(write_sequence_run(tmp_path / "run", name, half=True))
+    model = saved.model
     assert not model.training and {each.dtype for each in model.parameters()} == {torch.float32}
+    source, target = saved.task.vocabularies
     assert source.to_list() == LETTERS and target.to_list() == PHONEMES
-    assert (config["model"], config["data"]) == (name, "cmudict")
+    assert (saved.config.model, saved.config.data) == (name, "cmudict")
 
 
-def test_a_run_of_the_other_kind_is_refused_by_name(tmp_path: Path) -> None:
+def test_a_run_of_another_task_is_refused_by_name(tmp_path: Path) -> None:
     words = write_sequence_run(tmp_path / "mine")
-    with pytest.raises(FittingRoomError, match=r"run mine reads words, not images: give .*cnn, hybrid, vit, vit_cls"):
-        load_run(words)
-    with pytest.raises(FittingRoomError, match="run cnn reads images, not words: give the folder of another run"):
-        load_run(find_run("cnn", "words"))
+    with pytest.raises(
+        FittingRoomError, match=r"run mine is a run of seq2seq, not of classification: .*cnn, hybrid, vit, vit_cls"
+    ):
+        load_run(words, "classification")
+    with pytest.raises(
+        FittingRoomError, match="run cnn is a run of classification, not of seq2seq: give the folder of another run"
+    ):
+        load_run("cnn", "seq2seq")
 
 
 def test_names_are_listed_to_whoever_they_suit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,20 +45,20 @@ def test_names_are_listed_to_whoever_they_suit(tmp_path: Path, monkeypatch: pyte
     shutil.copytree(Path(package.__file__).parents[1] / "weights" / "cnn", tmp_path / "cnn")
     for name in ("transformer", "recurrent"):
         write_sequence_run(tmp_path / name, name, half=True)
-    assert shipped() == shipped("images") == ["cnn"] and shipped("words") == ["recurrent", "transformer"]
-    assert find_run("transformer", "words") == tmp_path / "transformer"
+    assert shipped() == shipped("classification") == ["cnn"] and shipped("seq2seq") == ["recurrent", "transformer"]
+    assert find_run("transformer", "seq2seq") == tmp_path / "transformer"
     with pytest.raises(FittingRoomError, match=r"no run at 'x'.*weights: known: cnn$"):
         find_run("x")
     with pytest.raises(FittingRoomError, match=r"no run at 'recurent'.*did you mean 'recurrent'\?"):
-        find_run("recurent", "words")
-    with pytest.raises(FittingRoomError, match=r"reads images, not words: .*\(recurrent, transformer\)"):
-        load_run(find_run("cnn", "words"))
+        find_run("recurent", "seq2seq")
+    with pytest.raises(FittingRoomError, match=r"of classification, not of seq2seq: .*\(recurrent, transformer\)"):
+        load_run("cnn", "seq2seq")
 
 
 def test_where_no_weights_suit_none_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(package, "WEIGHTS", tmp_path)
     with pytest.raises(FittingRoomError, match=r"give the folder of a finished run$"):
-        find_run("transformer", "words")
+        find_run("transformer", "seq2seq")
 
 
 @pytest.mark.parametrize(
@@ -98,6 +104,6 @@ def test_a_run_older_than_a_choice_has_what_was_done_before_it(tmp_path: Path) -
     del older["downsample"]
     write_json(tmp_path / "config.json", {"model": "cnn", "model_config": older, "seed": 0})
     images = torch.randn(2, 1, 28, 28)
-    model, _ = load_run(tmp_path)
+    model = load_run(tmp_path).model
     assert torch.equal(model(images), strided(images))
     assert not torch.equal(model(images), build_model("cnn", {**config, "downsample": "pool"}).eval()(images))

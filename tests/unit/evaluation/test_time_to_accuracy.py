@@ -23,6 +23,7 @@ def make_run(
     """A run folder with that curve of (seconds, validation accuracy), and a row without validation between."""
     folder.mkdir(parents=True)
     state = {"model": model, "epochs": float(len(curve)), "status": status, "kind": kind}
+    state |= {"val_accuracy": curve[-1][1]} if kind == "images" else {"val_word_error_rate": 0.1}
     (folder / "state.json").write_text(json.dumps(state))
     (folder / "config.json").write_text(json.dumps({"model": model, "seed": seed, "lr": lr}))
     rows = [f"{step},1,{seconds},0.1,,0.5,{accuracy}" for step, (seconds, accuracy) in enumerate(curve)]
@@ -83,7 +84,7 @@ def test_a_folder_without_runs_and_a_torn_curve_are_named(tmp_path: Path) -> Non
     with pytest.raises(FittingRoomError, match="no folder at"):
         finished_runs(tmp_path / "nowhere")
     run = make_run(tmp_path / "run", [(1, 0.9)])
-    (run / "state.json").write_text('{"status": "finished", "model": "cnn"}')
+    (run / "state.json").write_text('{"status": "finished", "model": "cnn", "val_accuracy": 0.9}')
     with pytest.raises(FittingRoomError, match=r"run lacks a model, its epochs or a seed"):
         milestones(finished_runs(tmp_path))
     (run / "metrics.csv").write_text("step,epoch,seconds\n1,1,1\n")
