@@ -40,7 +40,7 @@ class TrainingModule(pl.LightningModule):
 
     @total_steps.setter
     def total_steps(self, number: int) -> None:
-        """Say how long the run is, once the budget has said it."""
+        """Set when the length of the run is known."""
         self.state.total_steps = number
 
     @property

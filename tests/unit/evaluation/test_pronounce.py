@@ -14,6 +14,7 @@ from fittingroom.data.seq2seq.vocabulary import BOS_ID, EOS_ID, UNK_ID, Vocabula
 from fittingroom.evaluation.decoding import beam_search
 from fittingroom.evaluation.pronounce import Answer, longest, pronounce
 from fittingroom.tasks.load import load_run
+from fittingroom.tasks.seq2seq.training import read_vocabularies
 from tests.sequence_fixture import LETTERS, PHONEMES, TINY, write_sequence_run
 
 EVERY_MODEL = pytest.mark.parametrize("name", list(TINY))
@@ -36,9 +37,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Asked]:
 
 
 def opened(folder: Path) -> Asked:
-    """The model of a run and its two vocabularies."""
-    saved = load_run(folder)
-    return saved.model, *saved.task.vocabularies
+    return (load_run(folder, "seq2seq").model, *read_vocabularies(folder))
 
 
 def symbols(answers: list[Answer]) -> list[tuple[str, ...]]:

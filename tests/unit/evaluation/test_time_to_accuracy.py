@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.records import RunState, Status, write_state
 from fittingroom.evaluation.time_to_accuracy import finished_runs, milestone_lines, milestones, seconds_to
+from fittingroom.tasks.scoring import SCORINGS
 
 
 def make_run(
@@ -15,16 +17,17 @@ def make_run(
     curve: list[tuple[float, float]],
     *,
     model: str = "cnn",
-    status: str = "finished",
-    kind: str = "images",
+    status: Status = "finished",
+    task: str = "classification",
     seed: int = 0,
     lr: float = 0.1,
 ) -> Path:
     """A run folder with that curve of (seconds, validation accuracy), and a row without validation between."""
     folder.mkdir(parents=True)
-    state = {"model": model, "epochs": float(len(curve)), "status": status, "kind": kind}
-    state |= {"val_accuracy": curve[-1][1]} if kind == "images" else {"val_word_error_rate": 0.1}
-    (folder / "state.json").write_text(json.dumps(state))
+    metric = SCORINGS.get(task).metrics[0].name
+    evals = {"val": {metric: curve[-1][1]}} if status == "finished" else {}
+    state = RunState(task=task, model=model, seed=seed, epochs=float(len(curve)), status=status, evals=evals)
+    write_state(folder, state)
     (folder / "config.json").write_text(json.dumps({"model": model, "seed": seed, "lr": lr}))
     rows = [f"{step},1,{seconds},0.1,,0.5,{accuracy}" for step, (seconds, accuracy) in enumerate(curve)]
     head = "step,epoch,seconds,lr,train_loss,val_loss,val_accuracy"
@@ -58,7 +61,7 @@ def test_models_and_lengths_are_kept_apart_and_unfinished_runs_and_words_left_ou
     make_run(tmp_path / "short", [(1, 0.95)])
     make_run(tmp_path / "long", [(2, 0.5), (3, 0.95)])
     make_run(tmp_path / "broken", [(1, 0.95)], status="running")
-    make_run(tmp_path / "words", [(1, 0.95)], model="transformer", kind="pairs")
+    make_run(tmp_path / "words", [(1, 0.95)], model="transformer", task="seq2seq")
     rows = milestones(finished_runs(tmp_path))
     assert [(row["model"], row["epochs"], row["num_seeds"]) for row in rows] == [
         ("cnn", 1, 1),
