@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fittingroom.cli.main import main
-from fittingroom.core.rundir import read_state
+from fittingroom.core.records import read_state
 from fittingroom.recipes import recipe
 from lab import ladder
 
@@ -24,8 +24,8 @@ def test_time_to_accuracy_trains_what_is_missing_and_leaves_the_test_images_seal
     (row,) = rows(capsys, *words)
     assert (row["model"], row["num_seeds"]) == ("vit", 1)
     state = read_state(tmp_path / "vit-seed0")
-    assert (state["status"], state["test_reads"]) == ("finished", [])
-    assert "test_accuracy" not in state
+    assert (state.status, state.test_reads) == ("finished", ())
+    assert list(state.evals) == ["val"]
     before = (tmp_path / "vit-seed0" / "state.json").read_bytes()
     assert rows(capsys, *words) == [row]
     assert rows(capsys, "--runs", str(tmp_path)) == [row]

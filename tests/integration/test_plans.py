@@ -23,8 +23,11 @@ from fittingroom.tasks.load import load_run
 from fittingroom.training.fit import FitOptions, fit, plan_and_time
 from fittingroom.training.speed import engine
 from fittingroom.training.speed.plan import Plan, first_guess
-from tests.unit.training.machine import TINY
 
+TINY: dict[str, dict[str, Any]] = {
+    "vit": {"embed_dim": 16, "depth": 1, "num_heads": 2, "patch_size": 14},
+    "hybrid": {"embed_dim": 16, "depth": 1, "num_heads": 2, "stem_widths": [4, 8], "stem_strides": [2, 2]},
+}
 CONFIG = ClassificationConfig(
     model="hybrid", model_config={**TINY["hybrid"], "drop_rate": 0.1}, epochs=2.0, num_train=160, batch_size=32,
     ema_decay=0.9,
@@ -131,6 +134,7 @@ def test_a_long_run_is_measured_for_real_once_and_trains_with_what_was_found(
 ) -> None:
     monkeypatch.setattr(engine, "PROBE_FROM_FLOPS", 0.0)
     monkeypatch.setattr(engine, "cache_folder", lambda name: tmp_path / name)
+    monkeypatch.setattr(engine, "STEADY", float("inf"))  # what a busy machine measures would not be kept
     one = make(tmp_path / "one")
     table = read_json(one / "environment.json")["probe"]
     assert [row["part"] for row in table][:3] == ["precision", "attention", "channels_last"]

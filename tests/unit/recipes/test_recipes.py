@@ -1,4 +1,4 @@
-"""Which recipe a run gets, and that each says what the house demands of it."""
+"""Which recipe a run gets, and that each docstring says what it must."""
 
 from dataclasses import replace
 
@@ -20,10 +20,10 @@ def test_there_is_one_recipe_a_family_and_rung() -> None:
 
 @pytest.mark.parametrize("name", RECIPES.names())
 def test_a_recipe_is_what_its_name_and_its_docstring_say(name: str) -> None:
-    config, words = RECIPES.get(name)(), RECIPES.get(name).__doc__ or ""
+    config, docs = RECIPES.get(name)(), RECIPES.get(name).__doc__ or ""
     assert name == f"{config.model}_{config.epochs:g}"
-    assert f"`fittingroom train {config.model} --recipe {name}`" in words
-    assert "Recorded: " in words
+    assert f"`fittingroom train {config.model} --recipe {name}`" in docs
+    assert "Recorded: " in docs
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from fittingroom.tasks.classification.config import ClassificationConfig
 from fittingroom.tasks.classification.training import ClassificationTask
 from fittingroom.tasks.config import OptimConfig
 from fittingroom.training.speed import engine
-from fittingroom.training.speed import probe as room
+from fittingroom.training.speed import probe as speed_probe
 from fittingroom.training.speed.engine import (
     COMPILE_FROM_SECONDS,
     PROBE_FROM_SECONDS,
@@ -24,7 +24,7 @@ from fittingroom.training.speed.engine import (
     step_seconds,
 )
 from fittingroom.training.speed.plan import Plan
-from tests.unit.training.machine import GUESS, Machine, tiny_config, tiny_problem
+from tests.unit.training.machine import GUESS, Machine, tiny_config, tiny_task
 
 FP32 = replace(GUESS, precision="fp32")
 LONG: dict[str, Any] = {"budget_seconds": COMPILE_FROM_SECONDS * 6}
@@ -55,8 +55,8 @@ def choose(
     """The engine's answer on that machine."""
     config = config or tiny_config(**(changes or MEDIUM))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(room, "new_trial", machine)
-        return choose_plan(tiny_problem(config), fixed or {})
+        patch.setattr(speed_probe, "new_trial", machine)
+        return choose_plan(tiny_task(config), fixed or {})
 
 
 def slow_bf16(plan: Plan) -> float:
@@ -85,14 +85,14 @@ def test_a_second_run_of_the_same_work_times_nothing() -> None:
 
 
 def test_whoever_waits_is_told_once_that_something_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "new_trial", Machine())
-    told, problem = [], tiny_problem(tiny_config(**MEDIUM))
+    monkeypatch.setattr(speed_probe, "new_trial", Machine())
+    told, task = [], tiny_task(tiny_config(**MEDIUM))
     for _ in range(2):
-        choose_plan(problem, {}, lambda: told.append(1))
+        choose_plan(task, {}, lambda: told.append(1))
     assert told == [1], "the second time it is known"
-    choose_plan(tiny_problem(tiny_config(**LONG)), {}, lambda: told.append(2))
+    choose_plan(tiny_task(tiny_config(**LONG)), {}, lambda: told.append(2))
     assert told == [1, 2], "compiling takes a minute, also where the rest is known"
-    choose_plan(tiny_problem(tiny_config(**LONG, batch_size=4)), {}, lambda: told.append(3))
+    choose_plan(tiny_task(tiny_config(**LONG, batch_size=4)), {}, lambda: told.append(3))
     assert told == [1, 2, 3], "a line for both, where nothing is known"
 
 
@@ -280,11 +280,11 @@ def test_a_budget_of_ten_minutes_is_ten_minutes_however_the_steps_divide_it() ->
 def test_what_one_process_measured_alone_is_not_the_plan_of_several_side_by_side(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    problem = tiny_problem(tiny_config(**MEDIUM))
+    task = tiny_task(tiny_config(**MEDIUM))
     for beside, precision in ((1, "fp32"), (2, "bf16"), (1, "fp32"), (2, "bf16")):
         machine = Machine(slow_bf16) if beside == 1 else Machine(lambda plan: 0.2 if plan.precision == "bf16" else 0.3)
-        monkeypatch.setattr(room, "new_trial", machine)
-        assert choose_plan(problem, {}, concurrency=beside)[0].precision == precision
+        monkeypatch.setattr(speed_probe, "new_trial", machine)
+        assert choose_plan(task, {}, concurrency=beside)[0].precision == precision
 
 
 def test_after_a_hopeless_challenger_the_next_ones_are_still_held_to_every_loss() -> None:
