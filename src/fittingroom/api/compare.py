@@ -14,7 +14,7 @@ from typing import Any
 
 from fittingroom.api.data import Data, load_data
 from fittingroom.api.events import NotebookBar, in_notebook
-from fittingroom.api.settings import OLD_NAMES, apply_settings, check_length, seconds_of
+from fittingroom.api.settings import OLD_NAMES, apply_settings, check_length, named, seconds_of, whole
 from fittingroom.api.table import Table
 from fittingroom.comparison.candidate import Candidate, candidate, parse_candidate
 from fittingroom.comparison.executors.processes import NO_MAIN_GUARD
@@ -103,13 +103,13 @@ def plan_comparison(
     """The comparison that a user asks for, nothing begun yet. Raises FittingRoomError in one line for bad input."""
     seconds = seconds_of(budget)
     check_length(epochs, seconds)
-    changes = dict(settings or {})
+    changes = named(settings, "settings")
     if "early_stopping" in changes:
         raise FittingRoomError("--set early_stopping: compare stops no run early, so that all have one budget: omit it")
     chosen = PRESETS.get(preset)
     length = Budget(epochs=epochs, seconds=seconds) if epochs or seconds else chosen.budget
-    numbers = check_seeds(chosen.seeds if seeds is None else seeds)
-    check_jobs(jobs)
+    numbers = check_seeds(chosen.seeds if seeds is None else whole(seeds, "--seeds"))
+    jobs = check_jobs(jobs)
     source = None if data is None else load_data(data)
     candidates = _candidates(models, source, length, changes, train_sizes)
     if folder is None:
@@ -127,7 +127,7 @@ def plan_comparison(
         data_dir=None if source is None else source.data_dir,
         checkpoint_seconds=checkpoint_seconds,
         jobs=jobs,
-        plan=dict(plan or {}),
+        plan=named(plan, "plan"),
     )
 
 
@@ -184,15 +184,18 @@ def parse_names(models: Sequence[str] | str) -> list[str]:
 
 def check_jobs(jobs: int | None) -> int | None:
     """The number itself if it is 1 or more. Raises FittingRoomError otherwise."""
-    if jobs is not None and (not isinstance(jobs, int) or jobs < 1):
+    if jobs is not None and whole(jobs, "--jobs") < 1:
         raise FittingRoomError(f"--jobs {jobs}: give 1 (one run after another) or more")
-    return jobs
+    return None if jobs is None else whole(jobs, "--jobs")
 
 
 def check_sizes(train_sizes: Sequence[int], fixed: bool) -> list[int]:
     """The sizes as a list. FittingRoomError: they are no whole numbers above 0, or num_train is set as well (`fixed`)."""
-    sizes = list(train_sizes) if isinstance(train_sizes, Sequence) and not isinstance(train_sizes, str) else None
-    if sizes is None or not all(isinstance(size, int) and not isinstance(size, bool) and size > 0 for size in sizes):
+    try:
+        sizes = [whole(size, "train_sizes") for size in train_sizes]
+    except (TypeError, FittingRoomError):
+        sizes = [0]
+    if min(sizes, default=1) < 1:
         raise FittingRoomError(f"train_sizes {train_sizes!r}: give whole numbers above 0, such as [1000, 10000]")
     if sizes and fixed:
         raise FittingRoomError("train_sizes and num_train are two ways to say the same: give one of them")

@@ -144,6 +144,8 @@ def load_data(
         _ = data.spec  # bad arrays are refused here
         return data
     name = str(source)
+    if labels is not None or class_names is not None:
+        raise FittingRoomError(f"labels and class_names belong to arrays, and {name} has its own: omit them")
     if dev is not None or test is not None:
         files = (None if each is None else str(each) for each in (dev, test))
         train_dev, train_test = files

@@ -7,7 +7,10 @@ themselves in a notebook.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from torch import nn
+
 from fittingroom.api.runs import Run
+from fittingroom.core.errors import FittingRoomError
 from fittingroom.explain.examine import examine_filters, examine_positions
 from fittingroom.explain.maps import attention_maps, saliency_maps
 from fittingroom.report import plots
@@ -62,7 +65,11 @@ def confusion(labels: Any, predictions: Any, class_names: Sequence[str] | None =
 
 def _network(model: Any) -> tuple[Any, dict[str, Any]]:
     """The network, and what is known about its images."""
-    if not isinstance(model, Run):
+    if isinstance(model, nn.Module):
         return model, {}
+    if not isinstance(model, Run):
+        raise FittingRoomError(
+            f"plot was given a {type(model).__name__}: give an nn.Module, or a run as fittingroom.load_run(...) opens it"
+        )
     spec = model.spec
     return model.model, {"class_names": spec.class_names, "mean": spec.mean, "std": spec.std}

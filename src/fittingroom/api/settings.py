@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import operator
 import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -68,6 +69,23 @@ def check_length(epochs: float | None, seconds: float | None) -> None:
         raise FittingRoomError(f"--epochs {epochs:g} is not a length: give a number above 0, such as 5 or 0.5")
     if epochs is not None and seconds is not None:
         raise FittingRoomError("epochs and budget are two ways to say how long: give one of them")
+
+
+def whole(value: Any, what: str) -> int:
+    """A whole number of Python or numpy as an int. FittingRoomError for anything else; `what` names it."""
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        return operator.index(value)
+    except TypeError as error:
+        raise FittingRoomError(f"{what} {value!r}: give a whole number") from error
+
+
+def named(values: Any, what: str) -> dict[str, Any]:
+    """A mapping of names to values as a dictionary, None as an empty one. FittingRoomError for anything else."""
+    if not isinstance(values, Mapping | None) or not all(isinstance(key, str) for key in values or ()):
+        raise FittingRoomError(f"{what} {values!r}: give a dictionary of names and values")
+    return dict(values or {})
 
 
 def _text(key: str, value: Any) -> str:

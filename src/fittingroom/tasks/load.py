@@ -48,6 +48,8 @@ def all_models() -> list[str]:
 
 def task_of_model(model: str, data: str | None = None) -> type[Task]:
     """The task that trains `model`: the one that reads `data`, else the first. FittingRoomError for an unknown model."""
+    if not isinstance(model, str):
+        raise FittingRoomError(f"model {model!r}: give its name, such as 'vit'")
     fitting = [TASKS.get(name) for name in TASKS if model in TASKS.get(name).config_class.registry.names()]
     if not fitting:
         raise FittingRoomError(f"unknown model '{model}': {did_you_mean(model, all_models())}")
