@@ -6,33 +6,38 @@ images or words; the figure goes into the shipped record.
 
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import torch
-from fittingroom.evaluation.score import score_run
-from fittingroom.evaluation.score_pairs import score_pair_run
 from safetensors.torch import load_file, save
 
+from fittingroom.api.runs import evaluate_run
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.core.rundir import read_json, write_atomic, write_json
-from fittingroom.evaluation.shipped import VOCABULARIES, WEIGHTS, reads
+from fittingroom.core.records import read_state, write_state
+from fittingroom.core.rundir import write_atomic
+from fittingroom.core.upgrade import HALF_PRECISION
+from fittingroom.evaluation.shipped import VOCABULARIES, WEIGHTS
+from fittingroom.tasks.base import DATA_FILE
+from fittingroom.tasks.load import load_run
 
 LARGEST_LOSS = 0.001  # a fraction
 LARGEST_FILE = 6_000_000  # bytes
 
 
-def ship(run: Path) -> Path:
+def ship(folder: Path) -> Path:
     """Write `weights/MODEL/`; returns it. FittingRoomError, and the old ones stay, where half precision costs too much."""
-    config, state = read_json(run / "config.json"), read_json(run / "state.json")
+    run = load_run(folder)
+    metric = run.task.scoring.metrics[0]
     with TemporaryDirectory() as made:
-        name, sign = ("val_word_error_rate", -1) if reads(run) == "words" else ("val_accuracy", 1)
-        found = _halve(run, Path(made), config)[name]
-        if sign * (state[name] - found) > LARGEST_LOSS:
-            raise FittingRoomError(f"{run}: half precision takes {name} from {state[name]:.4f} to {found:.4f}")
-        write_json(Path(made) / "state.json", {**state, f"half_precision_{name}": found})
-        return _put_in_place(Path(made), WEIGHTS / config["model"])
+        before = run.state.evals["val"][metric.name]
+        after = _halve(folder, Path(made))[metric.name]
+        if metric.sign * (before - after) > LARGEST_LOSS:
+            raise FittingRoomError(f"{folder}: half precision takes {metric.title} from {before:.4f} to {after:.4f}")
+        extras = {**run.state.extras, f"{HALF_PRECISION}{metric.column}": after}
+        write_state(Path(made), replace(run.state, extras=extras))
+        return _put_in_place(Path(made), WEIGHTS / run.config.model)
 
 
 def _put_in_place(made: Path, target: Path) -> Path:
@@ -43,8 +48,8 @@ def _put_in_place(made: Path, target: Path) -> Path:
     return staged.rename(target)
 
 
-def _halve(run: Path, folder: Path, config: dict[str, Any]) -> dict[str, Any]:
-    """The run's config and its weights in half precision; returns the validation scores of those."""
+def _halve(run: Path, folder: Path) -> dict[str, float]:
+    """The run's description and its weights in half precision; returns the validation scores of those."""
     weights = {
         name: tensor.half() if torch.is_floating_point(tensor) else tensor
         for name, tensor in load_file(run / "model.safetensors").items()
@@ -53,12 +58,11 @@ def _halve(run: Path, folder: Path, config: dict[str, Any]) -> dict[str, Any]:
     if len(content) > LARGEST_FILE:
         raise FittingRoomError(f"{run}: {len(content):,} bytes of weights are more than {LARGEST_FILE:,}")
     write_atomic(folder / "model.safetensors", lambda file: file.write(content))
-    write_json(folder / "config.json", config)
-    write_json(folder / "state.json", {})
-    if reads(run) == "words":
-        shutil.copyfile(run / VOCABULARIES, folder / VOCABULARIES)
-        return score_pair_run(folder, "val")
-    return score_run(folder, "val")
+    for name in ("config.json", DATA_FILE, VOCABULARIES):
+        if (run / name).exists():
+            shutil.copyfile(run / name, folder / name)
+    write_state(folder, read_state(run))
+    return evaluate_run(load_run(folder), "val")[0]
 
 
 if __name__ == "__main__":
