@@ -40,12 +40,18 @@ class Data:
     data_dir: Path | None = None
     seed: int = 0
     """Divides the training file into `train` and `val`."""
-    request: DataRequest = field(default_factory=DataRequest, repr=False)
+    request: DataRequest | None = field(default=None, repr=False)
+    """What was said about it, where that is more than `source`."""
+
+    @property
+    def asked(self) -> DataRequest:
+        """What was said about it."""
+        return DataRequest(data=self.source) if self.request is None else self.request
 
     @property
     def task_class(self) -> type[Task]:
         """The task that reads it."""
-        if self.request.train is not None:
+        if self.asked.train is not None:
             return TASKS.get("seq2seq")
         return task_of_data(self.source)
 
@@ -65,7 +71,7 @@ class Data:
         """The run config with this data. Raises FittingRoomError where its model does not read it."""
         from dataclasses import replace
 
-        return replace(config, **TASKS.get(config.task).data_fields(self.request, config.model))
+        return replace(config, **TASKS.get(config.task).data_fields(self.asked, config.model))
 
     @property
     def spec(self) -> Any:

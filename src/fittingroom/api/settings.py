@@ -33,7 +33,7 @@ def apply_settings(config: C, changes: Mapping[str, Any], withheld: frozenset[st
     paths = {}
     for given, value in changes.items():
         key = OLD_NAMES.get(given, given)
-        text = value if isinstance(value, str) else json.dumps(value)
+        text = value if isinstance(value, str) else _text(given, value)
         if key in model_keys:
             paths[f"model_config.{key}"] = text
         elif key in recipe_keys:
@@ -62,10 +62,20 @@ def seconds_of(budget: str | float | None) -> float | None:
 
 def check_length(epochs: float | None, seconds: float | None) -> None:
     """Raise FittingRoomError for epochs that are not above 0, and where both lengths are given."""
+    if epochs is not None and (not isinstance(epochs, int | float) or isinstance(epochs, bool)):
+        raise FittingRoomError(f"epochs {epochs!r} is not a length: give a number above 0, such as 5 or 0.5")
     if epochs is not None and not 0 < epochs < float("inf"):
         raise FittingRoomError(f"--epochs {epochs:g} is not a length: give a number above 0, such as 5 or 0.5")
     if epochs is not None and seconds is not None:
         raise FittingRoomError("epochs and budget are two ways to say how long: give one of them")
+
+
+def _text(key: str, value: Any) -> str:
+    """A Python value, also of numpy, as the text that the shell would give."""
+    try:
+        return json.dumps(value, default=lambda each: each.tolist())
+    except (TypeError, ValueError, AttributeError) as error:
+        raise FittingRoomError(f"{key} is a {type(value).__name__}: give a number, text or a list of them") from error
 
 
 def _recipe_keys(config: RunConfig) -> set[str]:

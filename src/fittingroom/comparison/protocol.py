@@ -71,6 +71,8 @@ def fair_order(models: list[str], seeds: list[int]) -> list[tuple[str, int]]:
 
 def check_seeds(count: int) -> list[int]:
     """Seeds 0 to `count - 1`. Raises FittingRoomError unless there is at least one."""
+    if not isinstance(count, int) or isinstance(count, bool):
+        raise FittingRoomError(f"--seeds {count}: give the number of seeds, a whole number such as 3")
     if count < 1:
         raise FittingRoomError(
             f"--seeds {count}: a comparison needs at least 1 seed, and 2 to say anything about others"
