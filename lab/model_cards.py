@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fittingroom.core.config import config_hash
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.records import RunState, read_state
 from fittingroom.core.rundir import read_json
+from fittingroom.core.upgrade import HALF_PRECISION
 from fittingroom.data.images.fashion_mnist import SPEC
 from fittingroom.evaluation.shipped import WEIGHTS, shipped
 from fittingroom.evaluation.statistics import accuracy_interval
@@ -22,7 +23,7 @@ from fittingroom.recipes import RECIPES
 from fittingroom.recipes.choose import recipe
 from fittingroom.recipes.sequences import SEQUENCE_RECIPES
 from fittingroom.tasks.seq2seq.scoring import read_pair_predictions
-from fittingroom.training.fit import resolve
+from fittingroom.training.fit import holds, resolve
 
 RESULTS = Path(__file__).parents[1] / "results"
 LINE = "\n"
@@ -32,8 +33,8 @@ SAME_RUN = ("config_hash", "step", "test_reads")
 
 def cards() -> dict[Path, str]:
     """Where the card of each network belongs -> its text."""
-    found = {name: image_card(name) for name in shipped("images")} | {
-        name: word_card(name) for name in shipped("words")
+    found = {name: image_card(name) for name in shipped("classification")} | {
+        name: word_card(name) for name in shipped("seq2seq")
     }
     return {WEIGHTS / name / "README.md": text for name, text in found.items()}
 
@@ -109,11 +110,12 @@ interval covers other test words, not other seeds. Licences: the weights as the 
 
 def run_of(name: str) -> Path:
     """The record in `results/` of the run that made these weights. FittingRoomError where there is none, or more than one."""
-    wanted = read_json(WEIGHTS / name / "state.json")
+    wanted = read_state(WEIGHTS / name)
+    states = {path.parent: read_state(path.parent) for path in RESULTS.rglob("state.json")}
     found = [
-        path.parent
-        for path in RESULTS.rglob("state.json")
-        if all(read_json(path).get(key) == wanted[key] for key in SAME_RUN)
+        folder
+        for folder, state in states.items()
+        if all(getattr(state, key) == getattr(wanted, key) for key in SAME_RUN)
     ]
     if len(found) != 1:
         raise FittingRoomError(
@@ -134,23 +136,28 @@ def _head(variant: Variant) -> str:
 
 def _scores(name: str) -> dict[str, str]:
     """Accuracies and error rates in percent, in words."""
-    state = read_json(WEIGHTS / name / "state.json")
-    return {key: f"{100 * value:.2f} %" for key, value in state.items() if key.endswith(("accuracy", "error_rate"))}
+    return {key: f"{100 * value:.2f} %" for key, value in scores_of(read_state(WEIGHTS / name)).items()}
+
+
+def scores_of(state: RunState) -> dict[str, float]:
+    """`val_accuracy`, `half_precision_val_accuracy` and so on of shipped weights."""
+    found = {f"{split}_{name}": value for split, scores in state.evals.items() for name, value in scores.items()}
+    return found | {key: value for key, value in state.extras.items() if key.startswith(HALF_PRECISION)}
 
 
 def _size(name: str, each: str) -> str:
-    state, size = read_json(WEIGHTS / name / "state.json"), (WEIGHTS / name / "model.safetensors").stat().st_size
-    macs = f"{state['num_macs'] / 1e6:.1f} million multiply-adds {each}"
-    return f"| size | {state['num_params']:,} parameters, {size / 1e6:.1f} MB in half precision; {macs} |"
+    state, size = read_state(WEIGHTS / name), (WEIGHTS / name / "model.safetensors").stat().st_size
+    macs = f"{(state.num_macs or 0) / 1e6:.1f} million multiply-adds {each}"
+    return f"| size | {state.num_params:,} parameters, {size / 1e6:.1f} MB in half precision; {macs} |"
 
 
 def _training(name: str, record: Path, data: str) -> str:
     """How to make such a run, and what it took."""
-    state, environment = read_json(record / "state.json"), read_json(record / "environment.json")
+    state, environment = read_state(record), read_json(record / "environment.json")
     plan = environment["plan"]
     threads = "one core" if plan["num_threads"] == 1 else f"{plan['num_threads']} cores"
     where = f"{environment['processor'].partition(',')[0]}, {threads}, {plan['precision']}"
-    length = f"{state['epochs']:.3g} epochs, {state['train_seconds'] / 60:.0f} minutes"
+    length = f"{state.epochs:.3g} epochs, {(state.train_seconds or 0) / 60:.0f} minutes"
     folder = record.relative_to(RESULTS.parent)
     return f"| trained | `{command_of(name, record)}`: {data}, {length} ({where}); record: `{folder}` |"
 
@@ -165,7 +172,7 @@ def command_of(name: str, record: Path) -> str:
     for each in (*RECIPES, *SEQUENCE_RECIPES):
         if each.startswith(f"{family}_"):
             settings = resolve(recipe(name, seed=config["seed"], name=each))
-            if config_hash(settings) == read_json(record / "state.json")["config_hash"]:
+            if holds(record, read_state(record), settings):
                 return f"{start} --recipe {each}"
     raise FittingRoomError(f"no recipe has the settings of {record}")
 

@@ -96,12 +96,13 @@ def shipped_networks() -> str:
         "|---|---|" + "---:|" * 5,
     ]
     for name in SHIPPED:
-        state = read(WEIGHTS / name / "state.json")
+        state = read_state(WEIGHTS / name)
+        found = model_cards.scores_of(state)
         scores = " | ".join(
-            f"{100 * state[key]:.2f}" for key in ("val_accuracy", "half_precision_val_accuracy", "test_accuracy")
+            f"{100 * found[key]:.2f}" for key in ("val_accuracy", "half_precision_val_accuracy", "test_accuracy")
         )
         card = f"[{name}](../../src/fittingroom/weights/{name}/README.md)"
-        size = f"{state['num_params']:,} | {state['num_macs'] / 1e6:.1f} M"
+        size = f"{state.num_params:,} | {(state.num_macs or 0) / 1e6:.1f} M"
         lines.append(f"| {card} | {model_cards.run_of(name).name} | {size} | {scores} |")
     return "\n".join(lines) + "\n"
 

@@ -16,26 +16,28 @@ from safetensors.torch import load_file, save
 from fittingroom.api.runs import evaluate_run
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.records import read_state, write_state
-from fittingroom.core.rundir import read_json, write_atomic, write_json
+from fittingroom.core.rundir import write_atomic
+from fittingroom.core.upgrade import HALF_PRECISION
 from fittingroom.evaluation.shipped import VOCABULARIES, WEIGHTS
+from fittingroom.tasks.base import DATA_FILE
 from fittingroom.tasks.load import load_run
 
 LARGEST_LOSS = 0.001  # a fraction
 LARGEST_FILE = 6_000_000  # bytes
 
 
-def ship(run: Path) -> Path:
+def ship(folder: Path) -> Path:
     """Write `weights/MODEL/`; returns it. FittingRoomError, and the old ones stay, where half precision costs too much."""
-    state = read_state(run)
-    metric, sign = ("word_error_rate", -1) if state.task == "seq2seq" else ("accuracy", 1)
-    before = state.evals["val"][metric]
+    run = load_run(folder)
+    metric = run.task.scoring.metrics[0]
     with TemporaryDirectory() as made:
-        found = _halve(run, Path(made))[metric]
-        if sign * (before - found) > LARGEST_LOSS:
-            raise FittingRoomError(f"{run}: half precision takes val {metric} from {before:.4f} to {found:.4f}")
-        extras = {**state.extras, f"half_precision_val_{metric}": found}
-        write_state(Path(made), replace(state, extras=extras))
-        return _put_in_place(Path(made), WEIGHTS / state.model)
+        before = run.state.evals["val"][metric.name]
+        after = _halve(folder, Path(made))[metric.name]
+        if metric.sign * (before - after) > LARGEST_LOSS:
+            raise FittingRoomError(f"{folder}: half precision takes {metric.title} from {before:.4f} to {after:.4f}")
+        extras = {**run.state.extras, f"{HALF_PRECISION}{metric.column}": after}
+        write_state(Path(made), replace(run.state, extras=extras))
+        return _put_in_place(Path(made), WEIGHTS / run.config.model)
 
 
 def _put_in_place(made: Path, target: Path) -> Path:
@@ -47,7 +49,7 @@ def _put_in_place(made: Path, target: Path) -> Path:
 
 
 def _halve(run: Path, folder: Path) -> dict[str, float]:
-    """The files of the run with weights in half precision; returns the validation scores of those."""
+    """The run's description and its weights in half precision; returns the validation scores of those."""
     weights = {
         name: tensor.half() if torch.is_floating_point(tensor) else tensor
         for name, tensor in load_file(run / "model.safetensors").items()
@@ -56,10 +58,10 @@ def _halve(run: Path, folder: Path) -> dict[str, float]:
     if len(content) > LARGEST_FILE:
         raise FittingRoomError(f"{run}: {len(content):,} bytes of weights are more than {LARGEST_FILE:,}")
     write_atomic(folder / "model.safetensors", lambda file: file.write(content))
-    write_json(folder / "config.json", read_json(run / "config.json"))
-    for name in ("data.json", VOCABULARIES):
+    for name in ("config.json", DATA_FILE, VOCABULARIES):
         if (run / name).exists():
             shutil.copyfile(run / name, folder / name)
+    write_state(folder, read_state(run))
     return evaluate_run(load_run(folder), "val")[0]
 
 

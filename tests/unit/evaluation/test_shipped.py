@@ -51,6 +51,7 @@ def test_half_precision_scores_as_the_record_says_and_costs_nothing(name: str) -
     assert len(run.state.test_reads) == 1
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", WORDS)
 def test_shipped_sequence_weights_score_as_the_record_says_and_half_precision_costs_nothing(name: str) -> None:
     """All validation words: writing them takes seconds."""
