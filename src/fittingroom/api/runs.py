@@ -144,7 +144,7 @@ def load_run(run: str | Path, data_dir: str | Path | None = None) -> Run:
     """A finished run by folder, or a network that comes with the package: `vit`, `cnn`, `hybrid`, `vit_cls`, ..."""
     if not isinstance(run, str | Path):
         raise FittingRoomError(
-            f"load_run was given a {type(run).__name__}: give the folder of a run, or a name such as 'vit'"
+            f"load_run takes nothing of type {type(run).__name__}: give the folder of a run, or a name such as 'vit'"
         )
     return Run(open_run(run, data_dir=None if data_dir is None else Path(data_dir)))
 
