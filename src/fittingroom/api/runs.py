@@ -169,7 +169,7 @@ def evaluate_run(saved: SavedRun, split: str) -> tuple[dict[str, float], int]:
 
 def configure(
     model: str,
-    data: Data | str | None = None,
+    data: Data | str | Path | None = None,
     *,
     epochs: float | None = None,
     budget: str | float | None = None,
@@ -194,7 +194,7 @@ def length_slug(config: RunConfig) -> str:
 
 def train(
     model: str,
-    data: Data | str | None = None,
+    data: Data | str | Path | None = None,
     *,
     epochs: float | None = None,
     budget: str | float | None = None,
