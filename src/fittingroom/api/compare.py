@@ -86,7 +86,7 @@ class ComparisonResult:
 
 def plan_comparison(
     models: Sequence[str] | str | None = None,
-    data: Data | str | None = None,
+    data: Data | str | Path | None = None,
     *,
     seeds: int | None = None,
     epochs: float | None = None,
@@ -133,7 +133,7 @@ def plan_comparison(
 
 def compare(
     models: Sequence[str] | str | None = None,
-    data: Data | str | None = None,
+    data: Data | str | Path | None = None,
     *,
     seeds: int | None = None,
     epochs: float | None = None,
@@ -242,7 +242,7 @@ def _default_models(data: Data | None) -> tuple[str, ...]:
 
 def _call(
     models: Sequence[str] | str | None,
-    data: Data | str | None,
+    data: Data | str | Path | None,
     settings: Mapping[str, Any],
     plan: Mapping[str, str],
     **options: Any,

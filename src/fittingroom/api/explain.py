@@ -76,7 +76,7 @@ def explain(
     for each in several:
         if not isinstance(each, Run | str | Path):
             raise FittingRoomError(
-                f"explain was given a {type(each).__name__}: give runs, their folders, or names of shipped weights; "
+                f"explain takes nothing of type {type(each).__name__}: give runs, their folders, or names of shipped weights; "
                 "fittingroom.plot draws networks in memory"
             )
     names = tuple(str(each.folder) if isinstance(each, Run) else str(each) for each in several)

@@ -1,5 +1,6 @@
 """`list_models` and `create_model`."""
 
+from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -19,7 +20,7 @@ def list_models(task: str | None = None) -> list[str]:
     return all_models()
 
 
-def create_model(name: str, data: Data | str | None = None, *, seed: int = 0, **settings: Any) -> nn.Module:
+def create_model(name: str, data: Data | str | Path | None = None, *, seed: int = 0, **settings: Any) -> nn.Module:
     """A freshly initialized network, a plain `nn.Module`.
 
     `data` decides image size, channels and classes; without it the model has the sizes of its defaults (Fashion-MNIST's).

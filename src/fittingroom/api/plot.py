@@ -69,7 +69,7 @@ def _network(model: Any) -> tuple[Any, dict[str, Any]]:
         return model, {}
     if not isinstance(model, Run):
         raise FittingRoomError(
-            f"plot was given a {type(model).__name__}: give an nn.Module, or a run as fittingroom.load_run(...) opens it"
+            f"plot takes nothing of type {type(model).__name__}: give an nn.Module, or a run from fittingroom.load_run(...)"
         )
     spec = model.spec
     return model.model, {"class_names": spec.class_names, "mean": spec.mean, "std": spec.std}

@@ -144,7 +144,7 @@ def load_run(run: str | Path, data_dir: str | Path | None = None) -> Run:
     """A finished run by folder, or a network that comes with the package: `vit`, `cnn`, `hybrid`, `vit_cls`, ..."""
     if not isinstance(run, str | Path):
         raise FittingRoomError(
-            f"load_run was given a {type(run).__name__}: give the folder of a run, or a name such as 'vit'"
+            f"load_run takes nothing of type {type(run).__name__}: give the folder of a run, or a name such as 'vit'"
         )
     return Run(open_run(run, data_dir=None if data_dir is None else Path(data_dir)))
 
@@ -169,7 +169,7 @@ def evaluate_run(saved: SavedRun, split: str) -> tuple[dict[str, float], int]:
 
 def configure(
     model: str,
-    data: Data | str | None = None,
+    data: Data | str | Path | None = None,
     *,
     epochs: float | None = None,
     budget: str | float | None = None,
@@ -194,7 +194,7 @@ def length_slug(config: RunConfig) -> str:
 
 def train(
     model: str,
-    data: Data | str | None = None,
+    data: Data | str | Path | None = None,
     *,
     epochs: float | None = None,
     budget: str | float | None = None,

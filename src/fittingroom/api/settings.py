@@ -93,7 +93,9 @@ def _text(key: str, value: Any) -> str:
     try:
         return json.dumps(value, default=lambda each: each.tolist())
     except (TypeError, ValueError, AttributeError) as error:
-        raise FittingRoomError(f"{key} is a {type(value).__name__}: give a number, text or a list of them") from error
+        raise FittingRoomError(
+            f"{key} takes nothing of type {type(value).__name__}: give a number, text or a list of them"
+        ) from error
 
 
 def _recipe_keys(config: RunConfig) -> set[str]:
