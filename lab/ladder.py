@@ -11,8 +11,8 @@ from pathlib import Path
 
 from fittingroom.comparison.executors.base import Work
 from fittingroom.comparison.executors.processes import Processes, usable_cores
-from fittingroom.core.config import to_dict
-from fittingroom.core.records import read_state
+from fittingroom.core.config import from_dict, to_dict
+from fittingroom.core.records import RunState, read_state
 from fittingroom.core.rundir import make_folder, write_atomic
 from fittingroom.recipes import RECIPES
 from fittingroom.tasks.config import RunConfig
@@ -52,9 +52,9 @@ def climb(runs: dict[str, RunConfig], jobs: int) -> int:
         name = names[event.number]
         if event.kind == "finished":
             keep(name)
-            val, test = (event.content["evals"][split]["accuracy"] for split in ("val", "test"))
-            seconds = event.content["train_seconds"]
-            print(f"{name}: validation {val:.2%}, test {test:.2%}, {seconds:.0f} s", flush=True)
+            state = from_dict(RunState, event.content)
+            scores = ", ".join(f"{part} {found['accuracy']:.2%}" for part, found in state.evals.items())
+            print(f"{name}: {scores}, {state.train_seconds:.0f} s", flush=True)
         elif event.kind == "failed":
             failed += 1
             print(f"{name}: failed: {event.content}", flush=True)

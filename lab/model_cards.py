@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fittingroom.cli.messages import flat
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.core.records import RunState, read_state
+from fittingroom.core.records import DataRecord, RunState, read_comparison, read_state
 from fittingroom.core.rundir import read_json
-from fittingroom.core.upgrade import HALF_PRECISION
 from fittingroom.data.images.fashion_mnist import SPEC
 from fittingroom.evaluation.shipped import WEIGHTS, shipped
 from fittingroom.evaluation.statistics import accuracy_interval
@@ -27,8 +27,6 @@ from fittingroom.training.fit import holds, resolve
 
 RESULTS = Path(__file__).parents[1] / "results"
 LINE = "\n"
-SAME_RUN = ("config_hash", "step", "test_reads")
-"""What the record of a run and that of the weights it left have in common with no other run."""
 
 
 def cards() -> dict[Path, str]:
@@ -36,6 +34,7 @@ def cards() -> dict[Path, str]:
     found = {name: image_card(name) for name in shipped("classification")} | {
         name: word_card(name) for name in shipped("seq2seq")
     }
+    assert found, "no network ships"
     return {WEIGHTS / name / "README.md": text for name, text in found.items()}
 
 
@@ -62,8 +61,8 @@ def image_card(name: str) -> str:
 | reads | 28 × 28 grey pixels, light clothes on black |
 | answers | one of ten: {", ".join(SPEC.class_names)} |
 {_size(name, "an image")}
-{_training(name, record, f"Fashion-MNIST, {sizes['num_train']:,} images")}
-| validation | {score["val_accuracy"]} of {sizes["num_val"]:,} images right; as stored, in half precision, {half} |
+{_training(name, record, f"Fashion-MNIST, {sizes.num_train:,} images")}
+| validation | {score["val_accuracy"]} of {sizes.num_val:,} images right; as stored, in half precision, {half} |
 | test | {test} of {len(right):,} images right, {_interval(right)}; read once, after the last epoch |
 | maps that beat random maps | {", ".join(proofs)} ([how that is tested](../../../../docs/looking-inside.md)) |
 
@@ -95,8 +94,8 @@ def word_card(name: str) -> str:
 | reads | an English word, letter by letter |
 | writes | its phonemes in the alphabet of the CMU Pronouncing Dictionary, without stress |
 {_size(name, "a word")}
-{_training(name, record, f"cmudict, {sizes['num_train']:,} words")}
-| validation | {score["val_word_error_rate"]} of {sizes["num_val"]:,} words wrong; as stored, in half precision, {half} |
+{_training(name, record, f"cmudict, {sizes.num_train:,} words")}
+| validation | {score["val_word_error_rate"]} of {sizes.num_val:,} words wrong; as stored, in half precision, {half} |
 | test | {score["test_word_error_rate"]} of {len(wrong):,} words wrong, {_interval(wrong)}; read once, after the last step |
 | phonemes of the test words | {phonemes} wrong |
 
@@ -110,13 +109,8 @@ interval covers other test words, not other seeds. Licences: the weights as the 
 
 def run_of(name: str) -> Path:
     """The record in `results/` of the run that made these weights. FittingRoomError where there is none, or more than one."""
-    wanted = read_state(WEIGHTS / name)
-    states = {path.parent: read_state(path.parent) for path in RESULTS.rglob("state.json")}
-    found = [
-        folder
-        for folder, state in states.items()
-        if all(getattr(state, key) == getattr(wanted, key) for key in SAME_RUN)
-    ]
+    wanted = identity(read_state(WEIGHTS / name))
+    found = [path.parent for path in RESULTS.rglob("state.json") if identity(read_state(path.parent)) == wanted]
     if len(found) != 1:
         raise FittingRoomError(
             f"{len(found)} records in results/ are of the run that made weights/{name}: one is wanted"
@@ -124,9 +118,14 @@ def run_of(name: str) -> Path:
     return found[0]
 
 
-def _sizes(comparison: str) -> dict[str, Any]:
+def identity(state: RunState) -> tuple[Any, ...]:
+    """What the record of a run and that of the weights it left have in common with no other run."""
+    return state.config_hash, state.step, state.test_reads
+
+
+def _sizes(comparison: str) -> DataRecord:
     """How many images or words each part has, as a comparison recorded it."""
-    return read_json(RESULTS / comparison / "comparison.json")["data"]
+    return read_comparison(RESULTS / comparison).data
 
 
 def _head(variant: Variant) -> str:
@@ -136,13 +135,8 @@ def _head(variant: Variant) -> str:
 
 def _scores(name: str) -> dict[str, str]:
     """Accuracies and error rates in percent, in words."""
-    return {key: f"{100 * value:.2f} %" for key, value in scores_of(read_state(WEIGHTS / name)).items()}
-
-
-def scores_of(state: RunState) -> dict[str, float]:
-    """`val_accuracy`, `half_precision_val_accuracy` and so on of shipped weights."""
-    found = {f"{split}_{name}": value for split, scores in state.evals.items() for name, value in scores.items()}
-    return found | {key: value for key, value in state.extras.items() if key.startswith(HALF_PRECISION)}
+    scores = flat(read_state(WEIGHTS / name)).items()
+    return {key: f"{100 * value:.2f} %" for key, value in scores if key.endswith(("accuracy", "error_rate"))}
 
 
 def _size(name: str, each: str) -> str:

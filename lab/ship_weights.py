@@ -1,7 +1,7 @@
 """Make a finished run the network that the package ships under its model's name: `python lab/ship_weights.py RUN`.
 
-Floating-point weights are stored in half precision. That must cost less than a tenth of a point of what is right on validation,
-images or words; the figure goes into the shipped record.
+Floating-point weights are stored in half precision. That must cost less than a tenth of a point of the task's first score on
+validation; the figure goes into the shipped record.
 """
 
 import shutil
@@ -14,30 +14,33 @@ import torch
 from safetensors.torch import load_file, save
 
 from fittingroom.api.runs import evaluate_run
+from fittingroom.core.config import to_dict
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.core.records import read_state, write_state
-from fittingroom.core.rundir import write_atomic
+from fittingroom.core.records import write_state
+from fittingroom.core.rundir import write_atomic, write_json
 from fittingroom.core.upgrade import HALF_PRECISION
-from fittingroom.evaluation.shipped import VOCABULARIES, WEIGHTS
-from fittingroom.tasks.base import DATA_FILE
-from fittingroom.tasks.load import load_run
+from fittingroom.evaluation.shipped import WEIGHTS
+from fittingroom.evaluation.weights import FILE
+from fittingroom.tasks.load import SavedRun, load_run
 
 LARGEST_LOSS = 0.001  # a fraction
 LARGEST_FILE = 6_000_000  # bytes
 
 
-def ship(folder: Path) -> Path:
+def ship(run: Path, weights: Path = WEIGHTS) -> Path:
     """Write `weights/MODEL/`; returns it. FittingRoomError, and the old ones stay, where half precision costs too much."""
-    run = load_run(folder)
-    metric = run.task.scoring.metrics[0]
+    saved = load_run(run.absolute())
+    metric, state = saved.task.scoring.metrics[0], saved.state
+    before = state.evals["val"][metric.name]
     with TemporaryDirectory() as made:
-        before = run.state.evals["val"][metric.name]
-        after = _halve(folder, Path(made))[metric.name]
-        if metric.sign * (before - after) > LARGEST_LOSS:
-            raise FittingRoomError(f"{folder}: half precision takes {metric.title} from {before:.4f} to {after:.4f}")
-        extras = {**run.state.extras, f"{HALF_PRECISION}{metric.column}": after}
-        write_state(Path(made), replace(run.state, extras=extras))
-        return _put_in_place(Path(made), WEIGHTS / run.config.model)
+        _halve(saved, Path(made))
+        write_state(Path(made), state)
+        after = evaluate_run(load_run(made), "val")[0][metric.name]
+        if (before - after if metric.higher_is_better else after - before) > LARGEST_LOSS:
+            raise FittingRoomError(f"{run}: half precision takes val {metric.title} from {before:.4f} to {after:.4f}")
+        extras = {**state.extras, f"{HALF_PRECISION}val_{metric.name}": after}
+        write_state(Path(made), replace(state, extras=extras))
+        return _put_in_place(Path(made), weights / saved.config.model)
 
 
 def _put_in_place(made: Path, target: Path) -> Path:
@@ -48,21 +51,19 @@ def _put_in_place(made: Path, target: Path) -> Path:
     return staged.rename(target)
 
 
-def _halve(run: Path, folder: Path) -> dict[str, float]:
-    """The run's description and its weights in half precision; returns the validation scores of those."""
+def _halve(saved: SavedRun, folder: Path) -> None:
+    """The run's config, what it knows of its data, and its weights in half precision."""
     weights = {
         name: tensor.half() if torch.is_floating_point(tensor) else tensor
-        for name, tensor in load_file(run / "model.safetensors").items()
+        for name, tensor in load_file(saved.folder / FILE).items()
     }
     content = save(weights)
     if len(content) > LARGEST_FILE:
-        raise FittingRoomError(f"{run}: {len(content):,} bytes of weights are more than {LARGEST_FILE:,}")
-    write_atomic(folder / "model.safetensors", lambda file: file.write(content))
-    for name in ("config.json", DATA_FILE, VOCABULARIES):
-        if (run / name).exists():
-            shutil.copyfile(run / name, folder / name)
-    write_state(folder, read_state(run))
-    return evaluate_run(load_run(folder), "val")[0]
+        raise FittingRoomError(f"{saved.folder}: {len(content):,} bytes of weights are more than {LARGEST_FILE:,}")
+    write_atomic(folder / FILE, lambda file: file.write(content))
+    write_json(folder / "config.json", to_dict(saved.config))
+    saved.task.write_data(folder)
+    saved.task.write_extra_files(folder)
 
 
 if __name__ == "__main__":
