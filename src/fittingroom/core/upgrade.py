@@ -17,6 +17,8 @@ OLD_KINDS = {
 }
 """What was called `kind` -> the task, the key of its speed, its metrics."""
 EXTRAS = ("decode_seconds", "num_unknown")
+HALF_PRECISION = "half_precision_"
+"""Begins the names of the scores that shipped weights have after they were stored in half precision."""
 DETAILS = ("per_class", "confusion", "nll", "ece", "confusions")
 SPLITS = ("val", "test")
 NOW_IN_PLAN = ("precision", "accelerator")
@@ -106,7 +108,8 @@ def _run_values(values: dict[str, Any], kind: str) -> tuple[str, dict[str, Any]]
         scores = {name: value for name, value in found.items() if value is not None}
         if scores:
             evals[split] = scores
-    extras = {key: values[key] for key in EXTRAS if values.get(key) is not None}
+    names = (key for key in values if key in EXTRAS or key.startswith(HALF_PRECISION))
+    extras = {key: values[key] for key in names if values[key] is not None}
     shared = {key: values[key] for key in kept if key in values}
     return task, {**shared, "items_per_second": values.get(speed), "evals": evals, "extras": extras}
 
