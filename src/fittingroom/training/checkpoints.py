@@ -1,4 +1,4 @@
-"""Checkpoints that survive a kill: written whole or not at all, with a checksum, two kept, a torn one passed over."""
+"""Checkpoints that survive a kill. Writes are atomic, each file has a checksum, and a damaged file is skipped."""
 
 import hashlib
 import io
@@ -16,10 +16,10 @@ from fittingroom.core.rundir import write_atomic, write_text
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Lightning's writer, with a temporary name, fsync and rename, and a `.sha256` beside each file."""
+    """Lightning's writer, made atomic (temporary file, fsync, rename), with a `.sha256` file next to each checkpoint."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
-        """The checksum comes last: a checkpoint without one does not count."""
+        """Write the checkpoint, then its checksum. A checkpoint without a checksum counts as damaged."""
         buffer = io.BytesIO()
         torch.save(checkpoint, buffer)
         data = buffer.getvalue()
@@ -27,13 +27,13 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         write_text(_checksum_path(Path(path)), hashlib.sha256(data).hexdigest())
 
     def remove_checkpoint(self, path: Any) -> None:
-        """File and checksum."""
+        """Delete the file and its checksum."""
         _checksum_path(Path(path)).unlink(missing_ok=True)
         super().remove_checkpoint(path)
 
 
 class ResumableCheckpoint(ModelCheckpoint):
-    """Keep the two latest states, one every `seconds` of training."""
+    """Save every `seconds` of training and keep the two latest checkpoints."""
 
     def __init__(self, folder: Path, seconds: float, validate_every: int) -> None:
         super().__init__(
@@ -50,28 +50,28 @@ class ResumableCheckpoint(ModelCheckpoint):
 
     @property
     def state_key(self) -> str:
-        """One name whatever the interval: a run may be resumed with another one."""
+        """The same name for every interval, so that a run can be resumed with a different one."""
         return "ResumableCheckpoint"
 
     def on_train_batch_end(self, trainer: pl.Trainer, *args: Any, **kwargs: Any) -> None:
-        """Save where it is due, but not between a step and what Lightning still owes it: its validation, its row in the log.
+        """Save if a checkpoint is due, except at steps after which Lightning still has to validate or log.
 
-        A run resumed from there would leave them out.
+        A run resumed from such a checkpoint would skip that validation or log row.
         """
         step = trainer.global_step
         if step % self.validate_every and step % trainer.log_every_n_steps:  # pyright: ignore[reportAttributeAccessIssue]
             super().on_train_batch_end(trainer, *args, **kwargs)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Validation is not a reason to save: the clock is."""
+        """Do nothing: the clock decides when to save, not validation."""
 
 
 def latest_checkpoint(folder: Path) -> Path | None:
-    """The newest checkpoint that is whole, or None. Says on standard error which ones it passed over."""
+    """The newest undamaged checkpoint, or None. Prints a notice on standard error for each one that it skips."""
     for path in sorted(folder.glob("*.ckpt"), reverse=True):
         if _is_whole(path):
             return path
-        print(f"notice: {path} is torn: going back to the checkpoint before it", file=sys.stderr)
+        print(f"notice: {path} is damaged: going back to the checkpoint before it", file=sys.stderr)
     return None
 
 
