@@ -9,17 +9,18 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from fittingroom.training.config import RunConfig
-
-from fittingroom.comparison.executors import Work, side_by_side, usable_cores
-from fittingroom.core.config import config_hash
-from fittingroom.core.rundir import make_folder, read_state, write_atomic
+from fittingroom.comparison.executors.base import Work
+from fittingroom.comparison.executors.processes import Processes, usable_cores
+from fittingroom.core.config import from_dict, to_dict
+from fittingroom.core.records import RunState, read_state
+from fittingroom.core.rundir import make_folder, write_atomic
 from fittingroom.recipes import RECIPES
-from fittingroom.training.fit import resolve
+from fittingroom.tasks.config import RunConfig
+from fittingroom.training.fit import holds, resolve
 
 ROOT = Path(__file__).parents[1]
 RECORDS, WORK = ROOT / "results" / "ladder", ROOT / "runs" / "ladder"
-KEPT = ("config.json", "environment.json", "metrics.csv", "predictions.npz", "state.json")
+KEPT = ("config.json", "data.json", "environment.json", "metrics.csv", "predictions.npz", "state.json")
 
 
 def missing(names: list[str], seeds: list[int]) -> dict[str, RunConfig]:
@@ -28,9 +29,7 @@ def missing(names: list[str], seeds: list[int]) -> dict[str, RunConfig]:
         f"{name}-seed{seed}": resolve(replace(RECIPES.get(name)(), seed=seed)) for seed in seeds for name in names
     }
     return {
-        name: config
-        for name, config in wanted.items()
-        if read_state(RECORDS / name).get("config_hash") != config_hash(config)
+        name: config for name, config in wanted.items() if not holds(RECORDS / name, read_state(RECORDS / name), config)
     }
 
 
@@ -46,17 +45,16 @@ def climb(runs: dict[str, RunConfig], jobs: int) -> int:
     names, failed = list(runs), 0
     # One thread a run, also where runs are made one after another: so that the weights are the same either way.
     works = [
-        Work(config=config, folder=make_folder(WORK / name), plan={"num_threads": "1"}) for name, config in runs.items()
+        Work(config=to_dict(config), folder=str(make_folder(WORK / name)), plan={"num_threads": "1"})
+        for name, config in runs.items()
     ]
-    for event in side_by_side(works, jobs):
+    for event in Processes(jobs=jobs).run(works):
         name = names[event.number]
         if event.kind == "finished":
             keep(name)
-            row = event.content
-            words = (
-                f"validation {row['val_accuracy']:.2%}, test {row['test_accuracy']:.2%}, {row['train_seconds']:.0f} s"
-            )
-            print(f"{name}: {words}", flush=True)
+            state = from_dict(RunState, event.content)
+            scores = ", ".join(f"{part} {found['accuracy']:.2%}" for part, found in state.evals.items())
+            print(f"{name}: {scores}, {state.train_seconds:.0f} s", flush=True)
         elif event.kind == "failed":
             failed += 1
             print(f"{name}: failed: {event.content}", flush=True)

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fittingroom.core.config import config_hash
+from fittingroom.cli.messages import flat
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.records import DataRecord, RunState, read_comparison, read_state
 from fittingroom.core.rundir import read_json
 from fittingroom.data.images.fashion_mnist import SPEC
 from fittingroom.evaluation.shipped import WEIGHTS, shipped
@@ -22,19 +23,18 @@ from fittingroom.recipes import RECIPES
 from fittingroom.recipes.choose import recipe
 from fittingroom.recipes.sequences import SEQUENCE_RECIPES
 from fittingroom.tasks.seq2seq.scoring import read_pair_predictions
-from fittingroom.training.fit import resolve
+from fittingroom.training.fit import holds, resolve
 
 RESULTS = Path(__file__).parents[1] / "results"
 LINE = "\n"
-SAME_RUN = ("config_hash", "step", "test_reads")
-"""What the record of a run and that of the weights it left have in common with no other run."""
 
 
 def cards() -> dict[Path, str]:
     """Where the card of each network belongs -> its text."""
-    found = {name: image_card(name) for name in shipped("images")} | {
-        name: word_card(name) for name in shipped("words")
+    found = {name: image_card(name) for name in shipped("classification")} | {
+        name: word_card(name) for name in shipped("seq2seq")
     }
+    assert found, "no network ships"
     return {WEIGHTS / name / "README.md": text for name, text in found.items()}
 
 
@@ -61,8 +61,8 @@ def image_card(name: str) -> str:
 | reads | 28 × 28 grey pixels, light clothes on black |
 | answers | one of ten: {", ".join(SPEC.class_names)} |
 {_size(name, "an image")}
-{_training(name, record, f"Fashion-MNIST, {sizes['num_train']:,} images")}
-| validation | {score["val_accuracy"]} of {sizes["num_val"]:,} images right; as stored, in half precision, {half} |
+{_training(name, record, f"Fashion-MNIST, {sizes.num_train:,} images")}
+| validation | {score["val_accuracy"]} of {sizes.num_val:,} images right; as stored, in half precision, {half} |
 | test | {test} of {len(right):,} images right, {_interval(right)}; read once, after the last epoch |
 | maps that beat random maps | {", ".join(proofs)} ([how that is tested](../../../../docs/looking-inside.md)) |
 
@@ -94,8 +94,8 @@ def word_card(name: str) -> str:
 | reads | an English word, letter by letter |
 | writes | its phonemes in the alphabet of the CMU Pronouncing Dictionary, without stress |
 {_size(name, "a word")}
-{_training(name, record, f"cmudict, {sizes['num_train']:,} words")}
-| validation | {score["val_word_error_rate"]} of {sizes["num_val"]:,} words wrong; as stored, in half precision, {half} |
+{_training(name, record, f"cmudict, {sizes.num_train:,} words")}
+| validation | {score["val_word_error_rate"]} of {sizes.num_val:,} words wrong; as stored, in half precision, {half} |
 | test | {score["test_word_error_rate"]} of {len(wrong):,} words wrong, {_interval(wrong)}; read once, after the last step |
 | phonemes of the test words | {phonemes} wrong |
 
@@ -109,12 +109,8 @@ interval covers other test words, not other seeds. Licences: the weights as the 
 
 def run_of(name: str) -> Path:
     """The record in `results/` of the run that made these weights. FittingRoomError where there is none, or more than one."""
-    wanted = read_json(WEIGHTS / name / "state.json")
-    found = [
-        path.parent
-        for path in RESULTS.rglob("state.json")
-        if all(read_json(path).get(key) == wanted[key] for key in SAME_RUN)
-    ]
+    wanted = identity(read_state(WEIGHTS / name))
+    found = [path.parent for path in RESULTS.rglob("state.json") if identity(read_state(path.parent)) == wanted]
     if len(found) != 1:
         raise FittingRoomError(
             f"{len(found)} records in results/ are of the run that made weights/{name}: one is wanted"
@@ -122,9 +118,14 @@ def run_of(name: str) -> Path:
     return found[0]
 
 
-def _sizes(comparison: str) -> dict[str, Any]:
+def identity(state: RunState) -> tuple[Any, ...]:
+    """What the record of a run and that of the weights it left have in common with no other run."""
+    return state.config_hash, state.step, state.test_reads
+
+
+def _sizes(comparison: str) -> DataRecord:
     """How many images or words each part has, as a comparison recorded it."""
-    return read_json(RESULTS / comparison / "comparison.json")["data"]
+    return read_comparison(RESULTS / comparison).data
 
 
 def _head(variant: Variant) -> str:
@@ -134,23 +135,23 @@ def _head(variant: Variant) -> str:
 
 def _scores(name: str) -> dict[str, str]:
     """Accuracies and error rates in percent, in words."""
-    state = read_json(WEIGHTS / name / "state.json")
-    return {key: f"{100 * value:.2f} %" for key, value in state.items() if key.endswith(("accuracy", "error_rate"))}
+    scores = flat(read_state(WEIGHTS / name)).items()
+    return {key: f"{100 * value:.2f} %" for key, value in scores if key.endswith(("accuracy", "error_rate"))}
 
 
 def _size(name: str, each: str) -> str:
-    state, size = read_json(WEIGHTS / name / "state.json"), (WEIGHTS / name / "model.safetensors").stat().st_size
-    macs = f"{state['num_macs'] / 1e6:.1f} million multiply-adds {each}"
-    return f"| size | {state['num_params']:,} parameters, {size / 1e6:.1f} MB in half precision; {macs} |"
+    state, size = read_state(WEIGHTS / name), (WEIGHTS / name / "model.safetensors").stat().st_size
+    macs = f"{(state.num_macs or 0) / 1e6:.1f} million multiply-adds {each}"
+    return f"| size | {state.num_params:,} parameters, {size / 1e6:.1f} MB in half precision; {macs} |"
 
 
 def _training(name: str, record: Path, data: str) -> str:
     """How to make such a run, and what it took."""
-    state, environment = read_json(record / "state.json"), read_json(record / "environment.json")
+    state, environment = read_state(record), read_json(record / "environment.json")
     plan = environment["plan"]
     threads = "one core" if plan["num_threads"] == 1 else f"{plan['num_threads']} cores"
     where = f"{environment['processor'].partition(',')[0]}, {threads}, {plan['precision']}"
-    length = f"{state['epochs']:.3g} epochs, {state['train_seconds'] / 60:.0f} minutes"
+    length = f"{state.epochs:.3g} epochs, {(state.train_seconds or 0) / 60:.0f} minutes"
     folder = record.relative_to(RESULTS.parent)
     return f"| trained | `{command_of(name, record)}`: {data}, {length} ({where}); record: `{folder}` |"
 
@@ -165,7 +166,7 @@ def command_of(name: str, record: Path) -> str:
     for each in (*RECIPES, *SEQUENCE_RECIPES):
         if each.startswith(f"{family}_"):
             settings = resolve(recipe(name, seed=config["seed"], name=each))
-            if config_hash(settings) == read_json(record / "state.json")["config_hash"]:
+            if holds(record, read_state(record), settings):
                 return f"{start} --recipe {each}"
     raise FittingRoomError(f"no recipe has the settings of {record}")
 

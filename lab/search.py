@@ -89,6 +89,7 @@ def run_trial(family: str, epochs: float, trial: Trial) -> float:
     """Train with the trial's settings; the share of validation images, or words, that are right."""
     from dataclasses import replace
 
+    from fittingroom.cli.messages import flat
     from fittingroom.recipes import recipe
     from fittingroom.training.fit import FitOptions, fit
 
@@ -102,7 +103,7 @@ def run_trial(family: str, epochs: float, trial: Trial) -> float:
         optim=replace(config.optim, muon_lr=chosen["muon_lr"]),
     )
     # The folder is named by the settings: a trial that was stopped has another number when it is tried again.
-    row = fit(config, FitOptions(folder=WORK / family / config_hash(config)[:12], resume=True, open_test=False))
+    row = flat(fit(config, FitOptions(folder=WORK / family / config_hash(config)[:12], resume=True, open_test=False)))
     score = 1 - row["val_word_error_rate"] if family in PAIRS else row["val_accuracy"]
     for key in (
         "num_params",
@@ -112,7 +113,7 @@ def run_trial(family: str, epochs: float, trial: Trial) -> float:
         "pairs_per_second",
         "val_phoneme_error_rate",
     ):
-        if key in row:
+        if row.get(key) is not None:
             trial.set_user_attr(key, row[key])
     print(json.dumps({"family": family, "trial": trial.number, **chosen, "val": score}), flush=True)
     return score

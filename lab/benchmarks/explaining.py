@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from fittingroom.evaluation.saved import load_run
 
 from fittingroom.core.rundir import make_folder, write_json
-from fittingroom.evaluation.shipped import find_run, shipped
+from fittingroom.evaluation.shipped import shipped
 from fittingroom.explain.methods import methods_for, saliency
+from fittingroom.tasks.load import load_run
 from fittingroom.training.environment import process_peak_bytes
 
 RECORD = Path(__file__).parents[2] / "results" / "bench" / "explaining.json"
@@ -28,7 +28,7 @@ REPEATS, MANY, FEW = 5, 1000, 128
 
 def seconds(name: str, method: str, num_images: int) -> float:
     """For one call."""
-    model, _ = load_run(find_run(name))
+    model = load_run(name, "classification").model
     images = torch.randn(num_images, 1, 28, 28)
     targets = torch.zeros(num_images, dtype=torch.int64)
     began = time.perf_counter()
@@ -60,8 +60,8 @@ def measure(name: str, method: str) -> dict[str, Any]:
 def main() -> None:
     """Measure all, print and write."""
     rows = []
-    for name in shipped():
-        model, _ = load_run(find_run(name))
+    for name in shipped("classification"):
+        model = load_run(name, "classification").model
         for method in methods_for(model):
             rows.append(measure(name, method))
             print(json.dumps(rows[-1]), flush=True)

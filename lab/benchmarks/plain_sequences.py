@@ -5,12 +5,12 @@ import time
 
 import torch
 import torch.nn.functional as F
-from fittingroom.training.pairs import PairProblem
 from torch import Tensor, nn
 
 from fittingroom.data.seq2seq.batches import PairBatch
 from fittingroom.data.seq2seq.vocabulary import PAD_ID
 from fittingroom.models.layers.positions import sinusoidal_1d
+from fittingroom.tasks.seq2seq.training import Seq2seqTask
 
 
 class Plain(nn.Module):
@@ -44,9 +44,9 @@ class Plain(nn.Module):
 class PlainSteps:
     """Training steps of `Plain`."""
 
-    def __init__(self, problem: PairProblem, batches: list[PairBatch], *, bf16: bool = False) -> None:
+    def __init__(self, task: Seq2seqTask, batches: list[PairBatch], *, bf16: bool = False) -> None:
         torch.manual_seed(0)
-        sizes = problem.config.model_config
+        sizes = task.config.model_config
         self.model = Plain(sizes["src_vocab_size"], sizes["tgt_vocab_size"]).train()
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=3e-4)
         self.batches, self.bf16 = itertools.cycle(batches), bf16

@@ -27,18 +27,19 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from fittingroom.training.config import PairRunConfig
-from fittingroom.training.pairs import PairProblem
 
 from fittingroom.core.randomness import generator
 from fittingroom.core.rundir import make_folder, write_json
 from fittingroom.data.seq2seq.batches import PairBatch, TrainPairBatches, pair_batch
 from fittingroom.evaluation.generate import generate
 from fittingroom.recipes import recipe
+from fittingroom.tasks.seq2seq.config import Seq2seqConfig
+from fittingroom.tasks.seq2seq.training import Seq2seqTask
 from fittingroom.training.environment import processor
 from fittingroom.training.speed.engine import set_up_process
 from fittingroom.training.speed.plan import Plan, first_guess
 from fittingroom.training.speed.probe import SCHEDULE_STEPS, Trial
+from fittingroom.training.step import new_state
 from lab.benchmarks.plain_sequences import PlainSteps
 from lab.benchmarks.profiling import profile_of
 from lab.benchmarks.targets import PRODUCTS
@@ -75,11 +76,11 @@ def padding(batches: list[PairBatch]) -> float:
     return 1 - sum(int(mask.sum()) for mask in masks) / sum(mask.numel() for mask in masks)
 
 
-def ours(problem: PairProblem, batches: list[PairBatch], plan: Plan, optimizer: str) -> Trial:
+def ours(task: Seq2seqTask, batches: list[PairBatch], plan: Plan, optimizer: str) -> Trial:
     """Training steps of `fit`."""
-    config = problem.config
-    changed = PairProblem(replace(config, optim=replace(config.optim, name=optimizer)))
-    return Trial(changed.new_task(plan, total_steps=SCHEDULE_STEPS), itertools.cycle(batches))
+    config = task.config
+    changed = Seq2seqTask(replace(config, optim=replace(config.optim, name=optimizer)))
+    return Trial(new_state(changed, plan, total_steps=SCHEDULE_STEPS), itertools.cycle(batches))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,24 +114,24 @@ def all_contenders(precision: Literal["fp32", "bf16"]) -> list[Contender]:
     return found
 
 
-def the_problem() -> tuple[PairProblem, Plan]:
+def the_task() -> tuple[Seq2seqTask, Plan]:
     """cmudict at BATCH pairs a step, and the plan of one thread that this machine takes."""
     config = recipe("transformer", epochs=1)
-    assert isinstance(config, PairRunConfig)
-    return PairProblem(replace(config, batch_size=BATCH)), replace(first_guess(config), num_threads=1)
+    assert isinstance(config, Seq2seqConfig)
+    return Seq2seqTask(replace(config, batch_size=BATCH)), replace(first_guess(config), num_threads=1)
 
 
 def turn_of(contender: Contender) -> Callable[[], float]:
     """What makes a turn, BATCH pairs, and returns its seconds."""
-    problem, plan = the_problem()
+    task, plan = the_task()
     made = {"shuffled": shuffled, "like": of_like_length, "halved": lambda batches: halved(of_like_length(batches))}
-    batches = made[contender.batches](problem.batches)
+    batches = made[contender.batches](task.batches)
     if contender.optimizer is None:
         torch.set_num_threads(1)
-        return PlainSteps(problem, batches, bf16=contender.precision == "bf16").step
+        return PlainSteps(task, batches, bf16=contender.precision == "bf16").step
     plan = replace(plan, precision=contender.precision)
     set_up_process(plan)
-    step = ours(problem, batches, plan, contender.optimizer).step
+    step = ours(task, batches, plan, contender.optimizer).step
     return (lambda: step() + step()) if contender.batches == "halved" else step
 
 
@@ -175,14 +176,14 @@ def main() -> None:
     args = parser.parse_args()
     if args.rounds < 1:
         parser.error(f"--rounds {args.rounds}: at least one round is needed")
-    problem, plan = the_problem()
+    task, plan = the_task()
     assert plan.precision in ("fp32", "bf16")
     with processes(all_contenders(plan.precision)) as turns:
         seconds = in_turns(turns, args.rounds)
     rows = [row_of(name, seconds) for name in seconds]
     set_up_process(plan)
-    like, mixed = of_like_length(problem.batches), shuffled(problem.batches)
-    profile = profile_of(ours(problem, like, plan, "muon").step, STEPS)
+    like, mixed = of_like_length(task.batches), shuffled(task.batches)
+    profile = profile_of(ours(task, like, plan, "muon").step, STEPS)
     unavoidable = sum(profile["shares"][kind] for kind in (PRODUCTS, "optimizer"))
     recipe_row = next(row for row in rows if row["name"].startswith(AS_THE_RECIPE))
     record = {
@@ -222,15 +223,13 @@ def row_of(name: str, seconds: dict[str, list[float]]) -> dict[str, Any]:
 
 def decoding() -> dict[str, float | int]:
     """Seconds to write every validation word greedily, with the weights that ship, in fp32 and one thread as `evaluate` does."""
-    from fittingroom.evaluation.saved import load_sequence_run
+    from fittingroom.tasks.load import load_run
 
-    from fittingroom.evaluation.shipped import find_run
-
-    model, *_ = load_sequence_run(find_run("transformer", "words"))
-    problem = PairProblem(PairRunConfig(model="transformer", epochs=1.0))
+    model = load_run("transformer", "seq2seq").model
+    task = Seq2seqTask(Seq2seqConfig(model="transformer", epochs=1.0))
     start = time.perf_counter()
-    generate(model, problem.val, problem.max_len)
-    return {"num_words": len(problem.splits.val), "seconds": round(time.perf_counter() - start, 2)}
+    generate(model, task.val, task.max_len)
+    return {"num_words": len(task.splits.val), "seconds": round(time.perf_counter() - start, 2)}
 
 
 if __name__ == "__main__":

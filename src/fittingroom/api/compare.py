@@ -1,7 +1,9 @@
 """`compare`: several candidates under one protocol, and what the comparison allows to say."""
 
+import json
 import multiprocessing
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -12,7 +14,7 @@ from typing import Any
 
 from fittingroom.api.data import Data, load_data
 from fittingroom.api.events import NotebookBar, in_notebook
-from fittingroom.api.settings import apply_settings, check_length, seconds_of
+from fittingroom.api.settings import OLD_NAMES, apply_settings, check_length, named, seconds_of, whole
 from fittingroom.api.table import Table
 from fittingroom.comparison.candidate import Candidate, candidate, parse_candidate
 from fittingroom.comparison.executors.processes import NO_MAIN_GUARD
@@ -84,7 +86,7 @@ class ComparisonResult:
 
 def plan_comparison(
     models: Sequence[str] | str | None = None,
-    data: Data | str | None = None,
+    data: Data | str | Path | None = None,
     *,
     seeds: int | None = None,
     epochs: float | None = None,
@@ -101,13 +103,13 @@ def plan_comparison(
     """The comparison that a user asks for, nothing begun yet. Raises FittingRoomError in one line for bad input."""
     seconds = seconds_of(budget)
     check_length(epochs, seconds)
-    changes = dict(settings or {})
+    changes = named(settings, "settings")
     if "early_stopping" in changes:
         raise FittingRoomError("--set early_stopping: compare stops no run early, so that all have one budget: omit it")
     chosen = PRESETS.get(preset)
     length = Budget(epochs=epochs, seconds=seconds) if epochs or seconds else chosen.budget
-    numbers = check_seeds(chosen.seeds if seeds is None else seeds)
-    check_jobs(jobs)
+    numbers = check_seeds(chosen.seeds if seeds is None else whole(seeds, "--seeds"))
+    jobs = check_jobs(jobs)
     source = None if data is None else load_data(data)
     candidates = _candidates(models, source, length, changes, train_sizes)
     if folder is None:
@@ -125,13 +127,13 @@ def plan_comparison(
         data_dir=None if source is None else source.data_dir,
         checkpoint_seconds=checkpoint_seconds,
         jobs=jobs,
-        plan=dict(plan or {}),
+        plan=named(plan, "plan"),
     )
 
 
 def compare(
     models: Sequence[str] | str | None = None,
-    data: Data | str | None = None,
+    data: Data | str | Path | None = None,
     *,
     seeds: int | None = None,
     epochs: float | None = None,
@@ -155,8 +157,13 @@ def compare(
     check_main_guard()
     comparison = plan_comparison(
         models, data, seeds=seeds, epochs=epochs, budget=budget, preset=preset, settings=settings,
-        train_sizes=train_sizes, folder=folder, jobs=jobs, plan=plan, command=_call(models, data, seeds, epochs, budget),
+        train_sizes=train_sizes, folder=folder, jobs=jobs, plan=plan,
     )  # fmt: skip
+    words = _call(
+        models, data, settings or {}, plan or {}, preset=preset, seeds=seeds, epochs=epochs, budget=budget, jobs=jobs,
+        out=folder, **{"train-sizes": ",".join(map(str, train_sizes)) or None},
+    )  # fmt: skip
+    comparison = replace(comparison, command=words)
     shown = sys.stderr.isatty() if progress is None else progress
     watcher = _notebook_watcher(comparison) if in_notebook() and progress is not False else None
     with nullcontext(watcher or (_line_watcher(comparison) if shown else Watcher())) as told:
@@ -165,8 +172,10 @@ def compare(
 
 
 def parse_names(models: Sequence[str] | str) -> list[str]:
-    """`vit,cnn` or a list of names, each once. Raises FittingRoomError for none, or one twice."""
-    names = models.split(",") if isinstance(models, str) else list(models)
+    """`vit,cnn` or a list of names, each once; commas in brackets separate nothing. FittingRoomError for none, or one twice."""
+    names = re.split(r",(?![^\[]*\])", models) if isinstance(models, str) else models
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        raise FittingRoomError(f"models {models!r}: give names, such as 'vit,cnn' or ['vit', 'cnn']")
     texts = [name.strip() for name in names if name.strip()]
     if not texts or len(set(texts)) != len(texts):
         raise FittingRoomError(f"--models {','.join(names)!r}: name one or more different models, separated by commas")
@@ -175,9 +184,22 @@ def parse_names(models: Sequence[str] | str) -> list[str]:
 
 def check_jobs(jobs: int | None) -> int | None:
     """The number itself if it is 1 or more. Raises FittingRoomError otherwise."""
-    if jobs is not None and jobs < 1:
+    if jobs is not None and whole(jobs, "--jobs") < 1:
         raise FittingRoomError(f"--jobs {jobs}: give 1 (one run after another) or more")
-    return jobs
+    return None if jobs is None else whole(jobs, "--jobs")
+
+
+def check_sizes(train_sizes: Sequence[int], fixed: bool) -> list[int]:
+    """The sizes as a list. FittingRoomError: they are no whole numbers above 0, or num_train is set as well (`fixed`)."""
+    try:
+        sizes = [whole(size, "train_sizes") for size in train_sizes]
+    except (TypeError, FittingRoomError):
+        sizes = [0]
+    if min(sizes, default=1) < 1:
+        raise FittingRoomError(f"train_sizes {train_sizes!r}: give whole numbers above 0, such as [1000, 10000]")
+    if sizes and fixed:
+        raise FittingRoomError("train_sizes and num_train are two ways to say the same: give one of them")
+    return sizes
 
 
 def check_main_guard() -> None:
@@ -195,7 +217,8 @@ def _candidates(
 ) -> list[Candidate]:
     found = []
     for text in parse_names(_default_models(data) if models is None else models):
-        model, own = parse_candidate(text)
+        model, given = parse_candidate(text)
+        own = {OLD_NAMES.get(key, key): value for key, value in given.items()}
         config = recipe(
             model,
             epochs=length.epochs,
@@ -205,7 +228,8 @@ def _candidates(
         config = config if data is None else data.on(config)
         config = apply_settings(config, changes, withheld=frozenset({"early_stopping"}))
         config = apply_settings(config, own, withheld=frozenset({"early_stopping"}))
-        sizes: list[dict[str, str]] = [{"num_train": str(size)} for size in train_sizes] or [{}]
+        numbers = check_sizes(train_sizes, fixed=config.num_train is not None)
+        sizes: list[dict[str, str]] = [{"num_train": str(size)} for size in numbers] or [{}]
         for size in sizes:
             sized = replace(config, num_train=int(size["num_train"])) if size else config
             found.append(candidate(sized, {**own, **size}))
@@ -216,15 +240,27 @@ def _default_models(data: Data | None) -> tuple[str, ...]:
     return (TASKS.get(next(iter(TASKS))) if data is None else data.task_class).default_models
 
 
-def _call(models: Any, data: Any, seeds: Any, epochs: Any, budget: Any) -> list[str]:
+def _call(
+    models: Sequence[str] | str | None,
+    data: Data | str | Path | None,
+    settings: Mapping[str, Any],
+    plan: Mapping[str, str],
+    **options: Any,
+) -> list[str]:
     """The command line that does the same, for the report."""
     words = ["fittingroom", "compare"]
-    names = models if isinstance(models, str) or models is None else ",".join(models)
-    source = data.source if isinstance(data, Data) else data
-    for option, value in (
-        ("models", names), ("data", source), ("seeds", seeds), ("epochs", epochs), ("budget", budget)
-    ):  # fmt: skip
+    if isinstance(data, Data):
+        asked = data.asked
+        options |= {"data": asked.data, "train": asked.train, "dev": asked.dev, "test": asked.test}
+        options |= {"stress": asked.stress, "data-dir": data.data_dir}
+    else:
+        options["data"] = data
+    options["models"] = models if isinstance(models, str) or models is None else ",".join(models)
+    options["plan"] = ",".join(f"{part}={value}" for part, value in plan.items()) or None
+    for option, value in options.items():
         words += [] if value is None else [f"--{option}", str(value)]
+    for key, value in settings.items():
+        words += ["--set", f"{key}={value if isinstance(value, str) else json.dumps(value, default=str)}"]
     return words
 
 

@@ -40,12 +40,18 @@ class Data:
     data_dir: Path | None = None
     seed: int = 0
     """Divides the training file into `train` and `val`."""
-    request: DataRequest = field(default_factory=DataRequest, repr=False)
+    request: DataRequest | None = field(default=None, repr=False)
+    """What was said about it, where that is more than `source`."""
+
+    @property
+    def asked(self) -> DataRequest:
+        """What was said about it."""
+        return DataRequest(data=self.source) if self.request is None else self.request
 
     @property
     def task_class(self) -> type[Task]:
         """The task that reads it."""
-        if self.request.train is not None:
+        if self.asked.train is not None:
             return TASKS.get("seq2seq")
         return task_of_data(self.source)
 
@@ -65,7 +71,7 @@ class Data:
         """The run config with this data. Raises FittingRoomError where its model does not read it."""
         from dataclasses import replace
 
-        return replace(config, **TASKS.get(config.task).data_fields(self.request, config.model))
+        return replace(config, **TASKS.get(config.task).data_fields(self.asked, config.model))
 
     @property
     def spec(self) -> Any:
@@ -138,6 +144,8 @@ def load_data(
         _ = data.spec  # bad arrays are refused here
         return data
     name = str(source)
+    if labels is not None or class_names is not None:
+        raise FittingRoomError(f"labels and class_names belong to arrays, and {name} has its own: omit them")
     if dev is not None or test is not None:
         files = (None if each is None else str(each) for each in (dev, test))
         train_dev, train_test = files

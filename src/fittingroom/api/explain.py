@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fittingroom.api.runs import Run
+from fittingroom.api.settings import whole
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.explain.findings import Findings, Inspection
 from fittingroom.explain.inspect import Question, inspect
@@ -71,7 +72,13 @@ def explain(
     `method`: attention, rollout, relevance, gradcam or random. `faithfulness=N` measures on N images whether the maps mean
     something. Raises FittingRoomError in one line for what does not fit.
     """
-    several = list(runs) if isinstance(runs, list | tuple) else [] if runs is None else [runs]
+    several: list[Any] = list(runs) if isinstance(runs, list | tuple) else [] if runs is None else [runs]
+    for each in several:
+        if not isinstance(each, Run | str | Path):
+            raise FittingRoomError(
+                f"explain takes nothing of type {type(each).__name__}: give runs, their folders, or names of shipped weights; "
+                "fittingroom.plot draws networks in memory"
+            )
     names = tuple(str(each.folder) if isinstance(each, Run) else str(each) for each in several)
     asked = {"index": index, "mistakes": mistakes, "disagreements": disagreements}
     chosen = [name for name, value in asked.items() if value is not None]
@@ -87,11 +94,11 @@ def explain(
     question = Question(
         runs=names,
         kind=kind,
-        number=0 if not chosen else int(asked[chosen[0]] or 0),
+        number=whole(asked[chosen[0]], chosen[0]) if chosen else 0,
         given=given,
         method=method,
         split=split,  # type: ignore[arg-type]
-        faithfulness=faithfulness,
+        faithfulness=whole(faithfulness, "faithfulness"),
         data_dir=None if data_dir is None else Path(data_dir),
     )
     return Explanation(inspect(question))

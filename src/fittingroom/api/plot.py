@@ -7,11 +7,11 @@ themselves in a notebook.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
+from torch import nn
 
 from fittingroom.api.runs import Run
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.explain.examine import filters_of, positions_of
+from fittingroom.explain.examine import examine_filters, examine_positions
 from fittingroom.explain.maps import attention_maps, saliency_maps
 from fittingroom.report import plots
 
@@ -49,34 +49,27 @@ def saliency(model: Any, images: Any, target: Any = None, *, method: str | None 
 def positions(model: Any) -> Any:
     """How similar the position embedding of each patch is to that of every other. FittingRoomError where there is none."""
     network, _ = _network(model)
-    found = positions_of(network)
-    if found is None:
-        raise FittingRoomError(
-            f"{type(network).__name__} adds no position embedding to its tokens: there is none to draw"
-        )
-    return plots.positions(found)
+    return plots.positions(examine_positions(network))
 
 
 def filters(model: Any) -> Any:
     """The first layer: its filters, or the main components of a patch projection."""
     network, _ = _network(model)
-    found = filters_of(network)
-    if found is None:
-        raise FittingRoomError(f"{type(network).__name__} has no convolution that can be drawn")
-    return plots.filters(found)
+    return plots.filters(examine_filters(network))
 
 
 def confusion(labels: Any, predictions: Any, class_names: Sequence[str] | None = None) -> Any:
     """Counts by true class (rows) and predicted class (columns); `predictions` are classes, or probabilities [N, classes]."""
-    said = np.asarray(predictions)
-    if said.ndim == 2:
-        said = said.argmax(axis=1)
-    return plots.confusion(labels=np.asarray(labels), predictions=said, class_names=class_names)
+    return plots.confusion(labels=labels, predictions=predictions, class_names=class_names)
 
 
 def _network(model: Any) -> tuple[Any, dict[str, Any]]:
     """The network, and what is known about its images."""
-    if not isinstance(model, Run):
+    if isinstance(model, nn.Module):
         return model, {}
+    if not isinstance(model, Run):
+        raise FittingRoomError(
+            f"plot takes nothing of type {type(model).__name__}: give an nn.Module, or a run from fittingroom.load_run(...)"
+        )
     spec = model.spec
     return model.model, {"class_names": spec.class_names, "mean": spec.mean, "std": spec.std}

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fittingroom.api.data import Data, load_data
-from fittingroom.api.settings import apply_settings, check_length, seconds_of
+from fittingroom.api.settings import apply_settings, check_length, named, seconds_of, whole
 from fittingroom.core.config import config_hash
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.records import RunState
@@ -117,7 +117,10 @@ class Run:
         Images: arrays uint8 0..255 or floats 0..1 in the run's size, (N, height, width) or (N, height, width, 3), one image
         without N, tensors, PIL pictures or paths of any size. Raises FittingRoomError in one line for anything else.
         """
-        return self._saved.task.predict_new(self._saved.placed, images, batch_size)
+        number = whole(batch_size, "batch_size")
+        if number < 1:
+            raise FittingRoomError(f"batch_size {number} is too small: choose 1 or more")
+        return self._saved.task.predict_new(self._saved.placed, images, number)
 
     def __repr__(self) -> str:
         return f"Run({self.name!r}: {self._words()})"
@@ -139,6 +142,10 @@ class Run:
 
 def load_run(run: str | Path, data_dir: str | Path | None = None) -> Run:
     """A finished run by folder, or a network that comes with the package: `vit`, `cnn`, `hybrid`, `vit_cls`, ..."""
+    if not isinstance(run, str | Path):
+        raise FittingRoomError(
+            f"load_run takes nothing of type {type(run).__name__}: give the folder of a run, or a name such as 'vit'"
+        )
     return Run(open_run(run, data_dir=None if data_dir is None else Path(data_dir)))
 
 
@@ -162,7 +169,7 @@ def evaluate_run(saved: SavedRun, split: str) -> tuple[dict[str, float], int]:
 
 def configure(
     model: str,
-    data: Data | str | None = None,
+    data: Data | str | Path | None = None,
     *,
     epochs: float | None = None,
     budget: str | float | None = None,
@@ -175,9 +182,9 @@ def configure(
     check_length(epochs, seconds)
     source = None if data is None else load_data(data)
     name = None if source is None else source.source
-    config = recipe(model, seed=seed, epochs=epochs, budget_seconds=seconds, name=recipe_name, data=name)
+    config = recipe(model, seed=whole(seed, "seed"), epochs=epochs, budget_seconds=seconds, name=recipe_name, data=name)
     config = config if source is None else source.on(config)
-    return apply_settings(config, settings or {})
+    return apply_settings(config, named(settings, "settings"))
 
 
 def length_slug(config: RunConfig) -> str:
@@ -187,7 +194,7 @@ def length_slug(config: RunConfig) -> str:
 
 def train(
     model: str,
-    data: Data | str | None = None,
+    data: Data | str | Path | None = None,
     *,
     epochs: float | None = None,
     budget: str | float | None = None,
@@ -214,7 +221,7 @@ def train(
     from fittingroom.api.events import training_progress
     from fittingroom.training.fit import FitOptions, fit, resolve
 
-    given = {**(settings or {}), **more_settings}
+    given, fixed = {**named(settings, "settings"), **more_settings}, named(plan, "plan")
     source = None if data is None else load_data(data)
     config = configure(model, source, epochs=epochs, budget=budget, seed=seed, recipe_name=recipe, settings=given)
     data_dir = None if source is None else source.data_dir
@@ -230,7 +237,7 @@ def train(
                 resume=resume,
                 loggers=tuple(loggers),
                 callbacks=tuple(callbacks),
-                plan=dict(plan or {}),
+                plan=fixed,
                 open_test=not sealed,
                 progress=tell,
             ),

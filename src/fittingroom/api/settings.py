@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import operator
 import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -33,7 +34,7 @@ def apply_settings(config: C, changes: Mapping[str, Any], withheld: frozenset[st
     paths = {}
     for given, value in changes.items():
         key = OLD_NAMES.get(given, given)
-        text = value if isinstance(value, str) else json.dumps(value)
+        text = value if isinstance(value, str) else _text(given, value)
         if key in model_keys:
             paths[f"model_config.{key}"] = text
         elif key in recipe_keys:
@@ -62,10 +63,39 @@ def seconds_of(budget: str | float | None) -> float | None:
 
 def check_length(epochs: float | None, seconds: float | None) -> None:
     """Raise FittingRoomError for epochs that are not above 0, and where both lengths are given."""
+    if epochs is not None and (not isinstance(epochs, int | float) or isinstance(epochs, bool)):
+        raise FittingRoomError(f"epochs {epochs!r} is not a length: give a number above 0, such as 5 or 0.5")
     if epochs is not None and not 0 < epochs < float("inf"):
         raise FittingRoomError(f"--epochs {epochs:g} is not a length: give a number above 0, such as 5 or 0.5")
     if epochs is not None and seconds is not None:
         raise FittingRoomError("epochs and budget are two ways to say how long: give one of them")
+
+
+def whole(value: Any, what: str) -> int:
+    """A whole number of Python or numpy as an int. FittingRoomError for anything else; `what` names it."""
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        return operator.index(value)
+    except TypeError as error:
+        raise FittingRoomError(f"{what} {value!r}: give a whole number") from error
+
+
+def named(values: Any, what: str) -> dict[str, Any]:
+    """A mapping of names to values as a dictionary, None as an empty one. FittingRoomError for anything else."""
+    if not isinstance(values, Mapping | None) or not all(isinstance(key, str) for key in values or ()):
+        raise FittingRoomError(f"{what} {values!r}: give a dictionary of names and values")
+    return dict(values or {})
+
+
+def _text(key: str, value: Any) -> str:
+    """A Python value, also of numpy, as the text that the shell would give."""
+    try:
+        return json.dumps(value, default=lambda each: each.tolist())
+    except (TypeError, ValueError, AttributeError) as error:
+        raise FittingRoomError(
+            f"{key} takes nothing of type {type(value).__name__}: give a number, text or a list of them"
+        ) from error
 
 
 def _recipe_keys(config: RunConfig) -> set[str]:

@@ -3,14 +3,18 @@
 A run's key is (candidate, training size, seed). `vit@patch_size=7@depth=2` names a model and the settings that differ.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from fittingroom.core.config import to_dict
+from fittingroom.core.config import config_hash
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.records import CandidateRecord
 from fittingroom.tasks.config import RunConfig
+
+UNSAFE = re.compile(r"[^\w@=.,+\[\]-]+")
+"""What may not stand in the name of a folder everywhere."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,8 +35,8 @@ class Candidate:
         return replace(self.config, seed=seed)
 
     def run(self, seed: int) -> str:
-        """The short name of one of its runs, such as `vit-seed0`."""
-        return f"{self.name}-seed{seed}"
+        """The short name of one of its runs, such as `vit-seed0`; also the name of its folder."""
+        return f"{UNSAFE.sub('-', ''.join(self.name.split()))}-seed{seed}"
 
     def record(self, *, num_params: int, num_macs: int) -> CandidateRecord:
         """For comparison.json."""
@@ -51,13 +55,15 @@ class Candidate:
 
 
 def parse_candidate(text: str) -> tuple[str, dict[str, str]]:
-    """`vit@patch_size=7@depth=2` as model and settings. Raises FittingRoomError for a setting without a value."""
+    """`vit@patch_size=7@depth=2` as model and settings. FittingRoomError: a setting without a value, or given twice."""
     model, *settings = (part.strip() for part in text.split("@"))
     changes = {}
     for setting in settings:
         key, equals, value = (part.strip() for part in setting.partition("="))
         if not equals or not key or not value:
             raise FittingRoomError(f"--models {text!r}: write MODEL@SETTING=VALUE, such as vit@patch_size=7")
+        if key in changes:
+            raise FittingRoomError(f"--models {text!r}: {key} is set twice: set it once")
         changes[key] = value
     return model, changes
 
@@ -78,12 +84,15 @@ def candidate(config: RunConfig, settings: dict[str, str] | None = None, title: 
 
 def check_different(candidates: Sequence[Candidate]) -> None:
     """Raise FittingRoomError where two candidates have one name, or differ in nothing."""
-    seen: dict[str, str] = {}
+    configs: dict[str, str] = {}
+    runs: dict[str, str] = {}
     for each in candidates:
-        key = repr(sorted(to_dict(each.config).items()))
-        if key in seen:
-            raise FittingRoomError(f"--models: {seen[key]} and {each.name} are the same: name each candidate once")
-        seen[key] = each.name
+        key, run = config_hash(each.config), each.run(0)
+        if key in configs:
+            raise FittingRoomError(f"--models: {configs[key]} and {each.name} are the same: name each candidate once")
+        if run in runs:
+            raise FittingRoomError(f"--models: {runs[run]} and {each.name} have runs of one name: rename one of them")
+        configs[key] = runs[run] = each.name
 
 
 def _words(key: str, value: str) -> str:

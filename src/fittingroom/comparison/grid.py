@@ -152,6 +152,8 @@ def _open(comparison: Comparison) -> list[_Run]:
     ]
     for run in runs:
         _ = run.config
+    one_seed = [run for run in runs if run.config.seed == runs[0].config.seed]
+    check_different([replace(run.candidate, config=run.config) for run in one_seed])  # `vit@patch_size=4` is `vit`
     return runs
 
 

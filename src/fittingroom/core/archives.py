@@ -1,5 +1,7 @@
 """Arrays in an .npz file, read so that whatever is wrong with the file ends in one clear line."""
 
+import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -13,7 +15,11 @@ from fittingroom.core.errors import FittingRoomError
 
 MEND = "delete it and run the comparison again, runs are kept"
 """Of a file that a comparison makes anew."""
-DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
+DAMAGE = (
+    OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, MemoryError, OverflowError, SyntaxError,
+    tokenize.TokenError, zipfile.BadZipFile, zlib.error, struct.error,
+)  # fmt: skip
+"""What numpy and zipfile raise for a file that is no archive, or one in which bytes were changed."""
 
 
 @contextmanager

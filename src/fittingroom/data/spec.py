@@ -1,7 +1,7 @@
 """What the other packages know about a data set of images: its description, and images with their labels. Imports torch only."""
 
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from jaxtyping import Int, Int64, UInt8
 from torch import Tensor
@@ -57,6 +57,7 @@ class DataSpec:
         return self.channels, self.height, self.width
 
 
+@runtime_checkable  # for the unit tests, which check every annotation
 class Source(Protocol):
     """Labelled images, in memory or not. `read` gives uint8 pixels in the order asked for."""
 

@@ -220,6 +220,8 @@ def _from_files(question: Question, spec: DataSpec) -> _Chosen:
 
 def _from_memory(question: Question) -> _Chosen:
     assert question.given is not None
+    if len(question.given) > MOST_IMAGES:
+        raise FittingRoomError(f"{len(question.given)} images are too many to show: give at most {MOST_IMAGES}")
     names = [f"image {place}" for place in range(len(question.given))]
     return _Chosen(images=question.given, labels=None, names=names, what=f"{len(names)} images", notes=[])
 

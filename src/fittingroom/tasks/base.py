@@ -22,7 +22,7 @@ from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.records import DataRecord, SplitRecord
 from fittingroom.core.registry import Registry
 from fittingroom.core.rundir import read_json, write_json
-from fittingroom.core.upgrade import SCHEMA
+from fittingroom.core.upgrade import SCHEMA, check_schema
 from fittingroom.evaluation.evaluators import Evaluated, Evaluator
 from fittingroom.tasks.scoring import SCORINGS, Scoring
 
@@ -254,10 +254,14 @@ class Task(ABC):
         """Files of this task alone, written when the run ends."""
 
     def saved_data(self) -> dict[str, Any] | None:
-        """data.json of the finished run, or None where an older version wrote the run."""
+        """data.json of the finished run, or None where an older version wrote the run. FittingRoomError where it is damaged."""
         if self.folder is None or not (self.folder / DATA_FILE).exists():
             return None
-        return read_json(self.folder / DATA_FILE)
+        path = self.folder / DATA_FILE
+        values = check_schema(read_json(path), path)
+        if not isinstance(values.get("spec"), dict):
+            raise FittingRoomError(f"{path} lacks 'spec': use the file of a finished run")
+        return values
 
 
 TASKS: Registry[type[Task]] = Registry("task")

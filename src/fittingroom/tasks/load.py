@@ -32,7 +32,12 @@ def run_config(values: dict[str, Any], where: str = "config") -> RunConfig:
     if not isinstance(values, dict):
         raise FittingRoomError(f"{where}: expected a group of keys, got {values!r}")
     values = upgrade_config(values)
-    name = values.get("task") or task_of_model(str(values.get("model"))).name
+    for key in ("task", "model"):
+        if not isinstance(values.get(key, ""), str):
+            raise FittingRoomError(f"{where}.{key}: expected a word, got {values[key]!r}")
+    if "model" not in values:
+        raise FittingRoomError(f"{where}: key 'model' is missing: it has no default, so give it a value")
+    name = values.get("task") or task_of_model(values["model"]).name
     return from_dict(TASKS.get(name).config_class, values, where)
 
 
@@ -43,6 +48,8 @@ def all_models() -> list[str]:
 
 def task_of_model(model: str, data: str | None = None) -> type[Task]:
     """The task that trains `model`: the one that reads `data`, else the first. FittingRoomError for an unknown model."""
+    if not isinstance(model, str):
+        raise FittingRoomError(f"model {model!r}: give its name, such as 'vit'")
     fitting = [TASKS.get(name) for name in TASKS if model in TASKS.get(name).config_class.registry.names()]
     if not fitting:
         raise FittingRoomError(f"unknown model '{model}': {did_you_mean(model, all_models())}")

@@ -3,16 +3,19 @@
 import hashlib
 import io
 import sys
-from datetime import timedelta
+import time
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.plugins import TorchCheckpointIO
 
 from fittingroom.core.rundir import write_atomic, write_text
+
+NUM_KEPT = 2
+"""Checkpoints kept per run: if the newest is damaged, the run resumes from the one before it."""
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -32,26 +35,21 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         super().remove_checkpoint(path)
 
 
-class ResumableCheckpoint(ModelCheckpoint):
-    """Save every `seconds` of training and keep the two latest checkpoints."""
+class ResumableCheckpoint(Checkpoint):
+    """Save every `seconds` of training and keep the two latest checkpoints.
+
+    Lightning's `ModelCheckpoint` ignores its time interval if the module steps the optimizer itself, as ours does.
+    """
 
     def __init__(self, folder: Path, seconds: float, validate_every: int) -> None:
-        super().__init__(
-            dirpath=folder,
-            filename="{step:07d}",
-            monitor="step",
-            mode="max",
-            save_top_k=2,
-            train_time_interval=timedelta(seconds=seconds),
-            save_on_train_epoch_end=False,
-            enable_version_counter=False,
-        )
-        self.validate_every = validate_every
+        self.folder, self.seconds, self.validate_every = folder, seconds, validate_every
+        self.last_saved = 0.0
+        self.kept: list[Path] = []
 
-    @property
-    def state_key(self) -> str:
-        """The same name for every interval, so that a run can be resumed with a different one."""
-        return "ResumableCheckpoint"
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start the clock. In a resumed run, list the checkpoints up to its step."""
+        self.last_saved = time.monotonic()
+        self.kept = [path for path in sorted(self.folder.glob("*.ckpt")) if step_of(path) <= trainer.global_step]
 
     def on_train_batch_end(self, trainer: pl.Trainer, *args: Any, **kwargs: Any) -> None:
         """Save if a checkpoint is due, except at steps after which Lightning still has to validate or log.
@@ -59,11 +57,21 @@ class ResumableCheckpoint(ModelCheckpoint):
         A run resumed from such a checkpoint would skip that validation or log row.
         """
         step = trainer.global_step
-        if step % self.validate_every and step % trainer.log_every_n_steps:  # pyright: ignore[reportAttributeAccessIssue]
-            super().on_train_batch_end(trainer, *args, **kwargs)
+        owed = not step % self.validate_every or not step % trainer.log_every_n_steps  # pyright: ignore[reportAttributeAccessIssue]
+        if owed or time.monotonic() - self.last_saved < self.seconds:
+            return
+        path = self.folder / f"step={step:07d}.ckpt"
+        trainer.save_checkpoint(path)
+        self.kept.append(path)
+        for old in self.kept[:-NUM_KEPT]:
+            trainer.strategy.remove_checkpoint(old)
+        self.kept = self.kept[-NUM_KEPT:]
+        self.last_saved = time.monotonic()
 
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Do nothing: the clock decides when to save, not validation."""
+
+def step_of(checkpoint: Path) -> int:
+    """The number of steps done when `checkpoint` was written."""
+    return int(checkpoint.stem.split("=")[1])
 
 
 def latest_checkpoint(folder: Path) -> Path | None:

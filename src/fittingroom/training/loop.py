@@ -13,7 +13,7 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, LearningRateMon
 from lightning.pytorch.loggers import Logger
 
 from fittingroom.core.errors import FittingRoomError, did_you_mean
-from fittingroom.training.checkpoints import AtomicCheckpointIO, ResumableCheckpoint, latest_checkpoint
+from fittingroom.training.checkpoints import AtomicCheckpointIO, ResumableCheckpoint, latest_checkpoint, step_of
 from fittingroom.training.loader import StepLoader, ValLoader
 from fittingroom.training.metrics_file import MetricsFile
 from fittingroom.training.module import TrainingModule
@@ -70,7 +70,7 @@ def train(
         folder / "metrics.csv", batches.steps_per_epoch, clock=lambda: module.seconds, scores=task.score_names
     )
     checkpoint = latest_checkpoint(folder / "checkpoints") if resume else None
-    metrics.read(last_step=_step_of(checkpoint))
+    metrics.read(last_step=0 if checkpoint is None else step_of(checkpoint))
     ours: list[Callback] = [
         LearningRateMonitor(logging_interval="step"),
         ResumableCheckpoint(folder / "checkpoints", checkpoint_seconds, every),
@@ -99,10 +99,6 @@ def train(
     )
     _fit(trainer, module, StepLoader(batches, module.total_steps), ValLoader(task.val_batches(num_val)), checkpoint)
     return metrics
-
-
-def _step_of(checkpoint: Path | None) -> int:
-    return 0 if checkpoint is None else int(checkpoint.stem.split("=")[1])
 
 
 def _fit(

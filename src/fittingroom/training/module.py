@@ -39,6 +39,7 @@ class TrainingModule(pl.LightningModule):
 
     @total_steps.setter
     def total_steps(self, number: int) -> None:
+        """Set when the length of the run is known."""
         self.state.total_steps = number
 
     @property

@@ -62,7 +62,10 @@ def _picture(item: Any, spec: DataSpec) -> Tensor:
 
 
 def _array(items: Any, spec: DataSpec) -> Tensor:
-    array = items.detach().cpu().numpy() if isinstance(items, Tensor) else np.asarray(items)
+    try:
+        array = items.detach().cpu().numpy() if isinstance(items, Tensor) else np.asarray(items)
+    except ValueError as error:
+        raise FittingRoomError("images differ in size: give one array, or pictures and paths of any size") from error
     wanted = (spec.channels, spec.height, spec.width)
     shape = f"(N, {spec.height}, {spec.width}" + (")" if spec.channels == 1 else f", {spec.channels})")
     if array.shape in ((spec.height, spec.width), (spec.height, spec.width, spec.channels), wanted):
@@ -73,7 +76,7 @@ def _array(items: Any, spec: DataSpec) -> Tensor:
         array = array.transpose(0, 3, 1, 2)
     if array.ndim != 4 or array.shape[1:] != wanted or not len(array):
         raise FittingRoomError(
-            f"images have shape {np.shape(items)}: this run reads {shape}; give that, or pictures and paths of any size"
+            f"images have shape {tuple(np.shape(items))}: this run reads {shape}; give that, or pictures and paths of any size"
         )
     if array.dtype != np.uint8:
         if array.dtype.kind != "f" or not np.isfinite(array).all() or array.min() < 0 or array.max() > 1:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -27,8 +27,10 @@ from fittingroom.models import build_model, fit_to_images
 from fittingroom.models.cost import num_macs
 from fittingroom.tasks.base import DataRequest, Logged, Placed, Task, task
 from fittingroom.tasks.classification.config import ClassificationConfig
-from fittingroom.tasks.classification.predict import ImagePredictions, as_images
 from fittingroom.tasks.classification.scoring import ClassPredictions
+
+if TYPE_CHECKING:
+    from fittingroom.tasks.classification.predict import ImagePredictions
 
 CHUNK = 500
 """Images per forward pass in evaluation."""
@@ -202,8 +204,10 @@ class ClassificationTask(Task):
         """Normalised images to logits."""
         return lambda images: placed.model(placed.place(images))
 
-    def predict_new(self, placed: Placed, items: Any, batch_size: int) -> ImagePredictions:
+    def predict_new(self, placed: Placed, items: Any, batch_size: int) -> "ImagePredictions":
         """Of arrays, tensors, pictures or paths."""
+        from fittingroom.tasks.classification.predict import ImagePredictions, as_images
+
         batches = eval_batches(as_images(items, self.spec), self.spec, batch_size)
         return ImagePredictions(probs=predict(self.predictor(placed), batches), class_names=self.spec.class_names)
 

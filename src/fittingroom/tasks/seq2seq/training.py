@@ -17,6 +17,7 @@ from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.randomness import generator, seeded
 from fittingroom.core.records import DataRecord, ReadLog, SplitRecord
 from fittingroom.core.rundir import read_json, write_json
+from fittingroom.data.images.load import is_images
 from fittingroom.data.seq2seq import cmudict
 from fittingroom.data.seq2seq.batches import (
     EncodedPairs,
@@ -97,9 +98,9 @@ class Seq2seqTask(Task):
             raise FittingRoomError("--train, --dev and --test belong together: give all three, or one file with --data")
         if any(files) and request.data is not None:
             raise FittingRoomError("--data and --train are two ways to say the same: give one of them")
-        if request.data == "fashion-mnist":
+        if request.data is not None and is_images(request.data):
             raise FittingRoomError(
-                f"--data fashion-mnist holds images, and {model} reads pairs of sequences: give cmudict or a TSV file"
+                f"--data {request.data} holds images, and {model} reads pairs of sequences: give cmudict or a TSV file"
             )
         if request.stress not in (None, "strip", "keep"):
             raise FittingRoomError(f"--stress {request.stress}: choose strip or keep")
