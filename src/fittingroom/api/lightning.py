@@ -25,7 +25,8 @@ from fittingroom.training.schedule import lr_factor
 
 def _lightning() -> Any:
     """The Lightning that the user's Trainer is from."""
-    if "pytorch_lightning" in sys.modules and "lightning.pytorch" in sys.modules:
+    by_us = "fittingroom.training.loop" in sys.modules  # `train` imports `lightning.pytorch`, whatever the user has
+    if "pytorch_lightning" in sys.modules and "lightning.pytorch" in sys.modules and not by_us:
         raise FittingRoomError(
             "both `pytorch_lightning` and `lightning.pytorch` are imported: their classes do not know each other; use one"
         )

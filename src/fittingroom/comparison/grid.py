@@ -153,6 +153,8 @@ def _open(comparison: Comparison) -> list[_Run]:
     for run in runs:
         _ = run.config
     one_seed = [run for run in runs if run.config.seed == runs[0].config.seed]
+    for run in one_seed:
+        _ = run.task.batches  # where a training size or a batch is larger than the training part
     # Resolved configs show that `vit@patch_size=4` is `vit`.
     check_different([replace(run.candidate, config=run.config) for run in one_seed])
     return runs

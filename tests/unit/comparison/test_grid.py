@@ -72,7 +72,7 @@ def planner(monkeypatch: pytest.MonkeyPatch) -> Planner:
 
 def tiny_comparison(folder: Path, *models: str, **choices: Any) -> Comparison:
     """One seed of these models."""
-    configs = [ClassificationConfig(model=name, model_config=TINY[name], epochs=1.0) for name in models]
+    configs = [ClassificationConfig(model=name, model_config=TINY[name], epochs=1.0, batch_size=16) for name in models]
     return Comparison(
         folder=folder, candidates=list(map(candidate, configs)), seeds=[0], budget=Budget(epochs=1.0), **choices
     )
