@@ -85,7 +85,7 @@ MISTAKES = [
     ("explain nowhere", "no run at 'nowhere': give the folder of a finished run"),
     ("explain vitt", "did you mean 'vit'?"),
     ("explain vit vit", "RUN 'vit' is named twice"),
-    ("explain vit ./vit cnn ./cnn hybrid ./hybrid", "6 RUNs do not fit side by side: name at most 5"),
+    ("explain vit ./vit cnn ./cnn hybrid ./hybrid", "6 RUNs do not fit side by side: give at most 5"),
     ("explain vit --index 5000", "--index 5000: there are 5,000 validation images: choose 0 to 4999"),
     ("explain vit --index -1", "choose 0 to 4999"),
     ("explain vit --index two", "invalid int value: 'two'"),
