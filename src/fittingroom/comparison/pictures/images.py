@@ -81,7 +81,7 @@ def _write_gallery(folder: Path, found: dict[str, list[_Run]], of_runs: list[str
     arrays = {
         "images": for_people(test.read(torch.as_tensor(chosen))),
         "labels": labels[chosen].astype(np.int32),
-        "test_index": np.asarray(chosen, dtype=np.int32),
+        "test_index": test.index[chosen].numpy().astype(np.int32),
         "runs": np.array(of_runs),
     }
     write_atomic(folder / "gallery.npz", lambda file: np.savez_compressed(file, **arrays))
