@@ -139,7 +139,7 @@ def wrong_of_length(run: dict[str, SequencePredictions], letters: range) -> list
 
 
 def profile() -> str:
-    """Where the recipe's training step spends its time, and its speed if everything avoidable took no time."""
+    """The share of each kind of work in the recipe's training step, and the speed if avoidable work took no time."""
     record = read_json(RESULTS / "bench" / "sequences.json")
     found = record["profile"]
     lines = ["| work | share |", "|---|---:|"]

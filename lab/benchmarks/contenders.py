@@ -55,7 +55,7 @@ class Contender:
 
     @property
     def setting(self) -> str:
-        """Such as `bf16, explicit attention, compiled`."""
+        """The options as text, such as `bf16, explicit attention, compiled`."""
         plan = dict(self.plan)
         attention = plan.get("attention", self.attention) if self.model != "cnn" else "as it comes"
         words = [plan.get("precision", self.precision)]

@@ -25,7 +25,7 @@ class PredictionFiles:
     probs: dict[str, list[NDArray[Any]]]
     labels: NDArray[Any]
     class_names: tuple[str, ...] | None
-    """From the header of the csv files, if they have one."""
+    """The header of the csv files; None if they have none."""
 
 
 def read_prediction_files(words: Sequence[str], labels: Path) -> PredictionFiles:
