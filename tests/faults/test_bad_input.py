@@ -51,7 +51,7 @@ MISTAKES = [
     ("bench time-to-accuracy --seeds 0", "--seeds 0: a comparison needs at least 1 seed"),
     (
         "bench time-to-accuracy --runs nowhere --seeds 2",
-        "--seeds: --runs reads every finished run there and trains none",
+        "--seeds: --runs reads finished runs and trains nothing",
     ),
     ("bench time-to-accuracy --runs nowhere", "no folder at nowhere: give one that holds finished runs"),
     *(
@@ -107,9 +107,9 @@ MISTAKES = [
     ("data check nowhere.tsv", "nowhere.tsv cannot be read (No such file or directory): name a TSV file of pairs"),
     ("data check a.tsv b.tsv", "2 names do not make a data set: give one file, or three: train dev test"),
     ("data check cmudict --stress none", "--stress none: choose strip or keep"),
-    ("data check pairs.tsv --stress keep", "--stress keep: choose strip or keep, of cmudict alone"),
+    ("data check pairs.tsv --stress keep", "--stress keep: choose strip or keep, for cmudict only"),
     ("data check --stress keep", "--stress is for cmudict"),
-    ("data check cmudict --data-dir nowhere", "--data-dir is where Fashion-MNIST lies: leave it out"),
+    ("data check cmudict --data-dir nowhere", "--data-dir is the folder of Fashion-MNIST: omit it"),
     ("data fetch cmudict", "nothing to fetch for 'cmudict'"),
     ("train vit --data-dir nowhere", "nowhere"),
     ("models --josn", "unrecognized arguments: --josn (see: fittingroom models --help)"),

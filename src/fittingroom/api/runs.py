@@ -99,7 +99,12 @@ class Run:
         except OSError as error:
             raise FittingRoomError(f"{path} is missing: curves are there for runs that you train") from error
         names = list(rows[0]) if rows else []
-        return Metrics({name: [float(row[name]) if row[name] else None for row in rows] for name in names})
+        try:
+            if any(len(row) != len(names) or None in row.values() for row in rows):
+                raise ValueError("a line is longer or shorter than the first")
+            return Metrics({name: [float(row[name]) if row[name] else None for row in rows] for name in names})
+        except (TypeError, ValueError) as error:
+            raise FittingRoomError(f"{path} is damaged ({error}): train the run again") from error
 
     def plot(self) -> Any:
         """Learning curves, a matplotlib Figure."""

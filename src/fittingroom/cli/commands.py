@@ -1,4 +1,4 @@
-"""The table of commands: words for `--help`, options, and the function that is called."""
+"""The table of commands: help texts, options, and the function that each command calls."""
 
 import argparse
 from collections.abc import Callable, Sequence
@@ -23,7 +23,7 @@ class Command:
     epilog: str = ""
     options: Sequence[AddOption] = ()
     interrupted: str = ""
-    """What Ctrl-C leaves and how to continue; empty where it leaves nothing."""
+    """The message after Ctrl-C: what is kept and how to continue. Empty if nothing is kept."""
 
 
 def _model(parser: argparse.ArgumentParser) -> None:

@@ -37,7 +37,7 @@ def add_length(parser: argparse.ArgumentParser) -> None:
 
 
 def add_pairs(parser: argparse.ArgumentParser) -> None:
-    """--data, --train, --dev, --test, --stress: what sequence models learn from"""
+    """--data, --train, --dev, --test, --stress"""
     parser.add_argument(
         "--data", metavar="NAME",
         help="for image models fashion-mnist or a .npz file; for sequence models cmudict or a TSV file of pairs",
@@ -74,9 +74,9 @@ def add_checkpoint_seconds(parser: argparse.ArgumentParser) -> None:
 
 
 def data_of(args: argparse.Namespace, model: str | None = None) -> "Data | None":
-    """What --data, --train, --dev, --test, --stress and --data-dir say; None where they say nothing.
+    """The data set that the options choose; None if none of them is given.
 
-    `model`: reads the data where `--data` is absent.
+    With only --data-dir, it is the default data set of `model`.
     """
     from fittingroom.api.data import Data
     from fittingroom.tasks.base import DataRequest

@@ -1,4 +1,4 @@
-"""`fittingroom verdict`: who beats whom, from predictions in files."""
+"""`fittingroom verdict`: compare models by predictions in files."""
 
 import argparse
 import json

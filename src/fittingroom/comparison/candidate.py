@@ -1,6 +1,6 @@
-"""What is compared: a candidate is a name, a title and a config. Two settings of one model are two candidates.
+"""Candidates of a comparison. A candidate has a name, a title and a config; two settings of one model are two candidates.
 
-A run's key is (candidate, training size, seed). `vit@patch_size=7@depth=2` names a model and the settings that differ.
+A candidate and a seed identify a run. The name `vit@patch_size=7@depth=2` has the model and the settings that differ.
 """
 
 import re
@@ -14,32 +14,32 @@ from fittingroom.core.records import CandidateRecord
 from fittingroom.tasks.config import RunConfig
 
 UNSAFE = re.compile(r"[^\w@=.,+\[\]-]+")
-"""What may not stand in the name of a folder everywhere."""
+"""Characters that some systems do not allow in folder names."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """One thing that is compared."""
+    """One model with its settings, as one row of the comparison."""
 
     name: str
     """Unique, such as `vit` or `vit@patch_size=7`; also in the names of run folders."""
     title: str
     """The name that tables and sentences use."""
     config: RunConfig
-    """Of its first seed."""
+    """The config of its first run."""
     settings: dict[str, Any] = field(default_factory=dict)
-    """What differs from the recipe."""
+    """The settings that differ from the recipe."""
 
     def with_seed(self, seed: int) -> RunConfig:
-        """The config of one of its runs."""
+        """The config of the run with this seed."""
         return replace(self.config, seed=seed)
 
     def run(self, seed: int) -> str:
-        """The short name of one of its runs, such as `vit-seed0`; also the name of its folder."""
+        """The short name of the run with this seed, such as `vit-seed0`; also the name of its folder."""
         return f"{UNSAFE.sub('-', ''.join(self.name.split()))}-seed{seed}"
 
     def record(self, *, num_params: int, num_macs: int) -> CandidateRecord:
-        """For comparison.json."""
+        """The candidate for comparison.json."""
         variant = self.config.registry.get(self.config.model)
         return CandidateRecord(
             name=self.name,
@@ -55,7 +55,10 @@ class Candidate:
 
 
 def parse_candidate(text: str) -> tuple[str, dict[str, str]]:
-    """`vit@patch_size=7@depth=2` as model and settings. FittingRoomError: a setting without a value, or given twice."""
+    """Split `vit@patch_size=7@depth=2` into model and settings.
+
+    Raises FittingRoomError for a setting without a value and for a setting given twice.
+    """
     model, *settings = (part.strip() for part in text.split("@"))
     changes = {}
     for setting in settings:
@@ -69,7 +72,7 @@ def parse_candidate(text: str) -> tuple[str, dict[str, str]]:
 
 
 def candidate(config: RunConfig, settings: dict[str, str] | None = None, title: str = "") -> Candidate:
-    """The candidate of `config`, to which `settings` were applied."""
+    """The candidate for `config`. `settings` are the changes that `config` already includes; they give name and title."""
     settings = settings or {}
     name = "@".join([config.model, *(f"{key}={value}" for key, value in settings.items())])
     variant = config.registry.get(config.model)
@@ -83,7 +86,7 @@ def candidate(config: RunConfig, settings: dict[str, str] | None = None, title: 
 
 
 def check_different(candidates: Sequence[Candidate]) -> None:
-    """Raise FittingRoomError where two candidates have one name, or differ in nothing."""
+    """Raise FittingRoomError if two candidates have equal configs or equal folder names."""
     configs: dict[str, str] = {}
     runs: dict[str, str] = {}
     for each in candidates:
@@ -96,7 +99,7 @@ def check_different(candidates: Sequence[Candidate]) -> None:
 
 
 def _words(key: str, value: str) -> str:
-    """A setting for a title: the training size in words, the rest as given."""
+    """A setting as part of a title: the training size in words, anything else as given."""
     if key == "num_train" and value.isdigit():
         return f"{int(value):,} training items"
     return f"{key}={value}"

@@ -1,1 +1,1 @@
-"""What every room needs: errors, registry, config, randomness, atomic files. Only torch and the standard library."""
+"""Shared by every package: errors, registry, config, randomness, atomic files. Imports no other package of fittingroom."""

@@ -1,4 +1,4 @@
-"""Arrays in an .npz file, read so that whatever is wrong with the file ends in one clear line."""
+"""Read the arrays of an .npz file. Any fault in the file becomes a one-line error."""
 
 import struct
 import tokenize
@@ -24,15 +24,16 @@ DAMAGE = (
 
 @contextmanager
 def open_arrays(path: Path, *, missing: str, damaged: str) -> Iterator[NpzFile]:
-    """The file's arrays. They are checked within the block: a ValueError, KeyError or TypeError there is the file's fault.
+    """Open the file and yield its arrays. Check them inside the `with` block: a ValueError, KeyError or TypeError raised there
+    means that the file is damaged.
 
-    Raises FittingRoomError: 'PATH is missing: ' and `missing`, or 'PATH is damaged (why): ' and `damaged`.
+    Raises FittingRoomError with the text 'PATH is missing: `missing`' or 'PATH is damaged (cause): `damaged`'.
     """
     try:
-        # Opened here, for numpy leaves a file open that turns out to be no archive.
+        # Open the file here: np.load does not close a file that is not an archive.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             yield archive
-    except FittingRoomError:  # of another file that was read meanwhile
+    except FittingRoomError:  # The block read another file, and that file is at fault.
         raise
     except FileNotFoundError as error:
         raise FittingRoomError(f"{path} is missing: {missing}") from error

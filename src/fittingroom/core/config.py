@@ -1,4 +1,4 @@
-"""Frozen dataclasses to plain dictionaries and back, strictly: an unknown key or a wrong type is an error."""
+"""Convert frozen dataclasses to plain dictionaries and back. An unknown key or a wrong type is an error."""
 
 import contextlib
 import dataclasses
@@ -14,11 +14,11 @@ from fittingroom.core.errors import FittingRoomError, did_you_mean
 T = TypeVar("T")
 
 WANTED = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
-"""Plain types in the words of error messages."""
+"""How error messages name the plain types."""
 
 
 def to_dict(config: Any) -> dict[str, Any]:
-    """A dataclass as nested plain values, ready for JSON."""
+    """Convert a dataclass to nested plain values, ready for JSON."""
     return json.loads(json.dumps(dataclasses.asdict(config)))
 
 
@@ -38,7 +38,7 @@ def from_dict(cls: type[T], values: dict[str, Any], where: str = "config") -> T:
 
 
 def replace(config: T, changes: dict[str, str], where: str = "--set") -> T:
-    """A copy of `config` with `changes` such as `{'optim.lr': '0.01'}`, each value parsed as its field's type."""
+    """Return a copy of `config` with `changes` such as `{'optim.lr': '0.01'}`. Each value is parsed as its field's type."""
     values = to_dict(config)
     for path, text in changes.items():
         _set(type(config), values, path, text, where)
@@ -46,7 +46,7 @@ def replace(config: T, changes: dict[str, str], where: str = "--set") -> T:
 
 
 def config_hash(config: Any) -> str:
-    """Twelve hex digits that name this configuration: the run's id. 5 epochs and 5.0 are one configuration."""
+    """Twelve hex digits that identify this configuration: the run's id. `epochs` 5 and 5.0 give the same id."""
     read_back = from_dict(type(config), to_dict(config))
     text = json.dumps(to_dict(read_back), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
@@ -75,7 +75,7 @@ def _set(cls: Any, values: dict[str, Any], path: str, text: str, where: str) -> 
 def _parse_json(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:  # no JSON, or more digits than Python reads
+    except ValueError:  # not JSON, or a number with more digits than Python parses
         return {"True": True, "False": False, "None": None}.get(text, text)
 
 
@@ -106,7 +106,7 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
 
 
 def _convert_union(args: tuple[Any, ...], value: Any, where: str) -> Any:
-    """The first kind that fits. A list is read as the tuple kind, so that an error in it names the item."""
+    """Convert `value` to the first type that fits. A list is always read as a tuple, so that errors name the bad item."""
     if value is None and type(None) in args:
         return None
     kinds = [kind for kind in args if kind is not type(None)]
@@ -122,7 +122,7 @@ def _convert_union(args: tuple[Any, ...], value: Any, where: str) -> Any:
 
 
 def _describe(kind: Any) -> str:
-    """What a value of this kind looks like, for error messages."""
+    """Describe a value of this type for an error message."""
     if typing.get_origin(kind) is tuple:
         return "a list such as [1, 2]"
     return WANTED.get(kind, getattr(kind, "__name__", str(kind)))

@@ -1,6 +1,6 @@
-"""Randomness as a function of `(seed, purpose, epoch, step)`, never of what ran before.
+"""Random draws that depend only on `(seed, purpose, epoch, step)`, never on earlier draws.
 
-So resuming in mid-epoch is exact, a logger or a worker changes nothing, and two seeds always differ.
+A run resumed in mid-epoch therefore continues exactly, loggers and workers change nothing, and two seeds always differ.
 """
 
 import hashlib
@@ -19,18 +19,18 @@ def derive_seed(seed: int, purpose: str, epoch: int = 0, step: int = 0) -> int:
 
 
 def generator(seed: int, purpose: str, epoch: int = 0, step: int = 0) -> torch.Generator:
-    """A CPU generator that nothing else shares."""
+    """A new CPU generator, shared with no other code."""
     return torch.Generator().manual_seed(derive_seed(seed, purpose, epoch, step))
 
 
 def seed_global(seed: int, purpose: str, epoch: int = 0, step: int = 0) -> None:
-    """Set torch's global generators (every device): what dropout and initialisation draw from."""
+    """Seed torch's global generators on every device. Dropout and initialisation draw from them."""
     torch.manual_seed(derive_seed(seed, purpose, epoch, step))
 
 
 @contextmanager
 def seeded(seed: int, purpose: str) -> Iterator[None]:
-    """Draw from torch's global CPU generator as `(seed, purpose)`, then put its former state back."""
+    """Seed torch's global CPU generator with `(seed, purpose)` inside the block; restore its state afterwards."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(derive_seed(seed, purpose))
         yield

@@ -1,6 +1,6 @@
 """The typed records behind state.json, comparison.json and summary.json. Plain values only: no torch, no numpy.
 
-Every record has a `schema`. Files that an older version wrote are brought up to date by `core/upgrade.py` when they are read.
+Every record has a `schema`. When a file from an older version is read, `core/upgrade.py` converts it.
 Scores are stored as `evals[name][metric]`, for example `evals["test"]["accuracy"]`.
 """
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 Evals = dict[str, dict[str, float]]
 """Evaluation name -> metric -> score: `{"val": {"accuracy": 0.93}, "test": {"accuracy": 0.92}}`."""
 ReadLog = Callable[[str], None]
-"""Called with the reason before a sealed test split is opened. It must write that reason down."""
+"""Called with the reason before a sealed test split is opened. It must record the reason."""
 Status = Literal["absent", "running", "finished", "failed"]
 
 
@@ -41,12 +41,12 @@ class SplitRecord:
     num_val: int
     num_test: int
     rule: str
-    """In words."""
+    """The split rule in a few words."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunState:
-    """state.json of a run folder: how far the run is, and what it scored."""
+    """state.json of a run folder: the run's progress and scores."""
 
     schema: int = SCHEMA
     run: str = ""
@@ -59,28 +59,28 @@ class RunState:
     status: Status = "absent"
     error: str | None = None
     total_steps: int | None = None
-    """Steps of the whole run; fixed when it begins, so that a resumed run knows its end."""
+    """Planned steps of the whole run, fixed at its start, so that a resumed run ends at the same step."""
     step: int = 0
-    """Steps done when the state was written."""
+    """Steps completed when the state was written."""
     steps: int | None = None
-    """Steps of the finished run."""
+    """Total steps of a finished run."""
     epochs: float | None = None
     train_seconds: float | None = None
     items_per_second: float | None = None
-    """Training images (or pairs) per second, validation left out."""
+    """Training images (or pairs) per second, not counting validation."""
     peak_memory_bytes: int | None = None
     num_params: int | None = None
     num_macs: int | None = None
-    """Multiply-adds of one item, forward."""
+    """Multiply-adds of the forward pass for one item."""
     evals: Evals = field(default_factory=dict)
     extras: dict[str, float] = field(default_factory=dict)
-    """What only this task counts, such as `decode_seconds`."""
+    """Numbers specific to the task, such as `decode_seconds`."""
     test_reads: tuple[TestRead, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunRow:
-    """One run in comparison.json: its key (candidate, num_train, seed), where it is, how it ended."""
+    """One run in comparison.json: its key (candidate, num_train, seed), its folder and its outcome."""
 
     run: str
     """Unique short name, such as `vit-seed0`."""
@@ -88,7 +88,7 @@ class RunRow:
     """Relative to the comparison's folder."""
     candidate: str
     num_train: int | None = None
-    """Training items; None: all."""
+    """Number of training items. None means all."""
     seed: int
     status: Status
     error: str | None = None
@@ -106,19 +106,19 @@ class RunRow:
 
 @dataclass(frozen=True, kw_only=True)
 class CandidateRecord:
-    """One candidate of a comparison: a model with its settings, and what it costs."""
+    """One candidate of a comparison: a model, its settings and its cost."""
 
     name: str
     """Unique within the comparison, such as `vit` or `vit@patch_size=7`."""
     title: str
-    """The name that tables and sentences use."""
+    """The name shown in tables and sentences."""
     model: str
     """Name of the model variant."""
     family: str
     source: str = ""
-    """The paper, in a few words."""
+    """A short reference to the paper."""
     settings: dict[str, Any] = field(default_factory=dict)
-    """What differs from the recipe, as given by the user."""
+    """The user's changes to the recipe."""
     num_train: int | None = None
     num_params: int | None = None
     num_macs: int | None = None
@@ -126,7 +126,7 @@ class CandidateRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class BudgetRecord:
-    """The length of each run. Kind `none`: not known, as with predictions from elsewhere; `text` is empty then."""
+    """The length of each run. Kind `none` means unknown, as for imported predictions; `text` is then empty."""
 
     kind: Literal["epochs", "seconds", "none"]
     value: float
@@ -135,7 +135,7 @@ class BudgetRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class DataRecord:
-    """What a comparison says about its data."""
+    """The description of a comparison's data."""
 
     name: str
     digest: str = ""
@@ -143,9 +143,9 @@ class DataRecord:
     num_val: int | None = None
     num_test: int | None = None
     class_names: tuple[str, ...] = ()
-    """Of classification; empty for other tasks."""
+    """Class names of a classification task; empty for other tasks."""
     facts: dict[str, Any] = field(default_factory=dict)
-    """What only this task knows, such as the number of source symbols."""
+    """Task-specific facts, such as the number of source symbols."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,35 +155,35 @@ class ComparisonRecord:
     schema: int = SCHEMA
     task: str
     title: str
-    """The name of the data in sentences."""
+    """The name of the data, as used in sentences."""
     command: str = ""
-    """The command that makes this comparison again."""
+    """The command that repeats this comparison."""
     created: str = ""
     version: str = ""
-    """Of the package."""
+    """Version of fittingroom."""
     budget: BudgetRecord
     data: DataRecord
     seeds: tuple[int, ...]
     candidates: tuple[CandidateRecord, ...]
     jobs: int = 1
     plans: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Candidate -> the speed plan of its runs."""
+    """Maps each candidate to the speed plan of its runs."""
     runs: tuple[RunRow, ...] = ()
     protocol: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
 
     def finished(self, candidate: str | None = None) -> list[RunRow]:
-        """The rows of finished runs, of all candidates or of one."""
+        """The rows of finished runs, for all candidates or for one."""
         return [row for row in self.runs if row.status == "finished" and candidate in (None, row.candidate)]
 
     def failed(self, candidate: str | None = None) -> list[RunRow]:
-        """The rows of failed runs, of all candidates or of one."""
+        """The rows of failed runs, for all candidates or for one."""
         return [row for row in self.runs if row.status == "failed" and candidate in (None, row.candidate)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """A metric over seeds: mean, standard deviation, and the 95 % interval. None where there is no finished run."""
+    """A metric over seeds: mean, standard deviation and 95 % interval. All are None if no run has finished."""
 
     mean: float | None = None
     sd: float | None = None
@@ -193,7 +193,7 @@ class Score:
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """Score of a minus score of b in one metric, with its interval."""
+    """Score of candidate a minus score of candidate b in one metric, with its interval."""
 
     difference: float
     low: float
@@ -204,7 +204,7 @@ class Difference:
 
 @dataclass(frozen=True, kw_only=True)
 class Contrast:
-    """Two candidates compared: metric -> difference on the test part."""
+    """Two candidates and, for each metric, their difference on the test split."""
 
     a: str
     b: str
@@ -213,7 +213,7 @@ class Contrast:
 
 @dataclass(frozen=True, kw_only=True)
 class CandidateSummary:
-    """One candidate over its seeds."""
+    """Results of one candidate over its seeds."""
 
     name: str
     title: str
@@ -222,7 +222,7 @@ class CandidateSummary:
     num_params: int | None = None
     num_macs: int | None = None
     num_runs: int = 0
-    """Finished."""
+    """Number of finished runs."""
     num_failed: int = 0
     epochs: float | None = None
     train_seconds: float | None = None
@@ -231,14 +231,14 @@ class CandidateSummary:
     evals: dict[str, dict[str, Score]] = field(default_factory=dict)
     """Evaluation name -> metric -> score."""
     extras: dict[str, float | None] = field(default_factory=dict)
-    """Means of what only this task counts."""
+    """Means of the numbers specific to the task."""
     details: dict[str, Any] = field(default_factory=dict)
-    """What only this task knows of its test predictions, such as the confusion matrix."""
+    """Task-specific results on the test split, such as the confusion matrix."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What the comparison allows to say: a short headline, and the numbers in a second sentence."""
+    """The conclusion that the data support: a short headline, then a sentence with the numbers."""
 
     headline: str
     sentence: str
@@ -249,7 +249,7 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """summary.json: the numbers that table, verdict and report show."""
+    """summary.json: the numbers behind the table, the verdict and the report."""
 
     schema: int = SCHEMA
     task: str
@@ -261,7 +261,7 @@ class Summary:
 
 
 def read_state(folder: Path) -> RunState:
-    """state.json of a run folder; status `absent` where there is none. Raises FittingRoomError that names the file."""
+    """Read state.json of a run folder. Without the file the status is `absent`. Raises FittingRoomError naming a bad file."""
     path = folder / "state.json"
     if not path.exists():
         return RunState()
@@ -277,7 +277,7 @@ def write_state(folder: Path, state: RunState) -> None:
 
 
 def read_comparison(folder: Path) -> ComparisonRecord:
-    """comparison.json of a comparison's folder. Raises FittingRoomError that names the file and the key."""
+    """Read comparison.json from a comparison's folder. Raises FittingRoomError naming the file and the bad key."""
     path = folder / "comparison.json"
     return _read(ComparisonRecord, read_json(path), path, upgrade_comparison)
 
@@ -288,7 +288,7 @@ def write_comparison(folder: Path, record: ComparisonRecord) -> None:
 
 
 def read_summary(folder: Path) -> Summary:
-    """summary.json of a comparison's folder. Raises FittingRoomError that names the file and the key."""
+    """Read summary.json from a comparison's folder. Raises FittingRoomError naming the file and the bad key."""
     path = folder / "summary.json"
     return _read(Summary, read_json(path), path, upgrade_summary)
 
@@ -299,7 +299,7 @@ def write_summary(folder: Path, summary: Summary) -> None:
 
 
 def read_record(cls: type[T], values: dict[str, Any], path: Path) -> T:
-    """The record in `values`. Raises FittingRoomError that names the file, the key and what to do."""
+    """Build a record from `values`. Raises FittingRoomError naming the file, the bad key and the fix."""
     try:
         return from_dict(cls, values, where=str(path))
     except FittingRoomError as error:

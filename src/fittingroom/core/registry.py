@@ -1,4 +1,4 @@
-"""A name for each thing that can be chosen by name. Adding one takes a file, a decorator and an import line."""
+"""Registries of objects that are chosen by name. To add one, write a file with a decorator, and import that file."""
 
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
@@ -10,19 +10,19 @@ _EXTERNAL: list[str] = []
 
 
 def external_modules() -> list[str]:
-    """Modules outside this package that have registered something: other processes must import them, too."""
+    """Modules outside fittingroom that registered something. Child processes must import them too."""
     return list(_EXTERNAL)
 
 
 class Registry(Generic[T]):
-    """Names to things of one kind, in the order in which they were registered."""
+    """Maps names to objects of one kind, in order of registration."""
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self._things: dict[str, T] = {}
 
     def register(self, name: str) -> Callable[[T], T]:
-        """Decorator: file the decorated thing under `name`."""
+        """Decorator that registers the decorated object under `name`."""
 
         def file(thing: T) -> T:
             assert name not in self._things, f"{self.kind} '{name}' is registered twice"
@@ -35,13 +35,13 @@ class Registry(Generic[T]):
         return file
 
     def get(self, name: str) -> T:
-        """The thing of that name. Raises FittingRoomError that names the nearest one."""
+        """The object registered under `name`. Raises FittingRoomError that suggests the closest name."""
         if name not in self._things:
             raise FittingRoomError(f"unknown {self.kind} '{name}': {did_you_mean(name, self._things)}")
         return self._things[name]
 
     def names(self) -> list[str]:
-        """All names, first registered first."""
+        """All names, in order of registration."""
         return list(self._things)
 
     def __iter__(self) -> Iterator[str]:

@@ -1,14 +1,14 @@
-"""The run folder, and files that are complete or absent (temporary name, fsync, `os.replace`). Imports no torch.
+"""The run folder, and atomic writes: a file is complete or absent (temporary name, fsync, `os.replace`). Imports no torch.
 
 config.json          the resolved RunConfig; its hash is the run's id
 data.json            the data: digest, classes or symbols, sizes, preprocessing, split
 environment.json     machine, versions, precision, commit
-metrics.csv          one row an evaluation: step, epoch, seconds, lr, losses, accuracy
-model.safetensors    the final weights (EMA when the recipe uses it)
+metrics.csv          one row per evaluation: step, epoch, seconds, lr, losses, accuracy
+model.safetensors    the final weights (EMA if the recipe uses it)
 predictions.npz      {val,test}_probs (float16, images x classes), {val,test}_labels, {val,test}_index
 state.json           status, steps, timings, final scores, every read of the test split (core/records.py)
-checkpoints/         Lightning checkpoints with a checksum each; deleted when the run has finished
-.lock                there while a process is at work in the folder
+checkpoints/         Lightning checkpoints, each with a checksum; deleted when the run finishes
+.lock                present while a process works in the folder
 """
 
 import errno
@@ -28,7 +28,7 @@ NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 def write_atomic(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
-    """Call `write(file)` on a temporary neighbour of `path`, then move it into place. On any failure nothing is left."""
+    """Call `write(file)` on a temporary file next to `path`, then move it into place. A failure leaves nothing behind."""
     make_folder(path.parent)
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
@@ -49,17 +49,17 @@ def write_atomic(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """UTF-8 text, atomically."""
+    """Write UTF-8 text atomically."""
     write_atomic(path, lambda file: file.write(text.encode()))
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Indented JSON, atomically. Not-a-number is refused: it is no JSON."""
+    """Write indented JSON atomically. Raises ValueError for NaN and infinity, which JSON does not allow."""
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in the file. Raises FittingRoomError that names the file, also where it holds something else."""
+    """Read a JSON object from a file. Raises FittingRoomError naming the file if it is missing, damaged or not an object."""
     try:
         found = json.loads(path.read_text())
     except FileNotFoundError as error:
@@ -72,7 +72,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def make_folder(folder: Path) -> Path:
-    """Make `folder` and its parents. Raises FittingRoomError where that is not allowed."""
+    """Create `folder` and its parents. Raises FittingRoomError if the folder cannot be created or written to."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -86,10 +86,10 @@ def make_folder(folder: Path) -> Path:
 
 @contextmanager
 def exclusive_lock(folder: Path, patience: float = 0.0, lock: str = ".lock") -> Iterator[None]:
-    """Make `folder` and keep other processes out of it; the system lets go of it however this one ends.
+    """Create `folder` and lock it against other processes. The system releases the lock even if this process is killed.
 
-    Raises FittingRoomError where another one is at work there, still after `patience` seconds. Some network file systems have
-    no locks: there nothing is kept out.
+    Raises FittingRoomError if another process still holds the lock after `patience` seconds. Some network file systems have
+    no locks; on them the folder is not protected.
     """
     place = make_folder(folder) / lock
     held = FileLock(place, timeout=patience)
@@ -107,12 +107,12 @@ def exclusive_lock(folder: Path, patience: float = 0.0, lock: str = ".lock") -> 
     try:
         yield
     finally:
-        with suppress(OSError):  # Windows removes no file that is open
+        with suppress(OSError):  # Windows cannot delete an open file.
             place.unlink()
         held.release()
 
 
 def cache_folder(name: str) -> Path:
-    """`$XDG_CACHE_HOME/fittingroom/NAME`, by default beneath `~/.cache`; it may not exist yet."""
+    """`$XDG_CACHE_HOME/fittingroom/NAME`, or `~/.cache/fittingroom/NAME`. The folder may not exist yet."""
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "fittingroom" / name

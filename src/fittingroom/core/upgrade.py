@@ -1,7 +1,7 @@
-"""Files that an older version wrote, brought to today's schema. One function for each kind of file; new files pass unchanged.
+"""Convert files from older versions to the current schema. Each kind of file has its own function; new files pass unchanged.
 
-Before schema 2 a run said `kind` "images" or "pairs" and kept its scores as `val_accuracy`, `test_word_error_rate` and so on;
-a comparison had one entry per model name.
+Before schema 2 a run had the `kind` "images" or "pairs" and stored scores as `val_accuracy`, `test_word_error_rate` and so on.
+A comparison had one entry per model name.
 """
 
 from pathlib import Path
@@ -15,7 +15,7 @@ OLD_KINDS = {
     "images": ("classification", "images_per_second", ("accuracy",)),
     "pairs": ("seq2seq", "pairs_per_second", ("word_error_rate", "phoneme_error_rate")),
 }
-"""What was called `kind` -> the task, the key of its speed, its metrics."""
+"""Maps an old `kind` to its task, the key of its speed, and its metrics."""
 EXTRAS = ("decode_seconds", "num_unknown")
 HALF_PRECISION = "half_precision_"
 """Begins the names of the scores that shipped weights have after they were stored in half precision."""
@@ -34,7 +34,7 @@ def check_schema(values: dict[str, Any], path: Path) -> dict[str, Any]:
 
 
 def upgrade_config(values: dict[str, Any]) -> dict[str, Any]:
-    """config.json of a run, whatever version wrote it."""
+    """Upgrade config.json of a run from any version."""
     if "task" in values:
         return values
     upgraded = {key: value for key, value in values.items() if key not in NOW_IN_PLAN}
@@ -48,7 +48,7 @@ def upgrade_config(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def upgrade_state(values: dict[str, Any]) -> dict[str, Any]:
-    """state.json of a run, whatever version wrote it."""
+    """Upgrade state.json of a run from any version."""
     if "schema" in values:
         return values
     task, upgraded = _run_values(values, values.get("kind", "images"))
@@ -62,7 +62,7 @@ def upgrade_state(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def upgrade_comparison(values: dict[str, Any]) -> dict[str, Any]:
-    """comparison.json, whatever version wrote it. What is missing or of the wrong type is left for the reader to name."""
+    """Upgrade comparison.json from any version. Missing keys and wrong types stay: `read_comparison` reports them."""
     if "schema" in values:
         return values
     kind = values.get("kind", "images")
@@ -82,7 +82,7 @@ def upgrade_comparison(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def upgrade_summary(values: dict[str, Any]) -> dict[str, Any]:
-    """summary.json, whatever version wrote it. The old verdict, one sentence, becomes the sentence after an empty headline."""
+    """Upgrade summary.json from any version. An old verdict, a single sentence, gets an empty headline."""
     if "schema" in values:
         return values
     kind = values.get("kind", "images")
@@ -99,7 +99,7 @@ def upgrade_summary(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _run_values(values: dict[str, Any], kind: str) -> tuple[str, dict[str, Any]]:
-    """The task, and what a state and a row share: costs, and scores as `evals`."""
+    """The task, and the values that a state and a row share: costs, and scores as `evals`."""
     task, speed, metrics = OLD_KINDS.get(kind, OLD_KINDS["images"])
     kept = ("steps", "epochs", "train_seconds", "peak_memory_bytes", "num_params", "num_macs")
     evals: dict[str, dict[str, float]] = {}
@@ -147,5 +147,5 @@ def _old_contrast(pair: dict[str, Any], metrics: tuple[str, ...]) -> dict[str, A
 
 
 def _by_metric(values: dict[str, Any], metrics: tuple[str, ...]) -> dict[str, Any]:
-    """One metric's numbers stood there directly; several stood under their names."""
+    """Key the old numbers by metric. A task with one metric stored its numbers directly; others stored them by metric name."""
     return {metrics[0]: values} if len(metrics) == 1 else {name: values[name] for name in metrics}

@@ -1,1 +1,1 @@
-"""Data sets: found, verified, split, augmented. Knows no model."""
+"""Data sets: find, verify, split, augment and batch them. Independent of any model."""

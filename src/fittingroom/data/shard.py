@@ -1,6 +1,6 @@
-"""One batch over several devices: each rank takes every `world_size`-th item of the whole batch.
+"""Divide a batch between several devices: each rank takes every `world_size`-th item.
 
-The whole batch is made first, so all ranks together train on exactly the images that one device would have.
+Every rank builds the whole batch first, so all ranks together train on exactly the items that a single device would use.
 """
 
 from typing import TypeVar

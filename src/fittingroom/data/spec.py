@@ -1,4 +1,4 @@
-"""What the other packages know about a data set of images: its description, and images with their labels. Imports torch only."""
+"""The types that describe an image data set to other packages: `DataSpec`, and images with labels. Imports torch only."""
 
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
@@ -9,28 +9,28 @@ from torch import Tensor
 
 @dataclass(frozen=True, kw_only=True)
 class Preprocessing:
-    """How a picture from anywhere becomes an image of this data set."""
+    """How any picture is converted to an image of this data set."""
 
     resize: Literal["pad"] = "pad"
-    """pad: fill up to the data set's proportions with the colour of the border, then scale."""
+    """pad: pad with the border colour to the data set's proportions, then scale."""
     bright_ground: Literal["keep", "invert"] = "keep"
-    """invert: the data set shows light things on black, so a picture on a bright ground is inverted."""
+    """invert: the data set shows light objects on black, so a picture with a bright background is inverted."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataSpec:
-    """All that a model, a recipe or a report needs to know about a data set. It travels in every run's data.json."""
+    """Everything that a model, a recipe or a report needs to know about a data set. Stored in every run's data.json."""
 
     name: str
-    """The word that commands and files use, such as 'fashion-mnist'."""
+    """The name used in commands and files, such as 'fashion-mnist'."""
     title: str
-    """The name that people read."""
+    """The name shown to people."""
     source: str
-    """What `--data` takes to find it again: a name, or a path."""
+    """The value of `--data` that opens this data set: a name or a path."""
     digest: str
     """Twelve hex digits of the SHA-256 of its content."""
     class_names: tuple[str, ...]
-    """One name per label, label 0 first."""
+    """One name per label, starting with label 0."""
     channels: int
     height: int
     """Pixels."""
@@ -39,11 +39,11 @@ class DataSpec:
     mean: tuple[float, ...]
     """Mean of the training pixels, scaled to 0..1, per channel."""
     std: tuple[float, ...]
-    """Standard deviation of the same pixels."""
+    """Standard deviation of the same pixels, per channel."""
     num_val: int
-    """Images that each seed takes from the training file for validation."""
+    """Number of images that each seed takes from the training file for validation."""
     num_test: int
-    """Images in the test split, known without opening it."""
+    """Number of images in the test split. Known without opening it."""
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
 
     @property
@@ -59,7 +59,7 @@ class DataSpec:
 
 @runtime_checkable  # for the unit tests, which check every annotation
 class Source(Protocol):
-    """Labelled images, in memory or not. `read` gives uint8 pixels in the order asked for."""
+    """Labelled images, in memory or elsewhere. `read` returns uint8 pixels in the requested order."""
 
     @property
     def labels(self) -> Int64[Tensor, " num"]:
@@ -68,7 +68,7 @@ class Source(Protocol):
 
     @property
     def index(self) -> Int64[Tensor, " num"]:
-        """Positions in the original file, so that a prediction can be traced back to its image."""
+        """Positions in the original file. They trace a prediction back to its image."""
         ...
 
     def __len__(self) -> int: ...
@@ -99,5 +99,5 @@ class ImageSet:
         return self.images[positions]
 
     def subset(self, positions: Int[Tensor, " chosen"]) -> "ImageSet":
-        """The images at these positions, in that order. `index` still points into the original file."""
+        """The images at these positions, in the given order. `index` still points into the original file."""
         return ImageSet(self.images[positions], self.labels[positions], self.index[positions])

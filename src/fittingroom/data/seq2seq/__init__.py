@@ -1,1 +1,1 @@
-"""Pairs of sequences: read, split, encoded, batched."""
+"""Pairs of sequences: read, split, encode and batch them."""

@@ -1,12 +1,12 @@
-"""Batches of pairs, padded, with masks. A training batch is a function of `(seed, epoch, step)` and nothing else.
+"""Padded and masked batches of pairs. A training batch depends only on `(seed, epoch, step)`.
 
-An item is a pair: a source with three targets is three items, so every reference is learnt from once an epoch, and nothing
-more is drawn by chance. A batch holds a number of pairs, not of tokens: every step then weighs as many pairs as the next,
-and the steps of an epoch are known beforehand. Words are short: cmudict's longest batch has 3.5 times the mean's tokens.
+An item is one pair. A source with three targets gives three items, so training uses every target once per epoch and needs no
+random choice among them. The batch size counts pairs, not tokens: every step then has the same weight, and the number of
+steps per epoch is known in advance. Words are short: the longest batch of cmudict has 3.5 times the mean number of tokens.
 
-Little is padding, since pairs of like length stand together: an epoch's pairs are shuffled, sorted by length within
-windows of 100 batches, cut into batches, and the batches of the epoch shuffled. With 256 pairs a batch 4.4 % of cmudict's
-batches is padding; 7.5 % with windows of 50, 50 % without sorting.
+Batches group pairs of similar length, so they need little padding. Each epoch shuffles the pairs, sorts them by length within
+windows of 100 batches, cuts the windows into batches, and shuffles the batches. With 256 pairs per batch, padding makes up
+4.4 % of cmudict's batches; with windows of 50 batches it is 7.5 %, and without sorting 50 %.
 """
 
 import itertools
@@ -25,12 +25,12 @@ from fittingroom.data.seq2seq.vocabulary import BOS_ID, EOS_ID, PAD_ID, Vocabula
 from fittingroom.data.shard import shard
 
 WINDOW_BATCHES = 100
-"""Batches of pairs sorted together: more means less padding and less chance in who stands beside whom."""
+"""Number of batches that are sorted together. More batches mean less padding but less random batches."""
 
 
 @dataclass(frozen=True, eq=False)
 class Sequences:
-    """Sequences of ids of any length, one after another in memory: no padding until a batch is made."""
+    """Sequences of ids of any length, stored end to end. Padding is added only when a batch is made."""
 
     ids: Int64[Tensor, " total"]
     starts: Int64[Tensor, " num"]
@@ -42,7 +42,7 @@ class Sequences:
     def padded(
         self, picked: Int64[Tensor, " batch"]
     ) -> tuple[Int64[Tensor, "batch length"], Bool[Tensor, "batch length"]]:
-        """These sequences side by side, PAD_ID behind each, and a mask that is True where a symbol stands."""
+        """The picked sequences as rows, padded at the end with PAD_ID, and a mask that is True on symbols."""
         lengths = self.lengths[picked]
         places = torch.arange(int(lengths.max()))
         mask = places < lengths[:, None]
@@ -51,7 +51,7 @@ class Sequences:
 
 
 def sequences(rows: Sequence[list[int]]) -> Sequences:
-    """Rows of ids, packed."""
+    """Pack rows of ids into `Sequences`."""
     lengths = torch.tensor([len(row) for row in rows], dtype=torch.int64)
     ids = torch.tensor([number for row in rows for number in row], dtype=torch.int64)
     return Sequences(ids, lengths.cumsum(0) - lengths, lengths)
@@ -59,12 +59,12 @@ def sequences(rows: Sequence[list[int]]) -> Sequences:
 
 @dataclass(frozen=True, eq=False)
 class EncodedPairs:
-    """Pairs as ids. Sources end with EOS_ID, so that a model sees where a word ends; targets hold symbols alone."""
+    """Pairs as ids. Sources end with EOS_ID, which marks the end of the word for the model; targets hold only symbols."""
 
     sources: Sequences
     targets: Sequences
     source_of: Int64[Tensor, " pairs"]
-    """Of each target, the position of its source."""
+    """For each target, the position of its source."""
 
     def __len__(self) -> int:
         """Number of pairs."""
@@ -72,7 +72,7 @@ class EncodedPairs:
 
 
 def encode(pairs: Pairs, source_vocabulary: Vocabulary, target_vocabulary: Vocabulary) -> EncodedPairs:
-    """All pairs as ids: UNK_ID for symbols that a vocabulary lacks (`Vocabulary.unknown` counts them)."""
+    """Encode all pairs as ids. Symbols missing from a vocabulary become UNK_ID; `Vocabulary.unknown` counts them."""
     owners = [place for place, targets in enumerate(pairs.targets) for _ in targets]
     return EncodedPairs(
         sources=sequences([[*source_vocabulary.encode(source), EOS_ID] for source in pairs.sources]),
@@ -82,38 +82,38 @@ def encode(pairs: Pairs, source_vocabulary: Vocabulary, target_vocabulary: Vocab
 
 
 class SourceBatch(NamedTuple):
-    """Sources to decode."""
+    """A batch of sources to decode."""
 
     src: Int64[Tensor, "batch src_len"]
     src_mask: Bool[Tensor, "batch src_len"]
     """True = may attend."""
     places: Int64[Tensor, " batch"]
-    """Positions among the sources, to put answers back into order."""
+    """Positions of the sources in the data, used to restore the order of the answers."""
 
 
 class PairBatch(NamedTuple):
-    """Sources and targets for teacher forcing: of `tgt_in` up to position j the model predicts `tgt_out` at j."""
+    """Sources and targets for teacher forcing: from `tgt_in[:, : j + 1]` the model predicts `tgt_out[:, j]`."""
 
     src: Int64[Tensor, "batch src_len"]
     src_mask: Bool[Tensor, "batch src_len"]
     """True = may attend."""
     tgt_in: Int64[Tensor, "batch tgt_len"]
-    """BOS_ID, then the symbols."""
+    """BOS_ID followed by the symbols."""
     tgt_out: Int64[Tensor, "batch tgt_len"]
-    """The symbols, then EOS_ID."""
+    """The symbols followed by EOS_ID."""
     tgt_mask: Bool[Tensor, "batch tgt_len"]
-    """True = counts in the loss, and may be attended to."""
+    """True = counts in the loss and may be attended to."""
     places: Int64[Tensor, " batch"]
-    """Positions among the pairs."""
+    """Positions of the pairs in the data."""
 
 
 def source_batch(pairs: EncodedPairs, picked: Int64[Tensor, " batch"]) -> SourceBatch:
-    """The sources at these positions."""
+    """Make a batch of the sources at the picked positions."""
     return SourceBatch(*pairs.sources.padded(picked), picked)
 
 
 def pair_batch(pairs: EncodedPairs, picked: Int64[Tensor, " batch"]) -> PairBatch:
-    """The pairs at these positions."""
+    """Make a batch of the pairs at the picked positions."""
     src, src_mask = pairs.sources.padded(pairs.source_of[picked])
     symbols, symbol_mask = pairs.targets.padded(picked)
     first = torch.full((len(picked), 1), BOS_ID)
@@ -125,9 +125,9 @@ def pair_batch(pairs: EncodedPairs, picked: Int64[Tensor, " batch"]) -> PairBatc
 
 @dataclass(frozen=True, kw_only=True)
 class TrainPairBatches:
-    """All batches of a run, by epoch and step within it. Every pair stands in one batch of each epoch.
+    """All batches of a run, indexed by epoch and step within the epoch. Each epoch uses every pair exactly once.
 
-    No batch is much smaller than the others: they share the pairs evenly, `batch_size` or a few less each.
+    The batches share the pairs evenly: each has `batch_size` pairs or slightly fewer.
     """
 
     pairs: EncodedPairs
@@ -148,11 +148,11 @@ class TrainPairBatches:
 
     @property
     def mean_batch_size(self) -> float:
-        """Pairs a step."""
+        """Mean number of pairs per step."""
         return len(self.pairs) / self.steps_per_epoch
 
     def order(self, epoch: int) -> list[Int64[Tensor, " batch"]]:
-        """The positions of each batch of one epoch."""
+        """The positions of the pairs in each batch of one epoch."""
         num, steps = len(self.pairs), self.steps_per_epoch
         draw = generator(self.seed, "pair order", epoch)
         shuffled = torch.randperm(num, generator=draw)
@@ -165,12 +165,12 @@ class TrainPairBatches:
         return [batches[place] for place in torch.randperm(steps, generator=draw).tolist()]
 
     def batch(self, epoch: int, step: int, order: list[Tensor] | None = None) -> PairBatch:
-        """The batch of step `step` in `epoch`. `order` saves drawing the epoch's order again."""
+        """The batch of `step` in `epoch`. Pass the epoch's `order` to avoid drawing it again."""
         order = self.order(epoch) if order is None else order
         return pair_batch(self.pairs, order[step])
 
     def from_step(self, first_step: int, rank: int = 0, world_size: int = 1) -> Iterator[PairBatch]:
-        """Batches of global step `first_step`, `first_step + 1`, ... without end; each rank gets its part of every batch."""
+        """Endless batches from global step `first_step` on. Each rank gets its share of every batch."""
         epoch, step = divmod(first_step, self.steps_per_epoch)
         while True:
             order = self.order(epoch)
@@ -180,18 +180,18 @@ class TrainPairBatches:
 
 
 def by_length(pairs: EncodedPairs, picked: Int64[Tensor, " some"]) -> Int64[Tensor, " some"]:
-    """Positions of pairs sorted by the target's length, then the source's; equal ones stay in the order given."""
+    """Sort the picked positions by target length, then by source length. Ties keep their order."""
     src, tgt = pairs.sources.lengths[pairs.source_of[picked]], pairs.targets.lengths[picked]
     return picked[(tgt * (int(src.max()) + 1) + src).argsort(stable=True)]
 
 
 def eval_pair_batches(pairs: EncodedPairs, batch_size: int = 512) -> Iterator[PairBatch]:
-    """Every pair once, short ones first, for a loss; the last batch may be smaller."""
+    """Batches of every pair once, shortest first, for computing a loss. The last batch may be smaller."""
     for picked in by_length(pairs, torch.arange(len(pairs))).split(batch_size):
         yield pair_batch(pairs, picked)
 
 
 def eval_source_batches(pairs: EncodedPairs, batch_size: int = 512) -> Iterator[SourceBatch]:
-    """Every source once, short ones first, for decoding; the last batch may be smaller."""
+    """Batches of every source once, shortest first, for decoding. The last batch may be smaller."""
     for picked in pairs.sources.lengths.argsort(stable=True).split(batch_size):
         yield source_batch(pairs, picked)

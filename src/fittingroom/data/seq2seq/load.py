@@ -1,4 +1,4 @@
-"""Pairs by name: cmudict, one TSV file, or three; and a digest that tells whether they are still the same."""
+"""Open pairs by name: cmudict, one TSV file or three. A digest shows whether the files have changed."""
 
 import hashlib
 from pathlib import Path
@@ -11,9 +11,9 @@ from fittingroom.data.seq2seq.splits import PairSplits, one_file, three_files
 def load_pair_splits(
     data: str, dev: str | None = None, test: str | None = None, *, keep_stress: bool = False
 ) -> PairSplits:
-    """`data` is cmudict or a TSV file; with `dev` and `test` it is the training file.
+    """Load and split pairs. `data` is 'cmudict' or a TSV file; with `dev` and `test` it is the training file.
 
-    Raises FittingRoomError for a name that is neither, and as the files' readers do.
+    Raises FittingRoomError for an unknown name, and as the readers of the files do.
     """
     check_name(data)
     if dev is not None and test is not None:
@@ -24,19 +24,19 @@ def load_pair_splits(
 
 
 def check_digest(digest: str, data: str, dev: str | None = None, test: str | None = None) -> None:
-    """Raise FittingRoomError unless the files are those of which that was the digest."""
+    """Raise FittingRoomError unless the files still have this digest."""
     if digest != digest_of(data, dev, test):
-        raise FittingRoomError(f"{data} has changed since the run began: put it back, or begin another run")
+        raise FittingRoomError(f"{data} has changed since the run began: put it back, or start a new run")
 
 
 def check_name(data: str) -> None:
-    """Raise FittingRoomError for a word that is no data set and looks like no file."""
+    """Raise FittingRoomError if `data` is neither the name of a data set nor looks like a file."""
     if data != cmudict.NAME and not Path(data).exists() and not Path(data).suffix:
         raise FittingRoomError(f"unknown data set '{data}': {did_you_mean(data, (cmudict.NAME, 'fashion-mnist'))}")
 
 
 def digest_of(data: str, dev: str | None = None, test: str | None = None) -> str:
-    """Twelve hex digits of the SHA-256 of the files' bytes, of three one after another with the length of each."""
+    """Twelve hex digits of the SHA-256 of the files' bytes. With three files, each is followed by its length."""
     check_name(data)
     files = [cmudict.find()] if data == cmudict.NAME else [Path(name) for name in (data, dev, test) if name]
     found = hashlib.sha256()
@@ -46,7 +46,7 @@ def digest_of(data: str, dev: str | None = None, test: str | None = None) -> str
         except OSError as error:
             raise FittingRoomError(f"{file} cannot be read ({error.strerror}): name a TSV file of pairs") from error
         found.update(content)
-        if len(files) > 1:  # where one ends decides which line is of which part
+        if len(files) > 1:  # The length marks where one part ends and the next begins.
             found.update(len(content).to_bytes(8, "big"))
     return found.hexdigest()[:12]
 

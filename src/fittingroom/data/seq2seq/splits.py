@@ -1,8 +1,8 @@
-"""Training, validation and test parts of pairs: split by source, so that all targets of one source stand in one part.
+"""Split pairs into training, validation and test parts by source, so that all targets of a source are in the same part.
 
-In one file the part of a source is a function of its spelling alone (a hash): it stays where it is when lines are added,
-moved or deleted. In three files the user has said which part is which; a source that validation or test holds too is left
-out of training, as with images: its answer would be known beforehand.
+In a single file, a hash of its spelling decides the part of a source. The part therefore stays the same when lines are added,
+moved or deleted. With three files, the user chooses the parts. A training source that also occurs in validation or test is
+left out of training, because the model would have seen its answer. Images follow the same rule.
 """
 
 import hashlib
@@ -22,23 +22,23 @@ TRAIN_PERCENT, VAL_PERCENT = 90, 5
 
 @dataclass(frozen=True, kw_only=True)
 class PairSplits:
-    """Training and validation pairs, and the only way to the test pairs: it demands a log and a reason."""
+    """Training and validation pairs, and a function that opens the test pairs. It requires a log and a reason."""
 
     name: str
-    """What the pairs are called: 'cmudict', or a file's name."""
+    """Name of the data: 'cmudict' or a file name."""
     train: Pairs
     val: Pairs
     open_test: Callable[[ReadLog, str], Pairs]
     num_test: int
-    """Sources of the test part, counted without a look at their targets."""
+    """Number of sources in the test part."""
     longest_source: int
-    """Symbols of the longest source in any part."""
+    """Number of symbols in the longest source of any part."""
     num_left_out: int = 0
-    """Training sources left out since validation or test holds them too."""
+    """Number of training sources left out because they also occur in validation or test."""
 
 
 def part_of(source: str) -> Part:
-    """The part of a source: the first 8 bytes of its UTF-8 spelling's SHA-256, big-endian, modulo 100: 90/5/5."""
+    """The part of a source, 90/5/5: the first 8 bytes of the SHA-256 of its UTF-8 spelling, big-endian, modulo 100."""
     percent = int.from_bytes(hashlib.sha256(source.encode()).digest()[:8], "big") % 100
     if percent < TRAIN_PERCENT:
         return "train"
@@ -46,7 +46,7 @@ def part_of(source: str) -> Part:
 
 
 def divide(pairs: Pairs) -> dict[Part, Pairs]:
-    """The pairs of each part, in their order; a part may be empty."""
+    """Divide the pairs into the parts, keeping their order. A part may be empty."""
     places: dict[Part, list[int]] = {name: [] for name in PARTS}
     for place, source in enumerate(pairs.sources):
         places[part_of(source)].append(place)
@@ -54,7 +54,7 @@ def divide(pairs: Pairs) -> dict[Part, Pairs]:
 
 
 def sealed(load: Callable[[], Pairs]) -> Callable[[ReadLog, str], Pairs]:
-    """`open_test(log, why)` that calls `log(why)`, then `load()`: what the log refuses stays shut."""
+    """Make `open_test(log, why)`, which calls `log(why)` and then `load()`. If the log raises, nothing is loaded."""
 
     def open_test(log: ReadLog, why: str) -> Pairs:
         assert why.strip(), "say why the test split is opened"
@@ -65,9 +65,9 @@ def sealed(load: Callable[[], Pairs]) -> Callable[[ReadLog, str], Pairs]:
 
 
 def split_pairs(name: str, load: Callable[[], Pairs]) -> PairSplits:
-    """Split what `load` gives by `part_of`; the test part is loaded anew when it is opened.
+    """Split the pairs from `load` by `part_of`. Opening the test part loads the pairs again.
 
-    Raises FittingRoomError where a part would be empty or the training pairs teach nothing.
+    Raises FittingRoomError if a part would be empty or the training pairs contain nothing to learn.
     """
     parts = divide(load())
     for which, pairs in parts.items():
@@ -87,21 +87,21 @@ def split_pairs(name: str, load: Callable[[], Pairs]) -> PairSplits:
 
 
 def one_file(path: Path) -> PairSplits:
-    """`--data FILE.tsv`. Raises FittingRoomError as `read_lines` and `split_pairs` do."""
+    """The splits of `--data FILE.tsv`. Raises FittingRoomError as `read_lines` and `split_pairs` do."""
     return split_pairs(path.name, lambda: read_pairs(path))
 
 
 def three_files(train: Path, dev: Path, test: Path) -> PairSplits:
-    """`--train A.tsv --dev B.tsv --test C.tsv`. Raises FittingRoomError as `read_lines` does, before anything is trained.
+    """The splits of `--train A.tsv --dev B.tsv --test C.tsv`. Raises FittingRoomError as `read_lines` does.
 
-    Of the test file only the sources are used here, to keep them out of training; its targets stay shut.
+    This function uses only the sources of the test file, to keep them out of training. The targets stay sealed.
     """
     pairs, val = read_pairs(train), read_pairs(dev)
     test_sources = read_pairs(test).sources
     barred = {*val.sources, *test_sources}
     kept = pairs.subset(place for place, source in enumerate(pairs.sources) if source not in barred)
     if not kept:
-        raise FittingRoomError(f"{train}: every source stands in {dev} or {test} too: add other pairs to train on")
+        raise FittingRoomError(f"{train}: every source is also in {dev} or {test}: add other pairs to train on")
     return PairSplits(
         name=train.name,
         train=demand_learnable(kept, str(train)),

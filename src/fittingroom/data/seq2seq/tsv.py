@@ -1,14 +1,14 @@
-"""Pairs of a source (a spelling) and its targets (its pronunciations), and the TSV files that hold them.
+"""Pairs of a source (a spelling) and its targets (its pronunciations), and the TSV files that store them.
 
-    source TAB target           one pair a line, UTF-8; the target's symbols are separated by spaces
+    source TAB target           one pair per line, UTF-8; the target's symbols are separated by spaces
 
-A source symbol is one code point. That loses nothing: `"".join(symbols)` is the source again, combining marks are symbols
-of their own, and a letter met with a new mark is still a known letter. A grapheme cluster (letter and marks as one) would
-need a table that grows with Unicode's versions, and would make every rare combination an unknown symbol. For the same
-reason text is not normalised: what stands in the file is what the model reads.
+A source symbol is one code point. This loses nothing: `"".join(symbols)` restores the source. Combining marks are separate
+symbols, so a known letter with a new mark is still a known letter. Grapheme clusters (a letter with its marks) would need a
+table that grows with each Unicode version, and would turn every rare combination into an unknown symbol. Text is not
+normalised for the same reason: the model reads exactly what the file contains.
 
-Accepted in silence, since editors make them: a byte order mark at the start, CRLF, blank lines, white space around source
-and target. Everything else that is wrong is refused with file and line number; nothing is guessed or skipped.
+The reader accepts what editors commonly produce: a byte order mark at the start, CRLF, blank lines, and white space around
+source and target. Any other fault is an error that names the file and the line. The reader never guesses or skips.
 """
 
 import re
@@ -22,24 +22,24 @@ Target = tuple[str, ...]
 """The symbols of one target, in order."""
 
 MAX_LINE_BYTES = 16_384
-"""No word needs more. Reading stops there, so a file without line ends costs no memory."""
+"""Longest accepted line. Reading stops there, so a huge file without line ends does not fill the memory."""
 MAX_SYMBOLS = 256
-"""Of a source, and of a target: one longer line would make every batch it stands in slow."""
+"""Most symbols in a source or a target. A single longer line would slow down its whole batch."""
 BOM = b"\xef\xbb\xbf"
 HIDDEN = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\ufeff]")
-"""Control characters (but for the tab) and a byte order mark: no one sees them, so no one would find the odd symbol."""
+"""Control characters except the tab, and the byte order mark. They are invisible, so users would not find these symbols."""
 FORM = "write source TAB target, the target's symbols separated by spaces"
 NUM_NAMED = 5
-"""Bad lines whose numbers a message names."""
+"""Number of further bad lines that an error message lists."""
 
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """Different sources in the order of their first line, each with all its different targets in the same order."""
+    """Unique sources with their unique targets. Both are in the order in which they first occur in the file."""
 
     sources: tuple[str, ...]
     targets: tuple[tuple[Target, ...], ...]
-    """Of each source, at least one."""
+    """At least one target for each source."""
 
     def __post_init__(self) -> None:
         assert len(self.sources) == len(self.targets), "sources and targets differ in number"
@@ -49,17 +49,17 @@ class Pairs:
 
     @property
     def num_pairs(self) -> int:
-        """Targets of all sources together."""
+        """Total number of targets."""
         return sum(map(len, self.targets))
 
     def subset(self, positions: Iterable[int]) -> "Pairs":
-        """The sources at these positions with their targets, in that order."""
+        """The sources at these positions and their targets, in the given order."""
         kept = list(positions)
         return Pairs(tuple(self.sources[place] for place in kept), tuple(self.targets[place] for place in kept))
 
 
 def group(lines: Iterable[tuple[str, Target]]) -> Pairs:
-    """Pairs from (source, target) lines: equal sources become one, equal targets of a source too."""
+    """Make pairs from (source, target) lines. Merges equal sources, and equal targets of the same source."""
     targets: dict[str, dict[Target, None]] = {}
     for source, target in lines:
         targets.setdefault(source, {})[target] = None
@@ -67,14 +67,14 @@ def group(lines: Iterable[tuple[str, Target]]) -> Pairs:
 
 
 def read_pairs(path: Path) -> Pairs:
-    """The pairs of a TSV file. Raises FittingRoomError as `read_lines` does."""
+    """Read the pairs of a TSV file. Raises FittingRoomError as `read_lines` does."""
     return group(read_lines(path))
 
 
 def read_lines(path: Path) -> list[tuple[str, Target]]:
-    """(source, target) of each line that is not blank.
+    """Read (source, target) from each line that is not blank.
 
-    Raises FittingRoomError that names the file, its first bad line and what is wrong there, and the numbers of the next ones.
+    Raises FittingRoomError that names the file, describes its first bad line, and lists the numbers of the next bad lines.
     """
     lines, faults = [], {}
     try:
@@ -84,7 +84,7 @@ def read_lines(path: Path) -> list[tuple[str, Target]]:
                 number += 1
                 if len(raw) > MAX_LINE_BYTES:
                     faults[number] = f"is longer than {MAX_LINE_BYTES:,} bytes: {FORM}, one pair a line"
-                    break  # It may go on for ever: the file is something else.
+                    break  # The rest may be endless: this is not a TSV file.
                 try:
                     line = _parse(raw.removeprefix(BOM) if number == 1 else raw)
                 except _BadLine as error:
@@ -101,11 +101,11 @@ def read_lines(path: Path) -> list[tuple[str, Target]]:
 
 
 class _BadLine(ValueError):
-    """What is wrong with a line, in words that follow its number."""
+    """A fault in a line. The message completes the sentence 'line N ...'."""
 
 
 def _parse(raw: bytes) -> tuple[str, Target] | None:
-    """Source and target of one line, or None where it is blank. Raises _BadLine."""
+    """Parse one line into source and target. Returns None if it is blank. Raises _BadLine."""
     try:
         text = raw.decode().removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError as error:
@@ -140,7 +140,7 @@ def _complaint(path: Path, faults: dict[int, str]) -> str:
 
 
 def demand_learnable(pairs: Pairs, where: str) -> Pairs:
-    """The pairs themselves. Raises FittingRoomError, which begins with `where`, unless each side has two symbols or more."""
+    """Return the pairs. Raises FittingRoomError, prefixed with `where`, unless both sides have at least two different symbols."""
     sides: dict[str, Iterable[Sequence[str]]] = {
         "source": pairs.sources,
         "target": (target for targets in pairs.targets for target in targets),

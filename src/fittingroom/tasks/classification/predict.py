@@ -1,4 +1,4 @@
-"""New images for a trained network: arrays, tensors, pictures or paths in, uint8 images of the data set's size out."""
+"""Convert new images for a trained network: arrays, tensors, pictures or paths become uint8 images of the data set's size."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from fittingroom.data.spec import DataSpec, ImageSet
 
 @dataclass(frozen=True)
 class ImagePredictions:
-    """What a network says about N images."""
+    """Predictions of a network for N images."""
 
     probs: np.ndarray
     """[N, classes], rows sum to 1."""
@@ -25,12 +25,12 @@ class ImagePredictions:
 
     @property
     def labels(self) -> np.ndarray:
-        """Number of the most probable class, [N]."""
+        """Index of each image's most probable class, [N]."""
         return self.probs.argmax(axis=1)
 
     @property
     def names(self) -> list[str]:
-        """Name of the most probable class."""
+        """Name of each image's most probable class."""
         return [self.class_names[label] for label in self.labels]
 
     def __len__(self) -> int:

@@ -102,5 +102,5 @@ def test_a_training_source_that_validation_or_test_holds_is_left_out(tmp_path: P
     splits = three_files(train, dev, test)
     assert (splits.train.sources, splits.num_left_out) == (("ab", "ba"), 2)
     assert splits.val.sources == ("aa",)
-    with pytest.raises(FittingRoomError, match=r"train.tsv: every source stands in .*train.tsv or .*test.tsv too"):
+    with pytest.raises(FittingRoomError, match=r"train.tsv: every source is also in .*train.tsv or .*test.tsv"):
         three_files(train, train, test)

@@ -158,7 +158,7 @@ def test_a_run_whose_scoring_fails_has_its_weights(
 def test_checkpoints_without_a_state_are_not_gone_on_from(greek: Path, tmp_path: Path) -> None:
     (tmp_path / "run" / "checkpoints").mkdir(parents=True)
     for resume in (False, True):
-        with pytest.raises(FittingRoomError, match=r"run has checkpoints but no state\.json that says whose"):
+        with pytest.raises(FittingRoomError, match=r"run has checkpoints but no state\.json: choose"):
             fit(config("transformer", greek), FitOptions(folder=tmp_path / "run", plan=FIXED, resume=resume))
 
 
