@@ -1,7 +1,7 @@
-"""Climb the ladder: `python lab/ladder.py cnn_5 vit_5 --seeds 3` trains what is missing, a run a core, and keeps the records.
+"""Train the recipes of the ladder and keep the records: `python lab/ladder.py cnn_5 vit_5 --seeds 3`.
 
-Weights and checkpoints stay below runs/ladder/RECIPE-seedS, so that a run that is stopped goes on where it stood. The record of
-a finished run goes to results/ladder/RECIPE-seedS; where that stands, with the same settings, nothing is run again.
+Does several runs at a time, one per core. Weights and checkpoints stay in runs/ladder/RECIPE-seedS, so a stopped run can
+continue. The record of a finished run goes to results/ladder/RECIPE-seedS. A run whose record has the same settings is skipped.
 """
 
 import argparse
@@ -24,7 +24,7 @@ KEPT = ("config.json", "data.json", "environment.json", "metrics.csv", "predicti
 
 
 def missing(names: list[str], seeds: list[int]) -> dict[str, RunConfig]:
-    """Folder name -> config of each run that has no record of these very settings; seed by seed."""
+    """Folder name -> config of each run without a record of the same settings, seed by seed."""
     wanted = {
         f"{name}-seed{seed}": resolve(replace(RECIPES.get(name)(), seed=seed)) for seed in seeds for name in names
     }
@@ -34,16 +34,16 @@ def missing(names: list[str], seeds: list[int]) -> dict[str, RunConfig]:
 
 
 def keep(name: str) -> None:
-    """Copy the record of a finished run, the state that makes it one last; the weights stay behind."""
+    """Copy the record of a finished run without its weights. state.json comes last: it marks the record as complete."""
     for file in KEPT:
         content = (WORK / name / file).read_bytes()
         write_atomic(RECORDS / name / file, lambda target, content=content: target.write(content))
 
 
 def climb(runs: dict[str, RunConfig], jobs: int) -> int:
-    """Train all; the number that failed."""
+    """Do all runs. Return the number of failed runs."""
     names, failed = list(runs), 0
-    # One thread a run, also where runs are made one after another: so that the weights are the same either way.
+    # One thread per run, even if runs come one after another, so that the weights are the same either way.
     works = [
         Work(config=to_dict(config), folder=str(make_folder(WORK / name)), plan={"num_threads": "1"})
         for name, config in runs.items()

@@ -1,6 +1,6 @@
-"""The cards of the networks that ship, `weights/NAME/README.md`, after Model Cards for Model Reporting (arXiv 1810.03993).
+"""The model cards of the included networks, `weights/NAME/README.md` (Model Cards for Model Reporting, arXiv 1810.03993).
 
-`published_tables.py` writes them, from the weights' own record and that of the same run in `results/`; nobody types a number.
+`published_tables.py` writes them. All numbers come from the record of the weights and from the record of the run in `results/`.
 """
 
 import inspect
@@ -30,7 +30,7 @@ LINE = "\n"
 
 
 def cards() -> dict[Path, str]:
-    """Where the card of each network belongs -> its text."""
+    """Path of each card -> its text."""
     found = {name: image_card(name) for name in shipped("classification")} | {
         name: word_card(name) for name in shipped("seq2seq")
     }
@@ -39,7 +39,7 @@ def cards() -> dict[Path, str]:
 
 
 def image_card(name: str) -> str:
-    """The card of a network that classifies images."""
+    """The card of an image classifier."""
     record, sizes, score = run_of(name), _sizes("quick"), _scores(name)
     with np.load(record / "predictions.npz") as predictions:
         labels, named = predictions["test_labels"], predictions["test_probs"].argmax(axis=1)
@@ -81,7 +81,7 @@ Licences: the weights as the code, Apache 2.0; Fashion-MNIST, MIT.
 
 
 def word_card(name: str) -> str:
-    """The card of a network that writes how a word sounds."""
+    """The card of a network that pronounces words."""
     record, sizes, score = run_of(name), _sizes("sequences"), _scores(name)
     wrong = ~read_pair_predictions(record)["test"].right
     half, phonemes = score["half_precision_val_word_error_rate"], score["test_phoneme_error_rate"]
@@ -108,23 +108,21 @@ interval covers other test words, not other seeds. Licences: the weights as the 
 
 
 def run_of(name: str) -> Path:
-    """The record in `results/` of the run that made these weights. FittingRoomError where there is none, or more than one."""
+    """The record in `results/` of the run that produced these weights. Raises FittingRoomError unless there is exactly one."""
     wanted = identity(read_state(WEIGHTS / name))
     found = [path.parent for path in RESULTS.rglob("state.json") if identity(read_state(path.parent)) == wanted]
     if len(found) != 1:
-        raise FittingRoomError(
-            f"{len(found)} records in results/ are of the run that made weights/{name}: one is wanted"
-        )
+        raise FittingRoomError(f"{len(found)} records in results/ match weights/{name}: exactly one is needed")
     return found[0]
 
 
 def identity(state: RunState) -> tuple[Any, ...]:
-    """What the record of a run and that of the weights it left have in common with no other run."""
+    """Values that identify a run: the record of its weights has the same ones, and no other run does."""
     return state.config_hash, state.step, state.test_reads
 
 
 def _sizes(comparison: str) -> DataRecord:
-    """How many images or words each part has, as a comparison recorded it."""
+    """The number of images or words in each split, as recorded by a comparison."""
     return read_comparison(RESULTS / comparison).data
 
 
@@ -134,7 +132,7 @@ def _head(variant: Variant) -> str:
 
 
 def _scores(name: str) -> dict[str, str]:
-    """Accuracies and error rates in percent, in words."""
+    """Accuracies and error rates as percentages."""
     scores = flat(read_state(WEIGHTS / name)).items()
     return {key: f"{100 * value:.2f} %" for key, value in scores if key.endswith(("accuracy", "error_rate"))}
 
@@ -146,7 +144,7 @@ def _size(name: str, each: str) -> str:
 
 
 def _training(name: str, record: Path, data: str) -> str:
-    """How to make such a run, and what it took."""
+    """The row on training: the command, the data, the duration and the machine."""
     state, environment = read_state(record), read_json(record / "environment.json")
     plan = environment["plan"]
     threads = "one core" if plan["num_threads"] == 1 else f"{plan['num_threads']} cores"
@@ -157,7 +155,10 @@ def _training(name: str, record: Path, data: str) -> str:
 
 
 def command_of(name: str, record: Path) -> str:
-    """What trains it anew: by its budget, or by the recipe that gives its very settings. FittingRoomError where none does."""
+    """The command that repeats the training, with its budget or the recipe of its settings.
+
+    Raises FittingRoomError if no recipe has these settings.
+    """
     config = read_json(record / "config.json")
     start = f"fittingroom train {name} --seed {config['seed']}"
     if config["budget_seconds"] is not None:
@@ -172,13 +173,13 @@ def command_of(name: str, record: Path) -> str:
 
 
 def _taken_for(number: int, labels: NDArray[Any], named: NDArray[Any]) -> str:
-    """The class that images of class `number` are most often taken for, and how many in a hundred are."""
+    """The wrong class most often predicted for images of class `number`, and the percentage of images it is predicted for."""
     counts = np.bincount(named[labels == number], minlength=len(SPEC.class_names))
     total, counts[number] = counts.sum(), 0
     return f"{SPEC.class_names[counts.argmax()]} ({100 * counts.max() / total:.1f} %)" if counts.any() else ""
 
 
 def _interval(happened: NDArray[np.bool_]) -> str:
-    """Wilson's, 95 %."""
+    """The 95 % Wilson interval."""
     found = accuracy_interval(happened[None])
     return f"95 % interval {100 * found.low:.1f} to {100 * found.high:.1f}"

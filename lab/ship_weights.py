@@ -1,7 +1,7 @@
-"""Make a finished run the network that the package ships under its model's name: `python lab/ship_weights.py RUN`.
+"""Include the network of a finished run in the package, under its model's name: `python lab/ship_weights.py RUN`.
 
-Floating-point weights are stored in half precision. That must cost less than a tenth of a point of the task's first score on
-validation; the figure goes into the shipped record.
+Floating-point weights are stored in half precision. This must change the task's first validation score by less than a tenth of
+a percentage point; the record that is included contains the exact change.
 """
 
 import shutil
@@ -28,7 +28,10 @@ LARGEST_FILE = 6_000_000  # bytes
 
 
 def ship(run: Path, weights: Path = WEIGHTS) -> Path:
-    """Write `weights/MODEL/`; returns it. FittingRoomError, and the old ones stay, where half precision costs too much."""
+    """Write `weights/MODEL/` and return its path.
+
+    Raises FittingRoomError, and keeps the old weights, if half precision changes the score too much.
+    """
     saved = load_run(run.absolute())
     metric, state = saved.task.scoring.metrics[0], saved.state
     before = state.evals["val"][metric.name]
@@ -44,7 +47,7 @@ def ship(run: Path, weights: Path = WEIGHTS) -> Path:
 
 
 def _put_in_place(made: Path, target: Path) -> Path:
-    """All files at once: new weights beside an old config would load without a complaint."""
+    """Replace all files together: new weights with an old config could load without an error."""
     staged = Path(shutil.copytree(made, target.with_name(f".{target.name}.new"), dirs_exist_ok=True))
     if target.exists():
         shutil.rmtree(target)
@@ -52,7 +55,7 @@ def _put_in_place(made: Path, target: Path) -> Path:
 
 
 def _halve(saved: SavedRun, folder: Path) -> None:
-    """The run's config, what it knows of its data, and its weights in half precision."""
+    """The run's config, its description of the data, and its weights in half precision."""
     weights = {
         name: tensor.half() if torch.is_floating_point(tensor) else tensor
         for name, tensor in load_file(saved.folder / FILE).items()

@@ -1,4 +1,4 @@
-"""Our side of the races: the training step that `fit` makes, evaluation, and `fit` itself."""
+"""Our side of the races: the training step of `fit`, evaluation, and `fit` itself."""
 
 import tempfile
 import time
@@ -33,7 +33,7 @@ SYNTHETIC_STEPS = 100  # batches of synthetic images in such an epoch
 
 
 def synthetic_batches(contender: Contender) -> TrainBatches:
-    """Random images of the run's shape; what a batch costs to make is not part of a step's time."""
+    """Random images of the run's shape. Creating a batch does not count as time of a step."""
     draw = torch.Generator().manual_seed(0)
     number = contender.batch_size * (SYNTHETIC_STEPS if contender.kind == "fit" else 1)
     side = dict(contender.shape).get("img_size", SIDE)
@@ -67,7 +67,7 @@ def synthetic_task(config: ClassificationConfig, contender: Contender) -> Classi
 
 
 def choose(contender: Contender, *, measured: bool) -> dict[str, Any]:
-    """The plan that `fit` chooses here for a long run of that work, and the timings behind it; or its guess, for a short one."""
+    """The plan that `fit` chooses here for a long run, with the timings behind it, or its first guess for a short run."""
     config = run_config(contender, LONG_ENOUGH if measured else 0.01)
     plan, table = choose_plan(synthetic_task(config, replace(contender, kind="fit")), {})
     return {"plan": asdict(plan), "table": table}
@@ -91,7 +91,7 @@ class OurSteps:
         return self.trial.step()
 
     def predict(self) -> float:
-        """Seconds of one batch as a run validates on it."""
+        """Seconds of one validation batch."""
         placed = self.trial.state.placed
         placed.model.eval()
         start = time.perf_counter()
@@ -106,10 +106,10 @@ class OurSteps:
 
 
 class WholeFit:
-    """`fit` on a part of Fashion-MNIST for an epoch; a call is a run of its own, in a folder that goes away.
+    """`fit` on a part of Fashion-MNIST for one epoch. Each call is a new run in a temporary folder.
 
-    Images are opened beforehand, as for the usual script, and as many of them validate as there: with the whole of both,
-    which do not grow with the epoch, a short one would be mostly that.
+    As in the usual script, images are opened beforehand and the validation split is small. Both costs are constant, so in a short
+    epoch they would dominate the time.
     """
 
     def __init__(self, contender: Contender) -> None:

@@ -1,4 +1,4 @@
-"""`torch.nn.Transformer` on pairs, and its training step, as most would write them: what `sequences.py` compares ours with."""
+"""`torch.nn.Transformer` on pairs with a typical training step. `sequences.py` compares our Transformer with it."""
 
 import itertools
 import time
@@ -52,7 +52,7 @@ class PlainSteps:
         self.batches, self.bf16 = itertools.cycle(batches), bf16
 
     def step(self) -> float:
-        """Seconds of one step, the making of the batch left out."""
+        """Seconds of one step, excluding the creation of the batch."""
         batch = next(self.batches)
         start = time.perf_counter()
         with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):

@@ -41,7 +41,7 @@ def test_each_network_that_ships_has_a_card_of_the_run_that_made_it(name: str) -
 
 def test_weights_without_a_record_have_no_card(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(model_cards, "RESULTS", tmp_path)
-    with pytest.raises(FittingRoomError, match=r"^0 records in results/ are of the run that made weights/vit"):
+    with pytest.raises(FittingRoomError, match=r"^0 records in results/ match weights/vit"):
         model_cards.run_of("vit")
 
 

@@ -56,7 +56,8 @@ def test_one_file_is_split_by_word_and_the_line_at_the_end_says_what_came_out(tm
     )  # fmt: skip
     assert code == 0, err
     assert out.startswith("transformer-seed0: test word error ") and "pairs/s" in out
-    _, out, _ = call("evaluate", str(tmp_path / "run"))
+    code, out, err = call("evaluate", str(tmp_path / "run"))
+    assert code == 0, err
     assert out.startswith("transformer-seed0: val word error ") and "words" in out
 
 

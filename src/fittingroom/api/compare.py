@@ -1,4 +1,4 @@
-"""`compare`: several candidates under one protocol, and what the comparison allows to say."""
+"""`compare`: train several candidates under one protocol and compare them."""
 
 import json
 import multiprocessing
@@ -28,7 +28,7 @@ from fittingroom.tasks.base import TASKS
 
 @dataclass(frozen=True)
 class ComparisonResult:
-    """A comparison that was run: verdict, table, report."""
+    """A finished comparison: verdict, table, runs and report."""
 
     folder: Path
     summary: Summary
@@ -40,7 +40,7 @@ class ComparisonResult:
 
     @property
     def contrasts(self) -> Any:
-        """Pairwise differences."""
+        """Differences between each pair of candidates."""
         return self.summary.contrasts
 
     @cached_property
@@ -50,23 +50,23 @@ class ComparisonResult:
 
     @cached_property
     def record(self) -> ComparisonRecord:
-        """What was compared, how, and how each run ended."""
+        """The content of comparison.json: candidates, data, protocol and the result of each run."""
         return read_comparison(self.folder)
 
     def runs(self, candidate: str | None = None) -> list[Any]:
-        """The finished runs, of all candidates or of one, as `load_run` gives them."""
+        """The finished runs of one candidate, or of all."""
         from fittingroom.api.runs import load_run
 
         return [load_run(self.folder / row.folder) for row in self.record.finished(candidate)]
 
     def report(self) -> Path:
-        """Write report.html into the comparison's folder; returns its path."""
+        """Write report.html into the comparison's folder and return its path."""
         from fittingroom.report.page import write_report
 
         return write_report(self.folder)
 
     def plot(self) -> Any:
-        """Learning curves of all runs, a matplotlib Figure."""
+        """A matplotlib Figure with the learning curves of all runs."""
         from fittingroom.api import plot
 
         return plot.curves({run.name: run for run in self.runs()})
@@ -100,12 +100,12 @@ def plan_comparison(
     checkpoint_seconds: float = 30.0,
     command: Sequence[str] = (),
 ) -> Comparison:
-    """The comparison that a user asks for, nothing begun yet. Raises FittingRoomError in one line for bad input."""
+    """The comparison for the arguments of `compare`, not yet started. Raises FittingRoomError for bad input."""
     seconds = seconds_of(budget)
     check_length(epochs, seconds)
     changes = named(settings, "settings")
     if "early_stopping" in changes:
-        raise FittingRoomError("--set early_stopping: compare stops no run early, so that all have one budget: omit it")
+        raise FittingRoomError("--set early_stopping: compare gives every run the full budget: omit it")
     chosen = PRESETS.get(preset)
     length = Budget(epochs=epochs, seconds=seconds) if epochs or seconds else chosen.budget
     numbers = check_seeds(chosen.seeds if seeds is None else whole(seeds, "--seeds"))
@@ -148,11 +148,11 @@ def compare(
 ) -> ComparisonResult:
     """Train every candidate with every seed and the same budget, then compare them.
 
-    `compare(["vit", "cnn"], data, seeds=3, budget="10m")`. A candidate is a model, or a model with settings:
-    `vit@patch_size=7`. `train_sizes=[1000, 10000]` trains each candidate on that many items. `settings` apply to all. Without a
-    length and seeds those of `preset` hold (quick: 2 seeds, 100 s per run). The folder is by default `runs/compare-LENGTH`;
-    finished runs there are kept, so the call can be stopped and repeated. Runs are made in processes of their own: a script
-    must call this under `if __name__ == "__main__":`. Raises FittingRoomError in one line for bad input.
+    Example: `compare(["vit", "cnn"], data, seeds=3, budget="10m")`. A candidate is a model, or a model with settings such as
+    `vit@patch_size=7`. `train_sizes=[1000, 10000]` trains each candidate once per size. `settings` apply to all candidates. The
+    default length and number of seeds come from `preset` (quick: 2 seeds, 100 s per run). The default folder is
+    `runs/compare-LENGTH`. Finished runs there are kept, so you can stop the call and repeat it. Each run is a new process, so a
+    script must call this under `if __name__ == "__main__":`. Raises FittingRoomError for bad input.
     """
     check_main_guard()
     comparison = plan_comparison(
@@ -172,7 +172,10 @@ def compare(
 
 
 def parse_names(models: Sequence[str] | str) -> list[str]:
-    """`vit,cnn` or a list of names, each once; commas in brackets separate nothing. FittingRoomError for none, or one twice."""
+    """The names in a list or in text such as `vit,cnn`. Commas in brackets do not separate names.
+
+    Raises FittingRoomError for no name and for a repeated name.
+    """
     names = re.split(r",(?![^\[]*\])", models) if isinstance(models, str) else models
     if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
         raise FittingRoomError(f"models {models!r}: give names, such as 'vit,cnn' or ['vit', 'cnn']")
@@ -183,14 +186,14 @@ def parse_names(models: Sequence[str] | str) -> list[str]:
 
 
 def check_jobs(jobs: int | None) -> int | None:
-    """The number itself if it is 1 or more. Raises FittingRoomError otherwise."""
+    """Return `jobs` if it is None, or 1 or more. Raises FittingRoomError otherwise."""
     if jobs is not None and whole(jobs, "--jobs") < 1:
         raise FittingRoomError(f"--jobs {jobs}: give 1 (one run after another) or more")
     return None if jobs is None else whole(jobs, "--jobs")
 
 
 def check_sizes(train_sizes: Sequence[int], fixed: bool) -> list[int]:
-    """The sizes as a list. FittingRoomError: they are no whole numbers above 0, or num_train is set as well (`fixed`)."""
+    """The sizes as a list. Raises FittingRoomError unless they are whole numbers above 0, and if num_train is set (`fixed`)."""
     try:
         sizes = [whole(size, "train_sizes") for size in train_sizes]
     except (TypeError, FittingRoomError):
@@ -203,7 +206,7 @@ def check_sizes(train_sizes: Sequence[int], fixed: bool) -> list[int]:
 
 
 def check_main_guard() -> None:
-    """End this process where it is a child that runs the user's script again; the parent then says what to do."""
+    """Exit if this process is a child that runs the user's script again. The parent then reports the missing guard."""
     if getattr(multiprocessing.current_process(), "_inheriting", False):
         os._exit(NO_MAIN_GUARD)
 
@@ -247,7 +250,7 @@ def _call(
     plan: Mapping[str, str],
     **options: Any,
 ) -> list[str]:
-    """The command line that does the same, for the report."""
+    """The equivalent command line, for the report."""
     words = ["fittingroom", "compare"]
     if isinstance(data, Data):
         asked = data.asked
@@ -265,7 +268,7 @@ def _call(
 
 
 def _line_watcher(comparison: Comparison) -> Watcher:
-    """A line per run on standard error."""
+    """A watcher that prints when a run starts and ends, on standard error."""
     total = len(comparison.runs)
 
     def starts(number: int, run: str) -> None:
@@ -278,7 +281,7 @@ def _line_watcher(comparison: Comparison) -> Watcher:
 
 
 def _notebook_watcher(comparison: Comparison) -> Watcher:
-    """One bar for the whole comparison."""
+    """A watcher with one progress bar for the whole comparison."""
     bar, total = NotebookBar(), len(comparison.runs)
     done: dict[int, float] = {}
 
@@ -296,4 +299,4 @@ def _notebook_watcher(comparison: Comparison) -> Watcher:
         if len(done) == total and all(each == 1 for each in done.values()):
             bar.close()
 
-    return Watcher(plans=lambda: show("measuring what this machine does fastest (once)"), steps=steps, ends=ends)
+    return Watcher(plans=lambda: show("measuring the fastest settings for this machine (once)"), steps=steps, ends=ends)

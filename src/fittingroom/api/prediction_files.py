@@ -1,4 +1,4 @@
-"""Predictions and labels in files that any library writes: npy, npz with one array, csv with or without a header."""
+"""Read predictions and labels from files: npy, npz with one array, csv with or without a header."""
 
 import csv
 import glob
@@ -20,19 +20,19 @@ DELIMITERS = (",", ";", "\t")
 
 @dataclass(frozen=True, kw_only=True)
 class PredictionFiles:
-    """What the files hold, as `verdict` takes it."""
+    """The content of the files, as arguments for `verdict`."""
 
     probs: dict[str, list[NDArray[Any]]]
     labels: NDArray[Any]
     class_names: tuple[str, ...] | None
-    """From the header of the csv files, if they have one."""
+    """The header of the csv files; None if they have none."""
 
 
 def read_prediction_files(words: Sequence[str], labels: Path) -> PredictionFiles:
-    """The predictions in `words`, each 'NAME=FILE' or 'NAME=PATTERN', one file a seed, and the labels in a file.
+    """Read predictions and labels. Each word is 'NAME=FILE' or 'NAME=PATTERN', with one file per seed.
 
-    A name may come several times. Files of a pattern are ordered as people number them: vit2 before vit10. Raises
-    FittingRoomError that names the word or file which is wrong.
+    A name may be repeated. Files of a pattern are sorted by their numbers: vit2 comes before vit10. Raises FittingRoomError
+    that names the wrong word or file.
     """
     probs: dict[str, list[NDArray[Any]]] = {}
     header: tuple[Path, tuple[str, ...]] | None = None
@@ -60,7 +60,7 @@ def read_prediction_files(words: Sequence[str], labels: Path) -> PredictionFiles
 
 
 def read_array(path: Path) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """The array in a file, and for csv the names in its header (none: no header). Raises FittingRoomError."""
+    """The array in a file and the names in its csv header (empty without a header). Raises FittingRoomError for a bad file."""
     ending = path.suffix.lower()
     if ending not in ENDINGS:
         raise FittingRoomError(f"{path} is none of {', '.join(ENDINGS)}: save the predictions as one of them")
@@ -94,7 +94,7 @@ def _files(pattern: str) -> list[Path]:
 
 
 def _parts(path: Path) -> list[str]:
-    """Text and numbers in turns, beginning with text."""
+    """The path split into text and numbers, alternating, starting with text."""
     return re.split(r"(\d+)", str(path))
 
 
@@ -122,7 +122,7 @@ def _read_csv(path: Path) -> tuple[NDArray[Any], tuple[str, ...]]:
 
 
 def _is_header(first: Sequence[str], rest: Sequence[Sequence[str]], is_text: bool) -> bool:
-    """Text above numbers; or above a column of names, if it is not one of the names itself."""
+    """Whether the first row is a header: text above numbers, or above a column of names that does not contain it."""
     if not rest or _are_numbers(first):
         return False
     return not is_text or (len(first) == 1 and first[0] not in {row[0] for row in rest})

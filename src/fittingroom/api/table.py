@@ -7,7 +7,7 @@ from fittingroom.core.records import Summary
 
 
 class Table:
-    """The result table: rows as dictionaries of text, for people."""
+    """The result table. Rows are dictionaries of formatted text."""
 
     def __init__(self, summary: Summary) -> None:
         from fittingroom.report.tables import headings, summary_rows
@@ -25,7 +25,7 @@ class Table:
         return markdown_table(self._summary)
 
     def to_pandas(self) -> Any:
-        """A pandas DataFrame of the same text. Raises FittingRoomError where pandas is not installed."""
+        """A pandas DataFrame of the same text. Raises FittingRoomError if pandas is not installed."""
         try:
             import pandas
         except ModuleNotFoundError as error:

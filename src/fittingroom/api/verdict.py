@@ -1,4 +1,4 @@
-"""`verdict`: intervals, a verdict and a report for predictions of any models, whoever trained them. Needs numpy, not torch."""
+"""`verdict`: intervals, a verdict and a report for the predictions of any models. Needs numpy, but not torch."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -26,9 +26,9 @@ from fittingroom.core.records import (
 from fittingroom.tasks.classification.scoring import ACCURACY, ClassificationScoring, ClassPredictions
 
 TOLERANCE = 0.01
-"""The probabilities of an image may sum to 1 within this; stored in 16 bits they do."""
+"""Largest difference from 1 of the sum of an image's probabilities. 16-bit numbers stay within it."""
 PROTOCOL = (
-    "The predictions were made elsewhere. How the models were trained, and on what they were chosen, is not known here.",
+    "The predictions come from files or arrays. How the models were trained and chosen is not known.",
     "Accuracy is the share of test images whose most probable class is the label.",
     "Intervals are 95 %, over seeds and test images together; with one seed, over test images only. Intervals of differences "
     "hold for all pairs of models at once (Bonferroni); p-values are adjusted after Holm.",
@@ -37,7 +37,7 @@ PROTOCOL = (
 
 @dataclass(frozen=True, kw_only=True)
 class VerdictContrast:
-    """Two models compared."""
+    """The difference between two models."""
 
     a: str
     b: str
@@ -45,40 +45,40 @@ class VerdictContrast:
     """Test accuracy of a minus that of b, as a fraction."""
     low: float
     high: float
-    """Ends of its 95 % interval. The intervals of all contrasts hold together (Bonferroni)."""
+    """The ends of its 95 % interval. The intervals of all contrasts hold simultaneously (Bonferroni)."""
     p: float
-    """Adjusted for the number of contrasts (Holm)."""
+    """The p-value, adjusted for the number of contrasts (Holm)."""
     separated: bool
     """Whether the interval excludes zero."""
 
 
 @dataclass(frozen=True)
 class VerdictResult:
-    """What predictions allow to say about the models that made them."""
+    """The comparison of models by their predictions."""
 
     record: ComparisonRecord
     summary: Summary
     runs: dict[str, dict[int, dict[str, ClassPredictions]]]
-    """Model -> seed -> part -> predictions."""
+    """Model -> seed -> split -> predictions."""
 
     @property
     def headline(self) -> str:
-        """Who beats whom, in short."""
+        """The verdict in a few words."""
         return self.summary.verdict.headline
 
     @property
     def sentence(self) -> str:
-        """The same with its numbers."""
+        """The verdict with its numbers."""
         return self.summary.verdict.sentence
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the intervals cover."""
+        """Notes on what the intervals cover."""
         return self.summary.notes
 
     @cached_property
     def contrasts(self) -> tuple[VerdictContrast, ...]:
-        """Every two models."""
+        """The differences between each pair of models."""
         found = [(each.a, each.b, ACCURACY.difference(each)) for each in self.summary.contrasts]
         return tuple(
             VerdictContrast(
@@ -99,7 +99,7 @@ class VerdictResult:
         return Table(self.summary)
 
     def report(self, path: str | Path = "verdict.html") -> Path:
-        """Write an HTML page with results, pairwise differences and confusion matrices; returns its path."""
+        """Write an HTML page with results, pairwise differences and confusion matrices. Return its path."""
         from fittingroom.core.rundir import write_text
         from fittingroom.report.load import Comparison
         from fittingroom.report.page import render_page
@@ -130,10 +130,10 @@ def verdict(
 
     `probs` maps a model's name to its probabilities [images, classes], one array for each seed; a single array is one seed.
     `labels` [images] are class numbers, or class names if `class_names` lists the names in the order of the columns. Arrays may
-    be numpy arrays, lists, or tensors. `title` is what the sentence calls the data.
+    be numpy arrays, lists, or tensors. `title` names the data in the verdict.
 
-    Raises FittingRoomError that names the model and the seed where shapes do not fit, where values are no probabilities (each
-    image's must sum to 1 within 0.01), where labels lie outside the classes, and where models have unequal numbers of seeds.
+    Raises FittingRoomError, naming model and seed, if shapes do not match, if values are not probabilities (each image's must
+    sum to 1 within 0.01), if a label is not one of the classes, and if models have different numbers of seeds.
     """
     found = {str(name): _seeds(str(name), given) for name, given in probs.items()}
     if not found:
@@ -157,9 +157,9 @@ def verdict(
 
 
 def to_array(given: Any, what: str) -> NDArray[Any]:
-    """A numpy array of an array, list, data frame or tensor (whatever its device), without importing what made it."""
+    """An array, list, data frame or tensor on any device as a numpy array. Imports neither torch nor pandas."""
     try:
-        if hasattr(given, "detach"):  # a tensor; those of 16 bits may have no type in numpy
+        if hasattr(given, "detach"):  # a tensor; numpy lacks some 16-bit types
             given = given.detach().cpu()
             given = (given.double() if given.is_floating_point() else given).numpy()
         elif hasattr(given, "to_numpy"):
@@ -170,7 +170,7 @@ def to_array(given: Any, what: str) -> NDArray[Any]:
 
 
 def _seeds(name: str, given: Any) -> list[NDArray[Any]]:
-    """One array [images, classes] for each seed, of one array, several, or a stack of them."""
+    """One array [images, classes] for each seed. `given` is one array, several arrays, or a stack of them."""
     several = isinstance(given, list | tuple) and (not given or not _is_number(_first(given[0])))
     arrays = [to_array(each, f"{name}, seed {seed}") for seed, each in enumerate(given)] if several else []
     if not several:
@@ -191,12 +191,12 @@ def _seeds(name: str, given: Any) -> list[NDArray[Any]]:
 
 
 def _first(given: Any) -> Any:
-    """The first entry of a list or tuple, or the thing itself."""
+    """The first entry of a list or tuple; anything else unchanged."""
     return given[0] if isinstance(given, list | tuple) and given else given
 
 
 def _is_number(given: Any) -> bool:
-    """A plain number: what a row of a list of rows begins with."""
+    """Whether `given` is a number. A row of numbers begins with one; a list of rows does not."""
     return isinstance(given, int | float | np.number)
 
 
@@ -207,7 +207,7 @@ def _check_seeds(found: Mapping[str, Sequence[Any]]) -> None:
         listed = ", ".join(f"{name} {count}" for name, count in counts.items())
         odd = next(name for name, count in counts.items() if count != usual)
         raise FittingRoomError(
-            f"unequal numbers of seeds ({listed}): give {odd} as many predictions as the others, or leave some of theirs out"
+            f"unequal numbers of seeds ({listed}): give {odd} as many predictions as the others, or fewer of theirs"
         )
 
 
@@ -245,7 +245,7 @@ def _labels(given: Any, num_classes: int, class_names: Sequence[str] | None) -> 
     if outside.size:
         place = int(outside[0])
         raise FittingRoomError(
-            f"labels: {numbers[place]} at position {place} lies outside 0 to {num_classes - 1}, the columns of the probabilities"
+            f"labels: {numbers[place]} at position {place} is outside 0 to {num_classes - 1}, the columns of the probabilities"
         )
     return numbers
 
@@ -273,7 +273,7 @@ def _check_probs(array: NDArray[np.float64], num_images: int, where: str) -> Non
         row = array[bad[0]]
         value = row.min() if row.min() < 0 else row.max()
         raise FittingRoomError(
-            f"{where}: {value:.4g} in row {bad[0]} is no probability: logits need a softmax ({bad.size} such rows)"
+            f"{where}: {value:.4g} in row {bad[0]} is not a probability: logits need a softmax ({bad.size} such rows)"
         )
     sums = array.sum(axis=1)
     bad = np.flatnonzero(np.abs(sums - 1) > TOLERANCE)

@@ -1,4 +1,4 @@
-"""The width of text of any script in a terminal, and escapes for characters that standard output cannot encode."""
+"""Measure and pad text in terminal cells, and escape characters that standard output cannot encode."""
 
 import sys
 import unicodedata

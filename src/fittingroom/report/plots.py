@@ -157,7 +157,7 @@ def _runs(metrics: Metrics | Mapping[str, Metrics]) -> dict[str, dict[str, np.nd
     """Every run's columns as float64 arrays, NaN for what was not measured."""
     if not isinstance(metrics, Mapping):
         raise FittingRoomError(
-            f"curves takes nothing of type {type(metrics).__name__}: give a run, its metrics, or {{name: metrics}}"
+            f"curves does not accept type {type(metrics).__name__}: give a run, its metrics, or {{name: metrics}}"
         )
     several = bool(metrics) and all(isinstance(each, Mapping) for each in metrics.values())
     named: Mapping[str, Any] = metrics if several else {"": metrics}

@@ -47,7 +47,7 @@ class FitOptions:
     plan: Fixed = field(default_factory=dict)
     """Parts of the speed plan that the user chose; the others are measured."""
     probe: Sequence[dict[str, Any]] = ()
-    """For environment.json: the timings behind a plan that was measured before this run."""
+    """The timings behind a plan that was measured before this run. They go into environment.json."""
     concurrency: int = 1
     """How many processes measure plans at the same time, each on its own core."""
     open_test: bool = True

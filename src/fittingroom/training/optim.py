@@ -36,7 +36,7 @@ def orthogonalise(
     x = x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)
     for _ in range(num_steps):
         gram = x @ x.transpose(-2, -1)
-        # a x + (b gram + c gram^2) x. baddbmm adds and multiplies at once: fewer passes, one rounding less in bfloat16.
+        # a x + (b gram + c gram^2) x. baddbmm multiplies and adds in one pass, with one rounding less in bfloat16.
         x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     return x.transpose(-2, -1) if tall else x
 

@@ -106,7 +106,7 @@ def test_the_data_decide_the_models() -> None:
         ({"preset": "fast"}, "unknown preset 'fast': known: quick, standard, full"),
         ({"data": "nope"}, "unknown data set 'nope'"),
         ({"data": 3}, "arrays without labels"),
-        ({"settings": {"early_stopping": 3}}, "compare stops no run early"),
+        ({"settings": {"early_stopping": 3}}, "compare gives every run the full budget"),
         ({"settings": {"dept": 3}}, "unknown key 'dept' for vit: did you mean 'depth'?"),
         ({"settings": {"seed": 3}}, "unknown key 'seed' for vit"),
         ({"settings": 3}, "settings 3: give a dictionary of names and values"),

@@ -111,9 +111,9 @@ def test_test_images_are_read_for_a_reason_that_is_logged(folder: Path, vit: fr.
 @pytest.mark.parametrize(
     ("args", "options", "said"),
     [
-        ((3,), {}, "explain takes nothing of type int: give runs, their folders, or names of shipped weights"),
-        ((nn.Linear(2, 2),), {"images": IMAGES}, "explain takes nothing of type Linear"),
-        ((["vit", None],), {}, "explain takes nothing of type NoneType"),
+        ((3,), {}, "explain does not accept type int: give runs, their folders, or names of included networks"),
+        ((nn.Linear(2, 2),), {"images": IMAGES}, "explain does not accept type Linear"),
+        ((["vit", None],), {}, "explain does not accept type NoneType"),
         (("nope",), {}, "no run at 'nope'"),
         (("transformer",), {}, "run transformer is a run of seq2seq, not of classification"),
         (("RUN",), {"images": IMAGES, "index": 3}, "choose one of images, index, mistakes, disagreements"),
@@ -185,7 +185,7 @@ def test_a_run_brings_the_names_of_its_classes_and_its_normalisation(vit: fr.Run
 
 
 def test_a_run_without_curves_says_so(vit: fr.Run) -> None:
-    assert "metrics.csv is missing: curves are there for runs that you train" in refused(fr.plot.curves, vit)
+    assert "metrics.csv is missing: only runs that you trained have curves" in refused(fr.plot.curves, vit)
     assert "metrics.csv is missing" in refused(fr.plot.curves, {"mine": vit})
     assert "metrics.csv is missing" in refused(vit.plot)
 
@@ -193,8 +193,8 @@ def test_a_run_without_curves_says_so(vit: fr.Run) -> None:
 @pytest.mark.parametrize(
     ("name", "args", "options", "said"),
     [
-        ("curves", (3,), {}, "curves takes nothing of type int"),
-        ("curves", (["x"],), {}, "curves takes nothing of type list"),
+        ("curves", (3,), {}, "curves does not accept type int"),
+        ("curves", (["x"],), {}, "curves does not accept type list"),
         ("curves", ({},), {}, "unknown column 'epoch'"),
         ("curves", ({"epoch": 3},), {}, "metrics are no columns of numbers"),
         ("curves", ({"epoch": ["a"], "val_loss": [1]},), {}, "metrics are no columns of numbers"),
@@ -203,7 +203,7 @@ def test_a_run_without_curves_says_so(vit: fr.Run) -> None:
         ("curves", ({"epoch": [1], "val_loss": [1]},), {"x": "time"}, "x 'time' is no time axis"),
         ("curves", ({"epoch": [1], "val_loss": [1]},), {"columns": ["val_los"]}, "did you mean 'val_loss'?"),
         ("curves", ({"epoch": [1], "val_loss": [None]},), {}, "the metrics hold no numbers to draw"),
-        ("attention", ("vit", IMAGES), {}, "plot takes nothing of type str: give an nn.Module, or a run from"),
+        ("attention", ("vit", IMAGES), {}, "plot does not accept type str: give an nn.Module, or a run from"),
         ("attention", ("CNN", IMAGES), {}, "FastCNN has no attention between patches: use saliency"),
         ("attention", ("VIT", IMAGES), {"layer": 5}, "there is no layer 5"),
         ("attention", ("VIT", IMAGES), {"head": 2}, "there is no head 2"),
@@ -213,7 +213,7 @@ def test_a_run_without_curves_says_so(vit: fr.Run) -> None:
         ("saliency", ("VIT", IMAGES), {"method": "gradcm"}, "did you mean 'gradcam'?"),
         ("saliency", ("VIT", IMAGES.astype(int)), {}, "images of type int64 are unknown: give uint8 or float"),
         ("positions", ("CNN",), {}, "FastCNN"),
-        ("positions", (None,), {}, "plot takes nothing of type NoneType"),
+        ("positions", (None,), {}, "plot does not accept type NoneType"),
         ("filters", (nn.Linear(2, 2),), {}, "Linear"),
         ("confusion", ([0, 1], [1]), {}, "do not match: give one of each per image"),
         ("confusion", ([], []), {}, "do not match: give one of each per image"),

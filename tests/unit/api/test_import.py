@@ -73,6 +73,6 @@ def test_explain_works_as_a_function_and_as_a_package_whichever_was_imported_fir
 
 def test_the_package_calls_the_function_of_the_api() -> None:
     with pytest.raises(
-        fr.FittingRoomError, match="explain takes nothing of type int: give runs, their folders, or names"
+        fr.FittingRoomError, match="explain does not accept type int: give runs, their folders, or names"
     ):
         fr.explain(3)

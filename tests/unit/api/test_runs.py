@@ -156,7 +156,7 @@ def test_a_run_is_found_by_its_folder_and_by_the_name_of_shipped_weights(run: fr
     again = fr.load_run(str(run.folder))
     assert again.config == run.config and again.scores == run.scores
     assert fr.load_run("vit").config.model == "vit" and fr.load_run("vit").scores["test"]["accuracy"] > 0.9
-    assert "load_run takes nothing of type Run" in refused(fr.load_run, run)
+    assert "load_run does not accept type Run" in refused(fr.load_run, run)
     assert "no run at 'nope': give the folder of a finished run, or the name of" in refused(fr.load_run, "nope")
     assert "config.json is missing" in refused(fr.load_run, place)
 
@@ -277,7 +277,7 @@ def test_without_pandas_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_shipped_weights_have_no_curves() -> None:
-    assert "curves are there for runs that you train" in refused(lambda: fr.load_run("vit").metrics)
+    assert "only runs that you trained have curves" in refused(lambda: fr.load_run("vit").metrics)
 
 
 @pytest.mark.parametrize("content", ["", "step,epoch\n"])

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,22 @@ def test_the_reason_is_written_down_before_the_part_is_opened(tmp_path: Path) ->
 
     run(predict, task, log=lambda why: seen.append(f"log {why}"))
     assert seen == ["predict", "log evaluation", "predict"]
+
+
+def test_a_data_set_stays_shut_where_the_log_refuses(tmp_path: Path) -> None:
+    opened: list[str] = []
+
+    def load_test() -> Any:
+        opened.append("test")
+        return found.load_test()
+
+    found = task_of(tmp_path).data
+    data = replace(found, load_test=load_test)
+    with pytest.raises(PermissionError):
+        data.open_test(refuse, "evaluation")
+    assert opened == []
+    data.open_test(lambda why: opened.append(why), "evaluation")
+    assert opened == ["evaluation", "test"]
 
 
 def test_entries_run_in_order_and_only_the_chosen_ones() -> None:

@@ -90,7 +90,7 @@ def _write_gallery(folder: Path, found: dict[str, list[_Run]], of_runs: list[str
 def _write_explorer(
     folder: Path, models: list[str], first: dict[str, _Run], splits_of: Callable[[int], Splits], test: ImageSet
 ) -> None:
-    """Write `explorer.npz`. The first finished run of each model explains the images.
+    """Write `explorer.npz`. It uses the first finished run of each model.
 
     The methods are tested against random maps on the validation images of that run.
     """

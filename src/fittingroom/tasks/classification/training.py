@@ -73,7 +73,7 @@ class ClassificationTask(Task):
 
     @cached_property
     def spec(self) -> DataSpec:
-        """From data.json of a finished run, else from the data set."""
+        """The description of the data, from data.json of a finished run or else from the data set."""
         saved = self.saved_data()
         return self.data.spec if saved is None else from_dict(DataSpec, saved["spec"], f"{self.folder}/data.json")
 

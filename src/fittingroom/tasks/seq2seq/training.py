@@ -132,7 +132,7 @@ class Seq2seqTask(Task):
         values = {**given.model_config, "src_vocab_size": len(source), "tgt_vocab_size": len(target)}
         model_config = to_dict(resolve_config(given.model, values, given.registry))
         if "max_len" in model_config and "max_len" not in given.model_config and given.data != cmudict.NAME:
-            model_config["max_len"] = MAX_SYMBOLS + 2  # any line of a file that can be read, with its mark
+            model_config["max_len"] = MAX_SYMBOLS + 2  # enough for any line that the reader accepts, plus its marks
         self._check_length(model_config.get("max_len"))
         return replace(
             given,

@@ -22,7 +22,7 @@ class Plan:
     """
 
     device: Device
-    """Where the run is computed."""
+    """The device that computes the run."""
     precision: Literal["fp32", "bf16"]
     """bf16: autocast for matrix products and convolutions, bf16 for Muon's iteration, fp32 for the weights."""
     channels_last: bool
