@@ -51,7 +51,7 @@ def test_the_ladder_keeps_the_record_of_a_run_and_skips_what_has_one(
     runs = ladder.missing(["vit_5"], [0])
     assert list(runs) == ["vit_5-seed0"]
     assert ladder.climb(runs, jobs=1) == 0
-    assert "vit_5-seed0: validation" in capsys.readouterr().out
+    assert "vit_5-seed0: val " in capsys.readouterr().out
     kept = tmp_path / "records" / "vit_5-seed0"
     assert sorted(path.name for path in kept.iterdir()) == sorted(ladder.KEPT)
     assert len(json.loads((kept / "state.json").read_text())["test_reads"]) == 1

@@ -5,9 +5,12 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+import fittingroom
+from fittingroom.core.errors import FittingRoomError
 from tests.command import environment
 from tests.own_images import write_images
 
@@ -81,13 +84,12 @@ def test_the_cell_that_lectures_begin_with_trains_our_models(package: str, tmp_p
     assert not has_wandb or list(tmp_path.glob("wandb/offline-run-*/*.wandb"))
 
 
-def test_with_both_packages_one_line_says_what_to_do(tmp_path: Path) -> None:
-    if importlib.util.find_spec("pytorch_lightning") is None:
-        pytest.skip("needs pytorch_lightning: pip install pytorch-lightning")
-    lines = ("import lightning.pytorch, pytorch_lightning", "import fittingroom as fr", "fr.lightning.Classifier")
-    done = run_script(tmp_path, "\n".join(lines))
-    assert done.returncode == 1
-    last = done.stderr.splitlines()[-1]
-    assert last.startswith(
-        "fittingroom.core.errors.FittingRoomError: both `pytorch_lightning` and `lightning.pytorch` "
-    )
+def test_with_both_packages_one_line_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("pytorch_lightning", "lightning.pytorch"):
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+    monkeypatch.delitem(sys.modules, "fittingroom.training.loop", raising=False)  # our own import would be an excuse
+    with pytest.raises(
+        FittingRoomError, match=r"both `pytorch_lightning` and `lightning\.pytorch` are"
+    ) as caught:
+        _ = fittingroom.lightning.Classifier
+    assert "\n" not in str(caught.value) and "use one" in str(caught.value)
