@@ -88,8 +88,6 @@ def test_with_both_packages_one_line_says_what_to_do(monkeypatch: pytest.MonkeyP
     for name in ("pytorch_lightning", "lightning.pytorch"):
         monkeypatch.setitem(sys.modules, name, ModuleType(name))
     monkeypatch.delitem(sys.modules, "fittingroom.training.loop", raising=False)  # our own import would be an excuse
-    with pytest.raises(
-        FittingRoomError, match=r"both `pytorch_lightning` and `lightning\.pytorch` are"
-    ) as caught:
+    with pytest.raises(FittingRoomError, match=r"both `pytorch_lightning` and `lightning\.pytorch` are") as caught:
         _ = fittingroom.lightning.Classifier
     assert "\n" not in str(caught.value) and "use one" in str(caught.value)
