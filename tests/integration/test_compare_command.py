@@ -107,7 +107,7 @@ def test_with_a_model_or_a_seed_fewer_or_a_lost_file_the_pictures_are_made_anew(
 
 def test_no_run_of_a_comparison_stops_early_and_its_command_is_whole() -> None:
     code, _, err = call("compare", "--set", "early_stopping=2", "--epochs", "1")
-    assert code == 2 and "so that all have one budget" in err
+    assert code == 2 and "compare gives every run the full budget: omit it" in err
     code, _, err = call("compare", "--set", "erly_stopping=2", "--epochs", "1")
     assert code == 2 and "unknown key 'erly_stopping' for vit" in err and "early_stopping'?" not in err
     words = ["compare", "--data-dir", "/mnt/x", "--epochs", "0.1234567", "--seeds", "2"]
