@@ -1,7 +1,7 @@
-"""Climb the ladder: `python lab/ladder.py cnn_5 vit_5 --seeds 3` trains what is missing, a run a core, and keeps the records.
+"""Train the recipes of the ladder and keep the records: `python lab/ladder.py cnn_5 vit_5 --seeds 3`.
 
-Weights and checkpoints stay below runs/ladder/RECIPE-seedS, so that a run that is stopped goes on where it stood. The record of
-a finished run goes to results/ladder/RECIPE-seedS; where that stands, with the same settings, nothing is run again.
+Does several runs at a time, one per core. Weights and checkpoints stay in runs/ladder/RECIPE-seedS, so a stopped run can
+continue. The record of a finished run goes to results/ladder/RECIPE-seedS. A run whose record has the same settings is skipped.
 """
 
 import argparse
@@ -9,53 +9,52 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from fittingroom.comparison.executors import Work, side_by_side, usable_cores
-from fittingroom.core.config import config_hash
-from fittingroom.core.rundir import make_folder, read_state, write_atomic
+from fittingroom.comparison.executors.base import Work
+from fittingroom.comparison.executors.processes import Processes, usable_cores
+from fittingroom.core.config import from_dict, to_dict
+from fittingroom.core.records import RunState, read_state
+from fittingroom.core.rundir import make_folder, write_atomic
 from fittingroom.recipes import RECIPES
-from fittingroom.training.config import RunConfig
-from fittingroom.training.fit import resolve
+from fittingroom.tasks.config import RunConfig
+from fittingroom.training.fit import holds, resolve
 
 ROOT = Path(__file__).parents[1]
 RECORDS, WORK = ROOT / "results" / "ladder", ROOT / "runs" / "ladder"
-KEPT = ("config.json", "environment.json", "metrics.csv", "predictions.npz", "state.json")
+KEPT = ("config.json", "data.json", "environment.json", "metrics.csv", "predictions.npz", "state.json")
 
 
 def missing(names: list[str], seeds: list[int]) -> dict[str, RunConfig]:
-    """Folder name -> config of each run that has no record of these very settings; seed by seed."""
+    """Folder name -> config of each run without a record of the same settings, seed by seed."""
     wanted = {
         f"{name}-seed{seed}": resolve(replace(RECIPES.get(name)(), seed=seed)) for seed in seeds for name in names
     }
     return {
-        name: config
-        for name, config in wanted.items()
-        if read_state(RECORDS / name).get("config_hash") != config_hash(config)
+        name: config for name, config in wanted.items() if not holds(RECORDS / name, read_state(RECORDS / name), config)
     }
 
 
 def keep(name: str) -> None:
-    """Copy the record of a finished run, the state that makes it one last; the weights stay behind."""
+    """Copy the record of a finished run without its weights. state.json comes last: it marks the record as complete."""
     for file in KEPT:
         content = (WORK / name / file).read_bytes()
         write_atomic(RECORDS / name / file, lambda target, content=content: target.write(content))
 
 
 def climb(runs: dict[str, RunConfig], jobs: int) -> int:
-    """Train all; the number that failed."""
+    """Do all runs. Return the number of failed runs."""
     names, failed = list(runs), 0
-    # One thread a run, also where runs are made one after another: so that the weights are the same either way.
+    # One thread per run, even if runs come one after another, so that the weights are the same either way.
     works = [
-        Work(config=config, folder=make_folder(WORK / name), plan={"num_threads": "1"}) for name, config in runs.items()
+        Work(config=to_dict(config), folder=str(make_folder(WORK / name)), plan={"num_threads": "1"})
+        for name, config in runs.items()
     ]
-    for event in side_by_side(works, jobs):
+    for event in Processes(jobs=jobs).run(works):
         name = names[event.number]
         if event.kind == "finished":
             keep(name)
-            row = event.content
-            words = (
-                f"validation {row['val_accuracy']:.2%}, test {row['test_accuracy']:.2%}, {row['train_seconds']:.0f} s"
-            )
-            print(f"{name}: {words}", flush=True)
+            state = from_dict(RunState, event.content)
+            scores = ", ".join(f"{part} {found['accuracy']:.2%}" for part, found in state.evals.items())
+            print(f"{name}: {scores}, {state.train_seconds:.0f} s", flush=True)
         elif event.kind == "failed":
             failed += 1
             print(f"{name}: failed: {event.content}", flush=True)

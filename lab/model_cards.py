@@ -1,6 +1,6 @@
-"""The cards of the networks that ship, `weights/NAME/README.md`, after Model Cards for Model Reporting (arXiv 1810.03993).
+"""The model cards of the included networks, `weights/NAME/README.md` (Model Cards for Model Reporting, arXiv 1810.03993).
 
-`published_tables.py` writes them, from the weights' own record and that of the same run in `results/`; nobody types a number.
+`published_tables.py` writes them. All numbers come from the record of the weights and from the record of the run in `results/`.
 """
 
 import inspect
@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fittingroom.core.config import config_hash
+from fittingroom.cli.messages import flat
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.records import DataRecord, RunState, read_comparison, read_state
 from fittingroom.core.rundir import read_json
 from fittingroom.data.images.fashion_mnist import SPEC
 from fittingroom.evaluation.shipped import WEIGHTS, shipped
@@ -22,24 +23,23 @@ from fittingroom.recipes import RECIPES
 from fittingroom.recipes.choose import recipe
 from fittingroom.recipes.sequences import SEQUENCE_RECIPES
 from fittingroom.tasks.seq2seq.scoring import read_pair_predictions
-from fittingroom.training.fit import resolve
+from fittingroom.training.fit import holds, resolve
 
 RESULTS = Path(__file__).parents[1] / "results"
 LINE = "\n"
-SAME_RUN = ("config_hash", "step", "test_reads")
-"""What the record of a run and that of the weights it left have in common with no other run."""
 
 
 def cards() -> dict[Path, str]:
-    """Where the card of each network belongs -> its text."""
-    found = {name: image_card(name) for name in shipped("images")} | {
-        name: word_card(name) for name in shipped("words")
+    """Path of each card -> its text."""
+    found = {name: image_card(name) for name in shipped("classification")} | {
+        name: word_card(name) for name in shipped("seq2seq")
     }
+    assert found, "no network ships"
     return {WEIGHTS / name / "README.md": text for name, text in found.items()}
 
 
 def image_card(name: str) -> str:
-    """The card of a network that classifies images."""
+    """The card of an image classifier."""
     record, sizes, score = run_of(name), _sizes("quick"), _scores(name)
     with np.load(record / "predictions.npz") as predictions:
         labels, named = predictions["test_labels"], predictions["test_probs"].argmax(axis=1)
@@ -61,8 +61,8 @@ def image_card(name: str) -> str:
 | reads | 28 × 28 grey pixels, light clothes on black |
 | answers | one of ten: {", ".join(SPEC.class_names)} |
 {_size(name, "an image")}
-{_training(name, record, f"Fashion-MNIST, {sizes['num_train']:,} images")}
-| validation | {score["val_accuracy"]} of {sizes["num_val"]:,} images right; as stored, in half precision, {half} |
+{_training(name, record, f"Fashion-MNIST, {sizes.num_train:,} images")}
+| validation | {score["val_accuracy"]} of {sizes.num_val:,} images right; as stored, in half precision, {half} |
 | test | {test} of {len(right):,} images right, {_interval(right)}; read once, after the last epoch |
 | maps that beat random maps | {", ".join(proofs)} ([how that is tested](../../../../docs/looking-inside.md)) |
 
@@ -81,7 +81,7 @@ Licences: the weights as the code, Apache 2.0; Fashion-MNIST, MIT.
 
 
 def word_card(name: str) -> str:
-    """The card of a network that writes how a word sounds."""
+    """The card of a network that pronounces words."""
     record, sizes, score = run_of(name), _sizes("sequences"), _scores(name)
     wrong = ~read_pair_predictions(record)["test"].right
     half, phonemes = score["half_precision_val_word_error_rate"], score["test_phoneme_error_rate"]
@@ -94,8 +94,8 @@ def word_card(name: str) -> str:
 | reads | an English word, letter by letter |
 | writes | its phonemes in the alphabet of the CMU Pronouncing Dictionary, without stress |
 {_size(name, "a word")}
-{_training(name, record, f"cmudict, {sizes['num_train']:,} words")}
-| validation | {score["val_word_error_rate"]} of {sizes["num_val"]:,} words wrong; as stored, in half precision, {half} |
+{_training(name, record, f"cmudict, {sizes.num_train:,} words")}
+| validation | {score["val_word_error_rate"]} of {sizes.num_val:,} words wrong; as stored, in half precision, {half} |
 | test | {score["test_word_error_rate"]} of {len(wrong):,} words wrong, {_interval(wrong)}; read once, after the last step |
 | phonemes of the test words | {phonemes} wrong |
 
@@ -108,23 +108,22 @@ interval covers other test words, not other seeds. Licences: the weights as the 
 
 
 def run_of(name: str) -> Path:
-    """The record in `results/` of the run that made these weights. FittingRoomError where there is none, or more than one."""
-    wanted = read_json(WEIGHTS / name / "state.json")
-    found = [
-        path.parent
-        for path in RESULTS.rglob("state.json")
-        if all(read_json(path).get(key) == wanted[key] for key in SAME_RUN)
-    ]
+    """The record in `results/` of the run that produced these weights. Raises FittingRoomError unless there is exactly one."""
+    wanted = identity(read_state(WEIGHTS / name))
+    found = [path.parent for path in RESULTS.rglob("state.json") if identity(read_state(path.parent)) == wanted]
     if len(found) != 1:
-        raise FittingRoomError(
-            f"{len(found)} records in results/ are of the run that made weights/{name}: one is wanted"
-        )
+        raise FittingRoomError(f"{len(found)} records in results/ match weights/{name}: exactly one is needed")
     return found[0]
 
 
-def _sizes(comparison: str) -> dict[str, Any]:
-    """How many images or words each part has, as a comparison recorded it."""
-    return read_json(RESULTS / comparison / "comparison.json")["data"]
+def identity(state: RunState) -> tuple[Any, ...]:
+    """Values that identify a run: the record of its weights has the same ones, and no other run does."""
+    return state.config_hash, state.step, state.test_reads
+
+
+def _sizes(comparison: str) -> DataRecord:
+    """The number of images or words in each split, as recorded by a comparison."""
+    return read_comparison(RESULTS / comparison).data
 
 
 def _head(variant: Variant) -> str:
@@ -133,30 +132,33 @@ def _head(variant: Variant) -> str:
 
 
 def _scores(name: str) -> dict[str, str]:
-    """Accuracies and error rates in percent, in words."""
-    state = read_json(WEIGHTS / name / "state.json")
-    return {key: f"{100 * value:.2f} %" for key, value in state.items() if key.endswith(("accuracy", "error_rate"))}
+    """Accuracies and error rates as percentages."""
+    scores = flat(read_state(WEIGHTS / name)).items()
+    return {key: f"{100 * value:.2f} %" for key, value in scores if key.endswith(("accuracy", "error_rate"))}
 
 
 def _size(name: str, each: str) -> str:
-    state, size = read_json(WEIGHTS / name / "state.json"), (WEIGHTS / name / "model.safetensors").stat().st_size
-    macs = f"{state['num_macs'] / 1e6:.1f} million multiply-adds {each}"
-    return f"| size | {state['num_params']:,} parameters, {size / 1e6:.1f} MB in half precision; {macs} |"
+    state, size = read_state(WEIGHTS / name), (WEIGHTS / name / "model.safetensors").stat().st_size
+    macs = f"{(state.num_macs or 0) / 1e6:.1f} million multiply-adds {each}"
+    return f"| size | {state.num_params:,} parameters, {size / 1e6:.1f} MB in half precision; {macs} |"
 
 
 def _training(name: str, record: Path, data: str) -> str:
-    """How to make such a run, and what it took."""
-    state, environment = read_json(record / "state.json"), read_json(record / "environment.json")
+    """The row on training: the command, the data, the duration and the machine."""
+    state, environment = read_state(record), read_json(record / "environment.json")
     plan = environment["plan"]
     threads = "one core" if plan["num_threads"] == 1 else f"{plan['num_threads']} cores"
     where = f"{environment['processor'].partition(',')[0]}, {threads}, {plan['precision']}"
-    length = f"{state['epochs']:.3g} epochs, {state['train_seconds'] / 60:.0f} minutes"
+    length = f"{state.epochs:.3g} epochs, {(state.train_seconds or 0) / 60:.0f} minutes"
     folder = record.relative_to(RESULTS.parent)
     return f"| trained | `{command_of(name, record)}`: {data}, {length} ({where}); record: `{folder}` |"
 
 
 def command_of(name: str, record: Path) -> str:
-    """What trains it anew: by its budget, or by the recipe that gives its very settings. FittingRoomError where none does."""
+    """The command that repeats the training, with its budget or the recipe of its settings.
+
+    Raises FittingRoomError if no recipe has these settings.
+    """
     config = read_json(record / "config.json")
     start = f"fittingroom train {name} --seed {config['seed']}"
     if config["budget_seconds"] is not None:
@@ -165,19 +167,19 @@ def command_of(name: str, record: Path) -> str:
     for each in (*RECIPES, *SEQUENCE_RECIPES):
         if each.startswith(f"{family}_"):
             settings = resolve(recipe(name, seed=config["seed"], name=each))
-            if config_hash(settings) == read_json(record / "state.json")["config_hash"]:
+            if holds(record, read_state(record), settings):
                 return f"{start} --recipe {each}"
     raise FittingRoomError(f"no recipe has the settings of {record}")
 
 
 def _taken_for(number: int, labels: NDArray[Any], named: NDArray[Any]) -> str:
-    """The class that images of class `number` are most often taken for, and how many in a hundred are."""
+    """The wrong class most often predicted for images of class `number`, and the percentage of images it is predicted for."""
     counts = np.bincount(named[labels == number], minlength=len(SPEC.class_names))
     total, counts[number] = counts.sum(), 0
     return f"{SPEC.class_names[counts.argmax()]} ({100 * counts.max() / total:.1f} %)" if counts.any() else ""
 
 
 def _interval(happened: NDArray[np.bool_]) -> str:
-    """Wilson's, 95 %."""
+    """The 95 % Wilson interval."""
     found = accuracy_interval(happened[None])
     return f"95 % interval {100 * found.low:.1f} to {100 * found.high:.1f}"

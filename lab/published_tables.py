@@ -1,6 +1,6 @@
-"""Write the published tables into README.md and docs/ from the raw records in results/; `--check` only compares.
+"""Write the published tables into README.md and docs/ from the raw records in results/. `--check` only compares.
 
-A table stands between `<!-- table: NAME -->` and `<!-- end -->`; nobody types its numbers.
+A table is between `<!-- table: NAME -->` and `<!-- end -->`. All its numbers come from the records.
 """
 
 import json
@@ -40,7 +40,9 @@ SHIPPED = (*FAMILIES, "vit_cls")
 LADDER = RESULTS / "ladder"
 SEEDS = 3  # of a rung that is done
 RECIPES = ROOT / "src" / "fittingroom" / "recipes" / "ladder.py"
-RECORDED = re.compile(r'(def (\w+)\(\) -> ImageRunConfig:\n    """(?:(?!""").)*?\n    Recorded: )[^\n]*', re.DOTALL)
+RECORDED = re.compile(
+    r'(def (\w+)\(\) -> ClassificationConfig:\n    """(?:(?!""").)*?\n    Recorded: )[^\n]*', re.DOTALL
+)
 TARGETS = {  # test accuracy in percent that issue 3 asks for
     5: {"cnn": 93.8, "hybrid": 92.5, "vit": 90.0},
     20: {"cnn": 94.8, "hybrid": 94.2, "vit": 92.8},
@@ -79,81 +81,50 @@ def read(path: Path) -> Any:
 
 
 def quick() -> str:
-    """What `make compare` printed: verdict, then table."""
+    """The output of `make compare`: verdict, then table."""
     return sequence_tables.printed(summarise(RESULTS / "quick"))
 
 
 def summary_file(name: str) -> Summary:
-    """A summary of the quick comparison that was kept under another name."""
+    """An earlier summary of the quick comparison, kept under another name."""
     path = RESULTS / "quick" / name
     return read_record(Summary, upgrade_summary(read(path)), path)
 
 
-def quick_change() -> str:
-    """One line a model: validation accuracy of the quick comparison before the engine, and now without and with bf16."""
-    before, plain, fast = (
-        {each.name: 100 * (each.evals["val"]["accuracy"].mean or 0) for each in summary_file(f"{name}.json").candidates}
-        for name in ("before-the-engine", "no-bf16", "summary")
-    )
-    lines = [
-        "| model | before the engine, no bf16 | now, no bf16 | difference | now, with bf16 |",
-        "|---|---:|---:|---:|---:|",
-    ]
-    for name, found in plain.items():
-        lines.append(f"| {name} | {before[name]:.2f} | {found:.2f} | {found - before[name]:+.2f} | {fast[name]:.2f} |")
-    return "\n".join(lines) + "\n"
-
-
 def shipped_networks() -> str:
-    """One line a network for images that comes with the package."""
+    """One row per included image network."""
     lines = [
         "| network | run | parameters | multiply-adds | validation % | as stored, in half precision | test % |",
         "|---|---|" + "---:|" * 5,
     ]
     for name in SHIPPED:
-        state = read(WEIGHTS / name / "state.json")
-        scores = " | ".join(
-            f"{100 * state[key]:.2f}" for key in ("val_accuracy", "half_precision_val_accuracy", "test_accuracy")
-        )
+        state = read_state(WEIGHTS / name)
+        half = state.extras["half_precision_val_accuracy"]
+        scores = " | ".join(f"{100 * each:.2f}" for each in (accuracy(state, "val"), half, accuracy(state, "test")))
         card = f"[{name}](../../src/fittingroom/weights/{name}/README.md)"
-        size = f"{state['num_params']:,} | {state['num_macs'] / 1e6:.1f} M"
+        size = f"{state.num_params:,} | {(state.num_macs or 0) / 1e6:.1f} M"
         lines.append(f"| {card} | {model_cards.run_of(name).name} | {size} | {scores} |")
     return "\n".join(lines) + "\n"
 
 
-def five_epochs() -> str:
-    """One line a run of `fittingroom train MODEL --epochs 5 --seed 0`, with the recipes of then."""
-    lines = [
-        "| model | parameters | multiply-adds | test % | validation % | training s | images/s |",
-        "|---|" + "---:|" * 6,
-    ]
-    for model in SHIPPED:
-        row = read_state(RESULTS / "five-epochs" / model)
-        lines.append(
-            f"| {model} | {row.num_params:,} | {(row.num_macs or 0) / 1e6:.1f} M | {100 * accuracy(row, 'test'):.2f} | "
-            f"{100 * accuracy(row, 'val'):.2f} | {row.train_seconds:.0f} | {row.items_per_second:.0f} |"
-        )
-    return "\n".join(lines) + "\n"
-
-
 def of_recipe(name: str, records: Path = LADDER) -> list[RunState]:
-    """The states of its runs, seed 0 first; empty where there is no record yet."""
+    """The states of a recipe's runs, seed 0 first; empty if there is no record yet."""
     return [read_state(path.parent) for path in sorted(records.glob(f"{name}-seed*/state.json"))]
 
 
 def accuracy(state: RunState, split: str) -> float:
-    """Of a finished run."""
+    """The accuracy of a finished run."""
     return state.evals[split]["accuracy"]
 
 
 def percent(values: list[float]) -> str:
-    """Mean and, of several, standard deviation."""
+    """The mean, with the standard deviation if there are several values."""
     mean = f"{100 * statistics.fmean(values):.2f}"
     return f"{mean} ± {100 * statistics.stdev(values):.2f}" if len(values) > 1 else mean
 
 
 def minutes(name: str) -> str:
-    """Median minutes of a recipe's runs in each precision: processors without bf16 take about twice as long."""
+    """Median minutes of a recipe's runs in each precision. Processors without bf16 take about twice as long."""
     taken: dict[str, list[float]] = {}
     for path in sorted(LADDER.glob(f"{name}-seed*")):
         precision = read(path / "environment.json")["plan"]["precision"]
@@ -162,7 +133,7 @@ def minutes(name: str) -> str:
 
 
 def ladder() -> str:
-    """One line a rung and family: test accuracy beside its target."""
+    """One row per rung and family, with test accuracy and its target."""
     lines = [
         "| epochs | model | test % | seeds | target | validation % | minutes per run |",
         "|---:|---|---:|---:|---:|---:|---|",
@@ -187,7 +158,7 @@ def ladder() -> str:
 
 
 def rungs() -> str:
-    """One line a rung that has records: test accuracy of each family, the number of seeds in brackets."""
+    """One row per rung with records: test accuracy of each family, the number of seeds in brackets."""
     lines = ["| epochs | CNN | Hybrid | ViT | elsewhere |", "|---:|---:|---:|---:|---|"]
     for rung, targets in TARGETS.items():
         found = [[accuracy(row, "test") for row in of_recipe(f"{model}_{rung}")] for model in targets]
@@ -198,7 +169,7 @@ def rungs() -> str:
 
 
 def rung_verdicts() -> str:
-    """What a rung's runs allow to say, by the statistics of `compare`; a rung where a family lacks seeds is left out."""
+    """The verdict on each rung's runs, with the statistics of `compare`. Omits rungs where a family lacks seeds."""
     record = read_comparison(RESULTS / "quick")
     sentences = []
     for rung, targets in TARGETS.items():
@@ -212,7 +183,7 @@ def rung_verdicts() -> str:
 
 
 def run_row(folder: Path) -> RunRow:
-    """A run as a row of a comparison in which each model is one candidate."""
+    """A run as a row of a comparison with one candidate per model."""
     state = read_state(folder)
     shared = ("run", "seed", "status", "steps", "epochs", "train_seconds", "num_params", "num_macs", "evals")
     return RunRow(folder=str(folder), candidate=state.model, **{name: getattr(state, name) for name in shared})
@@ -226,13 +197,13 @@ def records() -> str:
 
 
 def search() -> str:
-    """One line a trial of the search behind the recipes, each family's best first."""
+    """The three best trials of each family's search; the others are in results/search/."""
     lines = [
         "| model | shape | batch | Muon rate | label smoothing | chosen by | validation % |",
         "|---|---|---:|---:|---:|---|---:|",
     ]
     for model in FAMILIES:
-        for trial in read(RESULTS / "search" / f"{model}.json")["trials"]:
+        for trial in read(RESULTS / "search" / f"{model}.json")["trials"][:3]:
             lines.append(
                 f"| {model} | {trial['shape']} | {trial['batch_size']} | {trial['muon_lr']:.4f} | "
                 f"{trial['label_smoothing']:g} | {trial['chosen_by']} | {100 * trial['val_accuracy']:.2f} |"
@@ -241,12 +212,14 @@ def search() -> str:
 
 
 def recipe_docstrings() -> str:
-    """recipes/ladder.py with each recipe's result as recorded."""
-    return RECORDED.sub(lambda place: place[1] + recorded(place[2]), RECIPES.read_text())
+    """The text of recipes/ladder.py with the recorded result of each recipe."""
+    text, number = RECORDED.subn(lambda place: place[1] + recorded(place[2]), RECIPES.read_text())
+    assert number, f"no recipe in {RECIPES} has a line that begins 'Recorded'"
+    return text
 
 
 def recorded(name: str) -> str:
-    """The result of a recipe in one line."""
+    """The result of a recipe as one line."""
     rows = of_recipe(name)
     if not rows:
         return "not yet."
@@ -256,7 +229,7 @@ def recorded(name: str) -> str:
 
 
 def attempts() -> str:
-    """One line a change that was tried beyond the search: validation accuracy of each seed."""
+    """One row per change that was tried outside the search, with the validation accuracy of each seed."""
     runs: dict[str, list[RunState]] = {}
     for path in sorted((RESULTS / "attempts").glob("*/state.json")):
         runs.setdefault(path.parent.name.rpartition("-")[0], []).append(read_state(path.parent))
@@ -270,7 +243,7 @@ def attempts() -> str:
 
 
 def earlier() -> str:
-    """The recipes that were changed after they had been run: what they reached before, and what they reach now."""
+    """The recipes that were changed after they had been run, with results before and after."""
     lines = ["| recipe | as it was | validation % | test % | seeds |", "|---|---|---:|---:|---:|"]
     for name, change in EARLIER.items():
         for words, records in ((change, RESULTS / "earlier"), ("as it is now", LADDER)):
@@ -281,7 +254,7 @@ def earlier() -> str:
 
 
 def hours() -> str:
-    """What the ladder cost, and what came before it, in hours of one core."""
+    """The cost of the ladder and of the search before it, in hours of one core."""
 
     def of_runs(folder: str) -> float:
         return (
@@ -296,23 +269,8 @@ def hours() -> str:
     )
 
 
-def trials() -> str:
-    """One line a trial of the search for recipes."""
-    lines = [
-        "| model | shape | epochs | batch | optimizer | Muon rate | AdamW rate | validation % |",
-        "|---|---|---:|---:|---|---:|---:|---:|",
-    ]
-    for trial in read(RESULTS / "trials.json")["trials"]:
-        rate = "" if trial["optimizer"] == "adamw" else f"{trial['muon_lr']:g}"
-        lines.append(
-            f"| {trial['model']} | {trial['shape']} | {trial['epochs']:g} | {trial['batch_size']} | {trial['optimizer']} | "
-            f"{rate} | {trial['lr']:g} | {100 * trial['val_accuracy']:.2f} |"
-        )
-    return "\n".join(lines) + "\n"
-
-
 def faithfulness() -> str:
-    """One line a network and method: areas, what they gain on random maps, and how much of the map forgetting leaves."""
+    """One row per network and method: areas, gains over random maps, and correlation after shuffling weights."""
     lines = [
         "| network | method | deletion area | insertion area | deletion − random | insertion − random | beats random "
         "| correlation, head shuffled | correlation, all shuffled |",
@@ -339,7 +297,7 @@ def _interval(score: dict[str, float], sign: str = "") -> str:
 
 
 def positions() -> str:
-    """One line a network: what its positions know of neighbours, and of mirror images."""
+    """One row per network: do its position embeddings reflect neighbours and mirror images?"""
     lines = [
         "| network | positions | nearest is a neighbour | by chance | nearest is the mirror image | neighbour, mirror images "
         "as one | by chance |",
@@ -358,7 +316,7 @@ def positions() -> str:
 
 
 def explaining() -> str:
-    """One line a network and method: seconds for one image, images a second for 1,000."""
+    """One row per network and method: time for one image, and images per second for 1,000."""
     lines = ["| network | method | one image, ms | 1,000 images, images/s |", "|---|---|---:|---:|"]
     for row in read(RESULTS / "bench" / "explaining.json")["rows"]:
         if row["method"] != "random":
@@ -369,7 +327,7 @@ def explaining() -> str:
 
 
 def shipped_faithfulness() -> str:
-    """`weights/faithfulness.json`: of each shipped network which methods beat random maps, for their captions."""
+    """`weights/faithfulness.json`: the methods that beat random maps, for each included network. Captions use it."""
     networks = read(RESULTS / "explain" / "explain.json")["networks"]
     found = {
         network["name"]: {method: score["beats_random"] for method, score in faithfulness_of(network)["scores"].items()}
@@ -379,8 +337,8 @@ def shipped_faithfulness() -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {
-    "quick": quick, "quick-change": quick_change,
-    "shipped": shipped_networks, "five-epochs": five_epochs, "trials": trials, "attempts": attempts, "earlier": earlier,
+    "quick": quick,
+    "shipped": shipped_networks, "attempts": attempts, "earlier": earlier,
     "ladder": ladder, "hours": hours, "rungs": rungs, "rung-verdicts": rung_verdicts, "records": records, "search": search,
     "faithfulness": faithfulness, "positions": positions, "explaining": explaining,
     **sequence_tables.TABLES,
@@ -389,12 +347,12 @@ TABLES: dict[str, Callable[[], str]] = {
 
 
 def filled(text: str) -> str:
-    """The page with each table made anew."""
+    """The page with all tables replaced by current ones."""
     return PLACE.sub(lambda place: f"{place[1]}{TABLES[place[2]]()}{place[3]}", text)
 
 
 def main(check: bool) -> int:
-    """Exit code 1 where `check` finds a page that differs from the records."""
+    """Write the pages. With `check`, only compare them, and return exit code 1 if one differs from the records."""
     wanted = {page: filled(page.read_text()) for page in PAGES} | {
         FAITHFULNESS: shipped_faithfulness(),
         RECIPES: recipe_docstrings(),

@@ -1,10 +1,9 @@
-"""Search the recipe of a family on the validation part: `python lab/search.py cnn`; families that are compared with one
-another get the same number of trials.
+"""Search the recipe of a family on the validation split: `python lab/search.py cnn`.
 
-The first trials are chosen by hand (what the recipe was when the recorded search was made, and the changes that the literature
-promises most of); Optuna's TPE chooses the others. The test split stays sealed. Trials run side by side, one a core. Stop it
-at any moment: the same command goes on, and takes up what was under way at its checkpoint. The study, all its trials and its
-space, goes to results/search/FAMILY.json.
+Families that are compared with each other get the same number of trials. The first trials are chosen by hand: the recipe at the
+time of the recorded search, and the changes that looked most promising in the literature. Optuna's TPE chooses the others. The
+test split is not read. Each core runs one trial at a time. You can stop the search at any time; the same command continues from
+the checkpoints. The study, with all trials and the search space, goes to results/search/FAMILY.json.
 """
 
 import argparse
@@ -26,7 +25,7 @@ from fittingroom.core.rundir import make_folder, write_json
 ROOT = Path(__file__).parents[1]
 RECORDS, WORK = ROOT / "results" / "search", ROOT / "runs" / "search"
 
-# Whole shapes, all halving by strides and with four heads, as the recorded search had them: the models have changed since.
+# The shapes of the recorded search: all downsample by strides and have four heads. The models have changed since.
 SHAPES: dict[str, dict[str, dict[str, Any]]] = {
     "cnn": {
         "32-64-128, blocks 0-1-2": {"downsample": "stride"},
@@ -63,7 +62,7 @@ PAIRS = ("transformer", "recurrent")
 
 
 def first_trials(family: str) -> list[dict[str, Any]]:
-    """Chosen by hand: the recipe as it is, then one change at a time."""
+    """The trials chosen by hand: the recipe unchanged, then one change at a time."""
     if family in PAIRS:
         now = {"shape": next(iter(SHAPES[family])), "muon_lr": 0.01, "label_smoothing": 0.1, "batch_size": 256}
         return [now, {**now, "muon_lr": 0.02}, {**now, "muon_lr": 0.005}, {**now, "batch_size": 128}]
@@ -76,7 +75,7 @@ def first_trials(family: str) -> list[dict[str, Any]]:
 
 
 def settings(family: str, trial: Trial) -> dict[str, Any]:
-    """What a trial tries, drawn from the space."""
+    """The settings of a trial, drawn from the search space."""
     low, high, space = 0.005, 0.04, PAIR_SPACE if family in PAIRS else SPACE
     return {
         "shape": trial.suggest_categorical("shape", list(SHAPES[family])),
@@ -86,9 +85,10 @@ def settings(family: str, trial: Trial) -> dict[str, Any]:
 
 
 def run_trial(family: str, epochs: float, trial: Trial) -> float:
-    """Train with the trial's settings; the share of validation images, or words, that are right."""
+    """Train with the trial's settings. Return the share of correct validation images or words."""
     from dataclasses import replace
 
+    from fittingroom.cli.messages import flat
     from fittingroom.recipes import recipe
     from fittingroom.training.fit import FitOptions, fit
 
@@ -101,8 +101,8 @@ def run_trial(family: str, epochs: float, trial: Trial) -> float:
         label_smoothing=chosen["label_smoothing"],
         optim=replace(config.optim, muon_lr=chosen["muon_lr"]),
     )
-    # The folder is named by the settings: a trial that was stopped has another number when it is tried again.
-    row = fit(config, FitOptions(folder=WORK / family / config_hash(config)[:12], resume=True, open_test=False))
+    # The settings name the folder, because a stopped trial gets a new number when it is repeated.
+    row = flat(fit(config, FitOptions(folder=WORK / family / config_hash(config)[:12], resume=True, open_test=False)))
     score = 1 - row["val_word_error_rate"] if family in PAIRS else row["val_accuracy"]
     for key in (
         "num_params",
@@ -112,14 +112,14 @@ def run_trial(family: str, epochs: float, trial: Trial) -> float:
         "pairs_per_second",
         "val_phoneme_error_rate",
     ):
-        if key in row:
+        if row.get(key) is not None:
             trial.set_user_attr(key, row[key])
     print(json.dumps({"family": family, "trial": trial.number, **chosen, "val": score}), flush=True)
     return score
 
 
 def open_study(family: str) -> optuna.Study:
-    """The study, made on first sight; it lives in a journal file that both workers append to."""
+    """The study, created if it does not exist. It is stored in a journal file that both workers append to."""
     storage = JournalStorage(JournalFileBackend(str(make_folder(WORK / family) / "journal.log")))
     return optuna.create_study(
         study_name=family,
@@ -131,7 +131,7 @@ def open_study(family: str) -> optuna.Study:
 
 
 def take_up(study: optuna.Study) -> None:
-    """Put trials that were stopped, which Optuna counts as failed or for ever running, back into the queue."""
+    """Put stopped trials back into the queue. Optuna counts them as failed or still running."""
     for trial in study.trials:
         if trial.state == TrialState.RUNNING:
             study.tell(trial.number, state=TrialState.FAIL)
@@ -143,7 +143,7 @@ def take_up(study: optuna.Study) -> None:
 
 
 def _chosen(trial: FrozenTrial) -> dict[str, Any]:
-    """Its settings; of a trial that has not begun those that wait for it."""
+    """The settings of a trial; for a waiting trial, the settings it is queued with."""
     return trial.params or trial.system_attrs.get("fixed_params", {})
 
 
@@ -152,7 +152,7 @@ def _chosen_by(trial: FrozenTrial) -> str:
 
 
 def work(family: str, epochs: float, num_trials: int, core: int) -> None:
-    """One worker, on a core of its own, until enough trials are done or under way."""
+    """Run trials in one worker with its own core, until enough are finished or running."""
     os.sched_setaffinity(0, {core})
     import torch
 
@@ -164,7 +164,7 @@ def work(family: str, epochs: float, num_trials: int, core: int) -> None:
 
 
 def record(family: str, epochs: float) -> Path:
-    """The study as one JSON file, its best trial first."""
+    """Write the study as one JSON file, best trial first."""
     done = [trial for trial in open_study(family).trials if trial.state == TrialState.COMPLETE]
     trials = sorted((_row(trial) for trial in done), key=lambda row: -row["val_accuracy"])
     path = RECORDS / f"{family}.json"
@@ -182,7 +182,7 @@ def _row(trial: FrozenTrial) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run what is missing, write the record."""
+    """Run the missing trials and write the record."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("family", choices=list(SHAPES))
     parser.add_argument("--trials", type=int, default=8)

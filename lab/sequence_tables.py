@@ -1,4 +1,4 @@
-"""The tables of docs/lab/sequences.md, from the records in results/; `published_tables.py` puts them in their places."""
+"""The tables of docs/lab/sequences.md, from the records in results/. `published_tables.py` inserts them."""
 
 import statistics
 from collections.abc import Callable
@@ -16,21 +16,21 @@ LETTERS = {
     "to 8, as in training": range(1, 9), "9": range(9, 10), "10": range(10, 11), "11 and 12": range(11, 13),
     "13 and more": range(13, 100),
 }  # fmt: skip
-"""Lengths of words, a line of the table of positions each."""
+"""Lengths of words: one row each in the table of positions."""
 
 
 def comparison(name: str) -> str:
-    """What a comparison printed: verdict, then table."""
+    """The output of a comparison: verdict, then table."""
     return printed(summarise(RESULTS / name))
 
 
 def printed(summary: Summary) -> str:
-    """Verdict, then table."""
+    """The verdict, then the table."""
     return f"> {summary.verdict}\n\n{markdown_table(summary)}"
 
 
 def sequence_search() -> str:
-    """One line a trial of the search behind the sequence recipes, each family's best first."""
+    """One row per trial of the search for the sequence recipes, each family's best first."""
     lines = [
         "| model | batch | Muon rate | wrong words % | wrong phonemes % | seconds |",
         "|---|---:|---:|---:|---:|---:|",
@@ -46,7 +46,7 @@ def sequence_search() -> str:
 
 
 def sequence_speed() -> str:
-    """One line a contender: pairs a second, and how many times the plain ones' speed, lowest and highest round in brackets."""
+    """One row per contender: pairs per second, and speedup over the plain ones, with lowest and highest round in brackets."""
     rows = read_json(RESULTS / "bench" / "sequences.json")["step"]
     bases = list(rows[0]["speedup"])
     lines = ["| training | pairs/s | " + " | ".join(f"times {base}" for base in bases) + " |", "|---|---:|---:|---:|"]
@@ -59,7 +59,7 @@ def sequence_speed() -> str:
 
 
 def sequence_machine() -> str:
-    """What was measured on, and how much of the batches is padding."""
+    """The machine of the measurement, and the share of padding in the batches."""
     record = read_json(RESULTS / "bench" / "sequences.json")
     mixed, like = (100 * record["padding"][kind] for kind in ("shuffled", "like"))
     decoding = record["decoding"]
@@ -71,7 +71,7 @@ def sequence_machine() -> str:
 
 
 def sequence_no_bf16() -> str:
-    """The same on a processor without bf16, in a line."""
+    """One line with the speedups on a processor without bf16."""
     record = read_json(RESULTS / "bench" / "sequences-no-bf16.json")
     base = record["step"][0]["name"]
     found = "; ".join(f"{row['name']} {row['speedup'][base]['median']:.2f}" for row in record["step"])
@@ -79,7 +79,7 @@ def sequence_no_bf16() -> str:
 
 
 def claims() -> str:
-    """One line a length: milliseconds of a training step by attention and by recurrence, and how far a gradient reaches."""
+    """One row per length: milliseconds of a training step with attention and with recurrence, and the reach of gradients."""
     record = read_json(RESULTS / "bench" / "claims.json")
     names = list(record["rows"][0]["step_seconds"])
     heads = [*(f"{name}, ms" for name in names), "gradient at the first symbol: attention", "recurrence"]
@@ -92,7 +92,7 @@ def claims() -> str:
 
 
 def long_run() -> str:
-    """The long run beside the one of twenty minutes that shipped before it."""
+    """The long run, compared with the 20-minute run that the package included before."""
     lines = [
         "| run | epochs | hours of one core | validation WER % | PER % | test WER % | PER % |",
         "|---|" + "---:|" * 6,
@@ -110,7 +110,7 @@ def long_run() -> str:
 
 
 def word_lengths() -> str:
-    """One line a length of words, trained on or longer: wrong words of each model, the mean over its seeds."""
+    """One row per word length, in training or longer: word error rate of each model, the mean over its seeds."""
     folder = RESULTS / "positions"
     titles = {each.name: each.title for each in read_summary(folder).candidates}
     runs = {
@@ -129,7 +129,7 @@ def word_lengths() -> str:
 
 
 def wrong_of_length(run: dict[str, SequencePredictions], letters: range) -> list[bool]:
-    """Of each word with so many letters, of whichever split, whether the answer is wrong."""
+    """Whether the answer is wrong, for each word of that many letters in any split."""
     return [
         not right
         for part in run.values()
@@ -139,7 +139,7 @@ def wrong_of_length(run: dict[str, SequencePredictions], letters: range) -> list
 
 
 def profile() -> str:
-    """Where the recipe's training step spends its time, and how fast it were if all that could be spared were free."""
+    """The share of each kind of work in the recipe's training step, and the speed if avoidable work took no time."""
     record = read_json(RESULTS / "bench" / "sequences.json")
     found = record["profile"]
     lines = ["| work | share |", "|---|---:|"]

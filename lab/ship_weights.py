@@ -1,64 +1,72 @@
-"""Make a finished run the network that the package ships under its model's name: `python lab/ship_weights.py RUN`.
+"""Include the network of a finished run in the package, under its model's name: `python lab/ship_weights.py RUN`.
 
-Floating-point weights are stored in half precision. That must cost less than a tenth of a point of what is right on validation,
-images or words; the figure goes into the shipped record.
+Floating-point weights are stored in half precision. This must change the task's first validation score by less than a tenth of
+a percentage point; the record that is included contains the exact change.
 """
 
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import torch
 from safetensors.torch import load_file, save
 
+from fittingroom.api.runs import evaluate_run
+from fittingroom.core.config import to_dict
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.core.rundir import read_json, write_atomic, write_json
-from fittingroom.evaluation.score import score_run
-from fittingroom.evaluation.score_pairs import score_pair_run
-from fittingroom.evaluation.shipped import VOCABULARIES, WEIGHTS, reads
+from fittingroom.core.records import write_state
+from fittingroom.core.rundir import write_atomic, write_json
+from fittingroom.core.upgrade import HALF_PRECISION
+from fittingroom.evaluation.shipped import WEIGHTS
+from fittingroom.evaluation.weights import FILE
+from fittingroom.tasks.load import SavedRun, load_run
 
 LARGEST_LOSS = 0.001  # a fraction
 LARGEST_FILE = 6_000_000  # bytes
 
 
-def ship(run: Path) -> Path:
-    """Write `weights/MODEL/`; returns it. FittingRoomError, and the old ones stay, where half precision costs too much."""
-    config, state = read_json(run / "config.json"), read_json(run / "state.json")
+def ship(run: Path, weights: Path = WEIGHTS) -> Path:
+    """Write `weights/MODEL/` and return its path.
+
+    Raises FittingRoomError, and keeps the old weights, if half precision changes the score too much.
+    """
+    saved = load_run(run.absolute())
+    metric, state = saved.task.scoring.metrics[0], saved.state
+    before = state.evals["val"][metric.name]
     with TemporaryDirectory() as made:
-        name, sign = ("val_word_error_rate", -1) if reads(run) == "words" else ("val_accuracy", 1)
-        found = _halve(run, Path(made), config)[name]
-        if sign * (state[name] - found) > LARGEST_LOSS:
-            raise FittingRoomError(f"{run}: half precision takes {name} from {state[name]:.4f} to {found:.4f}")
-        write_json(Path(made) / "state.json", {**state, f"half_precision_{name}": found})
-        return _put_in_place(Path(made), WEIGHTS / config["model"])
+        _halve(saved, Path(made))
+        write_state(Path(made), state)
+        after = evaluate_run(load_run(made), "val")[0][metric.name]
+        if (before - after if metric.higher_is_better else after - before) > LARGEST_LOSS:
+            raise FittingRoomError(f"{run}: half precision takes val {metric.title} from {before:.4f} to {after:.4f}")
+        extras = {**state.extras, f"{HALF_PRECISION}val_{metric.name}": after}
+        write_state(Path(made), replace(state, extras=extras))
+        return _put_in_place(Path(made), weights / saved.config.model)
 
 
 def _put_in_place(made: Path, target: Path) -> Path:
-    """All files at once: new weights beside an old config would load without a complaint."""
+    """Replace all files together: new weights with an old config could load without an error."""
     staged = Path(shutil.copytree(made, target.with_name(f".{target.name}.new"), dirs_exist_ok=True))
     if target.exists():
         shutil.rmtree(target)
     return staged.rename(target)
 
 
-def _halve(run: Path, folder: Path, config: dict[str, Any]) -> dict[str, Any]:
-    """The run's config and its weights in half precision; returns the validation scores of those."""
+def _halve(saved: SavedRun, folder: Path) -> None:
+    """The run's config, its description of the data, and its weights in half precision."""
     weights = {
         name: tensor.half() if torch.is_floating_point(tensor) else tensor
-        for name, tensor in load_file(run / "model.safetensors").items()
+        for name, tensor in load_file(saved.folder / FILE).items()
     }
     content = save(weights)
     if len(content) > LARGEST_FILE:
-        raise FittingRoomError(f"{run}: {len(content):,} bytes of weights are more than {LARGEST_FILE:,}")
-    write_atomic(folder / "model.safetensors", lambda file: file.write(content))
-    write_json(folder / "config.json", config)
-    write_json(folder / "state.json", {})
-    if reads(run) == "words":
-        shutil.copyfile(run / VOCABULARIES, folder / VOCABULARIES)
-        return score_pair_run(folder, "val")
-    return score_run(folder, "val")
+        raise FittingRoomError(f"{saved.folder}: {len(content):,} bytes of weights are more than {LARGEST_FILE:,}")
+    write_atomic(folder / FILE, lambda file: file.write(content))
+    write_json(folder / "config.json", to_dict(saved.config))
+    saved.task.write_data(folder)
+    saved.task.write_extra_files(folder)
 
 
 if __name__ == "__main__":

@@ -15,19 +15,19 @@ def read() -> dict[str, Any]:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> str:
-    """Markdown; the first `words` columns are words, the others numbers."""
+    """A Markdown table. The first `words` columns are text, the others numbers."""
     marks = ["---"] * words + ["---:"] * (len(head) - words)
     lines = [f"| {' | '.join(head)} |", f"|{'|'.join(marks)}|", *(f"| {' | '.join(row)} |" for row in rows)]
     return "\n".join(lines) + "\n"
 
 
 def times(found: dict[str, Any]) -> str:
-    """A ratio with the lowest and highest of its rounds."""
+    """A ratio with its lowest and highest round."""
     return f"{found['ratio']:.2f} ({found['ratio_low']:.2f} to {found['ratio_high']:.2f})"
 
 
 def machine() -> str:
-    """A sentence on the machine and the run, and a warning where the record is a smoke run."""
+    """A sentence about the machine and the run, with a warning if the record is a smoke run."""
     record = read()
     found = record["machine"]
     warning = "**A smoke run on a machine that was busy: its numbers mean nothing.** " if record["quick"] else ""
@@ -45,7 +45,7 @@ def machine() -> str:
 
 
 def targets() -> str:
-    """Target, measured, met or not, and the most that this machine allows, by two measures."""
+    """One row per target: measured value, met or not, and two upper limits of this machine."""
     limits = ("limit", "limit_in_our_step")
     rows = []
     for row in read()["targets"]:
@@ -71,7 +71,7 @@ def targets() -> str:
 
 
 def libraries(what: str) -> str:
-    """One line a library and setting, ours first in each race."""
+    """One row per library and setting, ours first in each race."""
     record = read()
     rows = []
     for library in LIBRARIES:
@@ -86,7 +86,7 @@ def libraries(what: str) -> str:
         "parameters",
         "peak memory, MB",
     ]
-    # Memory was read after training: it is none of inference's.
+    # Memory was read after training, so it does not belong to inference.
     return table(head, rows) if what == "train" else table(head[:-1], [row[:-1] for row in rows])
 
 
@@ -102,7 +102,7 @@ def _line(row: dict[str, Any], what: str) -> list[str]:
 
 
 def race(name: str) -> Callable[[], str]:
-    """The lines of one race, training."""
+    """The training rows of one race."""
 
     def lines() -> str:
         rows = [_line(row, "train") for row in read()["races"][name]["rows"]]
@@ -119,7 +119,7 @@ def race(name: str) -> Callable[[], str]:
 
 
 def epoch() -> str:
-    """Seconds of an epoch, both sides."""
+    """Seconds of an epoch for both sides."""
     found = read()["races"]["epoch"]
     rows = []
     for row in found["rows"]:
@@ -133,7 +133,7 @@ def epoch() -> str:
 
 
 def ceiling() -> str:
-    """Peaks of the machine, and what a step needs of them."""
+    """Peak speeds of the machine, and the share that a step uses."""
     record = read()
     found, best = record["ceiling"], record["ceiling"]["best_gflops"]
     rows = [[f"matrix product, {name}", *(f"{found['gflops'][each][name]:.0f}" for each in best)] for name in
@@ -143,7 +143,7 @@ def ceiling() -> str:
 
 
 def arithmetic() -> str:
-    """Flop of a step at batch 128, the seconds that its products need at best, and the seconds that it takes."""
+    """Flop of a step at batch 128, the least seconds for its matrix products, and the measured seconds."""
     record = read()
     peak = max(record["ceiling"]["best_gflops"].values())
     rows = []
@@ -167,7 +167,7 @@ def arithmetic() -> str:
 
 
 def profile() -> str:
-    """Share of the time in torch's operators by kind of work."""
+    """Share of the time in torch's operators, by kind of work."""
     found = read()["profile"]
     kinds = list(found["vit"]["shares"])
     kinds += [kind for kind in found["cnn"]["shares"] if kind not in kinds]
@@ -176,7 +176,7 @@ def profile() -> str:
 
 
 def growth() -> str:
-    """Our step as one quantity grows, the others at batch 128, depth 6, 49 tokens."""
+    """Our step as one quantity grows; the others stay at batch 128, depth 6, 49 tokens."""
     rows = []
     for what, lines in read()["growth"].items():
         for row in lines:

@@ -97,22 +97,7 @@ def write_images(
                 )
                 for split in labels
             }
-            speed, noise = SPEED[candidate.name] * random.uniform(0.97, 1.03), random.uniform(-0.4, 0.4)
-            row = RunRow(
-                run=run,
-                folder=f"runs/{run}",
-                candidate=candidate.name,
-                seed=run_seed,
-                status="finished",
-                config_hash=f"c0ffee{run_seed:06d}",
-                steps=int(speed * TRAIN_SECONDS / 256),
-                epochs=speed * TRAIN_SECONDS / 54_990,
-                train_seconds=TRAIN_SECONDS + noise,
-                items_per_second=speed,
-                peak_memory_bytes=int(random.integers(780, 900)) * 2**20,
-                num_params=candidate.num_params,
-                num_macs=candidate.num_macs,
-            )
+            row = make_row(candidate, run_seed, SPEED[candidate.name], TRAIN_SECONDS, random)
             rows.append(write_run(folder, "classification", row, parts, random, failed=run in failed))
             if run not in failed:
                 tests.setdefault(candidate.name, []).append(parts["test"].probs)
@@ -128,6 +113,28 @@ def write_images(
         probs = {name: np.stack(found) for name, found in tests.items()}
         _write_gallery(folder, random, probs, labels["test"], image_shape)
     return folder
+
+
+def make_row(
+    candidate: CandidateRecord, seed: int, speed: float, seconds: float, random: np.random.Generator
+) -> RunRow:
+    """A finished run of about this speed (items per second) and length."""
+    run, speed = f"{candidate.name}-seed{seed}", speed * random.uniform(0.97, 1.03)
+    return RunRow(
+        run=run,
+        folder=f"runs/{run}",
+        candidate=candidate.name,
+        seed=seed,
+        status="finished",
+        config_hash=f"c0ffee{seed:06d}",
+        steps=int(speed * seconds / 256),
+        epochs=speed * seconds / 54_990,
+        train_seconds=seconds + random.uniform(-0.4, 0.4),
+        items_per_second=speed,
+        peak_memory_bytes=int(random.integers(780, 900)) * 2**20,
+        num_params=candidate.num_params,
+        num_macs=candidate.num_macs,
+    )
 
 
 def make_record(

@@ -40,7 +40,10 @@ def write_sequence_run(
         model = build_model(name, config, SEQUENCE_MODELS)
     weights = {key: sharp * (each.half() if half else each) for key, each in model.state_dict().items()}
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "config.json", {"model": name, "model_config": config, "data": data, "seed": seed})
+    write_json(
+        folder / "config.json",
+        {"task": "seq2seq", "model": name, "model_config": config, "data": data, "seed": seed, "epochs": 1.0},
+    )
     write_json(folder / "vocabularies.json", {"source": source, "target": target})
     write_json(folder / "state.json", {"status": "finished", "run": folder.name, "model": name, "seed": seed})
     save_file({key: each.contiguous() for key, each in weights.items()}, folder / "model.safetensors")

@@ -6,15 +6,16 @@ invented, but hang together: the error rates in the ledger are those of the pred
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy.special import ndtr
 
-from fittingroom.core.records import CandidateRecord, DataRecord, RunRow, write_comparison
+from fittingroom.core.records import CandidateRecord, DataRecord, write_comparison
 from fittingroom.tasks.seq2seq.scoring import SequencePredictions
-from tests.comparison_fixture import make_record, write_run
+from tests.comparison_fixture import make_record, make_row, write_run
 
 CANDIDATES = tuple(
     CandidateRecord(
@@ -101,23 +102,8 @@ def write_words(
                 continue
             wrong = ERRORS[name] * random.uniform(0.95, 1.05)
             parts = {split: _write(random, found, wrong * hard[split], traps[split]) for split, found in words.items()}
-            speed, noise = SPEED[name] * random.uniform(0.97, 1.03), random.uniform(-0.4, 0.4)
-            row = RunRow(
-                run=run,
-                folder=f"runs/{run}",
-                candidate=name,
-                seed=run_seed,
-                status="finished",
-                config_hash=f"c0ffee{run_seed:06d}",
-                steps=int(speed * TRAIN_SECONDS / 256),
-                epochs=speed * TRAIN_SECONDS / 121_233,
-                train_seconds=TRAIN_SECONDS + noise,
-                items_per_second=speed,
-                peak_memory_bytes=int(random.integers(600, 700)) * 2**20,
-                num_params=candidate.num_params,
-                num_macs=candidate.num_macs,
-                extras={"decode_seconds": DECODE_SECONDS[name] * random.uniform(0.9, 1.1)},
-            )
+            row = make_row(candidate, run_seed, SPEED[name], TRAIN_SECONDS, random)
+            row = replace(row, extras={"decode_seconds": DECODE_SECONDS[name] * random.uniform(0.9, 1.1)})
             rows.append(write_run(folder, "seq2seq", row, parts, random, failed=run in failed, falling=True))
     data = DataRecord(name="cmudict", num_train=NUM_TRAIN, num_val=NUM_VAL, num_test=num_test)
     candidates = CANDIDATES[:num_models]

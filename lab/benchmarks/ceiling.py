@@ -1,4 +1,4 @@
-"""What this machine can do at best: matrix products in fp32 and bf16, and copying (`python -m lab.benchmarks.ceiling`)."""
+"""Measure the peak speed of this machine: matrix products in fp32 and bf16, and copying (`python -m lab.benchmarks.ceiling`)."""
 
 import json
 import time
@@ -24,7 +24,7 @@ REPEATS = 7
 
 
 def least_seconds(work: Callable[[], Any]) -> float:
-    """Of one call, after two that do not count: a ceiling is what the machine can do, not what it does on average."""
+    """Seconds of the fastest call, after two warm-up calls. A ceiling is the best speed, not the average."""
     work()
     work()
     seconds = []
@@ -36,7 +36,7 @@ def least_seconds(work: Callable[[], Any]) -> float:
 
 
 def product_gflops(rows: int, inner: int, columns: int, dtype: torch.dtype) -> float:
-    """10^9 floating point operations a second of one matrix product, a multiply-add counted as two."""
+    """Speed of one matrix product in 10^9 floating-point operations per second. A multiply-add counts as two."""
     left, right = torch.randn(rows, inner).to(dtype), torch.randn(inner, columns).to(dtype)
     out = torch.empty(rows, columns, dtype=dtype)
     repeats = max(1, int(2e9 / (rows * inner * columns)))
@@ -49,7 +49,7 @@ def product_gflops(rows: int, inner: int, columns: int, dtype: torch.dtype) -> f
 
 
 def measure() -> dict[str, Any]:
-    """Gflop/s of each product in both precisions, and the bytes read and written a second by a copy."""
+    """Gflop/s of each product in both precisions, and the bytes that a copy reads and writes per second."""
     products: dict[str, Any] = {
         precision: {name: round(product_gflops(*shape, dtype), 1) for name, shape in SHAPES.items()}
         for precision, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16))

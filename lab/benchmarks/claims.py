@@ -1,9 +1,9 @@
-"""What the lecture claims of attention and recurrence, measured: `python -m lab.benchmarks.claims`, a minute.
+"""Measure two common claims about attention and recurrence: `python -m lab.benchmarks.claims`, a minute.
 
-Seconds of one layer's training step against length, tokens a batch equal, so that only the shape differs: a GRU makes as
-many steps one after another as a sequence is long, attention one step of products that grow with the square of the length.
-And how much of the last output's gradient reaches the first input: its way is one layer long by attention, the whole
-sequence long by recurrence. Writes results/bench/claims.json.
+The first is the time of one layer's training step against the length of sequences, with the same number of tokens per batch. A
+GRU does as many sequential steps as a sequence is long. Attention does one step, with products that grow with the square of the
+length. The second is the share of the last output's gradient that reaches the first input. With attention the gradient passes
+through one layer, with recurrence through the whole sequence. Writes results/bench/claims.json.
 """
 
 import argparse
@@ -26,7 +26,7 @@ TOKENS, DIM, HEADS, ROUNDS = 8192, 192, 4, 5
 
 
 class Attention(nn.Module):
-    """Self-attention alone, scores and weights as matrix products (what a CPU runs fastest at short lengths), or fused."""
+    """One layer of self-attention, fused or as explicit matrix products, which are fastest on a CPU for short sequences."""
 
     def __init__(self, path: Any) -> None:
         super().__init__()
@@ -57,14 +57,14 @@ LAYERS: dict[str, Callable[[], nn.Module]] = {
 
 
 def step(layer: nn.Module, x: Tensor) -> float:
-    """Seconds of one pass forward and back."""
+    """Seconds of one forward and backward pass."""
     start = time.perf_counter()
     layer(x).square().mean().backward()
     return time.perf_counter() - start
 
 
 def step_seconds(length: int) -> dict[str, float]:
-    """Median seconds of each layer at that length, taken in turns; the first round, which finds memory, does not count."""
+    """Median seconds of each layer at that length, timed in turns. The first round, which allocates memory, does not count."""
     torch.manual_seed(0)
     layers = {name: make() for name, make in LAYERS.items()}
     x = torch.randn(TOKENS // length, length, DIM)
@@ -73,7 +73,10 @@ def step_seconds(length: int) -> dict[str, float]:
 
 
 def reach(length: int) -> dict[str, float]:
-    """Norm of the last output's gradient at the first input, over that at all inputs: at random weights, mean of 8 sequences."""
+    """Norm of the last output's gradient at the first input, divided by its norm at all inputs.
+
+    Uses random weights and the mean over 8 sequences.
+    """
     torch.manual_seed(0)
     found = {}
     for name, make in LAYERS.items():
@@ -86,7 +89,7 @@ def reach(length: int) -> dict[str, float]:
 
 
 def main() -> None:
-    """Measure, write the record."""
+    """Measure and write the record."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--longest", type=int, default=max(LENGTHS), metavar="N", help="skip lengths above N")
     parser.add_argument("--out", type=Path, default=RECORD, metavar="FILE")

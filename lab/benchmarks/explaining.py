@@ -1,8 +1,8 @@
-"""How long explaining takes, and whether memory grows: `python lab/benchmarks/explaining.py`, about five minutes on two cores.
+"""Measure the time and memory of explaining: `python lab/benchmarks/explaining.py`, about five minutes on two cores.
 
-Every shipped network and method: seconds for one image (median of 5 after one for warmth), images a second for 1,000, and the
-peak memory of a fresh process that explains 128 and 1,000 images. Images are noise: the work is the same. The record goes to
-results/bench/explaining.json.
+For each included network and method: seconds for one image (median of 5, after one warm-up), images per second for 1,000 images,
+and the peak memory of a new process that explains 128 and 1,000 images. The images are noise, which does not change the work.
+The record goes to results/bench/explaining.json.
 """
 
 import json
@@ -17,9 +17,9 @@ from typing import Any
 import torch
 
 from fittingroom.core.rundir import make_folder, write_json
-from fittingroom.evaluation.saved import load_run
-from fittingroom.evaluation.shipped import find_run, shipped
+from fittingroom.evaluation.shipped import shipped
 from fittingroom.explain.methods import methods_for, saliency
+from fittingroom.tasks.load import load_run
 from fittingroom.training.environment import process_peak_bytes
 
 RECORD = Path(__file__).parents[2] / "results" / "bench" / "explaining.json"
@@ -27,8 +27,8 @@ REPEATS, MANY, FEW = 5, 1000, 128
 
 
 def seconds(name: str, method: str, num_images: int) -> float:
-    """For one call."""
-    model, _ = load_run(find_run(name))
+    """Seconds of one call."""
+    model = load_run(name, "classification").model
     images = torch.randn(num_images, 1, 28, 28)
     targets = torch.zeros(num_images, dtype=torch.int64)
     began = time.perf_counter()
@@ -37,7 +37,7 @@ def seconds(name: str, method: str, num_images: int) -> float:
 
 
 def peak_memory(name: str, method: str, num_images: int) -> int:
-    """Bytes, of a process of its own."""
+    """Peak memory in bytes, measured in a new process."""
     command = [sys.executable, __file__, name, method, str(num_images)]
     return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
@@ -58,10 +58,10 @@ def measure(name: str, method: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure all, print and write."""
+    """Measure everything, print it and write the record."""
     rows = []
-    for name in shipped():
-        model, _ = load_run(find_run(name))
+    for name in shipped("classification"):
+        model = load_run(name, "classification").model
         for method in methods_for(model):
             rows.append(measure(name, method))
             print(json.dumps(rows[-1]), flush=True)

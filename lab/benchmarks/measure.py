@@ -1,6 +1,6 @@
-"""The worker: builds one contender, then does on request what `race.py` asks for, a line of JSON each way.
+"""The worker process of a race: builds one contender, then answers requests from `race.py`. Each message is a line of JSON.
 
-Only one worker works at a time; the others wait for a line. What libraries print goes to standard error.
+Only one worker is busy at a time; the others wait for a request. Output of libraries goes to standard error.
 """
 
 import json
@@ -18,7 +18,7 @@ from lab.benchmarks.contenders import Contender, from_dict
 
 
 def build(contender: Contender, data_dir: Path | None) -> Any:
-    """An object with `train` and, where it is a network, `predict`: each returns seconds."""
+    """An object with `train` and, if it is a network, `predict`. Both return seconds."""
     torch.manual_seed(0)
     if contender.kind == "ours":
         from lab.benchmarks.ours import OurSteps
@@ -45,18 +45,18 @@ def build(contender: Contender, data_dir: Path | None) -> Any:
 
 
 def peak_memory_bytes() -> int:
-    """Of this process so far."""
+    """Peak memory of this process so far."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
-        # Where Linux tells: rusage begins with the memory of the process that started this one.
+        # From /proc on Linux: rusage would include the memory of the parent process.
         return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
     except (OSError, StopIteration):
         return peak if sys.platform == "darwin" else peak * 1024
 
 
 def about(steps: Any, contender: Contender) -> dict[str, Any]:
-    """What the record says of a contender beside its times."""
+    """The contender's data for the record, apart from its times."""
     found = {"num_params": steps.num_params, "peak_memory_bytes": peak_memory_bytes()}
     if contender.kind == "ours":
         found["num_macs"] = steps.num_macs
@@ -66,7 +66,7 @@ def about(steps: Any, contender: Contender) -> dict[str, Any]:
 
 
 def answer(request: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
-    """Do one request. `build` comes first; `plan` needs none."""
+    """Handle one request. `build` must come first, except before `plan`."""
     what = request["do"]
     if what in ("build", "plan"):
         contender = state["contender"] = from_dict(request["contender"])
@@ -89,7 +89,7 @@ def answer(request: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Answer until the other side closes."""
+    """Answer requests until the other side closes the pipe."""
     replies = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     state: dict[str, Any] = {}

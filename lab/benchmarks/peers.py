@@ -1,7 +1,7 @@
-"""The same Vision Transformer as other libraries build it; each library is imported only where it is asked for.
+"""The same Vision Transformer, built by other libraries. Each library is imported only when it is needed.
 
-Runs in .venv-peers, so nothing of ours is imported here but the shape. Where a library leaves the choice, tokens are averaged
-and there is no class token, as in our `vit`; Hugging Face and torchvision always have one.
+Runs in .venv-peers, so it imports only the shape from our code. If a library allows it, tokens are averaged and there is no class
+token, as in our `vit`. Hugging Face and torchvision always have a class token.
 """
 
 # pyright: reportMissingImports=false
@@ -22,7 +22,7 @@ OPERATORS = (
 
 
 class LogitsOnly(nn.Module):
-    """Hugging Face returns a record; a training step wants logits."""
+    """Wraps a Hugging Face model, which returns a record, to return only logits."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -34,9 +34,10 @@ class LogitsOnly(nn.Module):
 
 
 def make_torchvision_importable() -> None:
-    """torchvision's wheel from PyPI is built against torch with CUDA; beside a CPU build its operators do not load.
+    """Declare two operators of torchvision, so that it can be imported with a CPU build of torch.
 
-    Then its import fails at two of them, which no ViT and no transform uses. Declaring their names suffices.
+    Its wheel on PyPI is built for torch with CUDA, and its operators do not load with a CPU build. The import then fails at these
+    two, which no ViT and no transform uses.
     """
     found = importlib.util.find_spec("torchvision")
     if found is None or found.origin is None:
@@ -55,7 +56,7 @@ _KEPT: list[Any] = []  # a declaration ends with the object that made it
 
 
 def timm(explicit_attention: bool) -> nn.Module:
-    """timm's VisionTransformer; `set_fused_attn` is its own switch."""
+    """timm's VisionTransformer. `set_fused_attn` is its own option."""
     make_torchvision_importable()
     from timm.layers.config import set_fused_attn
     from timm.models.vision_transformer import VisionTransformer
@@ -69,7 +70,7 @@ def timm(explicit_attention: bool) -> nn.Module:
 
 
 def transformers(explicit_attention: bool) -> nn.Module:
-    """Hugging Face's ViTForImageClassification; `attn_implementation` is its own switch."""
+    """Hugging Face's ViTForImageClassification. `attn_implementation` is its own option."""
     make_torchvision_importable()
     from transformers import ViTConfig, ViTForImageClassification
 
@@ -83,7 +84,7 @@ def transformers(explicit_attention: bool) -> nn.Module:
 
 
 def torchvision(explicit_attention: bool) -> nn.Module:
-    """torchvision's VisionTransformer; it knows three colour channels only, so its patch projection is made anew."""
+    """torchvision's VisionTransformer. It supports only three colour channels, so its patch projection is replaced."""
     assert not explicit_attention
     make_torchvision_importable()
     from torchvision.models.vision_transformer import VisionTransformer
@@ -97,7 +98,7 @@ def torchvision(explicit_attention: bool) -> nn.Module:
 
 
 def vit_pytorch(explicit_attention: bool) -> nn.Module:
-    """vit-pytorch's SimpleViT: matrix products one by one, fixed positions, mean pooling."""
+    """vit-pytorch's SimpleViT: explicit attention, fixed positions, mean pooling."""
     assert not explicit_attention
     make_torchvision_importable()
     from vit_pytorch.simple_vit import SimpleViT

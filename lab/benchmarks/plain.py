@@ -1,4 +1,4 @@
-"""The textbook training step on any network: cross-entropy, backward, torch's AdamW. Knows nothing of ours."""
+"""The textbook training step for any network: cross-entropy, backward, torch's AdamW. Uses none of our code."""
 
 import time
 
@@ -10,7 +10,7 @@ from lab.benchmarks.contenders import CHANNELS, CLASSES, SIDE, Contender
 
 
 def num_params(model: nn.Module) -> int:
-    """Trainable numbers."""
+    """The number of trainable parameters."""
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
 
 
@@ -23,7 +23,7 @@ class PlainSteps:
         draw = torch.Generator().manual_seed(0)
         self.images = torch.randn(contender.batch_size, CHANNELS, SIDE, SIDE, generator=draw)
         self.targets = torch.rand(contender.batch_size, CLASSES, generator=draw).softmax(dim=-1)
-        # As it comes, torch updates parameters one by one; its fused kernel belongs to what is done for speed.
+        # By default torch updates parameters one by one. Its fused kernel is one of the speedups.
         self.optimizer = torch.optim.AdamW(
             model.parameters(), lr=1e-4, weight_decay=0.05, fused=contender.tuned or None
         )
@@ -31,7 +31,7 @@ class PlainSteps:
         self.called = torch.compile(model, dynamic=False) if contender.compile else model
 
     def logits(self) -> Tensor:
-        """Of the batch, as computed under this precision."""
+        """The logits of the batch in this precision."""
         with torch.autocast("cpu", torch.bfloat16, enabled=self.contender.precision == "bf16"):
             return self.called(self.images)
 

@@ -1,4 +1,4 @@
-"""`torch.nn.Transformer` on pairs, and its training step, as most would write them: what `sequences.py` compares ours with."""
+"""`torch.nn.Transformer` on pairs with a typical training step. `sequences.py` compares our Transformer with it."""
 
 import itertools
 import time
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from fittingroom.data.seq2seq.batches import PairBatch
 from fittingroom.data.seq2seq.vocabulary import PAD_ID
 from fittingroom.models.layers.positions import sinusoidal_1d
-from fittingroom.training.pairs import PairProblem
+from fittingroom.tasks.seq2seq.training import Seq2seqTask
 
 
 class Plain(nn.Module):
@@ -44,15 +44,15 @@ class Plain(nn.Module):
 class PlainSteps:
     """Training steps of `Plain`."""
 
-    def __init__(self, problem: PairProblem, batches: list[PairBatch], *, bf16: bool = False) -> None:
+    def __init__(self, task: Seq2seqTask, batches: list[PairBatch], *, bf16: bool = False) -> None:
         torch.manual_seed(0)
-        sizes = problem.config.model_config
+        sizes = task.config.model_config
         self.model = Plain(sizes["src_vocab_size"], sizes["tgt_vocab_size"]).train()
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=3e-4)
         self.batches, self.bf16 = itertools.cycle(batches), bf16
 
     def step(self) -> float:
-        """Seconds of one step, the making of the batch left out."""
+        """Seconds of one step, excluding the creation of the batch."""
         batch = next(self.batches)
         start = time.perf_counter()
         with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):

@@ -1,4 +1,4 @@
-"""Where the time of a step goes, by kind of work, from torch's profiler."""
+"""Measure how the time of a step divides between kinds of work, with torch's profiler."""
 
 import statistics
 from collections.abc import Callable
@@ -17,11 +17,11 @@ KINDS = {
     "copies, casts, layout": ("copy_", "_to_copy", "clone", "contiguous", "::cat", "fill_", "zero", "empty", "::to"),
     "sums and scaling": ("::add", "::mul", "::sum", "::mean", "::div", "::sub"),
 }
-"""Kind of work -> parts of the names of torch's operators; the first that fits counts."""
+"""Kind of work -> parts of operator names in torch. The first match counts."""
 
 
 def profile_of(step: Callable[[], float], num_steps: int) -> dict[str, Any]:
-    """Median seconds that `step` says it took, and kind of work -> share of its time in torch's operators."""
+    """Median of the seconds that `step` returns, and kind of work -> share of the time in torch's operators."""
     step()
     step_seconds = statistics.median(step() for _ in range(num_steps))
     with profile(activities=[ProfilerActivity.CPU]) as profiler:
@@ -37,7 +37,7 @@ def profile_of(step: Callable[[], float], num_steps: int) -> dict[str, Any]:
 
 
 def kind_of(event: FunctionEvent) -> str:
-    """The kind of work of one call of an operator; what the optimizer calls is the optimizer's."""
+    """The kind of work of an operator call. Calls by the optimizer count as optimizer."""
     above: FunctionEvent | None = event
     while above is not None:
         if above.name.startswith("Optimizer.step"):

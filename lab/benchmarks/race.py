@@ -1,6 +1,6 @@
-"""Contenders in processes of their own, timed in turns: in each round everyone works once, one at a time.
+"""Race contenders against each other. Each has its own process; in each round all work once, one at a time.
 
-So a machine that is slower for a while is slower for all, and a ratio taken within a round does not notice.
+If the machine slows down for a while, it slows down for all, so ratios within a round stay the same.
 """
 
 import contextlib
@@ -25,17 +25,17 @@ KEEP_FREED_MEMORY = {
     "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1),
     "MALLOC_TOP_PAD_": str(64 << 20),
 }
-"""What `training/speed/engine.py` asks of glibc for our own processes, as settings from outside: for those that are tuned."""
+"""The glibc settings of `training/speed/engine.py` as environment variables, for tuned contenders."""
 PATIENCE_SECONDS = 600.0
-"""A worker that gives no answer for so long has failed."""
+"""A worker that does not answer within this time has failed."""
 
 
 class Failed(Exception):
-    """A contender cannot go on; the message says why, the others do."""
+    """A contender cannot continue; the message says why. The others continue."""
 
 
 class Runner(Protocol):
-    """What a race asks of a contender: seconds of one turn. Raises Failed."""
+    """The interface of a contender in a race. Raises Failed."""
 
     def turn(self, what: str, times: int) -> float:
         """Seconds of one step (`train`) or one batch (`predict`), the mean of `times` in a row."""
@@ -43,11 +43,11 @@ class Runner(Protocol):
 
 
 class Worker:
-    """A process that holds one contender. Raises Failed wherever it cannot go on."""
+    """A process with one contender. All methods raise Failed if it cannot continue."""
 
     def __init__(self, contender: Contender, data_dir: Path | None = None, cache: Path | None = None) -> None:
         self.contender, self.data_dir = contender, data_dir
-        self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - as long as the process; `end` closes it
+        self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - stays open as long as the process; `end` closes it
         self.process = subprocess.Popen(
             [python_for(contender), "-m", "lab.benchmarks.measure"],
             stdin=subprocess.PIPE,
@@ -59,14 +59,14 @@ class Worker:
         )
 
     def send(self, **request: Any) -> None:
-        """Ask without waiting."""
+        """Send a request without waiting for the answer."""
         assert self.process.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # `hear` says that it is gone, and why
             self.process.stdin.write(json.dumps(request) + "\n")
             self.process.stdin.flush()
 
     def hear(self) -> dict[str, Any]:
-        """The answer to what was sent."""
+        """Wait for the answer to the last request."""
         assert self.process.stdout is not None
         timer = threading.Timer(PATIENCE_SECONDS, self.process.kill)
         timer.start()
@@ -81,12 +81,12 @@ class Worker:
         return reply
 
     def ask(self, **request: Any) -> dict[str, Any]:
-        """Send and hear."""
+        """Send a request and wait for the answer."""
         self.send(**request)
         return self.hear()
 
     def build(self) -> None:
-        """Make the contender."""
+        """Build the contender."""
         where = str(self.data_dir) if self.data_dir else None
         self.ask(do="build", contender=self.contender.to_dict(), data_dir=where)
 
@@ -99,12 +99,12 @@ class Worker:
         return self.ask(do="about")
 
     def end(self) -> None:
-        """Let the process go."""
+        """End the process."""
         self.process.kill()
         self.process.wait()
         for stream in (self.process.stdin, self.process.stdout, self.errors):
             assert stream is not None
-            with contextlib.suppress(BrokenPipeError):  # it went while something was still to be sent
+            with contextlib.suppress(BrokenPipeError):  # the process ended before it had read everything
                 stream.close()
 
     def _last_words(self) -> str:
@@ -113,41 +113,41 @@ class Worker:
 
 
 class SideBySide:
-    """Several workers that work at the same moment, each on a core of its own: one contender of a race."""
+    """A contender of several workers that run at the same time, each on its own core."""
 
     def __init__(self, workers: Sequence[Worker]) -> None:
         self.workers = workers
 
     def build(self) -> None:
-        """One after the other."""
+        """Build the workers, one after another."""
         for worker in self.workers:
             worker.build()
 
     def turn(self, what: str, times: int) -> float:
-        """Seconds a step of one worker's size: the slowest's time, divided by how many made one meanwhile."""
+        """Seconds per step: the time of the slowest worker, divided by the number of workers."""
         for worker in self.workers:
             worker.send(do=what, times=times)
         return max([worker.hear()["seconds"] for worker in self.workers]) / len(self.workers)
 
     def about(self) -> dict[str, Any]:
-        """Of one, with the memory of all."""
+        """The data of one worker, with the memory of all."""
         found = [worker.about() for worker in self.workers]
         return {**found[0], "peak_memory_bytes": sum(each["peak_memory_bytes"] for each in found)}
 
     def end(self) -> None:
-        """Let them go."""
+        """End all processes."""
         for worker in self.workers:
             worker.end()
 
 
 def environment(contender: Contender, cache: Path | None) -> dict[str, str]:
-    """The variables of its process."""
+    """The environment variables of the contender's process."""
     added = KEEP_FREED_MEMORY if contender.tuned else {}
     return {**os.environ, **added, **({"XDG_CACHE_HOME": str(cache)} if cache else {})}
 
 
 def python_for(contender: Contender) -> str:
-    """The interpreter of its environment. Raises FittingRoomError where the peers have none."""
+    """The Python interpreter for the contender. Raises FittingRoomError if the environment of the peers is missing."""
     if not contender.in_peers_environment:
         return sys.executable
     if not PEERS_PYTHON.exists():
@@ -158,10 +158,10 @@ def python_for(contender: Contender) -> str:
 def take_turns(
     runners: Mapping[str, Runner], what: str, rounds: int, times: int = 1, warm: int = 2
 ) -> tuple[dict[str, list[float]], dict[str, str]]:
-    """Seconds of each contender in each round, and why those that failed did; they drop out, the others go on.
+    """Seconds of each contender in each round, and the errors of contenders that failed. The others continue.
 
-    Everyone first makes `warm` steps that do not count: those find memory and kernels, and compile. The order turns
-    round from one round to the next, so that nobody always comes after the same neighbour.
+    Each contender first does `warm` steps that do not count: they allocate memory, select kernels and compile. Every second round
+    has the reverse order, so that no contender always follows the same one.
     """
     seconds: dict[str, list[float]] = {name: [] for name in runners}
     errors: dict[str, str] = {}
@@ -182,7 +182,7 @@ def take_turns(
 
 
 def compare(seconds: Mapping[str, Sequence[float]], base: str) -> dict[str, dict[str, float]]:
-    """Of each contender the median seconds, and how many times as long as `base` it takes: ratios within rounds."""
+    """The median seconds of each contender, and the ratio of its time to that of `base`, taken within rounds."""
     rows = {}
     for name, found in seconds.items():
         ratios = [theirs / ours for theirs, ours in zip(found, seconds[base], strict=True)]

@@ -1,16 +1,16 @@
-"""Training of our Transformer beside `torch.nn.Transformer` trained plainly, and the time to write a part of cmudict:
-`python -m lab.benchmarks.sequences`, seven minutes. Writes results/bench/sequences.json.
+"""Compare training speed of our Transformer with a plain `torch.nn.Transformer`, and time the decoding of validation words.
 
-Both have the same shape, words of cmudict's training part, label smoothing, dropout and one thread. The plain one is as most
-would write it: fp32, AdamW, `nn.Transformer` with its own masks, words shuffled and padded to the longest of their batch. It
-is given our batches of words of like length too, and bf16, so that what each of the two is worth can be seen. Ours is the
-recipe's step: Muon, clipping, the precision that the speed plan takes here, explicit attention; once more with AdamW; and with
-the recipe's own 128 pairs a step, where Muon, whose cost is a step's, weighs double. Where the step of 256 pairs spends its
-time is profiled beside it.
+`python -m lab.benchmarks.sequences` takes seven minutes and writes results/bench/sequences.json.
 
-Each contender lives in a process of its own, for ours also tells glibc to keep freed memory, which would help the plain one too.
-Lengths differ from batch to batch, so a round is the same STEPS batches for every contender: ours evenly from the shortest to
-the longest, as an epoch has them. A contender's speed in a round is its pairs over its seconds; a speedup is a ratio of those.
+All contenders use the same shape, training words of cmudict, label smoothing, dropout and one thread. The plain one is typical
+code: fp32, AdamW, `nn.Transformer` with its own masks, shuffled words padded to the longest in each batch. It also runs with our
+batches of similar length, and with bf16, to show what each of these gains. Ours is the step of the recipe: Muon, clipping,
+explicit attention, and the precision of the speed plan. It also runs with AdamW, and with the recipe's 128 pairs per step. The
+cost of Muon is per step, so it doubles per pair there. The step of 256 pairs is profiled as well.
+
+Each contender has its own process, because ours tells glibc to keep freed memory, which would also speed up the plain one.
+Lengths differ between batches, so in each round every contender gets STEPS batches. Ours are evenly spaced from the shortest to
+the longest, as in an epoch. The speed in a round is pairs divided by seconds; a speedup is the ratio of two speeds.
 """
 
 import argparse
@@ -33,12 +33,13 @@ from fittingroom.core.rundir import make_folder, write_json
 from fittingroom.data.seq2seq.batches import PairBatch, TrainPairBatches, pair_batch
 from fittingroom.evaluation.generate import generate
 from fittingroom.recipes import recipe
-from fittingroom.training.config import PairRunConfig
+from fittingroom.tasks.seq2seq.config import Seq2seqConfig
+from fittingroom.tasks.seq2seq.training import Seq2seqTask
 from fittingroom.training.environment import processor
-from fittingroom.training.pairs import PairProblem
 from fittingroom.training.speed.engine import set_up_process
 from fittingroom.training.speed.plan import Plan, first_guess
 from fittingroom.training.speed.probe import SCHEDULE_STEPS, Trial
+from fittingroom.training.step import new_state
 from lab.benchmarks.plain_sequences import PlainSteps
 from lab.benchmarks.profiling import profile_of
 from lab.benchmarks.targets import PRODUCTS
@@ -51,7 +52,7 @@ AS_THE_RECIPE = "fittingroom, Muon as the recipe"
 
 
 def of_like_length(batches: TrainPairBatches) -> list[PairBatch]:
-    """STEPS of the first epoch's batches, evenly from the shortest targets to the longest."""
+    """STEPS batches of the first epoch, evenly spaced from the shortest targets to the longest."""
     rows = sorted(
         (pair_batch(batches.pairs, picked) for picked in batches.order(0)), key=lambda row: row.tgt_in.shape[1]
     )
@@ -59,7 +60,7 @@ def of_like_length(batches: TrainPairBatches) -> list[PairBatch]:
 
 
 def shuffled(batches: TrainPairBatches) -> list[PairBatch]:
-    """STEPS batches as `DataLoader(shuffle=True)` makes them, padded to the longest word of each."""
+    """STEPS batches as from `DataLoader(shuffle=True)`, each padded to its longest word."""
     order = torch.randperm(len(batches.pairs), generator=generator(batches.seed, "plain order"))
     return [pair_batch(batches.pairs, picked) for picked in order[: STEPS * BATCH].split(BATCH)]
 
@@ -70,31 +71,31 @@ def halved(batches: list[PairBatch]) -> list[PairBatch]:
 
 
 def padding(batches: list[PairBatch]) -> float:
-    """Share of the places, of sources and targets, where no symbol stands."""
+    """Share of padding in sources and targets."""
     masks = [mask for batch in batches for mask in (batch.src_mask, batch.tgt_mask)]
     return 1 - sum(int(mask.sum()) for mask in masks) / sum(mask.numel() for mask in masks)
 
 
-def ours(problem: PairProblem, batches: list[PairBatch], plan: Plan, optimizer: str) -> Trial:
+def ours(task: Seq2seqTask, batches: list[PairBatch], plan: Plan, optimizer: str) -> Trial:
     """Training steps of `fit`."""
-    config = problem.config
-    changed = PairProblem(replace(config, optim=replace(config.optim, name=optimizer)))
-    return Trial(changed.new_task(plan, total_steps=SCHEDULE_STEPS), itertools.cycle(batches))
+    config = task.config
+    changed = Seq2seqTask(replace(config, optim=replace(config.optim, name=optimizer)))
+    return Trial(new_state(changed, plan, total_steps=SCHEDULE_STEPS), itertools.cycle(batches))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Contender:
-    """One line of the table."""
+    """One row of the table."""
 
     name: str
     batches: Literal["shuffled", "like", "halved"] = "like"
     precision: Literal["fp32", "bf16"] = "fp32"
     optimizer: Literal["muon", "adamw"] | None = None
-    """Of ours; None is the plain one, with torch's AdamW."""
+    """Our optimizer; None for the plain contender, which uses torch's AdamW."""
 
 
 def all_contenders(precision: Literal["fp32", "bf16"]) -> list[Contender]:
-    """`precision` is the one that the speed plan takes here."""
+    """The contenders. `precision` is the one of the speed plan on this machine."""
     found = [
         Contender(name=AS_IT_COMES, batches="shuffled"),
         Contender(name=SAME_BATCHES),
@@ -105,7 +106,7 @@ def all_contenders(precision: Literal["fp32", "bf16"]) -> list[Contender]:
             optimizer="muon",
         ),
     ]  # fmt: skip
-    if precision == "bf16":  # elsewhere it is emulated: minutes, and no one would train so
+    if precision == "bf16":  # elsewhere bf16 is emulated: it takes minutes, and nobody would use it
         found += [
             Contender(name="nn.Transformer, bf16, our batches", precision="bf16"),
             Contender(name=f"{AS_THE_RECIPE} (fp32)", optimizer="muon"),
@@ -113,29 +114,29 @@ def all_contenders(precision: Literal["fp32", "bf16"]) -> list[Contender]:
     return found
 
 
-def the_problem() -> tuple[PairProblem, Plan]:
+def the_task() -> tuple[Seq2seqTask, Plan]:
     """cmudict at BATCH pairs a step, and the plan of one thread that this machine takes."""
     config = recipe("transformer", epochs=1)
-    assert isinstance(config, PairRunConfig)
-    return PairProblem(replace(config, batch_size=BATCH)), replace(first_guess(config), num_threads=1)
+    assert isinstance(config, Seq2seqConfig)
+    return Seq2seqTask(replace(config, batch_size=BATCH)), replace(first_guess(config), num_threads=1)
 
 
 def turn_of(contender: Contender) -> Callable[[], float]:
-    """What makes a turn, BATCH pairs, and returns its seconds."""
-    problem, plan = the_problem()
+    """A function that trains on BATCH pairs and returns the seconds."""
+    task, plan = the_task()
     made = {"shuffled": shuffled, "like": of_like_length, "halved": lambda batches: halved(of_like_length(batches))}
-    batches = made[contender.batches](problem.batches)
+    batches = made[contender.batches](task.batches)
     if contender.optimizer is None:
         torch.set_num_threads(1)
-        return PlainSteps(problem, batches, bf16=contender.precision == "bf16").step
+        return PlainSteps(task, batches, bf16=contender.precision == "bf16").step
     plan = replace(plan, precision=contender.precision)
     set_up_process(plan)
-    step = ours(problem, batches, plan, contender.optimizer).step
+    step = ours(task, batches, plan, contender.optimizer).step
     return (lambda: step() + step()) if contender.batches == "halved" else step
 
 
 def serve(contender: Contender, pipe: Connection) -> None:
-    """In a process of its own: a turn whenever the pipe asks."""
+    """Runs in a new process: does a turn for each request from the pipe."""
     turn = turn_of(contender)
     while pipe.recv():
         pipe.send(turn())
@@ -143,7 +144,7 @@ def serve(contender: Contender, pipe: Connection) -> None:
 
 @contextmanager
 def processes(contenders: list[Contender]) -> Iterator[dict[str, Callable[[], float]]]:
-    """Name -> what asks that contender for a turn and waits for its seconds."""
+    """Name -> a function that requests a turn of that contender and waits for its seconds."""
     context, started = multiprocessing.get_context("spawn"), []
     turns: dict[str, Callable[[], float]] = {}
     for contender in contenders:
@@ -168,21 +169,21 @@ def ask(pipe: Connection) -> float:
 
 
 def main() -> None:
-    """Measure in turns, write the record."""
+    """Measure in turns and write the record."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=ROUNDS, metavar="N")
     parser.add_argument("--out", type=Path, default=RECORD, metavar="FILE")
     args = parser.parse_args()
     if args.rounds < 1:
         parser.error(f"--rounds {args.rounds}: at least one round is needed")
-    problem, plan = the_problem()
+    task, plan = the_task()
     assert plan.precision in ("fp32", "bf16")
     with processes(all_contenders(plan.precision)) as turns:
         seconds = in_turns(turns, args.rounds)
     rows = [row_of(name, seconds) for name in seconds]
     set_up_process(plan)
-    like, mixed = of_like_length(problem.batches), shuffled(problem.batches)
-    profile = profile_of(ours(problem, like, plan, "muon").step, STEPS)
+    like, mixed = of_like_length(task.batches), shuffled(task.batches)
+    profile = profile_of(ours(task, like, plan, "muon").step, STEPS)
     unavoidable = sum(profile["shares"][kind] for kind in (PRODUCTS, "optimizer"))
     recipe_row = next(row for row in rows if row["name"].startswith(AS_THE_RECIPE))
     record = {
@@ -198,7 +199,7 @@ def main() -> None:
 
 
 def in_turns(turns: dict[str, Callable[[], float]], num_rounds: int) -> dict[str, list[float]]:
-    """Seconds of each contender in each round, turn by turn; a first round, for warmth, is dropped."""
+    """Seconds of each contender in each round. An additional warm-up round is dropped."""
     rounds = [dict.fromkeys(turns, 0.0) for _ in range(1 + num_rounds)]
     for sums, _ in itertools.product(rounds, range(STEPS)):
         for name, turn in turns.items():
@@ -207,7 +208,7 @@ def in_turns(turns: dict[str, Callable[[], float]], num_rounds: int) -> dict[str
 
 
 def row_of(name: str, seconds: dict[str, list[float]]) -> dict[str, Any]:
-    """Pairs a second, and how many times as fast as the plain ones: the median round, the lowest and the highest."""
+    """Pairs per second, and speedup over the plain contenders: median, lowest and highest round."""
     speedup = {}
     for base in (AS_IT_COMES, SAME_BATCHES):
         ratios = [theirs / mine for theirs, mine in zip(seconds[base], seconds[name], strict=True)]
@@ -221,15 +222,14 @@ def row_of(name: str, seconds: dict[str, list[float]]) -> dict[str, Any]:
 
 
 def decoding() -> dict[str, float | int]:
-    """Seconds to write every validation word greedily, with the weights that ship, in fp32 and one thread as `evaluate` does."""
-    from fittingroom.evaluation.saved import load_sequence_run
-    from fittingroom.evaluation.shipped import find_run
+    """Seconds to decode all validation words greedily with the included weights, in fp32 and one thread like `evaluate`."""
+    from fittingroom.tasks.load import load_run
 
-    model, *_ = load_sequence_run(find_run("transformer", "words"))
-    problem = PairProblem(PairRunConfig(model="transformer", epochs=1.0))
+    model = load_run("transformer", "seq2seq").model
+    task = Seq2seqTask(Seq2seqConfig(model="transformer", epochs=1.0))
     start = time.perf_counter()
-    generate(model, problem.val, problem.max_len)
-    return {"num_words": len(problem.splits.val), "seconds": round(time.perf_counter() - start, 2)}
+    generate(model, task.val, task.max_len)
+    return {"num_words": len(task.splits.val), "seconds": round(time.perf_counter() - start, 2)}
 
 
 if __name__ == "__main__":

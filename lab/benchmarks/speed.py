@@ -1,6 +1,6 @@
-"""How fast training and inference are beside other libraries, in one run: `make bench`; a try: `... speed --quick`.
+"""Compare the speed of training and inference with other libraries: `make bench`. `--quick` is a smoke run.
 
-Writes results/bench/speed.json; the figure and the tables of docs/lab/benchmarks.md are made from it.
+Writes results/bench/speed.json, the source of the figure and tables in docs/lab/benchmarks.md.
 """
 
 import os
@@ -40,7 +40,7 @@ GROWTH: dict[str, list[dict[str, Any]]] = {
 
 
 class Bench:
-    """The run: what is measured how often, its clock, and what was found so far."""
+    """A run of the benchmark: its settings, its clock and the results so far."""
 
     def __init__(self, quick: bool, data_dir: Path) -> None:
         self.quick, self.data_dir = quick, data_dir
@@ -49,17 +49,17 @@ class Bench:
         self.plans: dict[str, dict[str, Any]] = {}
 
     def say(self, text: str) -> None:
-        """A line of progress."""
+        """Print a line of progress."""
         print(f"bench [{time.perf_counter() - self.began:4.0f} s] {text}", file=sys.stderr, flush=True)
 
     def plan_of(self, contender: Contender) -> dict[str, Any]:
-        """What `fit` chooses here for that work, measured anew: an empty cache. A smoke run takes the unmeasured guess."""
+        """The plan that `fit` chooses here, measured with an empty cache. A smoke run takes the first guess."""
         with tempfile.TemporaryDirectory() as cache, workers([contender], cache=Path(cache)) as (worker,):
             assert isinstance(worker, Worker)
             return worker.ask(do="plan", contender=contender.to_dict(), measured=not self.quick)
 
     def run(self, contenders: Sequence[Contender], whats: Sequence[str], **settings: Any) -> dict[str, Any]:
-        """One race, the first contender the base. Its rows; a contender that failed has its error instead of times."""
+        """Run one race and return its rows. The first contender is the base. The row of a failed contender has its error."""
         self.say("; ".join(each.name for each in contenders))
         with workers(contenders, data_dir=self.data_dir) as runners:
             return {
@@ -96,7 +96,7 @@ class Bench:
 
 
 def attempt(rows: dict[str, dict[str, Any]], alive: dict[str, Any], name: str, work: Any) -> None:
-    """Do `work`; where it fails, the contender leaves with its error in the record."""
+    """Do `work`. If it fails, the contender leaves the race and the record has its error."""
     try:
         work()
     except Failed as error:
@@ -105,7 +105,7 @@ def attempt(rows: dict[str, dict[str, Any]], alive: dict[str, Any], name: str, w
 
 
 def row_of(contender: Contender) -> dict[str, Any]:
-    """What is known of a contender before it runs."""
+    """The row of a contender before it runs."""
     return {
         "name": contender.name,
         "library": contender.model if contender.kind == "peer" else contender.kind,
@@ -116,7 +116,7 @@ def row_of(contender: Contender) -> dict[str, Any]:
 
 
 def check_sizes(rows: Sequence[dict[str, Any]]) -> None:
-    """Networks of one race have one shape; a peer that differs was built wrongly, and its row says so."""
+    """Check that all networks of a race have the same shape. Otherwise the row of the peer gets an error."""
     base = rows[0]["num_params"]
     for row in rows:
         if row["library"] in LIBRARIES and not row["error"] and abs(row["num_params"] / base - 1) > SAME_SIZE:
@@ -127,7 +127,7 @@ def check_sizes(rows: Sequence[dict[str, Any]]) -> None:
 def workers(
     contenders: Sequence[Contender], data_dir: Path | None = None, cache: Path | None = None
 ) -> Iterator[list[Worker | SideBySide]]:
-    """A process each, all starting at once; gone afterwards. A contender named `... side by side` is one process a core."""
+    """One process per contender, ended afterwards. A contender named `... side by side` has one process per core."""
     runners: list[Worker | SideBySide] = []
     try:
         for each in contenders:
@@ -142,12 +142,12 @@ def workers(
 
 
 def cores() -> list[int]:
-    """The first two that this process may use."""
+    """The first two cores that this process may use."""
     return sorted(os.sched_getaffinity(0))[:2] if hasattr(os, "sched_getaffinity") else []
 
 
 def vit_races(bench: Bench, found: dict[str, Any]) -> None:
-    """Training and inference at batch 128 beside each library; then training at batch 256."""
+    """Race training and inference at batch 128 against each library, then training at batch 256."""
     plan = found["plans"]["vit"]["plan"]
     base = ours(OURS, plan)
     others = [
@@ -168,7 +168,7 @@ def vit_races(bench: Bench, found: dict[str, Any]) -> None:
 
 
 def larger_batches(base: Contender, races: dict[str, Any], libraries: Sequence[str]) -> list[Contender]:
-    """Ours, each library's fastest eager setting, and the fastest of all settings: compiling each would cost minutes."""
+    """Ours, the fastest eager setting of each library, and the fastest setting of all. Compiling each would take minutes."""
     found = best_peer({"races": races}, "train")
     best = found["name"] if found else None
     entered = [base]
@@ -181,13 +181,13 @@ def larger_batches(base: Contender, races: dict[str, Any], libraries: Sequence[s
 
 
 def fastest(rows: Sequence[dict[str, Any]], library: str, what: str) -> str | None:
-    """The name of the setting in which that library is fastest; None where all failed."""
+    """The name of the library's fastest setting; None if all failed."""
     there = [row for row in rows if row["library"] == library and not row["error"]]
     return min(there, key=lambda row: row[what]["ratio"])["name"] if there else None
 
 
 def cnn_race(bench: Bench, found: dict[str, Any]) -> None:
-    """Our CNN as `fit` trains it, and the same network in the textbook step."""
+    """Race our CNN as `fit` trains it against the same network with the textbook step."""
     plain = Contender(name="plain torch, fp32, NCHW", kind="plain", model="cnn", shape=())
     tuned = renamed(replace(plain, precision="bf16"), "plain torch, bf16, NCHW")
     base = ours(OURS, found["plans"]["cnn"]["plan"], model="cnn", shape=())
@@ -195,7 +195,7 @@ def cnn_race(bench: Bench, found: dict[str, Any]) -> None:
 
 
 def epoch_race(bench: Bench, found: dict[str, Any]) -> None:
-    """An epoch of `fit` and of the usual script on the same number of images, processes started and libraries imported before."""
+    """Race an epoch of `fit` against the usual script on equally many images. Process start and imports do not count."""
     images = 256 if bench.quick else EPOCH_IMAGES
     plan = tuple({**found["plans"]["vit"]["plan"], "compile": False}.items())
     sides = [
@@ -206,7 +206,7 @@ def epoch_race(bench: Bench, found: dict[str, Any]) -> None:
 
 
 def growth(bench: Bench, found: dict[str, Any]) -> None:
-    """Seconds and memory of our step, eager, as batch, depth and tokens grow."""
+    """Measure seconds and memory of our eager step as batch, depth and tokens grow."""
     plan = {**found["plans"]["vit"]["plan"], "compile": False}
     found["growth"] = {}
     for what, settings in GROWTH.items():
@@ -223,7 +223,7 @@ def size_of(what: str, contender: Contender) -> int:
 
 
 def profiles(bench: Bench, found: dict[str, Any]) -> None:
-    """Where our step's time goes, eager: a compiled step shows the profiler few names."""
+    """Profile our eager step. A compiled step shows the profiler too few names."""
     bench.say("profile")
     found["profile"] = {}
     for model, shape, what in (("vit", SHAPE, "train"), ("cnn", {}, "train"), ("vit", SHAPE, "predict")):
@@ -237,7 +237,7 @@ def profiles(bench: Bench, found: dict[str, Any]) -> None:
 
 
 def machine() -> dict[str, Any]:
-    """What the numbers depend on."""
+    """The machine and the versions, on which the numbers depend."""
     return {
         "processor": processor(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
@@ -251,9 +251,9 @@ def machine() -> dict[str, Any]:
 
 
 def measure(quick: bool) -> dict[str, Any]:
-    """Everything, in a quarter of an hour or somewhat more on two cores."""
+    """Run everything. It takes at least a quarter of an hour on two cores."""
     bench = Bench(quick, fashion_mnist.find())
-    race.python_for(Contender(name="", kind="peer"))  # say at once that the peers are missing, not in five minutes
+    race.python_for(Contender(name="", kind="peer"))  # report missing peers now, not after five minutes
     found: dict[str, Any] = {
         "quick": quick,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -274,14 +274,14 @@ def measure(quick: bool) -> dict[str, Any]:
 
 
 def main(words: Sequence[str]) -> int:
-    """Exit code 2, and one line, for what the user can mend."""
+    """Run the benchmark. Errors that the user can fix give one line and exit code 2."""
     if set(words) - {"--quick"}:
         print("usage: python -m lab.benchmarks.speed [--quick]", file=sys.stderr)
         return 2
     quick = "--quick" in words
     record = QUICK_RECORD if quick else RECORD
     try:
-        # A cache of its own: compiled anew in each run, and a worker that is ended in mid-compilation leaves no half file behind.
+        # A separate cache: each run compiles again, and a worker that is stopped while compiling leaves no damaged files.
         with (
             tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as cache,
             mock.patch.dict(os.environ, TORCHINDUCTOR_CACHE_DIR=cache),
@@ -292,7 +292,7 @@ def main(words: Sequence[str]) -> int:
     except FittingRoomError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print(f"bench: wrote {record.relative_to(race.ROOT)} and the figure beside it; make tables takes them into docs/")
+    print(f"bench: wrote {record.relative_to(race.ROOT)} and the figure next to it; make tables updates docs/ from it")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The figure of docs/lab/benchmarks.md, from the record: `python -m lab.benchmarks.speed_figure` draws it again."""
+"""Draw the figure of docs/lab/benchmarks.md from the record: `python -m lab.benchmarks.speed_figure`."""
 
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,15 @@ from lab.benchmarks.targets import AS_IT_COMES, BATCH, FLOPS_INFERENCE, FLOPS_TR
 
 ROOT = Path(__file__).parents[2]
 BAR, LEFT, TOP, GAP = 0.24, 2.15, 0.62, 0.5
-"""Inches: of a bar with its space, left of the bars, above them, and between the panels."""
+"""Sizes in inches: a bar with its gap, the space left of the bars, above them, and between the panels."""
 PARTS = (("train", "training", FLOPS_TRAINING), ("predict", "inference", FLOPS_INFERENCE))
 
 
 def bars(record: dict[str, Any], what: str) -> list[tuple[str, float, str]]:
-    """(label, images a second, colour) at batch 128: ours, then each library's best and as it comes.
+    """(label, images per second, colour) at batch 128: ours, then each library with its best setting and its defaults.
 
-    A peer's rate is ours divided by their ratio, which was taken in turns: the races began at different moments.
+    A peer's rate is ours divided by the ratio of times. Ratios were measured in turns; absolute times of different races are
+    not comparable.
     """
     ours = BATCH / our_seconds(record, what)
     found = [("fittingroom", ours, LIGHT["accent"])]
@@ -35,7 +36,7 @@ def bars(record: dict[str, Any], what: str) -> list[tuple[str, float, str]]:
 
 
 def draw(record: dict[str, Any], path: Path) -> None:
-    """Two panels of bars, a dashed line where this machine's matrix products alone would stand."""
+    """Two panels of bars. A dashed line marks the speed of the matrix products alone on this machine."""
     panels = [(title, bars(record, what), flops) for what, title, flops in PARTS]
     caption = wrapped(
         "Batch 128, all in one run, in turns. Tuned: the fastest of bf16, compiled and explicit attention. Dashed: nothing but "

@@ -1,4 +1,4 @@
-"""What was aimed at, what was reached, and what this machine allows at most: arithmetic on the record, nothing measured here."""
+"""Compute targets, results and the upper limits of this machine from the record. Measures nothing."""
 
 import statistics
 from typing import Any
@@ -6,15 +6,15 @@ from typing import Any
 from lab.benchmarks.contenders import LIBRARIES
 
 FLOPS_TRAINING, FLOPS_INFERENCE = 6, 2
-"""Of a multiply-add of the forward pass: two, and training makes it three times (backward: once for inputs, once for weights)."""
+"""Flop per multiply-add of the forward pass: two, times three in training (forward, backward for inputs and for weights)."""
 AS_IT_COMES = "fp32"
 PRODUCTS = "matrix products, convolutions"
-"""The kind of work that has no way around; the profile's other kinds could, at best, cost nothing."""
+"""The kind of work that cannot be avoided. At best, the other kinds of the profile would take no time."""
 BATCH = 128
 
 
 def targets(record: dict[str, Any]) -> list[dict[str, Any]]:
-    """One row a target; `measured` is None where the other side failed."""
+    """One row per target. `measured` is None if the other side failed."""
     races = record["races"]
     timm = [row for row in races["timm"]["rows"] if row["setting"] == AS_IT_COMES and not row["error"]]
     step, batch = our_seconds(record, "train"), our_seconds(record, "predict")
@@ -33,17 +33,17 @@ def targets(record: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def ideal_seconds(record: dict[str, Any], macs: int, flops: int, batch: int = BATCH) -> float:
-    """Of a step of `batch` images that is nothing but its matrix products, each at the best speed measured here."""
+    """Seconds of a step of `batch` images if it did only its matrix products, each at the best measured speed."""
     return flops * macs * batch / (1e9 * max(record["ceiling"]["best_gflops"].values()))
 
 
 def ran(row: dict[str, Any]) -> dict[str, Any] | None:
-    """The row, or None where its contender failed."""
+    """The row; None if its contender failed."""
     return None if row["error"] else row
 
 
 def best_peer(record: dict[str, Any], what: str) -> dict[str, Any] | None:
-    """The fastest setting of any library at batch 128, judged by its ratio to ours in the same race."""
+    """The fastest setting of all libraries at batch 128, by its ratio to ours in the same race."""
     rows = [
         row
         for library in LIBRARIES
@@ -54,7 +54,7 @@ def best_peer(record: dict[str, Any], what: str) -> dict[str, Any] | None:
 
 
 def our_seconds(record: dict[str, Any], what: str) -> float:
-    """Of our step at batch 128: the median over the races that it ran in."""
+    """Seconds of our step at batch 128: the median over its races."""
     return statistics.median(
         race["rows"][0][what]["median_seconds"] for name, race in record["races"].items() if name in ("ours", *LIBRARIES)
         if what in race["rows"][0]
@@ -71,10 +71,10 @@ def _row(
     work: str = "vit",
     steps: float = 1.0,
 ) -> dict[str, Any]:
-    """`limit` and `limit_in_our_step`: the ratio that a step would reach which takes no longer than its products.
+    """`limit` and `limit_in_our_step`: the ratios of a step that takes no longer than its matrix products.
 
-    The first computes them at the machine's best speed, the second as fast as our own step does. The other side's seconds are its
-    ratio times `ours`, our seconds: those of its own race are of the minutes in which that was run, and a ratio is not.
+    `limit` uses the machine's best speed for the products, `limit_in_our_step` their speed in our own step. The seconds of the
+    other side are its ratio times `ours`, our seconds. Ratios do not depend on when a race was run; absolute seconds do.
     """
     row: dict[str, Any] = {"what": what, "target": target, "against": None, "measured": None, "met": False}
     if theirs is None:

@@ -1,6 +1,6 @@
-"""The script that most people write for this: Lightning, DataLoader, torchvision's transforms, timm's ViT, AdamW, fp32.
+"""A typical training script: Lightning, DataLoader, torchvision's transforms, timm's ViT, AdamW, fp32.
 
-Nothing in it is made slow on purpose, and nothing is tuned: timm's ViT as it comes at the shape of the other races.
+Nothing in it is slow on purpose, and nothing is tuned. timm's ViT has its defaults and the shape of the other races.
 """
 
 # pyright: reportMissingImports=false
@@ -67,7 +67,7 @@ class LitViT(pl.LightningModule):
 
 
 class UsualScript:
-    """One epoch a call; the files are opened once, before."""
+    """Trains one epoch per call. The files are opened once, before."""
 
     def __init__(self, contender: Contender, data_dir: Path) -> None:
         self.contender = contender
@@ -98,7 +98,7 @@ class UsualScript:
 
 
 def unpack(source: Path, raw: Path) -> None:
-    """The files as torchvision wants them. The test split stays closed: torchvision only looks whether its files exist."""
+    """The files where torchvision expects them. It only checks that the test files exist; the test split is not read."""
     raw.mkdir(parents=True)
     for name in NAMES:
         if name.startswith("t10k"):

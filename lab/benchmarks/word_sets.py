@@ -1,8 +1,8 @@
-"""Words to measure the lecture's claims about heads and positions with: `python -m lab.benchmarks.word_sets FOLDER`.
+"""Write word lists for testing claims about heads and positions: `python -m lab.benchmarks.word_sets FOLDER`.
 
-Writes TSV files made of cmudict's training and validation words, so that its test words stay sealed. In FOLDER/all half of the
-validation words choose and half judge. In FOLDER/short training and dev words have at most 8 letters, and every test word is
-longer than all of them. docs/lab/sequences.md has the two comparisons that read them.
+The TSV files contain only training and validation words of cmudict, so that its test words stay sealed. In FOLDER/all, half of
+the validation words are for validation and half for the test. In FOLDER/short, training and dev words have at most 8 letters, and
+all test words are longer. docs/lab/sequences.md has the two comparisons that use these files.
 """
 
 import argparse
@@ -16,12 +16,12 @@ SHORT = 8  # letters: 71 % of the training words have no more
 
 
 def longer(pairs: Pairs, which: bool) -> Pairs:
-    """Those with over SHORT letters, or the others."""
+    """The words with more than SHORT letters, or the others."""
     return pairs.subset(place for place, source in enumerate(pairs.sources) if (len(source) > SHORT) == which)
 
 
 def lines(pairs: Pairs) -> str:
-    """SOURCE TAB TARGET, a line a pronunciation."""
+    """Write a file with one pronunciation per line: SOURCE TAB TARGET."""
     rows = zip(pairs.sources, pairs.targets, strict=True)
     return "".join(f"{source}\t{' '.join(target)}\n" for source, targets in rows for target in targets)
 

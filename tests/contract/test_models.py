@@ -13,7 +13,8 @@ from fittingroom.core.randomness import seeded
 from fittingroom.models import MODELS, build_model, fit_to_images, resolve_config
 from fittingroom.models.cost import num_macs, num_params
 from fittingroom.models.layers.attention import capture_attention
-from fittingroom.training.optim import OptimConfig, build_optimizer
+from fittingroom.tasks.config import OptimConfig
+from fittingroom.training.optim import build_optimizer
 
 SIZES = {  # name: parameters, multiply-adds for 28 x 28 x 1
     "cnn": (759_018, 72_480_512),

@@ -6,7 +6,8 @@ import pytest
 from torch import Tensor, nn
 
 from fittingroom.models import MODELS, SEQUENCE_MODELS, build_model
-from fittingroom.training.optim import OptimConfig, build_optimizer
+from fittingroom.tasks.config import OptimConfig
+from fittingroom.training.optim import build_optimizer
 from tests.contract.test_sequence_models import SHAPES as SEQUENCE_SHAPES
 from tests.contract.test_sequence_models import TINY
 

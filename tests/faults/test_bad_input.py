@@ -51,7 +51,7 @@ MISTAKES = [
     ("bench time-to-accuracy --seeds 0", "--seeds 0: a comparison needs at least 1 seed"),
     (
         "bench time-to-accuracy --runs nowhere --seeds 2",
-        "--seeds: --runs reads every finished run there and trains none",
+        "--seeds: --runs reads finished runs and trains nothing",
     ),
     ("bench time-to-accuracy --runs nowhere", "no folder at nowhere: give one that holds finished runs"),
     *(
@@ -85,19 +85,19 @@ MISTAKES = [
     ("explain nowhere", "no run at 'nowhere': give the folder of a finished run"),
     ("explain vitt", "did you mean 'vit'?"),
     ("explain vit vit", "RUN 'vit' is named twice"),
-    ("explain vit ./vit cnn ./cnn hybrid ./hybrid", "6 RUNs do not fit side by side: name at most 5"),
+    ("explain vit ./vit cnn ./cnn hybrid ./hybrid", "6 RUNs do not fit side by side: give at most 5"),
     ("explain vit --index 5000", "--index 5000: there are 5,000 validation images: choose 0 to 4999"),
     ("explain vit --index -1", "choose 0 to 4999"),
     ("explain vit --index two", "invalid int value: 'two'"),
-    ("explain vit --mistakes 0", "--mistakes 0 is no number of images to show: choose 1 to 100"),
+    ("explain vit --mistakes 0", "--mistakes 0 is out of range: choose 1 to 100 images"),
     ("explain vit --disagreements 101", "choose 1 to 100"),
     ("explain vit --mistakes 3 --index 3", "not allowed with argument"),
     ("explain vit --image nowhere.png", "nowhere.png does not exist: give the path of a PNG or JPEG picture"),
     ("explain vit --image empty.png", "is not a readable picture"),
     ("explain vit --method rolout", "unknown method 'rolout': did you mean 'rollout'?"),
-    ("explain cnn --method rollout", "needs attention between tokens, which cnn has not: choose gradcam, random"),
+    ("explain cnn --method rollout", "needs attention between tokens, which cnn does not have: choose gradcam, random"),
     ("explain vit --split train", "unknown split 'train': choose val or test"),
-    ("explain vit --faithfulness 1", "--faithfulness 1 is no number of images: choose 2 to 5000"),
+    ("explain vit --faithfulness 1", "--faithfulness 1 is out of range: choose 2 to 5000 images"),
     ("explain vit --faithfulness -5", "choose 2 to 5000"),
     ("explain vit --format pdf", "--format 'pdf': choose png, svg or png,svg"),
     ("report nowhere", "nowhere/comparison.json"),
@@ -107,9 +107,9 @@ MISTAKES = [
     ("data check nowhere.tsv", "nowhere.tsv cannot be read (No such file or directory): name a TSV file of pairs"),
     ("data check a.tsv b.tsv", "2 names do not make a data set: give one file, or three: train dev test"),
     ("data check cmudict --stress none", "--stress none: choose strip or keep"),
-    ("data check pairs.tsv --stress keep", "--stress keep: choose strip or keep, of cmudict alone"),
+    ("data check pairs.tsv --stress keep", "--stress keep: choose strip or keep, for cmudict only"),
     ("data check --stress keep", "--stress is for cmudict"),
-    ("data check cmudict --data-dir nowhere", "--data-dir is where Fashion-MNIST lies: leave it out"),
+    ("data check cmudict --data-dir nowhere", "--data-dir is the folder of Fashion-MNIST: omit it"),
     ("data fetch cmudict", "nothing to fetch for 'cmudict'"),
     ("train vit --data-dir nowhere", "nowhere"),
     ("models --josn", "unrecognized arguments: --josn (see: fittingroom models --help)"),
@@ -167,7 +167,7 @@ def test_help_names_the_options_of_speed(
     assert ended.value.code == 0
     words = " ".join(capsys.readouterr().out.split())
     assert all(f"{option} " in words for option in options)
-    assert "fix parts of the speed plan that is measured otherwise, such as precision=fp32,compile=false" in words
+    assert "fix parts of the speed plan instead of measuring them, such as precision=fp32,compile=false" in words
 
 
 def test_a_folder_that_cannot_be_made_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

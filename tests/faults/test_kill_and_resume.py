@@ -1,4 +1,7 @@
-"""A real training process is killed with SIGKILL; resumed, it ends with the very weights of the undisturbed run."""
+"""A real training process is killed with SIGKILL; resumed, it ends with the very weights of the undisturbed run.
+
+What is killed is a process of its own. What runs to its end is made in this process: the weights must be the same there too.
+"""
 
 import hashlib
 import json
@@ -8,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import TINY_VIT, run, run_json, start
+from tests.command import TINY_VIT, call, call_json, start
+
+pytestmark = pytest.mark.usefixtures("torch_as_before")
 
 TRAIN = ("train", "vit", "--epochs", "12", *TINY_VIT, "--checkpoint-seconds", "0.15")  # 240 steps, 12 validations
 
@@ -29,7 +34,7 @@ sys.exit(main(sys.argv[1:]))
 
 
 def train(folder: Path, *extra: str) -> dict:
-    return run_json(*TRAIN, "--out", str(folder), *extra)
+    return call_json(*TRAIN, "--out", str(folder), *extra)
 
 
 def weights(folder: Path) -> str:
@@ -98,13 +103,13 @@ def test_a_torn_checkpoint_falls_back_to_the_one_before_and_resume_must_be_asked
     _, err = process.communicate(timeout=120)
     assert process.returncode == 9, err
     before = (folder / "state.json").read_bytes()
-    code, out, err = run(*TRAIN, "--out", str(folder))
+    code, out, err = call(*TRAIN, "--out", str(folder))
     assert (code, out) == (2, "")
     assert err.count("\n") == 1 and "--resume" in err
     assert (folder / "state.json").read_bytes() == before
     newest, older = sorted((folder / "checkpoints").glob("*.ckpt"))[::-1][:2]
     newest.write_bytes(newest.read_bytes()[:-1000])
-    code, _, err = run(*TRAIN, "--out", str(folder), "--resume")
+    code, _, err = call(*TRAIN, "--out", str(folder), "--resume")
     assert code == 0, err
     assert newest.name in err and "going back" in err and older.name not in err
     assert weights(folder) == weights(undisturbed)

@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
-from fittingroom.comparison.executors import Event, Work, side_by_side, usable_cores
-from fittingroom.core.rundir import read_state
-from fittingroom.training.config import ImageRunConfig
+from fittingroom.comparison.executors.base import Event, Work
+from fittingroom.comparison.executors.processes import Processes, usable_cores
+from fittingroom.core.config import to_dict
+from fittingroom.core.records import read_state
+from fittingroom.tasks.classification.config import ClassificationConfig
 from tests.command import start
 
 LINUX = sys.platform.startswith("linux")
@@ -28,14 +30,14 @@ def no_child_outlives_its_test() -> Iterator[None]:
 
 
 def work(
-    folder: Path, seed: int = 0, *, epochs: float = 1.0, train_images: int = 64, num_threads: str = "1", **values: Any
+    folder: Path, seed: int = 0, *, epochs: float = 1.0, num_train: int = 64, num_threads: str = "1", **values: Any
 ) -> Work:
     """A training of two steps an epoch."""
-    config = ImageRunConfig(
-        model="vit", model_config=TINY, seed=seed, epochs=epochs, train_images=train_images, batch_size=32
-    )  # fmt: skip
+    config = ClassificationConfig(
+        model="vit", model_config=TINY, seed=seed, epochs=epochs, num_train=num_train, batch_size=32
+    )
     plan = {"num_threads": num_threads, "precision": "fp32"}
-    return Work(config=config, folder=folder / f"seed{seed}", plan=plan, **values)
+    return Work(config=to_dict(config), folder=str(folder / f"seed{seed}"), plan=plan, **values)
 
 
 def process_of(event: Event, known: dict[int, int]) -> int:
@@ -51,7 +53,7 @@ def ends(events: list[Event]) -> dict[int, str]:
 
 
 def test_works_are_done_in_order_and_tell_how_far_they_are(tmp_path: Path) -> None:
-    events = list(side_by_side([work(tmp_path, seed) for seed in range(3)], jobs=1))
+    events = list(Processes(jobs=1).run([work(tmp_path, seed) for seed in range(3)]))
     assert [event.number for event in events if event.kind == "starts"] == [0, 1, 2]
     assert [event.content[:2] for event in events if event.kind == "progress" and event.number == 1] == [(1, 2), (2, 2)]
     assert ends(events) == dict.fromkeys(range(3), "finished")
@@ -61,11 +63,11 @@ def test_works_are_done_in_order_and_tell_how_far_they_are(tmp_path: Path) -> No
 def test_a_work_that_fails_and_one_that_breaks_are_events_and_the_others_go_on(tmp_path: Path) -> None:
     (tmp_path / "seed1").mkdir()
     (tmp_path / "seed1" / "config.json").mkdir()  # nothing that the run foresees: a folder where its file should be
-    works = [work(tmp_path, 0, train_images=70_000), work(tmp_path, 1), work(tmp_path, 2)]
-    events = list(side_by_side(works, jobs=2))
+    works = [work(tmp_path, 0, num_train=70_000), work(tmp_path, 1), work(tmp_path, 2)]
+    events = list(Processes(jobs=2).run(works))
     assert ends(events) == {0: "failed", 1: "failed", 2: "finished"}
     reasons = {event.number: event.content for event in events if event.kind == "failed"}
-    assert "train_images 70000 is more than there are" in reasons[0]
+    assert "num_train 70000 is more than there are" in reasons[0]
     assert "config.json" in reasons[1] and "\n" not in reasons[1]
 
 
@@ -73,7 +75,7 @@ def test_a_killed_work_is_an_event_the_others_go_on_and_it_can_be_resumed(tmp_pa
     works = [work(tmp_path, 0, epochs=2000.0), work(tmp_path, 1), work(tmp_path, 2)]
     processes: dict[int, int] = {}
     events: list[Event] = []
-    for event in side_by_side(works, jobs=2):
+    for event in Processes(jobs=2).run(works):
         events.append(event)
         if event.kind == "starts":
             processes[event.number] = process_of(event, processes)
@@ -82,11 +84,11 @@ def test_a_killed_work_is_an_event_the_others_go_on_and_it_can_be_resumed(tmp_pa
     assert ends(events) == {0: "failed", 1: "finished", 2: "finished"}
     (reason,) = [event.content for event in events if event.kind == "failed"]
     assert reason.startswith("its process ended with code -9") and "run the command again to resume it" in reason
-    assert read_state(tmp_path / "seed0")["status"] == "running"
+    assert read_state(tmp_path / "seed0").status == "running"
 
 
 def test_when_the_caller_stops_listening_no_child_is_left(tmp_path: Path) -> None:
-    listening = side_by_side([work(tmp_path, seed, epochs=2000.0) for seed in range(3)], jobs=2)
+    listening = Processes(jobs=2).run([work(tmp_path, seed, epochs=2000.0) for seed in range(3)])
     for event in listening:
         if event.kind == "progress":
             break
@@ -96,7 +98,7 @@ def test_when_the_caller_stops_listening_no_child_is_left(tmp_path: Path) -> Non
     listening.close()  # type: ignore[attr-defined]
     assert time.monotonic() - began < 20
     assert not any(is_alive(pid) for pid in pids)
-    assert read_state(tmp_path / "seed2")["status"] == "absent"
+    assert read_state(tmp_path / "seed2").status == "absent"
 
 
 def is_alive(pid: int | None) -> bool:
@@ -113,12 +115,12 @@ def is_alive(pid: int | None) -> bool:
 PARENT = """
 import multiprocessing, sys
 from pathlib import Path
-from fittingroom.comparison.executors import side_by_side
+from fittingroom.comparison.executors.processes import Processes
 from tests.faults.test_side_by_side import work
 
 told = set()
 if __name__ == "__main__":
-    for event in side_by_side([work(Path(sys.argv[1]), seed, epochs=2000.0) for seed in range(2)], jobs=2):
+    for event in Processes(jobs=2).run([work(Path(sys.argv[1]), seed, epochs=2000.0) for seed in range(2)]):
         if event.kind == "progress" and event.number not in told:
             told.add(event.number)
             if len(told) == 2:
@@ -153,7 +155,7 @@ def cores_of(works: list[Work], jobs: int) -> list[set[int]]:
     """The cores that each run may use, seen from outside at its first step; nobody waits for their ends."""
     processes: dict[int, int] = {}
     cores: dict[int, set[int]] = {}
-    for event in side_by_side(works, jobs):
+    for event in Processes(jobs=jobs).run(works):
         if event.kind == "starts":
             processes[event.number] = process_of(event, processes)
         elif event.kind == "progress":
@@ -164,7 +166,8 @@ def cores_of(works: list[Work], jobs: int) -> list[set[int]]:
 
 
 def test_a_work_that_only_asks_for_the_plan_writes_nothing(tmp_path: Path) -> None:
-    (answer,) = [event.content for event in side_by_side([work(tmp_path, only_plan=True)], 1) if event.kind != "starts"]
+    events = Processes(jobs=1).run([work(tmp_path, only_plan=True)])
+    (answer,) = [event.content for event in events if event.kind != "starts"]
     plan, seconds, table = answer
     assert (plan["num_threads"], plan["precision"], seconds, table) == (1, "fp32", None, [])
     assert not list(tmp_path.iterdir())

@@ -13,16 +13,19 @@ import pytest
 
 from fittingroom.cli.main import build_parser
 from fittingroom.cli.run import _command_line
-from fittingroom.comparison.executors import usable_cores
+from fittingroom.comparison.executors.processes import usable_cores
 from fittingroom.core.rundir import exclusive_lock
-from fittingroom.evaluation.score import log_test_read
-from tests.command import run, run_json, start
+from fittingroom.evaluation.read_log import log_test_read
+from tests.command import call, call_json, environment, run, start
 
 SMALL = (
     *("--set", "train_images=320", "--set", "batch_size=32"),
     *("--set", "patch_size=14", "--set", "embed_dim=16", "--set", "depth=1"),
 )
 COMPARE = ("compare", "--models", "vit_cls,vit", "--seeds", "2", "--epochs", "1", *SMALL)
+
+
+pytestmark = pytest.mark.usefixtures("torch_as_before")
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +72,8 @@ def test_the_page_lets_one_look_inside(finished: tuple[Path, str]) -> None:
 
 
 def place_of_class_token(folder: Path, place: int) -> int:
-    """1 for the model with a class token, else 0, by the order of models in the ledger."""
-    return int(json.loads((folder / "comparison.json").read_text())["models"][place]["name"] == "vit_cls")
+    """1 for the model with a class token, else 0, by the order of candidates in the ledger."""
+    return int(json.loads((folder / "comparison.json").read_text())["candidates"][place]["name"] == "vit_cls")
 
 
 def test_again_it_trains_nothing_and_says_the_same(finished: tuple[Path, str]) -> None:
@@ -78,7 +81,7 @@ def test_again_it_trains_nothing_and_says_the_same(finished: tuple[Path, str]) -
     log_test_read(folder / "runs" / "vit-seed1", "evaluate")  # a run that was looked at again is no new run
     before = [(folder / "runs" / name / "state.json").stat().st_mtime_ns for name in ("vit-seed0", "vit_cls-seed1")]
     pictures = (folder / "explorer.npz").stat().st_mtime_ns
-    summary = run_json(*COMPARE, "--out", str(folder))
+    summary = call_json(*COMPARE, "--out", str(folder))
     assert (folder / "explorer.npz").stat().st_mtime_ns == pictures
     assert before == [(folder / "runs" / n / "state.json").stat().st_mtime_ns for n in ("vit-seed0", "vit_cls-seed1")]
     assert summary["verdict"] == json.loads((folder / "summary.json").read_text())["verdict"]
@@ -90,22 +93,22 @@ def test_with_a_model_or_a_seed_fewer_or_a_lost_file_the_pictures_are_made_anew(
 ) -> None:
     folder = Path(shutil.copytree(finished[0], tmp_path / "again"))
     (folder / "gallery.npz").unlink()
-    run_json(*COMPARE, "--out", str(folder))
+    call_json(*COMPARE, "--out", str(folder))
     assert (folder / "gallery.npz").exists()
     with np.load(folder / "gallery.npz") as found:
         assert len(found["runs"]) == 4
-    run_json(*["1" if word == "2" else word for word in COMPARE], "--out", str(folder))
+    call_json(*["1" if word == "2" else word for word in COMPARE], "--out", str(folder))
     with np.load(folder / "gallery.npz") as found:
         assert found["runs"].tolist() == ["vit_cls-seed0", "vit-seed0"]
-    run_json(*["vit" if word == "vit_cls,vit" else word for word in COMPARE], "--out", str(folder))
+    call_json(*["vit" if word == "vit_cls,vit" else word for word in COMPARE], "--out", str(folder))
     with np.load(folder / "explorer.npz") as found:
         assert found["models"].tolist() == ["vit"] and "m1_probs" not in found.files
 
 
 def test_no_run_of_a_comparison_stops_early_and_its_command_is_whole() -> None:
-    code, _, err = run("compare", "--set", "early_stopping=2", "--epochs", "1")
-    assert code == 2 and "so that all have one budget" in err
-    code, _, err = run("compare", "--set", "erly_stopping=2", "--epochs", "1")
+    code, _, err = call("compare", "--set", "early_stopping=2", "--epochs", "1")
+    assert code == 2 and "compare gives every run the full budget: omit it" in err
+    code, _, err = call("compare", "--set", "erly_stopping=2", "--epochs", "1")
     assert code == 2 and "unknown key 'erly_stopping' for vit" in err and "early_stopping'?" not in err
     words = ["compare", "--data-dir", "/mnt/x", "--epochs", "0.1234567", "--seeds", "2"]
     command = _command_line(build_parser().parse_args(words))
@@ -117,7 +120,7 @@ def test_no_run_of_a_comparison_stops_early_and_its_command_is_whole() -> None:
 def test_in_series_it_makes_the_very_same_runs_as_side_by_side(finished: tuple[Path, str], tmp_path: Path) -> None:
     """The first comparison ran two at a time where this machine has two cores; each run with one thread either way."""
     series = tmp_path / "series"
-    code, _, err = run(*COMPARE, "--jobs", "1", "--plan", "num_threads=1", "--out", str(series))
+    code, _, err = call(*COMPARE, "--jobs", "1", "--plan", "num_threads=1", "--out", str(series))
     assert code == 0, err
     records = {folder: json.loads((folder / "comparison.json").read_text()) for folder in (finished[0], series)}
     assert records[series]["jobs"] == 1 and "one after another" in " ".join(records[series]["protocol"])
@@ -133,14 +136,14 @@ def test_the_record_tells_each_models_plan_and_every_run_has_had_it(finished: tu
     record = json.loads((folder / "comparison.json").read_text())
     assert list(record["plans"]) == ["vit_cls", "vit"]
     for row in record["runs"]:
-        environment = json.loads((folder / row["folder"] / "environment.json").read_text())
-        assert environment["plan"] == record["plans"][row["model"]]
+        found = json.loads((folder / row["folder"] / "environment.json").read_text())
+        assert found["plan"] == record["plans"][row["candidate"]]
 
 
 def test_another_plan_in_the_same_folder_is_refused_before_anything_runs(finished: tuple[Path, str]) -> None:
     folder, _ = finished
     before = (folder / "comparison.json").read_bytes()
-    code, out, err = run(*COMPARE, "--plan", "num_threads=7", "--out", str(folder))
+    code, out, err = call(*COMPARE, "--plan", "num_threads=7", "--out", str(folder))
     assert (code, out) == (2, "")
     assert "begun with another plan than num_threads=7" in err and err.count("\n") == 1
     assert (folder / "comparison.json").read_bytes() == before
@@ -149,7 +152,7 @@ def test_another_plan_in_the_same_folder_is_refused_before_anything_runs(finishe
 def test_another_length_in_the_same_folder_is_refused_before_anything_runs(finished: tuple[Path, str]) -> None:
     folder, _ = finished
     before = (folder / "comparison.json").read_bytes()
-    code, out, err = run("compare", "--models", "vit_cls,vit", "--epochs", "2", *SMALL, "--out", str(folder))
+    code, out, err = call("compare", "--models", "vit_cls,vit", "--epochs", "2", *SMALL, "--out", str(folder))
     assert (code, out) == (2, "")
     assert "other settings" in err and err.count("\n") == 1
     assert (folder / "comparison.json").read_bytes() == before
@@ -163,14 +166,14 @@ def test_the_page_is_made_again_without_torch_and_without_images(finished: tuple
         "import sys; sys.modules['torch'] = sys.modules['lightning'] = None; "
         f"from fittingroom.cli.main import main; sys.exit(main(['report', {str(folder)!r}]))"
     )
-    environment = {"FITTINGROOM_DATA": str(tmp_path), "PATH": "/usr/bin"}
-    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+    without_images = {**environment(), "FITTINGROOM_DATA": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code], check=True, env=without_images)
     assert (folder / "report.html").read_bytes() == page
 
 
 def test_a_run_that_diverges_is_marked_and_the_others_go_on(tmp_path: Path) -> None:
     words = ("--set", "optim.name=adamw", "--set", "optim.lr=1e30")
-    code, out, _ = run(*COMPARE, *words, "--out", str(tmp_path / "out"))
+    code, out, _ = call(*COMPARE, *words, "--out", str(tmp_path / "out"))
     rows = json.loads((tmp_path / "out" / "comparison.json").read_text())["runs"]
     assert code == 1
     assert len(rows) == 4 and all("loss became" in row["error"] for row in rows)
@@ -179,9 +182,9 @@ def test_a_run_that_diverges_is_marked_and_the_others_go_on(tmp_path: Path) -> N
 
 def test_where_another_process_is_at_work_nothing_is_begun(tmp_path: Path) -> None:
     with exclusive_lock(tmp_path):
-        code, out, err = run(*COMPARE, "--out", str(tmp_path))
+        code, out, err = call(*COMPARE, "--out", str(tmp_path))
         assert (code, out) == (2, "") and f"another process is at work in {tmp_path}" in err
-        code, out, err = run("train", "vit", "--epochs", "1", *SMALL, "--out", str(tmp_path))
+        code, out, err = call("train", "vit", "--epochs", "1", *SMALL, "--out", str(tmp_path))
         assert (code, out) == (2, "") and f"another process is at work in {tmp_path}" in err
         assert [path.name for path in tmp_path.iterdir()] == [".lock"]
     assert list(tmp_path.iterdir()) == []
@@ -199,14 +202,14 @@ def test_after_ctrl_c_it_goes_on_from_the_last_checkpoint(tmp_path: Path) -> Non
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "the last checkpoint: the same command goes on" in err and "Traceback" not in err
+    assert "the last checkpoints are kept: the same command continues" in err and "Traceback" not in err
     assert out == ""
     assert json.loads((half / "state.json").read_text())["status"] == "running"
     last = max(int(path.name[5:12]) for path in (half / "checkpoints").glob("step=*.sha256"))
     rows = (half / "metrics.csv").read_text().splitlines()
     before = [row for row in rows if row[0].isdigit() and int(row.split(",")[0]) <= last]
     assert before
-    assert run_json(*words)["models"][0]["num_runs"] == 2
+    assert call_json(*words)["candidates"][0]["num_runs"] == 2
     assert rows_of_the_clock(half, before), "trained anew it would have other seconds"
 
 

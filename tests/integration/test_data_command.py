@@ -34,7 +34,7 @@ def test_three_files_say_what_they_share_and_what_training_lacks(
         (tmp_path / f"{name}.tsv").write_text(content, encoding="utf-8")
     lines = said([str(tmp_path / f"{name}.tsv") for name in contents], capsys).splitlines()
     assert lines[0].startswith("train.tsv, dev.tsv, test.tsv (") and lines[0].endswith("): 6 lines")
-    assert r"source symbols of test that train lacks: 3 ('\u064e', '\uc11c', '\uc6b8')" in lines
-    assert r"target symbols of test that train lacks: 4 ('s', '\u028c', 'u', 'l')" in lines
+    assert r"source symbols of test that are not in train: 3 ('\u064e', '\uc11c', '\uc6b8')" in lines
+    assert r"target symbols of test that are not in train: 4 ('s', '\u028c', 'u', 'l')" in lines
     assert "sources in two parts: train and val 1, train and test 0 (left out of training), val and test 0" in lines
-    assert "sources equal to another but for Unicode form (NFC, NFD): 1; choose one form" in lines
+    assert "sources that differ only in Unicode form (NFC, NFD): 1; choose one form" in lines

@@ -118,13 +118,13 @@ def test_a_file_in_the_way_is_named_and_kept(tmp_path: Path, here: Here) -> None
 def test_one_image_is_explained_within_a_second_after_loading() -> None:
     """Every shipped network, its default method, everything that `examine` finds; the best of three."""
     import torch
-    from fittingroom.evaluation.saved import load_run
 
-    from fittingroom.evaluation.shipped import find_run, shipped
+    from fittingroom.evaluation.shipped import shipped
     from fittingroom.explain.examine import examine
+    from fittingroom.tasks.load import load_run
 
-    for name in shipped():
-        model, _ = load_run(find_run(name))
+    for name in shipped("classification"):
+        model = load_run(name).model
         seconds = []
         for _ in range(3):
             began = time.perf_counter()

@@ -13,34 +13,29 @@ from safetensors.torch import load_file
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.randomness import seeded
-from fittingroom.core.rundir import read_json, read_state
+from fittingroom.core.records import read_state
+from fittingroom.core.rundir import read_json
 from fittingroom.data.images.batches import eval_batches
-from fittingroom.data.images.load import load_splits
 from fittingroom.evaluation.predict import predict
-from fittingroom.evaluation.saved import load_run, logits_fn
 from fittingroom.models import build_model
-from fittingroom.training import fit as room
-from fittingroom.training.config import ImageRunConfig
-from fittingroom.training.fit import FitOptions, fit
+from fittingroom.tasks.classification.config import ClassificationConfig
+from fittingroom.tasks.load import load_run
+from fittingroom.training.fit import FitOptions, fit, plan_and_time
 from fittingroom.training.speed import engine
 from fittingroom.training.speed.plan import Plan, first_guess
-from tests.unit.training.machine import TINY
 
-CONFIG = ImageRunConfig(
-    model="hybrid", model_config={**TINY["hybrid"], "drop_rate": 0.1}, epochs=2.0, train_images=160, batch_size=32,
+TINY: dict[str, dict[str, Any]] = {
+    "vit": {"embed_dim": 16, "depth": 1, "num_heads": 2, "patch_size": 14},
+    "hybrid": {"embed_dim": 16, "depth": 1, "num_heads": 2, "stem_widths": [4, 8], "stem_strides": [2, 2]},
+}
+CONFIG = ClassificationConfig(
+    model="hybrid", model_config={**TINY["hybrid"], "drop_rate": 0.1}, epochs=2.0, num_train=160, batch_size=32,
     ema_decay=0.9,
 )  # fmt: skip
 """Ten steps of a network with convolutions and attention, dropout and an average."""
 
 
-@pytest.fixture(scope="module", autouse=True)
-def process() -> Any:
-    """These runs are made in this process: what they change of it is put back."""
-    deterministic = torch.are_deterministic_algorithms_enabled()
-    fill = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
-    yield
-    torch.use_deterministic_algorithms(deterministic)
-    torch.utils.deterministic.fill_uninitialized_memory = fill  # type: ignore[attr-defined]
+pytestmark = pytest.mark.usefixtures("torch_as_before")
 
 
 def make(folder: Path, **options: Any) -> Path:
@@ -74,12 +69,11 @@ def test_the_same_plan_gives_the_same_weights_and_predictions_bit_for_bit(precis
 def test_scores_are_those_of_the_saved_weights_in_fp32_whatever_the_run_computed_in(tmp_path: Path) -> None:
     """float16, in which they are kept, is exact to a two-thousandth; bf16 would be off by a hundredth."""
     folder = make(tmp_path / "run", plan={"precision": "bf16"})
-    splits = load_splits(CONFIG.seed)
-    model, _ = load_run(folder)
+    saved = load_run(folder)
+    splits = saved.task.splits  # pyright: ignore[reportAttributeAccessIssue]
+    probs = predict(saved.task.predictor(saved.placed), eval_batches(splits.val, splits.spec))
     with np.load(folder / "predictions.npz") as found:
-        np.testing.assert_allclose(
-            found["val_probs"], predict(logits_fn(model), eval_batches(splits.val, splits.spec)), 1e-3
-        )
+        np.testing.assert_allclose(found["val_probs"], probs, 1e-3)
 
 
 def test_the_environment_tells_the_plan_and_the_timings_behind_it(tmp_path: Path) -> None:
@@ -103,7 +97,7 @@ def interrupted(tmp_path: Path) -> Path:
     folder = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt):
         make(folder, plan={"precision": other_precision()}, progress=Interrupted(), checkpoint_seconds=0.0)
-    assert read_state(folder)["status"] == "running"
+    assert read_state(folder).status == "running"
     assert list((folder / "checkpoints").glob("*.ckpt"))
     return folder
 
@@ -120,9 +114,7 @@ def test_a_resumed_run_keeps_the_plan_with_which_it_began(interrupted: Path, tmp
 def test_resuming_with_another_plan_is_refused_and_touches_nothing(interrupted: Path) -> None:
     before = {path: path.read_bytes() for path in interrupted.rglob("*") if path.is_file()}
     guess = first_guess(CONFIG).precision
-    with pytest.raises(
-        FittingRoomError, match=f"was begun with another plan than precision={guess}: leave --plan"
-    ) as e:
+    with pytest.raises(FittingRoomError, match=f"was begun with another plan than precision={guess}: omit --plan") as e:
         make(interrupted, plan={"precision": guess}, resume=True)
     assert "\n" not in str(e.value)
     assert before == {path: path.read_bytes() for path in interrupted.rglob("*") if path.is_file()}
@@ -142,6 +134,7 @@ def test_a_long_run_is_measured_for_real_once_and_trains_with_what_was_found(
 ) -> None:
     monkeypatch.setattr(engine, "PROBE_FROM_FLOPS", 0.0)
     monkeypatch.setattr(engine, "cache_folder", lambda name: tmp_path / name)
+    monkeypatch.setattr(engine, "STEADY", float("inf"))  # what a busy machine measures would not be kept
     one = make(tmp_path / "one")
     table = read_json(one / "environment.json")["probe"]
     assert [row["part"] for row in table][:3] == ["precision", "attention", "channels_last"]
@@ -155,7 +148,7 @@ def test_a_long_run_is_measured_for_real_once_and_trains_with_what_was_found(
 
 def test_what_fit_would_take_can_be_asked_and_writes_no_run(tmp_path: Path) -> None:
     options = FitOptions(folder=tmp_path / "run", plan={"num_threads": "1"})
-    plan, seconds, table = room.plan_and_time(CONFIG, options)
+    plan, seconds, table = plan_and_time(CONFIG, options)
     assert Plan(**plan) == replace(first_guess(CONFIG), num_threads=1) and (seconds, table) == (None, [])
     assert not (tmp_path / "run").exists()
 
@@ -166,7 +159,7 @@ def test_where_all_is_chosen_by_hand_a_long_run_is_timed_all_the_same(
     """Or runs side by side would be chosen unmeasured."""
     monkeypatch.setattr(engine, "PROBE_FROM_FLOPS", 0.0)
     chosen = {key: json.dumps(value) for key, value in asdict(replace(first_guess(CONFIG), num_threads=1)).items()}
-    _, seconds, table = room.plan_and_time(CONFIG, FitOptions(folder=tmp_path, plan=chosen))
+    _, seconds, table = plan_and_time(CONFIG, FitOptions(folder=tmp_path, plan=chosen))
     assert seconds is not None and 0 < seconds < 10 and table == []
 
 

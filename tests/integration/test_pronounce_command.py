@@ -142,7 +142,11 @@ def test_shipped_weights_are_asked_by_name(here: Here, tmp_path: Path, monkeypat
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["cnn", "hello"], "run cnn reads images, not words"),
+        (
+            ["cnn", "hello"],
+            "run cnn is a run of classification, not of seq2seq: give the folder of another run, "
+            "or shipped weights (recurrent, transformer)",
+        ),
         (["nowhere", "hello"], "no run at 'nowhere'"),
         (["transformer-run"], "WORD"),
         (["transformer-run", ""], "a word is empty"),
@@ -160,7 +164,7 @@ def test_bad_input_is_one_line_and_exit_code_2(here: Here, words: list[str], say
 
 def test_images_are_not_asked_of_a_model_of_words(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", str(folder / "recurrent-run")]) == 2
-    assert "run recurrent-run reads words, not images: give" in capsys.readouterr().err
+    assert "run recurrent-run is a run of seq2seq, not of classification: give" in capsys.readouterr().err
 
 
 def test_an_answer_imports_nothing_that_it_does_not_need(folder: Path) -> None:
@@ -179,11 +183,12 @@ print(*[name for name in {UNNEEDED} if name in sys.modules])
 
 def test_the_first_answer_comes_within_three_seconds_of_one_core(folder: Path) -> None:
     # Processor time of the whole process, interpreter and torch included: on an idle core that is the clock's time, and what
-    # else the machine does changes it little. The best of three all the same.
-    seconds = []
-    for _ in range(3):
-        before = os.times()
-        assert run("pronounce", "transformer-run", "hello", cwd=folder)[0] == 0
-        after = os.times()
-        seconds.append(after.children_user - before.children_user + after.children_system - before.children_system)
-    assert min(seconds) < MAX_SECONDS
+    # else the machine does changes it little. The best of up to three all the same.
+    assert any(seconds_of_an_answer(folder) < MAX_SECONDS for _ in range(3))
+
+
+def seconds_of_an_answer(folder: Path) -> float:
+    before = os.times()
+    assert run("pronounce", "transformer-run", "hello", cwd=folder)[0] == 0
+    after = os.times()
+    return after.children_user - before.children_user + after.children_system - before.children_system

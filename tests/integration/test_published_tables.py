@@ -8,15 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from fittingroom.evaluation.saved import load_run, logits_fn
 
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.records import read_comparison, read_state
 from fittingroom.data.images.batches import normalise
 from fittingroom.data.images.fashion_mnist import SPEC
-from fittingroom.data.images.load import load_splits
-from fittingroom.evaluation.shipped import WEIGHTS, find_run, shipped
+from fittingroom.data.images.load import open_images
+from fittingroom.evaluation.shipped import WEIGHTS, shipped
 from fittingroom.explain.examine import filters_of, positions_of
 from fittingroom.explain.findings import faithfulness_of
+from fittingroom.tasks.load import load_run
 from lab import ladder, model_cards
 
 ROOT = Path(__file__).parents[2]
@@ -28,19 +29,19 @@ def test_the_tables_in_readme_and_docs_are_those_of_the_records() -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("name", [*shipped("images"), *shipped("words")])
+@pytest.mark.parametrize("name", shipped())
 def test_each_network_that_ships_has_a_card_of_the_run_that_made_it(name: str) -> None:
     """That its numbers are right, the test above checks; here, that it is of these weights and names what trains them anew."""
     card, record = (WEIGHTS / name / "README.md").read_text(), model_cards.run_of(name)
-    state = json.loads((record / "state.json").read_text())
-    score = state["test_accuracy"] if "test_accuracy" in state else state["test_word_error_rate"]
+    state = read_state(record)
+    score = next(iter(state.evals["test"].values()))
     assert f"| test | {100 * score:.2f} % of " in card
-    assert f"`fittingroom train {name} --seed {state['seed']} --" in card and f"`{record.relative_to(ROOT)}`" in card
+    assert f"`fittingroom train {name} --seed {state.seed} --" in card and f"`{record.relative_to(ROOT)}`" in card
 
 
 def test_weights_without_a_record_have_no_card(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(model_cards, "RESULTS", tmp_path)
-    with pytest.raises(FittingRoomError, match=r"^0 records in results/ are of the run that made weights/vit"):
+    with pytest.raises(FittingRoomError, match=r"^0 records in results/ match weights/vit"):
         model_cards.run_of("vit")
 
 
@@ -48,18 +49,19 @@ def test_what_is_said_of_the_shipped_networks_was_measured_on_them() -> None:
     """What the record says of its ten images, and what follows from weights alone, is what the shipped weights say."""
     record = json.loads((ROOT / "results" / "explain" / "explain.json").read_text())
     assert [network["name"] for network in record["networks"]] == ["vit", "hybrid", "cnn", "vit_cls"]
-    test = load_splits(0).open_test(lambda why: None, "the images of the record")
+    test = open_images().load_test()
     shown = [int(image["name"].removeprefix("test image ")) for image in record["images"]]
     images = normalise(test.images[shown], SPEC)
     for network in record["networks"]:
-        model, _ = load_run(find_run(network["name"]))
+        run = load_run(network["name"])
+        model = run.model
         positions, filters = positions_of(model), filters_of(model)
         if positions is not None:
             assert positions.neighbours_folded == pytest.approx(network["positions"]["neighbours_folded"])
         if filters is not None and filters.explained is not None:
             np.testing.assert_allclose(filters.explained, network["explained_variance"], atol=1e-4)
         with torch.inference_mode():
-            probs = logits_fn(model)(images).softmax(dim=1).numpy()
+            probs = run.task.predictor(run.placed)(images).softmax(dim=1).numpy()
         np.testing.assert_allclose(probs, np.array(network["probs"]), atol=2e-4)
         assert {score["num_images"] for score in faithfulness_of(network)["scores"].values()} == {1000}
 
@@ -68,9 +70,9 @@ def test_every_record_finished_and_read_the_test_split_once_or_of_a_trial_never(
     states = sorted((ROOT / "results").rglob("state.json"))
     assert len(states) >= 11  # four runs of five epochs, six of the quick comparison, one without flips
     for path in states:
-        state = json.loads(path.read_text())
+        state = read_state(path.parent)
         reads = 0 if path.parent.parent.name == "attempts" else 1
-        assert (state["status"], len(state["test_reads"])) == ("finished", reads), path
+        assert (state.status, len(state.test_reads)) == ("finished", reads), path
 
 
 def test_a_record_of_the_ladder_is_of_its_recipe_as_it_is_now() -> None:
@@ -84,8 +86,8 @@ def test_a_record_of_the_ladder_is_of_its_recipe_as_it_is_now() -> None:
 def test_a_recorded_comparison_has_all_of_its_runs(name: str) -> None:
     """A summary alone can be checked by no one; a rule of .gitignore is enough to lose the runs."""
     folder = ROOT / "results" / name
-    record = json.loads((folder / "comparison.json").read_text())
-    assert record["runs"]
-    for run in record["runs"]:
-        found = {path.name for path in (folder / "runs" / run["run"]).iterdir()}
+    record = read_comparison(folder)
+    assert record.runs
+    for row in record.runs:
+        found = {path.name for path in (folder / row.folder).iterdir()}
         assert {"config.json", "environment.json", "metrics.csv", "predictions.npz", "state.json"} <= found

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from fittingroom.cli.main import main
-from tests.command import run, run_json
+from tests.command import call, call_json
 from tests.pairs_fixture import ARABIC, GREEK, HANGUL, made_up, write_tsv
+
+pytestmark = pytest.mark.usefixtures("torch_as_before")
 
 SMALL = ("--set", "embed_dim=16", "--set", "batch_size=32", "--plan", "num_threads=1")
 TINY = {
@@ -33,13 +35,12 @@ def three_files(folder: Path, script: str) -> tuple[str, ...]:
     ("script", "model"), [("greek", "transformer"), ("korean", "recurrent"), ("arabic", "transformer")]
 )
 def test_pairs_in_another_script_train_and_the_saved_weights_score_alike(
-    script: str, model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    script: str, model: str, tmp_path: Path
 ) -> None:
     files = three_files(tmp_path, script)
-    row = run_json("train", model, *files, "--epochs", "1", *SMALL, *TINY[model], "--out", str(tmp_path / "run"))
+    row = call_json("train", model, *files, "--epochs", "1", *SMALL, *TINY[model], "--out", str(tmp_path / "run"))
     assert row["status"] == "finished" and row["test_phoneme_error_rate"] > 0
-    assert main(["evaluate", str(tmp_path / "run"), "--split", "test", "--json"]) == 0
-    scores = json.loads(capsys.readouterr().out)
+    scores = call_json("evaluate", str(tmp_path / "run"), "--split", "test")
     assert scores["num_words"] == 30
     for name in ("test_word_error_rate", "test_phoneme_error_rate"):
         assert scores[name] == row[name]
@@ -47,18 +48,16 @@ def test_pairs_in_another_script_train_and_the_saved_weights_score_alike(
     assert [read["why"] for read in reads] == ["final epoch", "evaluate"]
 
 
-def test_one_file_is_split_by_word_and_the_line_at_the_end_says_what_came_out(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_one_file_is_split_by_word_and_the_line_at_the_end_says_what_came_out(tmp_path: Path) -> None:
     path = write_tsv(tmp_path / "words.tsv", made_up(GREEK, 300))
-    code, out, err = run(
+    code, out, err = call(
         "train", "transformer", "--data", str(path), "--epochs", "0.5", *SMALL, *TINY["transformer"],
         "--out", str(tmp_path / "run"),
     )  # fmt: skip
     assert code == 0, err
     assert out.startswith("transformer-seed0: test word error ") and "pairs/s" in out
-    assert main(["evaluate", str(tmp_path / "run")]) == 0
-    out = capsys.readouterr().out
+    code, out, err = call("evaluate", str(tmp_path / "run"))
+    assert code == 0, err
     assert out.startswith("transformer-seed0: val word error ") and "words" in out
 
 
@@ -68,7 +67,7 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("compared")
     files = three_files(folder, "greek")
     words = ("compare", *files, "--seeds", "2", "--epochs", "0.5", *SMALL[:4], "--out", str(folder / "out"))
-    code, out, err = run(*words)
+    code, out, err = call(*words)
     assert code == 0, err
     return folder / "out", words, out
 
@@ -76,20 +75,21 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def test_a_comparison_takes_the_sequence_models_by_itself_and_gives_verdict_and_page(compared: Any) -> None:
     folder, _, out = compared
     record = json.loads((folder / "comparison.json").read_text())
-    assert record["kind"] == "pairs" and {model["name"] for model in record["models"]} == {"transformer", "recurrent"}
+    assert (record["schema"], record["task"]) == (2, "seq2seq")
+    assert {each["name"] for each in record["candidates"]} == {"transformer", "recurrent"}
     assert {row["status"] for row in record["runs"]} == {"finished"} and len(record["runs"]) == 4
     assert record["data"]["num_test"] == 30
-    assert any("as the three files say" in sentence for sentence in record["protocol"])
+    assert any("The three files say which word is in which part." in sentence for sentence in record["protocol"])
     assert "2 seeds" in out and "report.html" in out
     assert "--train" in record["command"]
     summary = json.loads((folder / "summary.json").read_text())
-    assert all(0 <= model["test"]["word_error_rate"]["mean"] <= 1 for model in summary["models"])
+    assert all(0 <= each["evals"]["test"]["word_error_rate"]["mean"] <= 1 for each in summary["candidates"])
 
 
 def test_called_again_it_trains_nothing_and_says_the_same(compared: Any) -> None:
     folder, words, out = compared
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("model.safetensors")}
-    code, again, _ = run(*words)
+    code, again, _ = call(*words)
     assert code == 0 and again == out
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("model.safetensors")} == before
 
@@ -120,7 +120,7 @@ def test_a_hostile_file_ends_in_one_clear_line_and_nothing_is_written(
 def test_a_byte_order_mark_and_windows_line_ends_are_taken_in_silence(tmp_path: Path) -> None:
     lines = "".join(f"{source}\t{target}\r\n" for source, target in made_up(GREEK, 300))
     (tmp_path / "words.tsv").write_bytes(b"\xef\xbb\xbf" + lines.encode())
-    row = run_json(
+    row = call_json(
         "train", "transformer", "--data", str(tmp_path / "words.tsv"), "--epochs", "0.2", *SMALL, *TINY["transformer"],
         "--out", str(tmp_path / "run"),
     )  # fmt: skip
@@ -129,21 +129,33 @@ def test_a_byte_order_mark_and_windows_line_ends_are_taken_in_silence(tmp_path: 
 
 
 WRONG = [
-    (("train", "vit", "--data", "cmudict"), "vit classifies images; pairs are for transformer and recurrent"),
-    (("train", "transformer", "--data", "fashion-mnist"), "are images, and a sequence model reads pairs"),
+    (
+        ("train", "vit", "--data", "cmudict"),
+        "vit classifies images (fashion-mnist or a .npz file); pairs are for transformer and recurrent",
+    ),
+    (
+        ("train", "transformer", "--data", "fashion-mnist"),
+        "fashion-mnist holds images, and transformer reads pairs of sequences",
+    ),
     (("train", "transformer", "--data", "cmudct"), "unknown data set 'cmudct'"),
     (("train", "transformer", "--data", "absent.tsv"), "absent.tsv cannot be read"),
     (("train", "transformer", "--train", "a.tsv"), "--train, --dev and --test belong together"),
     (("train", "transformer", "--stress", "kept"), "--stress kept: choose strip or keep"),
-    (("train", "transformer", "--data", "a.tsv", "--stress", "keep"), "--stress keep belongs to cmudict"),
+    (("train", "transformer", "--data", "a.tsv", "--stress", "keep"), "--stress keep is for cmudict only"),
     (
         ("train", "transformer", "--recipe", "cnn_5"),
         "recipe 'cnn_5' is for another family than transformer: for transformer choose transformer_10, transformer_24",
     ),
     (("train", "transformer", "--set", "src_vocab_size=9"), "--set src_vocab_size: the data decide it"),
     (("train", "transformr"), "did you mean 'transformer'"),
-    (("compare", "--models", "vit,transformer"), "compare models of one kind"),
-    (("bench", "time-to-accuracy", "--models", "recurrent"), "time to accuracy is measured on images"),
+    (
+        ("compare", "--models", "vit,transformer"),
+        "vit is for classification and transformer for seq2seq: compare models of one task",
+    ),
+    (
+        ("bench", "time-to-accuracy", "--models", "recurrent"),
+        "time to accuracy needs a model that classifies, and recurrent is for seq2seq",
+    ),
 ]
 
 

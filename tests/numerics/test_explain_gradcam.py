@@ -85,5 +85,5 @@ def test_it_leaves_no_hook_no_gradient_and_the_mode_as_it_was() -> None:
 def test_a_layer_that_does_not_run_is_an_error() -> None:
     with pytest.raises(FittingRoomError, match="did not run"):
         grad_cam(tiny("cnn"), draw_images(), TARGETS, layer=nn.Conv2d(1, 1, 1))
-    with pytest.raises(FittingRoomError, match="no layer known"):
+    with pytest.raises(FittingRoomError, match="no default layer"):
         grad_cam(nn.Sequential(nn.Flatten(), nn.Linear(64, 4)), draw_images(), TARGETS)

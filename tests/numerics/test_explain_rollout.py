@@ -89,7 +89,7 @@ def test_rollout_refuses_what_it_cannot_mean() -> None:
     for rate in (-0.1, 1.0):
         with pytest.raises(FittingRoomError, match="discard_rate"):
             attention_rollout(layers, discard_rate=rate)
-    with pytest.raises(FittingRoomError, match="no layer"):
+    with pytest.raises(FittingRoomError, match="at least one layer"):
         attention_rollout([])
 
 
@@ -198,5 +198,5 @@ def test_relevance_of_a_compiled_or_bfloat16_network() -> None:
 def test_a_cnn_has_no_relevance() -> None:
     with pytest.raises(FittingRoomError, match="CNN has none"):
         relevance(tiny("cnn"), draw_images(), torch.tensor([0, 1, 2]))
-    with pytest.raises(FittingRoomError, match="one class each"):
+    with pytest.raises(FittingRoomError, match="one class for each"):
         relevance(tiny("vit"), draw_images(), torch.tensor([0, 1]))

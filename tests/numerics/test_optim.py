@@ -12,7 +12,8 @@ from torch.optim._muon import _zeropower_via_newtonschulz
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.models import build_model
 from fittingroom.models.roles import Roles
-from fittingroom.training.optim import AT_ONCE, NEWTON_SCHULZ, MuonAdamW, OptimConfig, build_optimizer, orthogonalise
+from fittingroom.tasks.config import OptimConfig
+from fittingroom.training.optim import AT_ONCE, NEWTON_SCHULZ, MuonAdamW, build_optimizer, orthogonalise
 
 
 def train(model: nn.Module, optimizer: torch.optim.Optimizer, steps: int, seed: int = 0) -> None:

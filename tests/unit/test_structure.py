@@ -37,6 +37,16 @@ def functions(path: Path) -> Iterator[Function]:
     return (node for node in ast.walk(tree) if isinstance(node, Function))
 
 
+def own_lines(node: ast.stmt) -> int:
+    """Lines of a function without those of classes in it: their methods are functions of their own."""
+    inside = sum(span(each) for each in getattr(node, "body", []) if isinstance(each, ast.ClassDef))
+    return span(node) - inside
+
+
+def span(node: ast.stmt) -> int:
+    return (node.end_lineno or 0) - node.lineno + 1
+
+
 def public_functions(body: list[ast.stmt]) -> Iterator[Function]:
     """A module's functions and its classes' methods whose names are public all the way; not functions in functions."""
     for node in body:
@@ -80,7 +90,7 @@ def test_no_function_is_over_60_lines() -> None:
         f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
         for path in SOURCES
         for node in functions(path)
-        if (node.end_lineno or 0) - node.lineno + 1 > MAX_FUNCTION_LINES
+        if own_lines(node) > MAX_FUNCTION_LINES
     ]
     assert not long
 

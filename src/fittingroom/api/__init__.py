@@ -1,1 +1,1 @@
-"""The Python API: `import fittingroom as fr`. The command line is a thin layer over it."""
+"""The Python API: `import fittingroom as fr`. The command line calls it."""

@@ -1,7 +1,9 @@
-"""`compare`: several candidates under one protocol, and what the comparison allows to say."""
+"""`compare`: train several candidates under one protocol and compare them."""
 
+import json
 import multiprocessing
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -12,7 +14,8 @@ from typing import Any
 
 from fittingroom.api.data import Data, load_data
 from fittingroom.api.events import NotebookBar, in_notebook
-from fittingroom.api.settings import apply_settings, check_length, seconds_of
+from fittingroom.api.settings import OLD_NAMES, apply_settings, check_length, named, seconds_of, whole
+from fittingroom.api.table import Table
 from fittingroom.comparison.candidate import Candidate, candidate, parse_candidate
 from fittingroom.comparison.executors.processes import NO_MAIN_GUARD
 from fittingroom.comparison.grid import Comparison, Watcher, run_comparison
@@ -23,41 +26,9 @@ from fittingroom.recipes import recipe
 from fittingroom.tasks.base import TASKS
 
 
-class Table:
-    """The result table: rows as dictionaries of text, for people."""
-
-    def __init__(self, summary: Summary) -> None:
-        from fittingroom.report.tables import headings, summary_rows
-
-        self._summary = summary
-        self.headings: dict[str, str] = {each.key: each.text for each in headings(summary)}
-        self.rows: list[dict[str, str]] = summary_rows(summary)
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __repr__(self) -> str:
-        from fittingroom.report.tables import markdown_table
-
-        return markdown_table(self._summary)
-
-    def to_pandas(self) -> Any:
-        """A pandas DataFrame of the same text. Raises FittingRoomError where pandas is not installed."""
-        try:
-            import pandas
-        except ModuleNotFoundError as error:
-            raise FittingRoomError("to_pandas needs pandas: pip install pandas") from error
-        return pandas.DataFrame([{text: row[key] for key, text in self.headings.items()} for row in self.rows])
-
-    def _repr_html_(self) -> str:
-        from fittingroom.report.tables import html_table
-
-        return html_table(self._summary)
-
-
 @dataclass(frozen=True)
 class ComparisonResult:
-    """A comparison that was run: verdict, table, report."""
+    """A finished comparison: verdict, table, runs and report."""
 
     folder: Path
     summary: Summary
@@ -69,7 +40,7 @@ class ComparisonResult:
 
     @property
     def contrasts(self) -> Any:
-        """Pairwise differences."""
+        """Differences between each pair of candidates."""
         return self.summary.contrasts
 
     @cached_property
@@ -79,23 +50,23 @@ class ComparisonResult:
 
     @cached_property
     def record(self) -> ComparisonRecord:
-        """What was compared, how, and how each run ended."""
+        """The content of comparison.json: candidates, data, protocol and the result of each run."""
         return read_comparison(self.folder)
 
     def runs(self, candidate: str | None = None) -> list[Any]:
-        """The finished runs, of all candidates or of one, as `load_run` gives them."""
+        """The finished runs of one candidate, or of all."""
         from fittingroom.api.runs import load_run
 
         return [load_run(self.folder / row.folder) for row in self.record.finished(candidate)]
 
     def report(self) -> Path:
-        """Write report.html into the comparison's folder; returns its path."""
+        """Write report.html into the comparison's folder and return its path."""
         from fittingroom.report.page import write_report
 
         return write_report(self.folder)
 
     def plot(self) -> Any:
-        """Learning curves of all runs, a matplotlib Figure."""
+        """A matplotlib Figure with the learning curves of all runs."""
         from fittingroom.api import plot
 
         return plot.curves({run.name: run for run in self.runs()})
@@ -115,7 +86,7 @@ class ComparisonResult:
 
 def plan_comparison(
     models: Sequence[str] | str | None = None,
-    data: Data | str | None = None,
+    data: Data | str | Path | None = None,
     *,
     seeds: int | None = None,
     epochs: float | None = None,
@@ -129,16 +100,16 @@ def plan_comparison(
     checkpoint_seconds: float = 30.0,
     command: Sequence[str] = (),
 ) -> Comparison:
-    """The comparison that a user asks for, nothing begun yet. Raises FittingRoomError in one line for bad input."""
+    """The comparison for the arguments of `compare`, not yet started. Raises FittingRoomError for bad input."""
     seconds = seconds_of(budget)
     check_length(epochs, seconds)
-    changes = dict(settings or {})
+    changes = named(settings, "settings")
     if "early_stopping" in changes:
-        raise FittingRoomError("--set early_stopping: compare stops no run early, so that all have one budget: omit it")
+        raise FittingRoomError("--set early_stopping: compare gives every run the full budget: omit it")
     chosen = PRESETS.get(preset)
     length = Budget(epochs=epochs, seconds=seconds) if epochs or seconds else chosen.budget
-    numbers = check_seeds(chosen.seeds if seeds is None else seeds)
-    check_jobs(jobs)
+    numbers = check_seeds(chosen.seeds if seeds is None else whole(seeds, "--seeds"))
+    jobs = check_jobs(jobs)
     source = None if data is None else load_data(data)
     candidates = _candidates(models, source, length, changes, train_sizes)
     if folder is None:
@@ -156,13 +127,13 @@ def plan_comparison(
         data_dir=None if source is None else source.data_dir,
         checkpoint_seconds=checkpoint_seconds,
         jobs=jobs,
-        plan=dict(plan or {}),
+        plan=named(plan, "plan"),
     )
 
 
 def compare(
     models: Sequence[str] | str | None = None,
-    data: Data | str | None = None,
+    data: Data | str | Path | None = None,
     *,
     seeds: int | None = None,
     epochs: float | None = None,
@@ -177,17 +148,22 @@ def compare(
 ) -> ComparisonResult:
     """Train every candidate with every seed and the same budget, then compare them.
 
-    `compare(["vit", "cnn"], data, seeds=3, budget="10m")`. A candidate is a model, or a model with settings:
-    `vit@patch_size=7`. `train_sizes=[1000, 10000]` trains each candidate on that many items. `settings` apply to all. Without a
-    length and seeds those of `preset` hold (quick: 2 seeds, 100 s per run). The folder is by default `runs/compare-LENGTH`;
-    finished runs there are kept, so the call can be stopped and repeated. Runs are made in processes of their own: a script
-    must call this under `if __name__ == "__main__":`. Raises FittingRoomError in one line for bad input.
+    Example: `compare(["vit", "cnn"], data, seeds=3, budget="10m")`. A candidate is a model, or a model with settings such as
+    `vit@patch_size=7`. `train_sizes=[1000, 10000]` trains each candidate once per size. `settings` apply to all candidates. The
+    default length and number of seeds come from `preset` (quick: 2 seeds, 100 s per run). The default folder is
+    `runs/compare-LENGTH`. Finished runs there are kept, so you can stop the call and repeat it. Each run is a new process, so a
+    script must call this under `if __name__ == "__main__":`. Raises FittingRoomError for bad input.
     """
     check_main_guard()
     comparison = plan_comparison(
         models, data, seeds=seeds, epochs=epochs, budget=budget, preset=preset, settings=settings,
-        train_sizes=train_sizes, folder=folder, jobs=jobs, plan=plan, command=_call(models, data, seeds, epochs, budget),
+        train_sizes=train_sizes, folder=folder, jobs=jobs, plan=plan,
     )  # fmt: skip
+    words = _call(
+        models, data, settings or {}, plan or {}, preset=preset, seeds=seeds, epochs=epochs, budget=budget, jobs=jobs,
+        out=folder, **{"train-sizes": ",".join(map(str, train_sizes)) or None},
+    )  # fmt: skip
+    comparison = replace(comparison, command=words)
     shown = sys.stderr.isatty() if progress is None else progress
     watcher = _notebook_watcher(comparison) if in_notebook() and progress is not False else None
     with nullcontext(watcher or (_line_watcher(comparison) if shown else Watcher())) as told:
@@ -196,8 +172,13 @@ def compare(
 
 
 def parse_names(models: Sequence[str] | str) -> list[str]:
-    """`vit,cnn` or a list of names, each once. Raises FittingRoomError for none, or one twice."""
-    names = models.split(",") if isinstance(models, str) else list(models)
+    """The names in a list or in text such as `vit,cnn`. Commas in brackets do not separate names.
+
+    Raises FittingRoomError for no name and for a repeated name.
+    """
+    names = re.split(r",(?![^\[]*\])", models) if isinstance(models, str) else models
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        raise FittingRoomError(f"models {models!r}: give names, such as 'vit,cnn' or ['vit', 'cnn']")
     texts = [name.strip() for name in names if name.strip()]
     if not texts or len(set(texts)) != len(texts):
         raise FittingRoomError(f"--models {','.join(names)!r}: name one or more different models, separated by commas")
@@ -205,14 +186,27 @@ def parse_names(models: Sequence[str] | str) -> list[str]:
 
 
 def check_jobs(jobs: int | None) -> int | None:
-    """The number itself if it is 1 or more. Raises FittingRoomError otherwise."""
-    if jobs is not None and jobs < 1:
+    """Return `jobs` if it is None, or 1 or more. Raises FittingRoomError otherwise."""
+    if jobs is not None and whole(jobs, "--jobs") < 1:
         raise FittingRoomError(f"--jobs {jobs}: give 1 (one run after another) or more")
-    return jobs
+    return None if jobs is None else whole(jobs, "--jobs")
+
+
+def check_sizes(train_sizes: Sequence[int], fixed: bool) -> list[int]:
+    """The sizes as a list. Raises FittingRoomError unless they are whole numbers above 0, and if num_train is set (`fixed`)."""
+    try:
+        sizes = [whole(size, "train_sizes") for size in train_sizes]
+    except (TypeError, FittingRoomError):
+        sizes = [0]
+    if min(sizes, default=1) < 1:
+        raise FittingRoomError(f"train_sizes {train_sizes!r}: give whole numbers above 0, such as [1000, 10000]")
+    if sizes and fixed:
+        raise FittingRoomError("train_sizes and num_train are two ways to say the same: give one of them")
+    return sizes
 
 
 def check_main_guard() -> None:
-    """End this process where it is a child that runs the user's script again; the parent then says what to do."""
+    """Exit if this process is a child that runs the user's script again. The parent then reports the missing guard."""
     if getattr(multiprocessing.current_process(), "_inheriting", False):
         os._exit(NO_MAIN_GUARD)
 
@@ -226,7 +220,8 @@ def _candidates(
 ) -> list[Candidate]:
     found = []
     for text in parse_names(_default_models(data) if models is None else models):
-        model, own = parse_candidate(text)
+        model, given = parse_candidate(text)
+        own = {OLD_NAMES.get(key, key): value for key, value in given.items()}
         config = recipe(
             model,
             epochs=length.epochs,
@@ -236,7 +231,8 @@ def _candidates(
         config = config if data is None else data.on(config)
         config = apply_settings(config, changes, withheld=frozenset({"early_stopping"}))
         config = apply_settings(config, own, withheld=frozenset({"early_stopping"}))
-        sizes: list[dict[str, str]] = [{"num_train": str(size)} for size in train_sizes] or [{}]
+        numbers = check_sizes(train_sizes, fixed=config.num_train is not None)
+        sizes: list[dict[str, str]] = [{"num_train": str(size)} for size in numbers] or [{}]
         for size in sizes:
             sized = replace(config, num_train=int(size["num_train"])) if size else config
             found.append(candidate(sized, {**own, **size}))
@@ -247,20 +243,32 @@ def _default_models(data: Data | None) -> tuple[str, ...]:
     return (TASKS.get(next(iter(TASKS))) if data is None else data.task_class).default_models
 
 
-def _call(models: Any, data: Any, seeds: Any, epochs: Any, budget: Any) -> list[str]:
-    """The command line that does the same, for the report."""
+def _call(
+    models: Sequence[str] | str | None,
+    data: Data | str | Path | None,
+    settings: Mapping[str, Any],
+    plan: Mapping[str, str],
+    **options: Any,
+) -> list[str]:
+    """The equivalent command line, for the report."""
     words = ["fittingroom", "compare"]
-    names = models if isinstance(models, str) or models is None else ",".join(models)
-    source = data.source if isinstance(data, Data) else data
-    for option, value in (
-        ("models", names), ("data", source), ("seeds", seeds), ("epochs", epochs), ("budget", budget)
-    ):  # fmt: skip
+    if isinstance(data, Data):
+        asked = data.asked
+        options |= {"data": asked.data, "train": asked.train, "dev": asked.dev, "test": asked.test}
+        options |= {"stress": asked.stress, "data-dir": data.data_dir}
+    else:
+        options["data"] = data
+    options["models"] = models if isinstance(models, str) or models is None else ",".join(models)
+    options["plan"] = ",".join(f"{part}={value}" for part, value in plan.items()) or None
+    for option, value in options.items():
         words += [] if value is None else [f"--{option}", str(value)]
+    for key, value in settings.items():
+        words += ["--set", f"{key}={value if isinstance(value, str) else json.dumps(value, default=str)}"]
     return words
 
 
 def _line_watcher(comparison: Comparison) -> Watcher:
-    """A line per run on standard error."""
+    """A watcher that prints when a run starts and ends, on standard error."""
     total = len(comparison.runs)
 
     def starts(number: int, run: str) -> None:
@@ -273,7 +281,7 @@ def _line_watcher(comparison: Comparison) -> Watcher:
 
 
 def _notebook_watcher(comparison: Comparison) -> Watcher:
-    """One bar for the whole comparison."""
+    """A watcher with one progress bar for the whole comparison."""
     bar, total = NotebookBar(), len(comparison.runs)
     done: dict[int, float] = {}
 
@@ -291,4 +299,4 @@ def _notebook_watcher(comparison: Comparison) -> Watcher:
         if len(done) == total and all(each == 1 for each in done.values()):
             bar.close()
 
-    return Watcher(plans=lambda: show("measuring what this machine does fastest (once)"), steps=steps, ends=ends)
+    return Watcher(plans=lambda: show("measuring the fastest settings for this machine (once)"), steps=steps, ends=ends)

@@ -18,7 +18,7 @@ from fittingroom.tasks.load import task_of_data
 
 
 class NormalisedImages(torch.utils.data.Dataset[tuple[Tensor, int]]):
-    """Images as networks read them: item i is (float image [channels, height, width], label). For a plain `DataLoader`."""
+    """A torch `Dataset` of (normalised float image [channels, height, width], label), for a plain `DataLoader`."""
 
     def __init__(self, images: ImageSet, spec: DataSpec) -> None:
         self.images, self.spec = images, spec
@@ -33,25 +33,31 @@ class NormalisedImages(torch.utils.data.Dataset[tuple[Tensor, int]]):
 
 @dataclass(frozen=True)
 class Data:
-    """A data set that models can be trained on. It is read when it is first needed; the test part stays sealed."""
+    """A data set for training. It is loaded when it is first needed; it does not give access to the test split."""
 
     source: str
-    """The name or path that finds it again."""
+    """Its name or path."""
     data_dir: Path | None = None
     seed: int = 0
-    """Divides the training file into `train` and `val`."""
-    request: DataRequest = field(default_factory=DataRequest, repr=False)
+    """The seed that divides the training file into `train` and `val`."""
+    request: DataRequest | None = field(default=None, repr=False)
+    """The data options, if there are more than `source`."""
+
+    @property
+    def asked(self) -> DataRequest:
+        """The data options for this data set."""
+        return DataRequest(data=self.source) if self.request is None else self.request
 
     @property
     def task_class(self) -> type[Task]:
-        """The task that reads it."""
-        if self.request.train is not None:
+        """The task that reads this data set."""
+        if self.asked.train is not None:
             return TASKS.get("seq2seq")
         return task_of_data(self.source)
 
     @cached_property
     def _task(self) -> Any:
-        """A task on this data, with its first default model: it knows splits and descriptions."""
+        """A task with this data and the first default model, for splits and descriptions."""
         from fittingroom.api.settings import apply_settings
         from fittingroom.recipes import recipe
         from fittingroom.tasks.load import open_task
@@ -62,34 +68,34 @@ class Data:
         return open_task(apply_settings(self.on(config), {}), self.data_dir)
 
     def on(self, config: Any) -> Any:
-        """The run config with this data. Raises FittingRoomError where its model does not read it."""
+        """A copy of the run config with this data. Raises FittingRoomError if its model cannot read the data."""
         from dataclasses import replace
 
-        return replace(config, **TASKS.get(config.task).data_fields(self.request, config.model))
+        return replace(config, **TASKS.get(config.task).data_fields(self.asked, config.model))
 
     @property
     def spec(self) -> Any:
-        """Names, sizes, digest and preprocessing."""
+        """The description of the data: names, sizes, digest and preprocessing."""
         return self._task.data.spec if hasattr(self._task, "data") else self._task.spec
 
     @property
     def title(self) -> str:
-        """The name in sentences."""
+        """The name of the data in sentences."""
         return self._task.title
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """One per label; empty for sequences."""
+        """The names of the classes; empty for sequences."""
         return getattr(self.spec, "class_names", ())
 
     @cached_property
     def train(self) -> Any:
-        """The training part: for images a torch `Dataset` of (normalised image, label)."""
+        """The training split; for images a torch `Dataset` of (normalised image, label)."""
         return self._part("train")
 
     @cached_property
     def val(self) -> Any:
-        """The validation part."""
+        """The validation split, in the same form."""
         return self._part("val")
 
     def _part(self, name: str) -> Any:
@@ -123,9 +129,10 @@ def load_data(
 ) -> Data:
     """A data set by name (`fashion-mnist`, `cmudict`), from a file (`.npz` of images, `.tsv` of pairs), or from arrays.
 
-    Arrays: `load_data(images, labels)` with uint8 (N, height, width), (N, height, width, 3) or floats from 0 to 1, and one number
-    or name per image. They are stored once in the user's cache, so that runs find them again. `seed` divides the training file
-    into `train` and `val`. With `dev` and `test`, `source` is the training file of pairs. Raises FittingRoomError in one line.
+    For arrays call `load_data(images, labels)`. Images are uint8 or floats from 0 to 1, with shape (N, height, width) or
+    (N, height, width, 3). Labels are one number or name per image. The arrays are stored in the user's cache, so that runs
+    find them again. `seed` divides the training file into `train` and `val`. With `dev` and `test`, `source` is the training
+    file of pairs. Raises FittingRoomError for bad input.
     """
     folder = None if data_dir is None else Path(data_dir)
     if isinstance(source, Data):
@@ -135,9 +142,11 @@ def load_data(
             raise FittingRoomError("load_data was given arrays without labels: write load_data(images, labels)")
         path = save_arrays(_plain(source), _plain(labels), class_names)
         data = Data(str(path), folder, seed, DataRequest(data=str(path)))
-        _ = data.spec  # bad arrays are refused here
+        _ = data.spec  # raises an error for bad arrays
         return data
     name = str(source)
+    if labels is not None or class_names is not None:
+        raise FittingRoomError(f"labels and class_names belong to arrays, and {name} has its own: omit them")
     if dev is not None or test is not None:
         files = (None if each is None else str(each) for each in (dev, test))
         train_dev, train_test = files
@@ -151,5 +160,5 @@ def load_data(
 
 
 def _plain(values: Any) -> Any:
-    """A torch tensor as numpy; anything else as it is."""
+    """A torch tensor as a numpy array; anything else unchanged."""
     return values.detach().cpu().numpy() if isinstance(values, Tensor) else values

@@ -1,4 +1,4 @@
-"""Who is told how far the work is: a bar on a terminal, a bar in a notebook, a line per run elsewhere."""
+"""Progress of a training run: a bar on a terminal or in a notebook."""
 
 import sys
 import time
@@ -11,7 +11,7 @@ Progress = Callable[[int, int, float | None], None]
 
 
 def in_notebook() -> bool:
-    """Whether this is a Jupyter kernel."""
+    """Whether the code runs in a Jupyter kernel."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     return shell is not None and type(shell).__name__ == "ZMQInteractiveShell"
@@ -19,7 +19,10 @@ def in_notebook() -> bool:
 
 @contextmanager
 def training_progress(run: str, show: bool | None = None) -> Iterator[Progress | None]:
-    """A function that is told (step, total, score). `show`: None is yes on terminals and in notebooks."""
+    """A function to call with (steps done, total steps, score), or None if progress is not shown.
+
+    By default (`show` None) progress is shown on terminals and in notebooks.
+    """
     if show is False or (show is None and not in_notebook() and not sys.stderr.isatty()):
         yield None
         return
@@ -41,7 +44,7 @@ def training_progress(run: str, show: bool | None = None) -> Iterator[Progress |
 
 
 class NotebookBar:
-    """One HTML element in the cell's output that is written again; needs no widget library."""
+    """A progress bar as one HTML element that is updated in the cell's output. It needs no widget library."""
 
     def __init__(self) -> None:
         from IPython.display import HTML, display  # type: ignore[import-not-found]
@@ -51,7 +54,7 @@ class NotebookBar:
         self._last = 0.0
 
     def update(self, text: str, share: float) -> None:
-        """At most five times a second."""
+        """Show the text and the share done, at most five times a second."""
         if share < 1 and time.monotonic() - self._last < 0.2:
             return
         self._last = time.monotonic()
@@ -59,7 +62,7 @@ class NotebookBar:
         self._shown.update(self._html(f"{bar} {escape(text)}"))
 
     def close(self) -> None:
-        """Leave nothing behind: the result of the cell says the rest."""
+        """Remove the bar: the cell shows its result instead."""
         self._shown.update(self._html(""))
 
 

@@ -1,4 +1,4 @@
-"""`explain`: what networks look at, as figures and arrays."""
+"""`explain`: show what networks look at, as figures and arrays."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fittingroom.api.runs import Run
+from fittingroom.api.settings import whole
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.explain.findings import Findings, Inspection
 from fittingroom.explain.inspect import Question, inspect
@@ -16,19 +17,19 @@ from fittingroom.tasks.load import load_run
 
 @dataclass(frozen=True)
 class Explanation:
-    """What one or several networks look at on the same images."""
+    """The explanations of one or several networks for the same images."""
 
     inspection: Inspection
     """All arrays, one `Findings` per network: probs, saliency, attention, positions, filters."""
 
     @property
     def saliency(self) -> dict[str, Any]:
-        """Network name -> maps [images, height, width], larger is more."""
+        """Network name -> maps [images, height, width]; larger values are more important."""
         return {each.name: each.saliency for each in self.inspection.networks}
 
     @property
     def findings(self) -> list[Findings]:
-        """One per network."""
+        """One `Findings` per network."""
         return self.inspection.networks
 
     @cached_property
@@ -39,7 +40,7 @@ class Explanation:
         return pictures(self.inspection)
 
     def save(self, folder: str | Path, formats: Sequence[str] = ("png",)) -> list[Path]:
-        """Write all figures and explain.json into `folder`; returns their paths."""
+        """Write all figures and explain.json into `folder` and return their paths."""
         from fittingroom.report.inspection import write_inspection
 
         return write_inspection(self.inspection, Path(folder), list(formats), ["fittingroom.explain(...)"])
@@ -66,12 +67,18 @@ def explain(
 ) -> Explanation:
     """Show where one or several networks look.
 
-    `runs`: a run, its folder, the name of shipped weights, or a list of these (absent: the shipped vit, hybrid, cnn). `images`:
-    as for `Run.predict`; absent: `index`, the surest `mistakes`, `disagreements` of the `split`, or one image per class.
-    `method`: attention, rollout, relevance, gradcam or random. `faithfulness=N` measures on N images whether the maps mean
-    something. Raises FittingRoomError in one line for what does not fit.
+    `runs` is a run, its folder, the name of an included network, or a list of these (default: vit, hybrid and cnn). `images` are
+    as for `Run.predict`. Instead of `images`, choose from the `split`: image `index`, the most confident `mistakes`, or
+    `disagreements`; the default is one image per class. `method` is attention, rollout, relevance, gradcam or random.
+    `faithfulness=N` tests on N images whether the maps mean something. Raises FittingRoomError for bad input.
     """
-    several = list(runs) if isinstance(runs, list | tuple) else [] if runs is None else [runs]
+    several: list[Any] = list(runs) if isinstance(runs, list | tuple) else [] if runs is None else [runs]
+    for each in several:
+        if not isinstance(each, Run | str | Path):
+            raise FittingRoomError(
+                f"explain does not accept type {type(each).__name__}: give runs, their folders, or names of included networks; "
+                "fittingroom.plot draws networks in memory"
+            )
     names = tuple(str(each.folder) if isinstance(each, Run) else str(each) for each in several)
     asked = {"index": index, "mistakes": mistakes, "disagreements": disagreements}
     chosen = [name for name, value in asked.items() if value is not None]
@@ -87,11 +94,11 @@ def explain(
     question = Question(
         runs=names,
         kind=kind,
-        number=0 if not chosen else int(asked[chosen[0]] or 0),
+        number=whole(asked[chosen[0]], chosen[0]) if chosen else 0,
         given=given,
         method=method,
         split=split,  # type: ignore[arg-type]
-        faithfulness=faithfulness,
+        faithfulness=whole(faithfulness, "faithfulness"),
         data_dir=None if data_dir is None else Path(data_dir),
     )
     return Explanation(inspect(question))

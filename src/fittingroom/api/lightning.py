@@ -1,10 +1,10 @@
-"""`fittingroom.lightning`: our models in your own `Trainer`.
+"""`fittingroom.lightning`: use the models of this package in your own `Trainer`.
 
     trainer = Trainer(max_epochs=5, callbacks=[...], logger=...)
     trainer.fit(fr.lightning.Classifier("vit", data), fr.lightning.DataModule(data))
 
-The `Trainer` decides devices, precision, clipping and length; the module brings the model, our optimizer and our schedule. Works
-with `import lightning.pytorch as pl`; where only `pytorch_lightning` is installed, with that. The two must not be mixed.
+The `Trainer` decides devices, precision, clipping and length. The module provides the model, the optimizer and the schedule.
+Import `lightning.pytorch` or `pytorch_lightning`, but not both. The classes use the one that is imported.
 """
 
 import sys
@@ -25,7 +25,8 @@ from fittingroom.training.schedule import lr_factor
 
 def _lightning() -> Any:
     """The Lightning that the user's Trainer is from."""
-    if "pytorch_lightning" in sys.modules and "lightning.pytorch" in sys.modules:
+    by_us = "fittingroom.training.loop" in sys.modules  # `train` imports `lightning.pytorch`, whatever the user has
+    if "pytorch_lightning" in sys.modules and "lightning.pytorch" in sys.modules and not by_us:
         raise FittingRoomError(
             "both `pytorch_lightning` and `lightning.pytorch` are imported: their classes do not know each other; use one"
         )
@@ -36,14 +37,14 @@ def _lightning() -> Any:
     return pl
 
 
-def make_classes(pl: Any) -> tuple[type, type]:
-    """`Classifier` and `DataModule` as subclasses of that Lightning's classes."""
+def make_classifier(pl: Any) -> type:
+    """`Classifier` as a subclass of `pl.LightningModule`."""
 
     class Classifier(pl.LightningModule):
-        """A model by name, or any `nn.Module` from images to logits, that learns to classify.
+        """Train a classifier: a model by name, or any `nn.Module` from images to logits.
 
-        `optimizer`: a function from parameters to a torch optimizer; absent: ours (Muon for hidden matrices, AdamW for the
-        rest) with the rates of the family's recipe and a linear schedule over the Trainer's steps.
+        `optimizer` is a function from parameters to a torch optimizer. The default for a model by name is the optimizer and
+        schedule of its family's recipe, over all steps of the Trainer; for an `nn.Module` it is AdamW with a linear schedule.
         """
 
         def __init__(
@@ -73,18 +74,18 @@ def make_classes(pl: Any) -> tuple[type, type]:
             )
 
         def forward(self, images: Tensor) -> Tensor:
-            """Logits."""
+            """Return logits [N, classes]."""
             return self.model(images)
 
         def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-            """Cross-entropy; logs `train_loss`."""
+            """Return the cross-entropy and log it as `train_loss`."""
             images, labels = batch
             loss = F.cross_entropy(self(images).float(), labels, label_smoothing=self._label_smoothing)
             self.log("train_loss", loss, prog_bar=True, batch_size=len(labels))
             return loss
 
         def validation_step(self, batch: Any, batch_idx: int) -> None:
-            """Logs `val_loss` and `val_accuracy`."""
+            """Log `val_loss` and `val_accuracy`."""
             images, labels = batch
             logits = self(images).float()
             self.log("val_loss", F.cross_entropy(logits, labels), batch_size=len(labels))
@@ -92,7 +93,7 @@ def make_classes(pl: Any) -> tuple[type, type]:
             self.log("val_accuracy", accuracy, prog_bar=True, batch_size=len(labels))
 
         def configure_optimizers(self) -> Any:
-            """The user's optimizer as it is, or ours with a schedule over all steps of the Trainer."""
+            """The user's optimizer without a schedule, or the default one with a schedule over all steps of the Trainer."""
             if self._make_optimizer is not None:
                 return self._make_optimizer(self.parameters())
             total = int(self.trainer.estimated_stepping_batches)
@@ -100,8 +101,14 @@ def make_classes(pl: Any) -> tuple[type, type]:
             schedule = LambdaLR(optimizer, lambda step: lr_factor(min(step, total - 1), total, self._schedule))
             return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
+    return Classifier
+
+
+def make_data_module(pl: Any) -> type:
+    """`DataModule` as a subclass of `pl.LightningDataModule`."""
+
     class DataModule(pl.LightningDataModule):
-        """Training batches (augmented, as in our own runs) and validation batches of a data set; the test part stays sealed."""
+        """Augmented training batches and validation batches of a data set. It does not give access to the test split."""
 
         def __init__(self, data: Any = "fashion-mnist", *, batch_size: int = 64, seed: int = 0) -> None:
             super().__init__()
@@ -110,21 +117,21 @@ def make_classes(pl: Any) -> tuple[type, type]:
             self.data, self.batch_size, self.seed = load_data(data), batch_size, seed
 
         def train_dataloader(self) -> Any:
-            """Shuffled by seed and epoch, with the recipe's shift and flip."""
+            """Training batches, shuffled by seed and epoch, with random shifts and flips."""
             return DataLoader(
                 _AugmentedBatches(self.data, self.batch_size, self.seed, lambda: self.trainer.current_epoch),  # pyright: ignore[reportOptionalMemberAccess]
                 batch_size=None,
             )
 
         def val_dataloader(self) -> Any:
-            """In order, in batches of 500."""
+            """Validation images in order, in batches of 500."""
             return DataLoader(self.data.val, batch_size=500)
 
-    return Classifier, DataModule
+    return DataModule
 
 
 class _AugmentedBatches(torch.utils.data.IterableDataset[Any]):
-    """One epoch of a run's batches, with labels in place of soft targets."""
+    """One epoch of a run's training batches, with labels instead of soft targets."""
 
     def __init__(self, data: Any, batch_size: int, seed: int, epoch: Callable[[], int]) -> None:
         from fittingroom.data.images.augment import AugmentConfig
@@ -155,8 +162,7 @@ def __getattr__(name: str) -> Any:
     if name in ("Classifier", "DataModule"):
         pl = _lightning()
         if _CLASSES.get("for") is not pl:
-            _CLASSES.update(zip(("Classifier", "DataModule"), make_classes(pl), strict=True))
-            _CLASSES["for"] = pl
+            _CLASSES.update({"Classifier": make_classifier(pl), "DataModule": make_data_module(pl), "for": pl})
         return _CLASSES[name]
     raise AttributeError(name)
 

@@ -1,28 +1,32 @@
 """`list_models` and `create_model`."""
 
+from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from fittingroom.api.data import Data, load_data
 from fittingroom.api.runs import configure
-from fittingroom.core.randomness import seeded
+from fittingroom.core.randomness import check_seed, seeded
 from fittingroom.models import build_model
+from fittingroom.tasks.base import TASKS
 from fittingroom.tasks.load import all_models, open_task, task_of_model
 
 
 def list_models(task: str | None = None) -> list[str]:
-    """Names of all models, or of those of one task: `classification` or `seq2seq`."""
-    return [name for name in all_models() if task in (None, task_of_model(name).name)]
+    """The names of all models, or of one task's: `classification` or `seq2seq`. Raises FittingRoomError for an unknown task."""
+    if task is not None:
+        return TASKS.get(task).config_class.registry.names()
+    return all_models()
 
 
-def create_model(name: str, data: Data | str | None = None, *, seed: int = 0, **settings: Any) -> nn.Module:
-    """A freshly initialized network, a plain `nn.Module`.
+def create_model(name: str, data: Data | str | Path | None = None, *, seed: int = 0, **settings: Any) -> nn.Module:
+    """Create a network with initial weights drawn from `seed`, as a plain `nn.Module`.
 
-    `data` decides image size, channels and classes; without it the model has the sizes of its defaults (Fashion-MNIST's).
-    Settings of the model go by name: `create_model("vit", data, patch_size=7)`. Raises FittingRoomError for unknown names, and
-    where the size does not suit.
+    `data` decides image size, channels and classes; the default is the sizes of Fashion-MNIST. Change model settings by name:
+    `create_model("vit", data, patch_size=7)`. Raises FittingRoomError for unknown names and for sizes that do not match.
     """
+    check_seed(seed)
     if data is not None:
         source = load_data(data)
         return open_task(configure(name, source, epochs=1, seed=seed, settings=settings), source.data_dir).new_model()

@@ -1,23 +1,23 @@
-"""`fittingroom.plot`: matplotlib figures of runs, and of any model in memory, trained by us or not.
+"""`fittingroom.plot`: matplotlib figures of runs and of any model in memory.
 
-`model` is an `nn.Module`, or a `Run`: then images are normalised as in its training and classes have names. Figures show
-themselves in a notebook.
+`model` is an `nn.Module` or a `Run`. A `Run` also supplies class names and the normalisation of its training. A notebook
+shows the returned figures.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
+from torch import nn
 
 from fittingroom.api.runs import Run
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.explain.examine import filters_of, positions_of
+from fittingroom.explain.examine import examine_filters, examine_positions
 from fittingroom.explain.maps import attention_maps, saliency_maps
 from fittingroom.report import plots
 
 
 def curves(runs: Any, *, columns: Sequence[str] | None = None, x: str = "epoch") -> Any:
-    """Learning curves of a `Run`, of columns such as `run.metrics`, or of several: {name: run or columns}.
+    """Learning curves of a `Run`, of columns such as `run.metrics`, or of several as {name: run or columns}.
 
     `x` is epoch, step or seconds.
     """
@@ -29,16 +29,16 @@ def curves(runs: Any, *, columns: Sequence[str] | None = None, x: str = "epoch")
 
 
 def attention(model: Any, images: Any, *, layer: int = -1, head: int | None = None) -> Any:
-    """Each image, and below it how much attention each patch gets in one block (the last), by one head or their mean.
+    """Each image, and below it the attention to each patch in one block (default: the last), by one head or the mean of all.
 
-    Works for our ViTs and hybrids and for those of timm and Hugging Face. Raises FittingRoomError for a CNN.
+    Works for ViTs and hybrids of this package, and for ViTs of timm and Hugging Face. Raises FittingRoomError for a CNN.
     """
     network, options = _network(model)
     return plots.image_maps(attention_maps(network, images, layer=layer, head=head, **options))
 
 
 def saliency(model: Any, images: Any, target: Any = None, *, method: str | None = None) -> Any:
-    """Each image, and below it how much each pixel counts for class `target` (the predicted one).
+    """Each image, and below it the importance of each pixel for class `target` (default: the predicted class).
 
     `method` is attention, rollout, relevance, gradcam or random.
     """
@@ -47,36 +47,29 @@ def saliency(model: Any, images: Any, target: Any = None, *, method: str | None 
 
 
 def positions(model: Any) -> Any:
-    """How similar the position embedding of each patch is to that of every other. FittingRoomError where there is none."""
+    """The similarity of the position embeddings of every two patches. Raises FittingRoomError if the model has none."""
     network, _ = _network(model)
-    found = positions_of(network)
-    if found is None:
-        raise FittingRoomError(
-            f"{type(network).__name__} adds no position embedding to its tokens: there is none to draw"
-        )
-    return plots.positions(found)
+    return plots.positions(examine_positions(network))
 
 
 def filters(model: Any) -> Any:
-    """The first layer: its filters, or the main components of a patch projection."""
+    """The filters of the first layer, or the main components of a patch projection."""
     network, _ = _network(model)
-    found = filters_of(network)
-    if found is None:
-        raise FittingRoomError(f"{type(network).__name__} has no convolution that can be drawn")
-    return plots.filters(found)
+    return plots.filters(examine_filters(network))
 
 
 def confusion(labels: Any, predictions: Any, class_names: Sequence[str] | None = None) -> Any:
-    """Counts by true class (rows) and predicted class (columns); `predictions` are classes, or probabilities [N, classes]."""
-    said = np.asarray(predictions)
-    if said.ndim == 2:
-        said = said.argmax(axis=1)
-    return plots.confusion(labels=np.asarray(labels), predictions=said, class_names=class_names)
+    """Counts by true class (rows) and predicted class (columns). `predictions` are classes or probabilities [N, classes]."""
+    return plots.confusion(labels=labels, predictions=predictions, class_names=class_names)
 
 
 def _network(model: Any) -> tuple[Any, dict[str, Any]]:
-    """The network, and what is known about its images."""
-    if not isinstance(model, Run):
+    """The network, and options that describe its images."""
+    if isinstance(model, nn.Module):
         return model, {}
+    if not isinstance(model, Run):
+        raise FittingRoomError(
+            f"plot does not accept type {type(model).__name__}: give an nn.Module, or a run from fittingroom.load_run(...)"
+        )
     spec = model.spec
     return model.model, {"class_names": spec.class_names, "mean": spec.mean, "std": spec.std}

@@ -1,4 +1,4 @@
-"""`train` and `load_run`: one run, and what can be asked about it."""
+"""`train` and `load_run`: train a model, open a finished run, and use it."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fittingroom.api.data import Data, load_data
-from fittingroom.api.settings import apply_settings, check_length, seconds_of
+from fittingroom.api.settings import apply_settings, check_length, named, seconds_of, whole
 from fittingroom.core.config import config_hash
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.records import RunState
@@ -41,7 +41,7 @@ class Metrics(Mapping[str, list[float | None]]):
         return f"Metrics({', '.join(self._columns)}: {rows} rows)"
 
     def to_pandas(self) -> Any:
-        """A pandas DataFrame, one row per measured step. Raises FittingRoomError where pandas is not installed."""
+        """A pandas DataFrame with one row per logged step. Raises FittingRoomError if pandas is not installed."""
         try:
             import pandas
         except ModuleNotFoundError as error:
@@ -50,24 +50,24 @@ class Metrics(Mapping[str, list[float | None]]):
 
 
 class Run:
-    """A finished run: its scores, curves and network. Made by `train` and `load_run`."""
+    """A finished run with its scores, curves and network. `train` and `load_run` return it."""
 
     def __init__(self, saved: SavedRun) -> None:
         self._saved = saved
 
     @property
     def name(self) -> str:
-        """Of its folder, or of the weights that come with the package."""
+        """The name of its folder, or of the included network."""
         return self._saved.name
 
     @property
     def folder(self) -> Path:
-        """Where its files are."""
+        """The folder of its files."""
         return self._saved.folder
 
     @property
     def config(self) -> RunConfig:
-        """Everything that decided the result."""
+        """All settings that decide the result."""
         return self._saved.config
 
     @property
@@ -92,32 +92,41 @@ class Run:
 
     @cached_property
     def metrics(self) -> Metrics:
-        """The curves of the run. Raises FittingRoomError for weights that come with the package: they have none."""
+        """The curves of the run. Raises FittingRoomError for included networks, which have none."""
         path = self.folder / "metrics.csv"
         try:
             rows = list(csv.DictReader(path.read_text().splitlines()))
         except OSError as error:
-            raise FittingRoomError(f"{path} is missing: curves are there for runs that you train") from error
+            raise FittingRoomError(f"{path} is missing: only runs that you trained have curves") from error
         names = list(rows[0]) if rows else []
-        return Metrics({name: [float(row[name]) if row[name] else None for row in rows] for name in names})
+        try:
+            if any(len(row) != len(names) or None in row.values() for row in rows):
+                raise ValueError("a line is longer or shorter than the first")
+            return Metrics({name: [float(row[name]) if row[name] else None for row in rows] for name in names})
+        except (TypeError, ValueError) as error:
+            raise FittingRoomError(f"{path} is damaged ({error}): train the run again") from error
 
     def plot(self) -> Any:
-        """Learning curves, a matplotlib Figure."""
+        """A matplotlib Figure with the learning curves."""
         from fittingroom.api import plot
 
         return plot.curves(self)
 
     def evaluate(self, split: str = "val") -> dict[str, float]:
-        """Score the run's weights again on `val` or `test`; a read of the test part is logged in the run."""
+        """Score the run's weights again on `val` or `test`. Each read of the test split is logged in the run."""
         return evaluate_run(self._saved, split)[0]
 
     def predict(self, images: Any, batch_size: int = 500) -> Any:
-        """What the network says about images, or for a sequence model about words.
+        """Predictions for images, or for words if this is a sequence model.
 
-        Images: arrays uint8 0..255 or floats 0..1 in the run's size, (N, height, width) or (N, height, width, 3), one image
-        without N, tensors, PIL pictures or paths of any size. Raises FittingRoomError in one line for anything else.
+        Images are arrays or tensors in the run's size, or PIL pictures or paths in any size. Arrays are uint8 from 0 to 255 or
+        floats from 0 to 1, with shape (N, height, width) or (N, height, width, 3); a single image needs no N. Raises
+        FittingRoomError for anything else.
         """
-        return self._saved.task.predict_new(self._saved.placed, images, batch_size)
+        number = whole(batch_size, "batch_size")
+        if number < 1:
+            raise FittingRoomError(f"batch_size {number} is too small: choose 1 or more")
+        return self._saved.task.predict_new(self._saved.placed, images, number)
 
     def __repr__(self) -> str:
         return f"Run({self.name!r}: {self._words()})"
@@ -138,12 +147,16 @@ class Run:
 
 
 def load_run(run: str | Path, data_dir: str | Path | None = None) -> Run:
-    """A finished run by folder, or a network that comes with the package: `vit`, `cnn`, `hybrid`, `vit_cls`, ..."""
+    """Open a finished run by its folder, or an included network by name: `vit`, `cnn`, `hybrid`, `vit_cls`, ..."""
+    if not isinstance(run, str | Path):
+        raise FittingRoomError(
+            f"load_run does not accept type {type(run).__name__}: give the folder of a run, or a name such as 'vit'"
+        )
     return Run(open_run(run, data_dir=None if data_dir is None else Path(data_dir)))
 
 
 def evaluate_run(saved: SavedRun, split: str) -> tuple[dict[str, float], int]:
-    """The scores of a saved run on one part, and the number of its items. FittingRoomError for an unknown part."""
+    """The scores of a saved run on one split, and the number of items. Raises FittingRoomError for an unknown split."""
     evaluators = saved.task.evaluators()
     chosen = [each for each in evaluators if each.name == split]
     if not chosen:
@@ -162,7 +175,7 @@ def evaluate_run(saved: SavedRun, split: str) -> tuple[dict[str, float], int]:
 
 def configure(
     model: str,
-    data: Data | str | None = None,
+    data: Data | str | Path | None = None,
     *,
     epochs: float | None = None,
     budget: str | float | None = None,
@@ -170,24 +183,24 @@ def configure(
     recipe_name: str | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> RunConfig:
-    """The config of a run from what a user says. Raises FittingRoomError in one line for what does not fit together."""
+    """The run config for the arguments of `train`. Raises FittingRoomError for invalid or contradictory arguments."""
     seconds = seconds_of(budget)
     check_length(epochs, seconds)
     source = None if data is None else load_data(data)
     name = None if source is None else source.source
-    config = recipe(model, seed=seed, epochs=epochs, budget_seconds=seconds, name=recipe_name, data=name)
+    config = recipe(model, seed=whole(seed, "seed"), epochs=epochs, budget_seconds=seconds, name=recipe_name, data=name)
     config = config if source is None else source.on(config)
-    return apply_settings(config, settings or {})
+    return apply_settings(config, named(settings, "settings"))
 
 
 def length_slug(config: RunConfig) -> str:
-    """The length of a run for a folder's name: `5-epochs` or `90s`."""
+    """The length of a run as part of a folder name: `5-epochs` or `90s`."""
     return f"{config.epochs:g}-epochs" if config.epochs is not None else f"{config.budget_seconds:g}s"
 
 
 def train(
     model: str,
-    data: Data | str | None = None,
+    data: Data | str | Path | None = None,
     *,
     epochs: float | None = None,
     budget: str | float | None = None,
@@ -205,16 +218,16 @@ def train(
 ) -> Run:
     """Train one model with the recipe of its family, evaluate its last epoch, and return the finished run.
 
-    Give a length: `epochs=5`, or `budget="10m"`; without one the recipe's own holds. Settings of recipe and model go by name, as
-    keywords (`depth=6`, `batch_size=64`) or in `settings` (`{"optim.lr": 0.001}`). `folder` is by default
-    `runs/MODEL-LENGTH-seedS-ID`; a finished run there is returned as it is, an interrupted one goes on where it was.
-    `loggers` are names (`tensorboard`, `wandb`) or Lightning loggers, `callbacks` Lightning callbacks. `sealed` leaves the test
-    part alone. Raises FittingRoomError in one line for bad input.
+    `epochs=5` or `budget="10m"` sets the length; the default is the recipe's. Change settings of recipe and model by name, as
+    keywords (`depth=6`, `batch_size=64`) or in `settings` (`{"optim.lr": 0.001}`). The default folder is
+    `runs/MODEL-LENGTH-seedS-ID`. If it holds a finished run, that run is returned; an interrupted run is continued.
+    `loggers` are names (`tensorboard`, `wandb`) or Lightning loggers; `callbacks` are Lightning callbacks. With `sealed`, the
+    test split is not read. Raises FittingRoomError for bad input.
     """
     from fittingroom.api.events import training_progress
     from fittingroom.training.fit import FitOptions, fit, resolve
 
-    given = {**(settings or {}), **more_settings}
+    given, fixed = {**named(settings, "settings"), **more_settings}, named(plan, "plan")
     source = None if data is None else load_data(data)
     config = configure(model, source, epochs=epochs, budget=budget, seed=seed, recipe_name=recipe, settings=given)
     data_dir = None if source is None else source.data_dir
@@ -230,7 +243,7 @@ def train(
                 resume=resume,
                 loggers=tuple(loggers),
                 callbacks=tuple(callbacks),
-                plan=dict(plan or {}),
+                plan=fixed,
                 open_test=not sealed,
                 progress=tell,
             ),

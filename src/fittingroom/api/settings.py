@@ -1,7 +1,8 @@
-"""Settings by name on a RunConfig: keys of the recipe (`batch_size`, `optim.lr`) and, without prefix, of the model (`depth`)."""
+"""Change settings of a RunConfig by name: settings of the recipe (`batch_size`, `optim.lr`) and of the model (`depth`)."""
 
 import dataclasses
 import json
+import operator
 import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -15,17 +16,17 @@ C = TypeVar("C", bound=RunConfig)
 FIXED = {
     "task", "model", "data", "dev", "test", "digest", "keep_stress", "seed", "epochs", "budget_seconds", "model_config",
 }  # fmt: skip
-"""Fields of a config that have options of their own."""
+"""Config fields that have their own options."""
 FROM_DATA = {"img_size", "in_chans", "num_classes", "src_vocab_size", "tgt_vocab_size"}
-"""Settings of a model that the data decide."""
+"""Model settings that come from the data."""
 OLD_NAMES = {"train_images": "num_train"}
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def apply_settings(config: C, changes: Mapping[str, Any], withheld: frozenset[str] = frozenset()) -> C:
-    """A copy with the changes made; values as text (from the shell) or as Python values.
+    """A copy of `config` with the changes. Values are text, as from the shell, or Python values.
 
-    `withheld` keys are refused. Raises FittingRoomError naming the nearest key there is.
+    Keys in `withheld` count as unknown. Raises FittingRoomError for an unknown key and suggests the nearest one.
     """
     recipe_keys = _recipe_keys(config) - withheld
     model_config = resolve_config(config.model, registry=config.registry)
@@ -33,7 +34,7 @@ def apply_settings(config: C, changes: Mapping[str, Any], withheld: frozenset[st
     paths = {}
     for given, value in changes.items():
         key = OLD_NAMES.get(given, given)
-        text = value if isinstance(value, str) else json.dumps(value)
+        text = value if isinstance(value, str) else _text(given, value)
         if key in model_keys:
             paths[f"model_config.{key}"] = text
         elif key in recipe_keys:
@@ -61,11 +62,40 @@ def seconds_of(budget: str | float | None) -> float | None:
 
 
 def check_length(epochs: float | None, seconds: float | None) -> None:
-    """Raise FittingRoomError for epochs that are not above 0, and where both lengths are given."""
+    """Raise FittingRoomError unless `epochs` is above 0 or None, and if both lengths are given."""
+    if epochs is not None and (not isinstance(epochs, int | float) or isinstance(epochs, bool)):
+        raise FittingRoomError(f"epochs {epochs!r} is not a length: give a number above 0, such as 5 or 0.5")
     if epochs is not None and not 0 < epochs < float("inf"):
         raise FittingRoomError(f"--epochs {epochs:g} is not a length: give a number above 0, such as 5 or 0.5")
     if epochs is not None and seconds is not None:
         raise FittingRoomError("epochs and budget are two ways to say how long: give one of them")
+
+
+def whole(value: Any, what: str) -> int:
+    """A whole number of Python or numpy as an int. Raises FittingRoomError, naming `what`, for anything else."""
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        return operator.index(value)
+    except TypeError as error:
+        raise FittingRoomError(f"{what} {value!r}: give a whole number") from error
+
+
+def named(values: Any, what: str) -> dict[str, Any]:
+    """A mapping of names to values as a dictionary; None as an empty one. Raises FittingRoomError for anything else."""
+    if not isinstance(values, Mapping | None) or not all(isinstance(key, str) for key in values or ()):
+        raise FittingRoomError(f"{what} {values!r}: give a dictionary of names and values")
+    return dict(values or {})
+
+
+def _text(key: str, value: Any) -> str:
+    """A Python or numpy value as the text that one would type in the shell."""
+    try:
+        return json.dumps(value, default=lambda each: each.tolist())
+    except (TypeError, ValueError, AttributeError) as error:
+        raise FittingRoomError(
+            f"{key} does not accept type {type(value).__name__}: give a number, text or a list of them"
+        ) from error
 
 
 def _recipe_keys(config: RunConfig) -> set[str]:

@@ -1,1 +1,1 @@
-"""The command line: parse, one call, print. Heavy imports stand inside functions, so `--help` answers at once."""
+"""The command line: parse, make one call, print. Heavy imports are inside functions, so that `--help` answers at once."""

@@ -1,4 +1,4 @@
-"""An alignment in the terminal: phonemes down, letters across, the darker the more was looked at. It needs no colour."""
+"""Draw an alignment in the terminal: one row per phoneme, one column per letter; darker means more attention. Uses no colour."""
 
 from collections.abc import Iterator
 
@@ -10,13 +10,13 @@ from fittingroom.core.text import symbol
 from fittingroom.explain.findings import END, Alignment
 
 BLOCKS, ASCII = " ░▒▓█", " .:+#"
-"""From nothing to the highest weight, in steps of a fifth of it."""
+"""Shades from zero to the highest weight, each a fifth of it."""
 LEAST_CELL = 4
-"""Columns of a letter, the gap behind it included."""
+"""Fewest columns per letter, including the gap after it."""
 
 
 def alignment_lines(found: Alignment, width: int) -> list[str]:
-    """The map as lines of at most `width` cells; a word too long for them goes on below. The last line is the key."""
+    """The map as lines of at most `width` cells. Letters that do not fit continue below. The last line is the key."""
     shades = BLOCKS if for_terminal(BLOCKS) == BLOCKS else ASCII
     letters, phonemes = (
         ["end" if each == END else symbol(each) for each in side] for side in (found.letters, found.phonemes)

@@ -1,4 +1,4 @@
-"""`fittingroom bench time-to-accuracy`: train, or read what was trained, and say how long it took to be good."""
+"""`fittingroom bench time-to-accuracy`: train models, or read finished runs, and report the time to reach an accuracy."""
 
 import argparse
 import json
@@ -9,7 +9,7 @@ from typing import Any
 from fittingroom.core.errors import FittingRoomError, did_you_mean
 
 DEFAULTS: dict[str, Any] = {"models": "vit,cnn,hybrid", "seeds": 3, "epochs": 5.0}
-"""Of what is trained."""
+"""Defaults for training. Options that are not given are None, so that `--runs` can refuse those that are."""
 
 
 def bench(args: argparse.Namespace) -> int:
@@ -25,9 +25,7 @@ def bench(args: argparse.Namespace) -> int:
         for name in ("models", "seeds", "epochs", "jobs", "out", "data_dir"):
             if getattr(args, name) is not None:
                 option = f"--{name.replace('_', '-')}"
-                raise FittingRoomError(
-                    f"{option}: --runs reads every finished run there and trains none: leave one out"
-                )
+                raise FittingRoomError(f"{option}: --runs reads finished runs and trains nothing: omit one of the two")
         folder, runs, failed = args.runs, finished_runs(args.runs), 0
     else:
         folder, runs, failed = _train(args)
@@ -50,7 +48,7 @@ def bench(args: argparse.Namespace) -> int:
 
 
 def _train(args: argparse.Namespace) -> tuple[Path, list[Path], int]:
-    """Make what is missing, a run a core: the folder of all, those of the finished runs, the number that failed."""
+    """Do the missing runs, each with one thread. Return (parent folder, folders of finished runs, number of failed runs)."""
     from fittingroom.api.compare import check_jobs, parse_names
     from fittingroom.api.settings import check_length
     from fittingroom.comparison.executors.base import Work

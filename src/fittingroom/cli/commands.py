@@ -1,4 +1,4 @@
-"""The table of commands: words for `--help`, options, and the function that is called."""
+"""The table of commands: help texts, options, and the function that each command calls."""
 
 import argparse
 from collections.abc import Callable, Sequence
@@ -8,6 +8,7 @@ from pathlib import Path
 from fittingroom.cli import bench, run
 from fittingroom.cli.options import add_checkpoint_seconds, add_data_dir, add_length, add_pairs, add_plan, add_set
 from fittingroom.cli.pronounce import pronounce
+from fittingroom.cli.verdict import verdict
 
 AddOption = Callable[[argparse.ArgumentParser], None]
 
@@ -22,7 +23,7 @@ class Command:
     epilog: str = ""
     options: Sequence[AddOption] = ()
     interrupted: str = ""
-    """What Ctrl-C leaves and how to go on, where it leaves something."""
+    """The message after Ctrl-C: what is kept and how to continue. Empty if nothing is kept."""
 
 
 def _model(parser: argparse.ArgumentParser) -> None:
@@ -34,27 +35,25 @@ def _model(parser: argparse.ArgumentParser) -> None:
 
 
 def _train_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--seed", type=int, default=0, metavar="S", help="decides all that is drawn by chance (default: 0)"
-    )
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="decides everything random (default: 0)")
     parser.add_argument(
         "--recipe", metavar="NAME",
-        help="cnn_5, cnn_20, cnn_50, and so for hybrid and vit; transformer_10, transformer_24, and so for recurrent (default: "
-        "that of the family nearest in epochs; with --budget the first, from an hour on the second)",
+        help="cnn_5, cnn_20, cnn_50, likewise for hybrid and vit; transformer_10, transformer_24, likewise for recurrent "
+        "(default: the family's recipe closest in epochs; with --budget its shortest, from one hour on the next)",
     )  # fmt: skip
     parser.add_argument(
         "--out", type=Path, metavar="DIR",
         help="run folder (default: runs/MODEL-LENGTH-seedS, with --recipe runs/MODEL-LENGTH-RECIPE-seedS)",
     )  # fmt: skip
     parser.add_argument(
-        "--resume", action="store_true", help="go on with a run that was stopped; bit for bit what it would have become"
+        "--resume", action="store_true", help="continue a stopped run; it ends with exactly the same weights"
     )
     parser.add_argument(
         "--logger", action="append", default=[], metavar="NAME", dest="loggers",
-        help="tensorboard or wandb (offline, no account) beside metrics.csv; may be repeated",
+        help="log to tensorboard or wandb (offline, no account) as well; may be repeated",
     )  # fmt: skip
     parser.add_argument(
-        "--sealed", action="store_true", help="leave the test images sealed: for a trial, to be judged on validation"
+        "--sealed", action="store_true", help="do not read the test part: for a trial that is judged on validation"
     )
     parser.add_argument(
         "--early-stopping", type=int, metavar="N", help="stop after N validations without a lower validation loss"
@@ -74,16 +73,16 @@ def _compare_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--train-sizes",
         metavar="N,M",
-        help="train each candidate on N, on M, ... items: a curve over the size of the data",
+        help="train each candidate on N items, on M items, ...",
     )
     parser.add_argument(
         "--jobs", type=int, metavar="N",
-        help="runs side by side, one per core with one thread each; 1: one after another, with all threads, so other last digits "
+        help="runs at a time, one thread and one core each; 1: one after another with all threads, which changes the last digits "
         "(default: whichever is measured to be faster)",
     )  # fmt: skip
     parser.add_argument(
         "--out", type=Path, metavar="DIR",
-        help="folder of runs and report (default: runs/compare-LENGTH, of pairs runs/compare-DATA-LENGTH)",
+        help="folder for runs and report (default: runs/compare-LENGTH or runs/compare-DATA-LENGTH)",
     )  # fmt: skip
 
 
@@ -91,7 +90,7 @@ def _evaluate_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "run",
         metavar="RUN",
-        help="folder of a finished run, or vit, cnn, hybrid, vit_cls, transformer, recurrent: weights that come with the package",
+        help="folder of a finished run, or an included network: vit, cnn, hybrid, vit_cls, transformer, recurrent",
     )
     parser.add_argument(
         "--split",
@@ -106,21 +105,22 @@ def _explain_options(parser: argparse.ArgumentParser) -> None:
         "runs",
         nargs="*",
         metavar="RUN",
-        help="folders of finished runs, or vit, cnn, hybrid, vit_cls: the weights that come with the package "
-        "(default: vit hybrid cnn)",
+        help="folders of finished runs, or the included networks vit, cnn, hybrid, vit_cls (default: vit hybrid cnn)",
     )
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
         "--image", type=Path, action="append", default=[], metavar="FILE", dest="files",
-        help="a picture of yours, PNG or JPEG; may be repeated",
+        help="your own picture, PNG or JPEG; may be repeated",
     )  # fmt: skip
     which.add_argument("--index", type=int, metavar="N", help="image N of the split, from 0")
-    which.add_argument("--mistakes", type=int, metavar="N", help="the N images on which all RUNs are wrong and surest")
+    which.add_argument(
+        "--mistakes", type=int, metavar="N", help="the N images on which all RUNs are wrong, the most confident first"
+    )
     which.add_argument(
         "--disagreements",
         type=int,
         metavar="N",
-        help="the N images on which two RUNs are sure of different classes (one RUN: it and those of the package)",
+        help="the N images on which two RUNs are confident of different classes (with one RUN: it and the included networks)",
     )
     parser.add_argument(
         "--method", metavar="NAME",
@@ -134,10 +134,10 @@ def _explain_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--faithfulness", type=int, default=0, metavar="N",
-        help="measure on N images whether each method's maps mean something (1,000 images: minutes a RUN)",
+        help="test on N images whether each method's maps mean something (1,000 images take minutes per RUN)",
     )  # fmt: skip
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="folder of the pictures (default: runs/explain-RUNS-IMAGES)"
+        "--out", type=Path, metavar="DIR", help="folder for the pictures (default: runs/explain-RUNS-IMAGES)"
     )
     parser.add_argument("--format", default="png", metavar="NAMES", help="png, svg or png,svg (default: png)")
 
@@ -146,25 +146,45 @@ def _pronounce_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "model",
         metavar="MODEL",
-        help="folder of a finished run of a sequence model, or transformer, recurrent: weights that come with the package",
+        help="folder of a finished run of a sequence model, or an included network: transformer, recurrent",
     )
     parser.add_argument(
-        "words", nargs="+", metavar="WORD", help="a spelling; one that begins with a dash goes after --"
+        "words", nargs="+", metavar="WORD", help="a spelling; put -- before one that begins with a dash"
     )
     parser.add_argument(
         "--beam", type=int, default=1, metavar="N",
         help="up to N answers a word, by beam search (default: 1, the likeliest symbol each time)",
     )  # fmt: skip
-    parser.add_argument("--explain", action="store_true", help="show which letters were looked at for each symbol")
+    parser.add_argument("--explain", action="store_true", help="show which letters the model looked at for each symbol")
     parser.add_argument(
         "--out", type=Path, metavar="PATH",
-        help="with --explain: a picture (x.png, x.svg) of every layer and head, a page (x.html) to click through, or a folder "
-        "for all of it",
+        help="with --explain: a picture of every layer and head (x.png, x.svg), an interactive page (x.html), or a folder for "
+        "all of them",
     )  # fmt: skip
 
 
 def _report_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder of a comparison")
+
+
+def _verdict_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "predictions", nargs="+", metavar="NAME=FILE",
+        help="probabilities of a model, one file a seed: npy, npz or csv, one row an image, one column a class. A pattern such "
+        "as 'vit=vit*.npy' reads several",
+    )  # fmt: skip
+    parser.add_argument(
+        "--labels",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="the true classes, as numbers from 0 or as class names",
+    )
+    parser.add_argument(
+        "--classes", metavar="A,B,C", help="class names in the order of the columns (default: the header of csv files)"
+    )
+    parser.add_argument("--title", metavar="TEXT", help="what sentences call the data (default: 'N test images')")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write an HTML report there")
 
 
 def _bench_options(parser: argparse.ArgumentParser) -> None:
@@ -177,8 +197,8 @@ def _bench_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--models", metavar="A,B", help="names, separated by commas (default: vit,cnn,hybrid)")
     parser.add_argument("--seeds", type=int, metavar="N", help="runs of each model (default: 3)")
     parser.add_argument("--epochs", type=float, metavar="N", help="length of each run (default: 5)")
-    parser.add_argument("--jobs", type=int, metavar="N", help="runs side by side (default: one a core)")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the runs (default: runs/bench-N-epochs)")
+    parser.add_argument("--jobs", type=int, metavar="N", help="runs at a time (default: one per core)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the runs (default: runs/bench-N-epochs)")
 
 
 def _data_options(parser: argparse.ArgumentParser) -> None:
@@ -190,7 +210,7 @@ def _data_options(parser: argparse.ArgumentParser) -> None:
         help="fashion-mnist, cmudict, a TSV file of pairs, or three: train, dev and test (default: fashion-mnist)",
     )  # fmt: skip
     parser.add_argument(
-        "--stress", metavar="WHAT", help="of cmudict's vowels: strip (39 phonemes) or keep (69) (default: strip)"
+        "--stress", metavar="WHAT", help="stress marks of cmudict: strip (39 phonemes) or keep (69) (default: strip)"
     )
 
 
@@ -198,21 +218,23 @@ COMMANDS = {
     "compare": Command(
         call=run.compare,
         help="train several models under one protocol; table, verdict and report.html",
-        description="Train models x seeds with one budget for all, then compare them: table, verdict, report.html.\n"
-        "Stop it with Ctrl-C at any moment; the same command goes on where it stood and skips what is done.",
+        description="Train every candidate with every seed and the same budget. Print a table and a verdict, write report.html.\n"
+        "Stop with Ctrl-C at any time. The same command continues and skips finished runs.",
         epilog="presets:\n  quick     2 seeds x 100 s each: six minutes on two cores, a first look\n"
         "  standard  3 seeds x 5 epochs\n  full      5 seeds x 20 epochs\n\n"
         "examples:\n  fittingroom compare --preset quick\n"
-        "  fittingroom compare --models resnet20,hybrid --seeds 3 --budget 10m --out runs/mine\n"
+        "  fittingroom compare --models vit,vit@patch_size=7,cnn --seeds 3 --budget 10m --out runs/mine\n"
+        "  fittingroom compare --data mine.npz --epochs 10\n"
+        "  fittingroom compare --models cnn --train-sizes 1000,10000\n"
         "  fittingroom compare --data cmudict --models transformer,recurrent --seeds 3 --budget 20m",
         options=(_compare_options, add_pairs, add_length, add_set, add_plan, add_data_dir, add_checkpoint_seconds),
-        interrupted="finished runs are kept, and of others the last checkpoint: the same command goes on from there",
+        interrupted="finished runs and the last checkpoints are kept: the same command continues",
     ),
     "train": Command(
         call=run.train,
         help="train one model; weights, metrics and predictions in a run folder",
-        description="Train one model with the recipe of its family and evaluate its last epoch.\n"
-        "Kill it at any moment: the same command with --resume ends with the very same weights.",
+        description="Train one model with its family's recipe and evaluate its last epoch.\n"
+        "Stop or kill it at any time. The same command with --resume ends with exactly the same weights.",
         epilog="examples:\n  fittingroom train cnn --epochs 5\n  fittingroom train cnn --recipe cnn_20\n"
         "  fittingroom train vit --budget 10m --seed 1\n"
         "  fittingroom train vit --epochs 5 --set depth=6 --set optim.muon_lr=0.01\n"
@@ -228,13 +250,13 @@ COMMANDS = {
             add_data_dir,
             add_checkpoint_seconds,
         ),
-        interrupted="the last checkpoint is kept, if there was one yet: the same command with --resume goes on from there",
+        interrupted="the last checkpoint, if there was one, is kept: the same command with --resume continues",
     ),
     "evaluate": Command(
         call=run.evaluate,
         help="score a finished run on its validation or test part",
-        description="Load a run's weights and score them. Reading the test split is logged in the run's state.json\n"
-        "(for the weights that come with the package: in the cache, below fittingroom/test-reads).",
+        description="Load a run's weights and score them. Every read of the test part is logged in the run's state.json\n"
+        "(for included networks: in the cache, under fittingroom/test-reads).",
         epilog="examples:\n  fittingroom evaluate hybrid\n  fittingroom evaluate transformer\n"
         "  fittingroom evaluate runs/cnn-5-epochs-seed0 --split test",
         options=(_evaluate_options, add_data_dir),
@@ -242,8 +264,8 @@ COMMANDS = {
     "explain": Command(
         call=run.explain,
         help="pictures of what networks look at, and whether they mean something",
-        description="Draw where networks look: the same images through each, every head, rollout, positions, filters.\n"
-        "With no image asked for: the first of each class. Numbers go to explain.json.",
+        description="Draw where networks look: maps of the same images, heads, rollout, positions, filters. The default images\n"
+        "are the first of each class. The numbers are in explain.json.",
         epilog="examples:\n  fittingroom explain\n  fittingroom explain vit --index 12\n"
         "  fittingroom explain vit cnn --image shoe.jpg\n  fittingroom explain hybrid --mistakes 16 --method rollout\n"
         "  fittingroom explain runs/vit-5-epochs-seed0 --disagreements 16 --faithfulness 200",
@@ -251,9 +273,9 @@ COMMANDS = {
     ),
     "pronounce": Command(
         call=pronounce,
-        help="ask a sequence model how words are spoken, and which letters it looked at",
-        description="Print what a trained model makes of spellings: any word, whether a dictionary holds it or not. What the\n"
-        "CMU dictionary says stands beside it where the model was trained on that.",
+        help="ask a sequence model how words are pronounced, and which letters it looked at",
+        description="Print a trained model's pronunciation of any word, in the dictionary or not. For models trained on the\n"
+        "CMU dictionary, its entry is shown, too.",
         epilog="examples:\n  fittingroom pronounce transformer hello tomato\n"
         "  fittingroom pronounce transformer tomato --beam 4\n"
         "  fittingroom pronounce recurrent though through thorough --explain\n"
@@ -263,33 +285,41 @@ COMMANDS = {
     ),
     "report": Command(
         call=run.report,
-        help="make a comparison's report.html again, from its files alone",
-        description="Make summary.json and report.html of a comparison again. Needs its files only: no images, no torch.",
+        help="write a comparison's report.html again from its files",
+        description="Write summary.json and report.html of a comparison again. This needs its files only: no images, no torch.",
         epilog="example:\n  fittingroom report runs/compare-100s",
         options=(_report_options,),
     ),
+    "verdict": Command(
+        call=verdict,
+        help="who beats whom, from predictions that any library made",
+        description="Compare models by their predictions on one test set: accuracies with 95 % intervals, pairwise differences,\n"
+        "and a verdict that claims no more than they allow. Needs no run folders and no torch.",
+        epilog="examples:\n  fittingroom verdict --labels y.npy 'vit=vit*.npy' 'cnn=cnn*.csv'\n"
+        "  fittingroom verdict --labels y.csv forest=forest.npy svm=svm.npy --classes cat,dog --out report.html",
+        options=(_verdict_options,),
+    ),
     "bench": Command(
         call=bench.bench,
-        help="how long training takes until it is good: time to accuracy",
-        description="Train models x seeds and report the median seconds until 90, 92, 93 and 94 % of the validation images\n"
-        "are right, compiling and validating included. The test images stay sealed. Stop it at any moment; the same\n"
-        "command goes on where it stood.",
+        help="time to accuracy: how long training takes to reach a given accuracy",
+        description="Train every model with every seed. Report the median seconds to 90, 92, 93 and 94 % validation accuracy,\n"
+        "including compilation and validation. The test part stays sealed. Stop at any time; the same command continues.",
         epilog="examples:\n  fittingroom bench time-to-accuracy --models cnn --epochs 5\n"
         "  fittingroom bench time-to-accuracy --runs results/ladder",
         options=(_bench_options, add_data_dir, add_checkpoint_seconds),
-        interrupted="finished runs are kept, and of others the last checkpoint: the same command goes on from there",
+        interrupted="finished runs and the last checkpoints are kept: the same command continues",
     ),
     "models": Command(
         call=run.models,
         help="list the models: family, parameters, multiply-adds, source",
-        description="List every model that `train` and `compare` know. Sizes are for one image of Fashion-MNIST (28x28, one\n"
-        "channel), or for one word of eight letters and eight phonemes.",
+        description="List every model that `train` and `compare` know. Costs are for one image of 28x28 grey pixels, or\n"
+        "one word of eight letters and eight phonemes.",
     ),
     "data": Command(
         call=run.data,
         help="check or fetch images, check pairs of sequences",
-        description="check: verify checksums and shapes, count classes and exact duplicates; of pairs (a spelling, its\n"
-        "pronunciations) count symbols, lengths and what the parts share. fetch: find Fashion-MNIST, or download it.",
+        description="check: verify checksums and shapes, count classes and exact duplicates. For pairs (a spelling and its\n"
+        "pronunciations): count symbols, lengths and overlaps between the parts. fetch: find or download Fashion-MNIST.",
         epilog="examples:\n  fittingroom data check\n  fittingroom data check cmudict --stress keep\n"
         "  fittingroom data check pairs.tsv\n  fittingroom data check train.tsv dev.tsv test.tsv",
         options=(_data_options, add_data_dir),

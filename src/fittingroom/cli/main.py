@@ -1,4 +1,4 @@
-"""`fittingroom COMMAND ...`: the parser, and the one place where errors become a line and an exit code."""
+"""`fittingroom COMMAND ...`: the parser, and the only place that turns errors into a message and an exit code."""
 
 import argparse
 import sys
@@ -12,10 +12,10 @@ EXIT_FAILED_RUNS, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, but an error is one line, and an unknown option is answered by the command that does not know it."""
+    """An argparse parser with one-line errors. The subcommand itself reports its unknown options."""
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """As argparse's, but nothing unknown is left over. Raises FittingRoomError with the nearest option."""
+        """Like argparse's method, but unknown arguments raise a FittingRoomError that suggests the nearest option."""
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:
             options = [name for action in self._actions for name in action.option_strings]
@@ -24,12 +24,12 @@ class Parser(argparse.ArgumentParser):
         return found, unknown
 
     def error(self, message: str) -> NoReturn:
-        """Name the mistake and where help is."""
+        """Raise a FittingRoomError with the message and the help command."""
         raise FittingRoomError(f"{message} (see: {self.prog} --help)")
 
 
 def build_parser() -> Parser:
-    """All commands with their options."""
+    """The parser with all commands and their options."""
     parser = Parser(
         prog="fittingroom",
         description="Try architectures on your images, see which one fits.",
@@ -55,7 +55,7 @@ def build_parser() -> Parser:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; its exit code: 0 well, 1 some runs failed, 2 bad input, 130 interrupted."""
+    """Run one command and return its exit code: 0 success, 1 some runs failed, 2 bad input, 130 interrupted."""
     left = ""
     try:
         args = build_parser().parse_args(argv)

@@ -1,4 +1,4 @@
-"""Results as sentences for a terminal."""
+"""Format results as text for a terminal."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def flat(state: "RunState") -> dict[str, Any]:
-    """A run's state as one level of keys, for `--json`: `val_accuracy`, `images_per_second`, ..."""
+    """The state of a run as a flat dictionary for `--json`: `val_accuracy`, `images_per_second`, ..."""
     from fittingroom.tasks.scoring import SCORINGS
 
     keys = ("run", "task", "model", "seed", "status", "error", "epochs", "steps", "train_seconds")
@@ -25,7 +25,7 @@ def flat(state: "RunState") -> dict[str, Any]:
 
 
 def run_text(state: "RunState", folder: Path) -> str:
-    """What `train` prints at the end."""
+    """The final output of `train`."""
     from fittingroom.tasks.scoring import SCORINGS
 
     scoring = SCORINGS.get(state.task)
@@ -40,7 +40,7 @@ def run_text(state: "RunState", folder: Path) -> str:
 
 
 def score_text(run: str, split: str, scores: dict[str, float], num_items: int, scoring: "Scoring[Any]") -> str:
-    """What `evaluate` prints."""
+    """The output of `evaluate`."""
     return f"{run}: {split} {_scores(scores, scoring)} on {num_items:,} {scoring.items}{_unknown(scores)}"
 
 
@@ -51,34 +51,34 @@ def _scores(found: dict[str, float], scoring: "Scoring[Any]") -> str:
 
 def _unknown(extras: dict[str, float]) -> str:
     number = extras.get("num_unknown")
-    return f" ({number:,.0f} symbols there were unknown)" if number else ""
+    return f" ({number:,.0f} unknown symbols)" if number else ""
 
 
 def data_words(found: dict[str, Any]) -> str:
-    """What `data check` says."""
+    """The output of `data check` for images."""
     lines = [f"{found['name']} in {found['folder']}"]
     for file in found["files"]:
         shape = " x ".join(map(str, file["shape"] or []))
-        lines.append(f"  {Path(file['path']).name}: {file['problem'] or f'checksum right, {shape}'}")
+        lines.append(f"  {Path(file['path']).name}: {file['problem'] or f'checksum correct, {shape}'}")
     if not found["ok"]:
-        return "\n".join([*lines, "not all files are right: replace those named above"])
+        return "\n".join([*lines, "some files are damaged or missing: replace them"])
     for part, counts in found["class_counts"].items():
         lines.append(f"{part} images: {_counts(counts)}")
     copies = found["duplicates"]
     shared = copies["train_in_test"]
     lines += [
         f"exact copies within train: {copies['within_train']['num_copies']}, within test: {copies['within_test']['num_copies']}",
-        f"train images that stand in test: {shared['num_train_images']} (left out of training)",
+        f"train images that are also in test: {shared['num_train_images']} (left out of training)",
     ]
     return "\n".join(lines)
 
 
 def pair_words(found: dict[str, Any]) -> str:
-    """What `data check` says of pairs."""
+    """The output of `data check` for pairs."""
     stress = {None: "", "strip": ", stress stripped", "keep": ", stress kept"}[found["stress"]]
     lines = [f"{found['name']} ({', '.join(found['files'])}){stress}: {found['num_lines']:,} lines"]
     lines += [f"dropped: {count:,} lines, {reason}" for reason, count in found["dropped"].items()]
-    lines.append(f"merged: {found['num_merged']:,} lines, whose source had that target already")
+    lines.append(f"merged: {found['num_merged']:,} lines that repeat a source with the same target")
     for name, counts in [("all", found["all"]), *found["parts"].items()]:
         lines.append(
             f"{name}: {counts['num_sources']:,} sources with {counts['num_pairs']:,} targets ({counts['num_with_several']:,} "
@@ -89,7 +89,7 @@ def pair_words(found: dict[str, Any]) -> str:
         for side, unknown in counts["unknown"].items():
             if unknown:
                 several = ", ".join(map(ascii, list(unknown)[:5])) + (", ..." if len(unknown) > 5 else "")
-                lines.append(f"{side} symbols of {name} that train lacks: {sum(unknown.values()):,} ({several})")
+                lines.append(f"{side} symbols of {name} that are not in train: {sum(unknown.values()):,} ({several})")
     shared = found["overlap"]
     lines.append(
         f"sources in two parts: train and val {shared['train_val']:,}, train and test {shared['train_test']:,} "
@@ -97,13 +97,13 @@ def pair_words(found: dict[str, Any]) -> str:
     )
     if found["num_unicode_twins"]:
         lines.append(
-            f"sources equal to another but for Unicode form (NFC, NFD): {found['num_unicode_twins']:,}; choose one form"
+            f"sources that differ only in Unicode form (NFC, NFD): {found['num_unicode_twins']:,}; choose one form"
         )
     return "\n".join(lines)
 
 
 def inspection_message(found: dict[str, Any], paths: list[Path]) -> str:
-    """What `explain` says: each image with every network's answer, then what was measured, then where the pictures are."""
+    """The output of `explain`: each image with the answers of all networks, the faithfulness scores and the folder."""
     networks = found["networks"]
     rows = [["", "truth", *(network["name"] for network in networks)]]
     for place, image in enumerate(found["images"]):
@@ -128,14 +128,14 @@ def _answer(network: dict[str, Any], place: int, label: str | None) -> str:
 
 
 def _faithfulness_lines(network: dict[str, Any]) -> list[str]:
-    """Of each method whether it beats random maps, where that was measured."""
+    """For each measured method, a line that says whether it beats random maps."""
     from fittingroom.explain.findings import faithfulness_of
 
     lines = []
     for method, score in faithfulness_of(network).get("scores", {}).items():
         if method != "random":
             parts = [f"{name} {_interval(score[f'{name}_minus_random'])}" for name in ("deletion", "insertion")]
-            verdict = "better than random" if score["beats_random"] else "NOT shown better than random"
+            verdict = "better than random" if score["beats_random"] else "NOT shown to be better than random"
             lines.append(
                 f"{network['name']}, {method}: {verdict} on {score['num_images']:,} images; {', '.join(parts)}"
             )

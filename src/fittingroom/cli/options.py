@@ -1,4 +1,4 @@
-"""Options that several commands share: one function adds each, so its words are the same everywhere."""
+"""Options that several commands share. One function adds each, so its help is the same everywhere."""
 
 import argparse
 from pathlib import Path
@@ -12,9 +12,7 @@ if TYPE_CHECKING:
 
 def add_json(parser: argparse.ArgumentParser) -> None:
     """--json"""
-    parser.add_argument(
-        "--json", action="store_true", help="print one JSON object on standard output, and nothing else there"
-    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object on standard output and nothing else")
 
 
 def add_data_dir(parser: argparse.ArgumentParser) -> None:
@@ -29,25 +27,25 @@ def add_length(parser: argparse.ArgumentParser) -> None:
     """--epochs or --budget"""
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
-        "--epochs", type=float, metavar="N", help="passes over the training part; part of one is fine: 0.5"
+        "--epochs", type=float, metavar="N", help="passes over the training part; fractions such as 0.5 work"
     )
     group.add_argument(
         "--budget",
         metavar="TIME",
-        help="wall-clock to train for, such as 90s, 10m or 1.5h; the schedule is fitted to it",
+        help="wall-clock time to train for, such as 90s, 10m or 1.5h; the schedule is fitted to it",
     )
 
 
 def add_pairs(parser: argparse.ArgumentParser) -> None:
-    """--data, --train, --dev, --test, --stress: what sequence models learn from"""
+    """--data, --train, --dev, --test, --stress"""
     parser.add_argument(
         "--data", metavar="NAME",
         help="for image models fashion-mnist or a .npz file; for sequence models cmudict or a TSV file of pairs",
     )  # fmt: skip
-    for part, what in (("train", "train on"), ("dev", "choose with"), ("test", "test with, once")):
-        parser.add_argument(f"--{part}", metavar="FILE", help=f"TSV file of pairs to {what}; all three go together")
+    for part, what in (("train", "training"), ("dev", "validation"), ("test", "the test")):
+        parser.add_argument(f"--{part}", metavar="FILE", help=f"TSV file of pairs for {what}; give all three")
     parser.add_argument(
-        "--stress", metavar="WHAT", help="of cmudict's vowels: strip (39 phonemes) or keep (69) (default: strip)"
+        "--stress", metavar="WHAT", help="stress marks of cmudict: strip (39 phonemes) or keep (69) (default: strip)"
     )
 
 
@@ -63,7 +61,7 @@ def add_plan(parser: argparse.ArgumentParser) -> None:
     """--plan"""
     parser.add_argument(
         "--plan", default="", metavar="PARTS",
-        help="fix parts of the speed plan that is measured otherwise, such as precision=fp32,compile=false; also device, "
+        help="fix parts of the speed plan instead of measuring them, such as precision=fp32,compile=false; also device, "
         "channels_last, attention, num_threads",
     )  # fmt: skip
 
@@ -71,14 +69,14 @@ def add_plan(parser: argparse.ArgumentParser) -> None:
 def add_checkpoint_seconds(parser: argparse.ArgumentParser) -> None:
     """--checkpoint-seconds"""
     parser.add_argument(
-        "--checkpoint-seconds", type=float, default=30.0, metavar="S", help="time between checkpoints (default: 30)"
+        "--checkpoint-seconds", type=float, default=30.0, metavar="S", help="seconds between checkpoints (default: 30)"
     )
 
 
 def data_of(args: argparse.Namespace, model: str | None = None) -> "Data | None":
-    """What --data, --train, --dev, --test, --stress and --data-dir say; None where they say nothing.
+    """The data set that the options choose; None if none of them is given.
 
-    `model`: reads the data where `--data` is absent.
+    With only --data-dir, it is the default data set of `model`.
     """
     from fittingroom.api.data import Data
     from fittingroom.tasks.base import DataRequest

@@ -1,4 +1,4 @@
-"""Progress of a comparison on standard error: one bar for the whole, with the time left, and one for each run at hand."""
+"""Progress of a comparison on standard error: a bar for the whole with the time left, and a bar for each current run."""
 
 import time
 from collections.abc import Iterator
@@ -12,12 +12,12 @@ from fittingroom.comparison.grid import Comparison, Watcher
 from fittingroom.core.records import RunRow
 from fittingroom.tasks.scoring import SCORINGS, Scoring
 
-PLANS = "measuring what this machine does fastest (once)"
+PLANS = "measuring the fastest settings for this machine (once)"
 
 
 @contextmanager
 def watch(comparison: Comparison, *, quiet: bool) -> Iterator[Watcher]:
-    """A watcher whose bar is drawn on a terminal; elsewhere a line a run is enough."""
+    """A watcher that draws bars on a terminal, and prints lines elsewhere."""
     console = Console(stderr=True, quiet=quiet)
     if quiet or not console.is_terminal:
         yield _lines(console, comparison)
@@ -42,14 +42,16 @@ def _lines(console: Console, comparison: Comparison) -> Watcher:
     def ends(number: int, row: RunRow) -> None:
         nonlocal made, ended
         ended, made = ended + 1, made + (number in begun)
-        # A run that was finished before took no time: of how long the others take it says nothing.
+        # Runs that were finished before took no time, so they do not help to estimate the time left.
         left = (time.monotonic() - began) / made * (total - ended) if made else None
         words = "" if left is None else f"; about {_minutes(left)} left"
         console.print(f"  {row.run}: {_outcome(row, scoring)}{words}", highlight=False, markup=False)
 
     def pictures() -> None:
         console.print(
-            "looking inside: what each model looks at, and whether that means something", highlight=False, markup=False
+            "pictures for the report: what each model looks at, tested against random maps",
+            highlight=False,
+            markup=False,
         )
 
     return Watcher(plans=plans, starts=starts, ends=ends, pictures=pictures)
@@ -77,13 +79,13 @@ def _bars(bars: Progress, comparison: Comparison) -> Watcher:
         nonlocal ended
         ended += 1
         done[number] = 1.0
-        if number in current:  # a run that was finished before has not begun
+        if number in current:  # a run that was finished before has no bar
             bars.remove_task(current.pop(number))
         bars.update(overall, completed=sum(done.values()), note=f"{ended} of {total}")
         bars.console.print(f"{row.run}: {_outcome(row, scoring)}", highlight=False, markup=False)
 
     def pictures() -> None:
-        bars.add_task("looking inside", total=None, note="what each model looks at")
+        bars.add_task("pictures for the report", total=None, note="what each model looks at")
 
     return Watcher(starts=starts, steps=steps, ends=ends, pictures=pictures)
 

@@ -1,4 +1,4 @@
-"""`fittingroom pronounce`: ask a sequence model for words, and see which letters it looked at."""
+"""`fittingroom pronounce`: how a sequence model pronounces words, and which letters it looked at."""
 
 import argparse
 import json
@@ -59,7 +59,7 @@ def _draw(
     known: "Sequence[Reference | None]",
     aligned: "Sequence[Alignment | None]",
 ) -> list[Path]:
-    """The pictures and the page that `out` asks for; their paths."""
+    """Write the pictures and the page that `out` asks for; return their paths."""
     from fittingroom.report.alignment import Alignments, Reading, Readings
     from fittingroom.report.alignment_page import write_alignment_files
 
@@ -77,7 +77,7 @@ def _draw(
 def _lines(
     answers: "Sequence[Answer]", known: "Sequence[Reference | None]", aligned: "Sequence[Alignment | None]"
 ) -> list[str]:
-    """What a person reads: each word beside its answers, then the notes."""
+    """The output as text: each word with its answers, then the notes."""
     words = [shown(answer.word) for answer in answers]
     margin = max(map(text_width, words)) + 2
     lines: list[str] = []
@@ -102,7 +102,7 @@ def _answer(found: "Pronunciation", several: bool) -> str:
 
 
 def _share(probability: float) -> str:
-    """'12.3 %'; what is possible is not rounded to never."""
+    """A probability such as `12.3 %`. Small ones become `<0.1 %`, never `0.0 %`."""
     return "<0.1 %" if 0 < probability < 0.0005 else f"{100 * probability:.1f} %"
 
 
@@ -113,11 +113,11 @@ def _notes(answers: "Sequence[Answer]") -> list[str]:
         if answer.unknown
     ]
     cut = [shown(answer.word) for answer in answers if not answer.pronunciations[0].finished]
-    return notes + ([f"cut where the model can write no more: {', '.join(cut)}"] if cut else [])
+    return notes + ([f"cut off at the model's maximum length: {', '.join(cut)}"] if cut else [])
 
 
 def _row(answer: "Answer", entry: "Reference | None", alignment: "Alignment | None") -> dict[str, Any]:
-    """A word for `--json`."""
+    """The `--json` values of one word."""
     row: dict[str, Any] = {
         "word": answer.word,
         "read": list(answer.read),

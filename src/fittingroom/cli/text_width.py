@@ -1,21 +1,21 @@
-"""How wide text of any script is in a terminal, and what standard output can encode of it."""
+"""Measure and pad text in terminal cells, and escape characters that standard output cannot encode."""
 
 import sys
 import unicodedata
 
 
 def text_width(text: str) -> int:
-    """Cells that `text` takes: two for a wide character (Chinese, Japanese, Korean), none for a mark on another."""
+    """Terminal cells of `text`: two for a wide character (Chinese, Japanese, Korean), none for a combining mark."""
     return sum(_width(character) for character in text)
 
 
 def padded(text: str, width: int) -> str:
-    """`text` with spaces behind it: `width` cells, or more where it is wider."""
+    """`text` padded with spaces to `width` cells; wider text stays unchanged."""
     return text + " " * (width - text_width(text))
 
 
 def for_terminal(text: str) -> str:
-    """`text` with escapes in place of what standard output cannot encode."""
+    """`text` with escapes for characters that standard output cannot encode."""
     encoding = sys.stdout.encoding or "utf-8"
     return text.encode(encoding, "backslashreplace").decode(encoding)
 

@@ -1,1 +1,1 @@
-"""Several models under one protocol: what runs, what it cost, which is better, and how sure that is."""
+"""Compare several models under one protocol: run them, then report scores, costs and which model is better."""

@@ -1,4 +1,4 @@
-"""The grid of a comparison, candidates x seeds: run what is missing, skip what is finished, resume what is broken."""
+"""The grid of a comparison, candidates x seeds. Finished runs are skipped, stopped runs resumed, missing runs started."""
 
 import json
 import shlex
@@ -40,7 +40,7 @@ from fittingroom.training.speed.plan import Plan, differences, first_guess, with
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """What is compared."""
+    """The settings of a comparison."""
 
     folder: Path
     candidates: Sequence[Candidate]
@@ -50,28 +50,28 @@ class Comparison:
     data_dir: Path | None = None
     checkpoint_seconds: float = 30.0
     jobs: int | None = None
-    """Runs at a time; absent: as many as pay off."""
+    """Runs at a time; by default the fastest number, which is measured."""
     plan: Mapping[str, str] = field(default_factory=dict)
-    """Parts of the speed plan that are chosen by hand."""
+    """Parts of the speed plan that the user chose."""
 
     @property
     def runs(self) -> list[tuple[Candidate, int]]:
-        """Candidate and seed of each run, in the order in which they are made."""
+        """Candidate and seed of each run, in the order of the runs."""
         by_name = {each.name: each for each in self.candidates}
         return [(by_name[name], seed) for name, seed in fair_order(list(by_name), list(self.seeds))]
 
 
 @dataclass(kw_only=True)
 class Watcher:
-    """Who is told what happens; each does nothing unless given."""
+    """Functions that report progress. By default they do nothing."""
 
     plans: Callable[[], None] = field(default=lambda: None)
-    """Called when the speed plans are begun: some seconds per candidate, the first time on a machine."""
+    """Called before speed plans are measured, which takes some seconds per candidate the first time on a machine."""
     starts: Callable[[int, str], None] = field(default=lambda number, run: None)
     steps: Callable[[int, int, int, float | None], None] = field(default=lambda number, step, total, score: None)
     ends: Callable[[int, RunRow], None] = field(default=lambda number, row: None)
     pictures: Callable[[], None] = field(default=lambda: None)
-    """Called when the pictures for the report are begun: some seconds, after the last run."""
+    """Called after the last run, before the pictures for the report are written, which takes some seconds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,9 +108,9 @@ class _Run:
 
 
 def run_comparison(comparison: Comparison, watcher: Watcher) -> Summary:
-    """Make every run, then pictures and summary; returns the summary. Can be stopped at any moment and called again.
+    """Do every run, then write pictures and summary; return the summary. It can be stopped at any time and called again.
 
-    Raises FittingRoomError for bad input, and where another process works in the folder.
+    Raises FittingRoomError for bad input, and if another process works in the folder.
     """
     runs = _open(comparison)
     _check_plan(comparison)
@@ -138,7 +138,7 @@ def _run_comparison(comparison: Comparison, runs: list[_Run], watcher: Watcher) 
 
 
 def _open(comparison: Comparison) -> list[_Run]:
-    """Each run with its data. Missing or wrong data is refused here, before the folder is made."""
+    """Each run with its data. Raises FittingRoomError for missing or invalid data, before the folder is created."""
     first = comparison.candidates[0]
     for other in comparison.candidates:
         if other.config.task != first.config.task:
@@ -152,11 +152,16 @@ def _open(comparison: Comparison) -> list[_Run]:
     ]
     for run in runs:
         _ = run.config
+    one_seed = [run for run in runs if run.config.seed == runs[0].config.seed]
+    for run in one_seed:
+        _ = run.task.batches  # where a training size or a batch is larger than the training part
+    # Resolved configs show that `vit@patch_size=4` is `vit`.
+    check_different([replace(run.candidate, config=run.config) for run in one_seed])
     return runs
 
 
 def _check_folder(folder: Path, runs: list[_Run]) -> None:
-    """Nothing is begun where a run with other settings is in the way."""
+    """Raise FittingRoomError if the folder of a run holds a run with other settings."""
     for run in runs:
         place = folder / run.folder
         state = read_state(place)
@@ -167,7 +172,10 @@ def _check_folder(folder: Path, runs: list[_Run]) -> None:
 
 
 def _check_plan(comparison: Comparison) -> None:
-    """An impossible plan is refused before anything is written, and so is another one than the runs here have had."""
+    """Raise FittingRoomError for an impossible plan, and for one that differs from the plan of earlier runs here.
+
+    Runs before anything is written.
+    """
     with_fixed(first_guess(comparison.candidates[0].config), comparison.plan)
     for name, values in _earlier_plans(comparison.folder)["plans"].items():
         plan = from_dict(Plan, values, f"{comparison.folder / 'plan.json'}: {name}")
@@ -175,7 +183,7 @@ def _check_plan(comparison: Comparison) -> None:
         if changed:
             wanted = ", ".join(f"{key}={value}" for key, value in changed.items())
             raise FittingRoomError(
-                f"{comparison.folder} was begun with another plan than {wanted}: omit --plan to go on, or choose another "
+                f"{comparison.folder} was begun with another plan than {wanted}: omit --plan to continue, or choose another "
                 "folder with --out"
             )
 
@@ -193,7 +201,7 @@ def _earlier_plans(folder: Path) -> dict[str, Any]:
 def _run_all(
     comparison: Comparison, runs: Sequence[_Run], record: ComparisonRecord, watcher: Watcher
 ) -> Iterator[tuple[int, RunRow]]:
-    """The number and the row of each run as it ends: first those that were finished before."""
+    """Yield the number and the row of each run when it ends, starting with the runs that were finished before."""
     states = [read_state(comparison.folder / run.folder) for run in runs]
     missing = [number for number, state in enumerate(states) if state.status != "finished"]
     for number in sorted(set(range(len(runs))) - set(missing)):
@@ -229,7 +237,7 @@ def _work(comparison: Comparison, run: _Run, record: ComparisonRecord, probes: d
 
 
 def _plans(comparison: Comparison, watcher: Watcher) -> tuple[int, dict[str, Any]]:
-    """As they were when this comparison was begun, so that all of its runs have the same; new candidates are measured now."""
+    """Runs at a time and plans. They stay as they were when the comparison began; plans of new candidates are measured."""
     before = _earlier_plans(comparison.folder)
     jobs, plans = comparison.jobs or before["jobs"], before["plans"]
     new = [each for each in dict.fromkeys(each.name for each, _ in comparison.runs) if each not in plans]
@@ -237,7 +245,7 @@ def _plans(comparison: Comparison, watcher: Watcher) -> tuple[int, dict[str, Any
     num_runs = len(comparison.runs)
     if new:
         watcher.plans()
-        # Beside runs that had a core each, a new candidate's runs get no more: also where there is only one of them.
+        # If earlier runs had one core each, runs of new candidates get one core too, even if there is only one run.
         one_core = (
             before["jobs"] is not None and before["jobs"] > 1 and all(p["num_threads"] == 1 for p in plans.values())
         )
@@ -256,7 +264,7 @@ def _plans(comparison: Comparison, watcher: Watcher) -> tuple[int, dict[str, Any
 
 
 def _record(comparison: Comparison, runs: list[_Run], watcher: Watcher) -> ComparisonRecord:
-    """comparison.json before the first run."""
+    """The content of comparison.json before the first run."""
     jobs, plans = _plans(comparison, watcher)
     first, seeds = runs[0].task, sorted(comparison.seeds)
     registry = first.config.registry.names()
@@ -299,7 +307,7 @@ def _record(comparison: Comparison, runs: list[_Run], watcher: Watcher) -> Compa
 
 
 def _environment(folder: Path, record: ComparisonRecord) -> dict[str, str]:
-    """The machine of the first finished run, as plain words."""
+    """The environment and plan of the first finished run, as texts."""
     finished = record.finished()
     if not finished:
         return {}

@@ -1,4 +1,4 @@
-"""How a grid is run: how many runs side by side, and the speed plan of each candidate, the same for all its seeds."""
+"""Plan a grid of runs: the number of runs at a time, and a speed plan for each candidate, shared by all its seeds."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -17,11 +17,11 @@ from fittingroom.training.speed.plan import first_guess, with_fixed
 MEMORY_A_RUN = 5 * 1024**3 // 2  # bytes; runs on images take about 1 GiB, on sequences up to 2.1
 
 Plan = dict[str, Any]
-"""The fields of `training.speed.plan.Plan`, as comparison.json has them."""
+"""The fields of `training.speed.plan.Plan`, as in comparison.json."""
 Table = list[dict[str, Any]]
-"""The timings behind a plan, as environment.json has them."""
+"""The timings behind a plan, as in environment.json."""
 Answer = tuple[Plan, float | None, Table]
-"""A plan, seconds per step under it (None where a run is too short to be timed), and the timings."""
+"""(plan, its seconds per step or None if runs are too short to be timed, the timings)."""
 
 
 def plan_grid(
@@ -32,11 +32,11 @@ def plan_grid(
     fixed: Mapping[str, str],
     data_dir: Path | None,
 ) -> tuple[int, dict[str, Plan], dict[str, Table]]:
-    """(runs at a time, the plan of each candidate, the timings behind it): measured in processes, as the runs will be.
+    """Choose (runs at a time, the plan of each candidate, the timings behind each plan). Measures in processes, like the runs.
 
-    Side by side means one thread each on a core of its own. That pays where that many one-thread processes make more steps
-    per second than one process with all threads; the first candidate is asked. Where `jobs` or `fixed` settle it (a graphics
-    card, a number of threads), nothing is asked. Raises FittingRoomError for an impossible plan.
+    On a CPU, several runs at a time have one thread and one core each. They are chosen if together they do more steps per
+    second than one process with all threads, measured for the first candidate. If `jobs`, a graphics card or a number of
+    threads in `fixed` already decides, the two are not compared. Raises FittingRoomError for an impossible plan.
     """
     most = most_jobs(num_runs) if jobs is None else min(jobs, num_runs)
     configs = [each.config for each in candidates]
@@ -55,24 +55,24 @@ def _by_name(candidates: Sequence[Candidate], answers: Sequence[Answer]) -> tupl
 
 
 def most_jobs(num_runs: int, device: str = "cpu") -> int:
-    """No more at a time than there are runs, cores, and memory for them; one on a graphics card."""
+    """The most runs at a time: limited by runs, cores and memory; 1 on a graphics card."""
     if device != "cpu":
         return 1
     return max(1, min(num_runs, len(usable_cores()), _available_memory() // MEMORY_A_RUN))
 
 
 def _pays(config: RunConfig, tried: Answer, fixed: Mapping[str, str], data_dir: Path | None, jobs: int) -> bool:
-    """Whether `jobs` one-thread processes make more steps together than one that has all threads."""
+    """Whether `jobs` one-thread processes together do more steps per second than one process with all threads."""
     plan, seconds, _ = tried
     if seconds is None:
-        return True  # runs too short to be timed: their start-up, which has one thread, is most of them
+        return True  # a run too short to be timed spends most of its time on start-up, which uses one thread
     same = {key: str(value) for key, value in plan.items() if key not in ("num_threads", "device")}
     _, seconds_alone, _ = _ask(config, {**same, **fixed}, data_dir, 1)
     return seconds_alone is None or seconds / jobs < seconds_alone
 
 
 def _ask(config: RunConfig, fixed: Mapping[str, str], data_dir: Path | None, jobs: int) -> Answer:
-    """Asked of `jobs` processes at once; the answer of the slowest."""
+    """Let `jobs` processes choose a plan at the same time. Return the answer of the slowest."""
     work = Work(
         config=to_dict(config), folder="", data_dir=None if data_dir is None else str(data_dir), plan=dict(fixed),
         only_plan=True, concurrency=jobs, modules=external_modules(),
@@ -87,7 +87,7 @@ def _ask(config: RunConfig, fixed: Mapping[str, str], data_dir: Path | None, job
 
 
 def _available_memory() -> int:
-    """Bytes of physical memory of the machine; where the system does not tell, enough for two runs."""
+    """Bytes of physical memory; if the system does not report it, enough for two runs."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError):

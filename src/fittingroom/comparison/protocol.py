@@ -1,4 +1,4 @@
-"""What is compared and how: presets, matched budgets, the fair order of runs. `Scoring.protocol` says it in sentences."""
+"""The protocol of a comparison: presets, budgets and the order of runs. `Scoring.protocol` describes it in sentences."""
 
 import math
 from dataclasses import dataclass
@@ -12,26 +12,26 @@ from fittingroom.core.registry import Registry
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """The length of every run: passes over the training data, or seconds of wall-clock time."""
+    """The length of each run: passes over the training data, or seconds of wall-clock time."""
 
     epochs: float | None = None
     seconds: float | None = None
 
     @property
     def text(self) -> str:
-        """For a sentence, after "with": `at most 60 s of training each`."""
+        """The budget as words that can follow "with", such as `at most 60 s of training each`."""
         if self.epochs is None:
             return f"at most {self.seconds:g} s of training each"
         return "1 epoch each" if self.epochs == 1 else f"{self.epochs:g} epochs each"
 
     @property
     def slug(self) -> str:
-        """For the name of a folder."""
+        """The budget as part of a folder name, such as `60s`."""
         return f"{self.seconds:g}s" if self.epochs is None else f"{self.epochs:g}-epochs"
 
     @property
     def record(self) -> BudgetRecord:
-        """For comparison.json."""
+        """The budget for comparison.json."""
         if self.epochs is None:
             return BudgetRecord(kind="seconds", value=self.seconds or 0.0, text=self.text)
         return BudgetRecord(kind="epochs", value=self.epochs, text=self.text)
@@ -43,7 +43,7 @@ class Budget:
 
 @dataclass(frozen=True, kw_only=True)
 class Preset:
-    """A size of comparison."""
+    """Number of seeds and budget of a comparison."""
 
     seeds: int
     budget: Budget
@@ -61,7 +61,7 @@ PRESETS.register("full")(Preset(seeds=5, budget=Budget(epochs=20), purpose="5 se
 
 
 def fair_order(models: list[str], seeds: list[int]) -> list[tuple[str, int]]:
-    """Seed by seed. The models take turns at going first, so that a machine that slows down affects all alike."""
+    """The runs seed by seed. The models take turns at going first, so that a slow phase of the machine favours none."""
     turns = []
     for turn, seed in enumerate(seeds):
         start = turn % len(models)
@@ -73,13 +73,13 @@ def check_seeds(count: int) -> list[int]:
     """Seeds 0 to `count - 1`. Raises FittingRoomError unless there is at least one."""
     if count < 1:
         raise FittingRoomError(
-            f"--seeds {count}: a comparison needs at least 1 seed, and 2 to say anything about others"
+            f"--seeds {count}: a comparison needs at least 1 seed, and 2 to say anything about other seeds"
         )
     return list(range(count))
 
 
 def budget_text(record: ComparisonRecord) -> str:
-    """The budget in words. One that a busy machine overran is not called 'at most'."""
+    """The budget in words. If a run overran it, the text says by how much instead of "at most"."""
     share = overrun(record)
     if not share:
         return record.budget.text
@@ -87,7 +87,7 @@ def budget_text(record: ComparisonRecord) -> str:
 
 
 def overrun(record: ComparisonRecord) -> float:
-    """By what share of a budget in seconds the longest run exceeded it. 0 where none did, and for epochs."""
+    """The share by which the longest run exceeded a budget in seconds; 0 if none did, and for a budget in epochs."""
     if record.budget.kind != "seconds":
         return 0.0
     longest = max((row.train_seconds or 0.0 for row in record.finished()), default=0.0)

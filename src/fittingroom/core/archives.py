@@ -1,5 +1,7 @@
 """Read the arrays of an .npz file. Any fault in the file becomes a one-line error."""
 
+import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -11,9 +13,13 @@ from numpy.lib.npyio import NpzFile
 
 from fittingroom.core.errors import FittingRoomError
 
-MEND = "delete it and run the comparison again; finished runs are kept"
-"""The fix for a damaged file that a comparison can write again."""
-DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
+MEND = "delete it and run the comparison again, runs are kept"
+"""Of a file that a comparison makes anew."""
+DAMAGE = (
+    OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, MemoryError, OverflowError, SyntaxError,
+    tokenize.TokenError, zipfile.BadZipFile, zlib.error, struct.error,
+)  # fmt: skip
+"""What numpy and zipfile raise for a file that is no archive, or one in which bytes were changed."""
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar
 from fittingroom.core.config import from_dict, to_dict
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import read_json, write_json
-from fittingroom.core.upgrade import SCHEMA, upgrade_comparison, upgrade_state, upgrade_summary
+from fittingroom.core.upgrade import SCHEMA, check_schema, upgrade_comparison, upgrade_state, upgrade_summary
 
 T = TypeVar("T")
 
@@ -266,9 +266,9 @@ def read_state(folder: Path) -> RunState:
     if not path.exists():
         return RunState()
     values = read_json(path)
-    if "status" not in values:
+    if "status" not in check_schema(values, path):
         raise FittingRoomError(f"{path} lacks 'status': delete it and run the command again")
-    return read_record(RunState, upgrade_state(values), path)
+    return _read(RunState, values, path, upgrade_state)
 
 
 def write_state(folder: Path, state: RunState) -> None:
@@ -279,7 +279,7 @@ def write_state(folder: Path, state: RunState) -> None:
 def read_comparison(folder: Path) -> ComparisonRecord:
     """Read comparison.json from a comparison's folder. Raises FittingRoomError naming the file and the bad key."""
     path = folder / "comparison.json"
-    return read_record(ComparisonRecord, upgrade_comparison(read_json(path)), path)
+    return _read(ComparisonRecord, read_json(path), path, upgrade_comparison)
 
 
 def write_comparison(folder: Path, record: ComparisonRecord) -> None:
@@ -290,7 +290,7 @@ def write_comparison(folder: Path, record: ComparisonRecord) -> None:
 def read_summary(folder: Path) -> Summary:
     """Read summary.json from a comparison's folder. Raises FittingRoomError naming the file and the bad key."""
     path = folder / "summary.json"
-    return read_record(Summary, upgrade_summary(read_json(path)), path)
+    return _read(Summary, read_json(path), path, upgrade_summary)
 
 
 def write_summary(folder: Path, summary: Summary) -> None:
@@ -303,4 +303,16 @@ def read_record(cls: type[T], values: dict[str, Any], path: Path) -> T:
     try:
         return from_dict(cls, values, where=str(path))
     except FittingRoomError as error:
-        raise FittingRoomError(f"{error} (run the command again to rewrite the file)") from error
+        raise FittingRoomError(f"{error} (run the command again to write the file again)") from error
+
+
+def _read(cls: type[T], values: dict[str, Any], path: Path, upgrade: Callable[[dict[str, Any]], dict[str, Any]]) -> T:
+    """As `read_record`, from the values of whatever version wrote the file, but no newer one than this."""
+    check_schema(values, path)
+    try:
+        values = upgrade(values)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise FittingRoomError(
+            f"{path} is damaged ({type(error).__name__}: {error}): run the command again to write the file again"
+        ) from error
+    return read_record(cls, values, path)

@@ -25,10 +25,10 @@ class Registry(Generic[T]):
         """Decorator that registers the decorated object under `name`."""
 
         def file(thing: T) -> T:
+            assert name not in self._things, f"{self.kind} '{name}' is registered twice"
             module = str(getattr(thing, "__module__", None) or type(thing).__module__)
             if module.split(".")[0] not in ("fittingroom", "builtins", "__main__") and module not in _EXTERNAL:
                 _EXTERNAL.append(module)
-            assert name not in self._things, f"{self.kind} '{name}' is registered twice"
             self._things[name] = thing
             return thing
 

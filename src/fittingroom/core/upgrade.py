@@ -4,7 +4,10 @@ Before schema 2 a run had the `kind` "images" or "pairs" and stored scores as `v
 A comparison had one entry per model name.
 """
 
+from pathlib import Path
 from typing import Any
+
+from fittingroom.core.errors import FittingRoomError
 
 SCHEMA = 2
 
@@ -14,15 +17,27 @@ OLD_KINDS = {
 }
 """Maps an old `kind` to its task, the key of its speed, and its metrics."""
 EXTRAS = ("decode_seconds", "num_unknown")
+HALF_PRECISION = "half_precision_"
+"""Begins the names of the scores that shipped weights have after they were stored in half precision."""
 DETAILS = ("per_class", "confusion", "nll", "ece", "confusions")
 SPLITS = ("val", "test")
+NOW_IN_PLAN = ("precision", "accelerator")
+"""Settings that the first configs had, and that the speed plan decides since then."""
+
+
+def check_schema(values: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The values themselves. Raises FittingRoomError where a newer version wrote the file."""
+    schema = values.get("schema")
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise FittingRoomError(f"{path} was written by a newer version of fittingroom: update it")
+    return values
 
 
 def upgrade_config(values: dict[str, Any]) -> dict[str, Any]:
     """Upgrade config.json of a run from any version."""
     if "task" in values:
         return values
-    upgraded = dict(values)
+    upgraded = {key: value for key, value in values.items() if key not in NOW_IN_PLAN}
     if "train_images" in upgraded:
         upgraded["num_train"] = upgraded.pop("train_images")
     if "augment" in upgraded:
@@ -93,7 +108,8 @@ def _run_values(values: dict[str, Any], kind: str) -> tuple[str, dict[str, Any]]
         scores = {name: value for name, value in found.items() if value is not None}
         if scores:
             evals[split] = scores
-    extras = {key: values[key] for key in EXTRAS if values.get(key) is not None}
+    names = (key for key in values if key in EXTRAS or key.startswith(HALF_PRECISION))
+    extras = {key: values[key] for key in names if values[key] is not None}
     shared = {key: values[key] for key in kept if key in values}
     return task, {**shared, "items_per_second": values.get(speed), "evals": evals, "extras": extras}
 

@@ -1,7 +1,7 @@
 """The types that describe an image data set to other packages: `DataSpec`, and images with labels. Imports torch only."""
 
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from jaxtyping import Int, Int64, UInt8
 from torch import Tensor
@@ -57,6 +57,7 @@ class DataSpec:
         return self.channels, self.height, self.width
 
 
+@runtime_checkable  # for the unit tests, which check every annotation
 class Source(Protocol):
     """Labelled images, in memory or elsewhere. `read` returns uint8 pixels in the requested order."""
 

@@ -32,7 +32,7 @@ class Evaluated:
     predictions: Any
     scores: dict[str, float]
     seconds: float
-    """Time of the predictions."""
+    """Seconds in the predict function, without opening and reading the items."""
 
 
 def evaluate(
@@ -48,10 +48,23 @@ def evaluate(
     for evaluator in evaluators:
         if evaluator.sealed and not open_sealed:
             continue
-        start = time.perf_counter()
-        predictions = evaluator.predictions(predict, log)
-        seconds = time.perf_counter() - start
+        timed = _Timed(predict)
+        predictions = evaluator.predictions(timed, log)
         found.append(
-            Evaluated(name=evaluator.name, predictions=predictions, scores=score(predictions), seconds=seconds)
+            Evaluated(name=evaluator.name, predictions=predictions, scores=score(predictions), seconds=timed.seconds)
         )
     return found
+
+
+class _Timed:
+    """The function, and the seconds that all of its calls took."""
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        self.function, self.seconds = function, 0.0
+
+    def __call__(self, items: Any) -> Any:
+        start = time.perf_counter()
+        try:
+            return self.function(items)
+        finally:
+            self.seconds += time.perf_counter() - start

@@ -22,8 +22,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
-from scipy.special import ndtri, stdtrit
 
 LEAST_P = 1e-100
 """Smallest p-value that is reported. Below it, the t quantile becomes inaccurate."""
@@ -198,6 +196,8 @@ class _Variances:
 
     def p_value(self, difference: float) -> float:
         """The p for which one end of the interval is exactly 0."""
+        from scipy.optimize import brentq
+
         size = abs(difference)
         if size >= self.half_width(LEAST_P):
             return LEAST_P
@@ -216,11 +216,15 @@ def _shape(values: Values) -> tuple[int, int]:
 
 def _t_square(df: int, p: float) -> float:
     """Square of the two-sided t quantile, which |t| exceeds with probability p. 0 if df is 0, where nothing is known."""
+    from scipy.special import stdtrit
+
     return float(stdtrit(df, p / 2)) ** 2 if df > 0 else 0.0
 
 
 def _wilson(mean: float, num_images: int, p: float) -> tuple[float, float]:
     """Wilson's score interval with level 1 - p for a share `mean` of `num_images`."""
+    from scipy.special import ndtri
+
     z_square = float(ndtri(p / 2)) ** 2
     centre = (mean + z_square / (2 * num_images)) / (1 + z_square / num_images)
     variance = mean * (1 - mean) / num_images + z_square / (4 * num_images**2)

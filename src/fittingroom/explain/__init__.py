@@ -1,6 +1,7 @@
-"""What a trained network looks at: attention, positions, filters, maps over the image, and whether those maps mean anything.
+"""What a trained network looks at: attention, positions, filters, maps over the image, and tests of what those maps say.
 
-The package is also the function `fittingroom.explain(run, images)`: Python gives a package and a function of one name one place.
+Arrays in, arrays out: `report.inspection` and `report.plots` draw them. The package is also the function
+`fittingroom.explain(run, images)`, because Python has one place for a package and a function of the same name.
 """
 
 import sys

@@ -1,8 +1,8 @@
-"""Which letters a sequence model looks at while it writes each symbol: the attention from decoder to encoder.
+"""Which letters a sequence model attends to while it writes each symbol: the attention from decoder to encoder.
 
 In "Neural Machine Translation by Jointly Learning to Align and Translate" (arXiv 1409.0473, figure 3) these weights are the
-alignment; in "Attention Is All You Need" (arXiv 1706.03762, section 3.2.3) there are as many as layers times heads. They
-show what is gathered, not what decides.
+alignment. In "Attention Is All You Need" (arXiv 1706.03762, section 3.2.3) every head of every layer has its own. They show
+where information is gathered, not what decides the answer.
 """
 
 from typing import Any
@@ -26,23 +26,25 @@ def cross_attention(
     src_mask: Bool[Tensor, "batch src"],
     tgt_in: Int[Tensor, "batch tgt"],
 ) -> Float[Tensor, "batch layers heads tgt src"]:
-    """Weights with which the symbol after each of `tgt_in` looks at the source, float32, first layer first; no gradient.
+    """The attention from each symbol of `tgt_in` to the source: float32, first layer first, no gradient.
 
-    `model` is a SequenceModel and is given the symbols (teacher forcing). Rows sum to 1, and are 0 at padding of the source.
-    Raises FittingRoomError where no layer looks from the target to the source.
+    `model` is a SequenceModel and reads the given symbols (teacher forcing). Rows sum to 1 and are 0 at padding of the source.
+    Raises FittingRoomError if no layer attends from the target to the source.
     """
     modules = dict(model.named_modules())
     with eval_mode(model), torch.no_grad(), capture_attention(model) as weights:
         model(src, src_mask, tgt_in)
-    # A decoder that must write one symbol after the other has attended once a symbol: calls follow one another as queries.
+    # A decoder that writes symbol by symbol attends once per symbol: join its calls along the queries.
     layers = [torch.cat(calls, dim=2).float().cpu() for name, calls in weights.items() if _is_cross(modules[name])]
     if not layers:
-        raise FittingRoomError(f"{type(model).__name__} looks from no target to a source: choose a sequence model")
+        raise FittingRoomError(
+            f"{type(model).__name__} has no attention from a target to a source: choose a sequence model"
+        )
     return torch.stack(layers, dim=1)
 
 
 def align(model: Any, answer: Answer, place: int = 0) -> Alignment:
-    """What `model` looked at when it gave pronunciation `place` of `answer`: its symbols are given to it once more."""
+    """What `model` attended to when it gave pronunciation `place` of `answer`. The model reads its symbols once more."""
     found = answer.pronunciations[place]
     written = (*found.ids, EOS_ID) if found.finished else found.ids
     src = torch.tensor([answer.ids], dtype=torch.int64)

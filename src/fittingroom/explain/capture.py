@@ -1,9 +1,9 @@
 """The attention weights of any network while it runs: ours, or one that calls torch's fused attention (timm, Hugging Face).
 
-Ours keep their weights on request. Of others torch's own two functions are intercepted, whoever calls them and however
-they were imported: `scaled_dot_product_attention` and the `multi_head_attention_forward` of `nn.MultiheadAttention`. The
-weights are computed with the arguments of that call (equation 1 of "Attention Is All You Need", arXiv 1706.03762), and the
-output from the weights. Module names serve as labels only.
+Our networks keep their weights on request. For other networks, two functions of torch are intercepted, whoever calls them and
+however they were imported: `scaled_dot_product_attention` and the `multi_head_attention_forward` of `nn.MultiheadAttention`.
+The weights are computed from the arguments of the call (equation 1 of "Attention Is All You Need", arXiv 1706.03762), and the
+output from the weights. Module names are only labels.
 """
 
 import inspect
@@ -25,11 +25,11 @@ from fittingroom.models.layers.attention import capture_attention as capture_our
 
 @contextmanager
 def capture_attention(model: nn.Module, *, keep_graph: bool = False) -> Iterator[dict[str, list[Tensor]]]:
-    """Within this block every forward pass of `model` keeps its weights: module name -> one (B, H, N, M) tensor a call.
+    """Inside this block, every forward pass of `model` keeps its weights: module name -> one (B, H, N, M) tensor per call.
 
-    The dictionary is filled when the block ends, modules in the order in which they ran; weights are in float32 at least,
-    before any dropout. Compiled networks run uncompiled meanwhile. With `keep_graph` the outputs can be differentiated by
-    the weights. Raises FittingRoomError if nothing was caught.
+    The dictionary is filled when the block ends, with modules in the order in which they ran. Weights are at least float32, and
+    taken before dropout. Inside the block, compiled networks run uncompiled. With `keep_graph` you can differentiate the outputs
+    with respect to the weights. Raises FittingRoomError if nothing was caught.
     """
     network: nn.Module = unwrapped(model)
     weights: dict[str, list[Tensor]] = {}
@@ -42,7 +42,7 @@ def capture_attention(model: nn.Module, *, keep_graph: bool = False) -> Iterator
     weights.update({name.replace("_orig_mod.", "").removesuffix("._orig_mod"): each for name, each in caught.items()})
     if not weights:
         raise FittingRoomError(
-            f"no attention was captured of {type(network).__name__}: run it inside the block, and with torch's fused "
+            f"no attention was captured of {type(network).__name__}: run it inside the block, with torch's fused "
             "attention (Hugging Face: attn_implementation='sdpa'; timm: set_fused_attn(True)); a CNN has none"
         )
 
@@ -50,9 +50,9 @@ def capture_attention(model: nn.Module, *, keep_graph: bool = False) -> Iterator
 def attention_layers(
     model: nn.Module, images: Float[Tensor, "batch channels height width"]
 ) -> list[Float[Tensor, "batch heads tokens tokens"]]:
-    """Self-attention weights in evaluation mode: one float32 tensor on the CPU for each layer, first layer first; no gradient.
+    """Self-attention weights in evaluation mode: a float32 tensor on the CPU for each layer, first layer first, no gradient.
 
-    Raises FittingRoomError for a network without attention, or whose layers do not all relate the same tokens (windows).
+    Raises FittingRoomError for a network without attention, or if its layers do not all relate the same tokens (windows).
     """
     found: list[list[Tensor]] = []
     with eval_mode(model), torch.no_grad():
@@ -64,7 +64,7 @@ def attention_layers(
 
 
 def self_attention(weights: dict[str, list[Tensor]], num_images: int) -> list[Tensor]:
-    """Of captured weights those from tokens to the same tokens, in order. FittingRoomError where they differ in tokens."""
+    """The captured weights from tokens to the same tokens, in order. Raises FittingRoomError if layers differ in tokens."""
     layers = [each for calls in weights.values() for each in calls if each.shape[-1] == each.shape[-2]]
     shapes = {(len(each), each.shape[-1]) for each in layers}
     if len(shapes) != 1 or shapes.pop()[0] != num_images:
@@ -76,7 +76,7 @@ def self_attention(weights: dict[str, list[Tensor]], num_images: int) -> list[Te
 
 
 class _Interceptor(TorchFunctionMode):
-    """Sees every call of a torch function within its block; `path` holds the names of the modules that now run."""
+    """Sees every call of a torch function inside its block. `path` holds the names of the modules that are running."""
 
     def __init__(self, keep_graph: bool) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class _Interceptor(TorchFunctionMode):
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        """Run `func`, or in its place what gives the same and shows its weights. The mode is off while this runs."""
+        """Run `func`, or an equivalent that exposes its weights. The mode is off while this runs."""
         if func is F.scaled_dot_product_attention:
             return self._attend(*args, **(kwargs or {}))
         if func is F.multi_head_attention_forward:
@@ -136,9 +136,9 @@ class _Interceptor(TorchFunctionMode):
 def fused_weights(
     query: Tensor, key: Tensor, attn_mask: Tensor | None = None, scale: float | None = None
 ) -> Float[Tensor, "... queries keys"]:
-    """The weights inside torch's `scaled_dot_product_attention` with these arguments, in float32 at least.
+    """The weights inside torch's `scaled_dot_product_attention` for these arguments, in float32 at least.
 
-    `attn_mask` is boolean (True: may attend) or is added to the scores. Rows sum to 1, or are 0 where all is masked.
+    `attn_mask` is boolean (True: may attend), or is added to the scores. Rows sum to 1; fully masked rows are 0.
     """
     dtype = torch.promote_types(query.dtype, torch.float32)
     factor: float = query.shape[-1] ** -0.5 if scale is None else scale
@@ -156,7 +156,7 @@ def fused_weights(
 
 @contextmanager
 def _intercepting(model: nn.Module, keep_graph: bool) -> Iterator[dict[str, list[Tensor]]]:
-    """The interceptor at work, with hooks on every module that keep its `path`; yields what it catches."""
+    """Run the interceptor, with hooks on every module that keep its `path`. Yields what it catches."""
     interceptor = _Interceptor(keep_graph)
     path, handles = interceptor.path, []
 

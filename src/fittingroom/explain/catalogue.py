@@ -1,4 +1,4 @@
-"""The ways to draw what a network looks at, in words: names, titles, captions. Needs no torch; methods.py does the work."""
+"""The methods that make a map: names, titles, captions. No torch here; methods.py does the work."""
 
 from dataclasses import dataclass
 
@@ -12,9 +12,9 @@ class Method:
     name: str
     title: str
     caption: str
-    """One sentence for under the picture: what it shows, and what it does not."""
+    """One sentence below the picture: what it shows, and what it does not."""
     families: tuple[str, ...]
-    """Of networks that it can explain: vit, cnn, hybrid."""
+    """The families of networks it can explain: vit, cnn, hybrid."""
 
 
 _TOKENS = ("vit", "hybrid")
@@ -25,35 +25,35 @@ METHODS: dict[str, Method] = {
         Method(
             name="attention",
             title="Last attention",
-            caption="Where the last block's attention goes, averaged over its heads: what is gathered there, not what "
+            caption="The attention of the last block, averaged over its heads: where information is gathered, not what "
             "decides the answer.",
             families=_TOKENS,
         ),
         Method(
             name="rollout",
             title="Attention rollout",
-            caption="Attention followed through all blocks, skip connections counted: where information can come from; it "
-            "would be the same for any class.",
+            caption="Attention through all blocks, skip connections included: where information can come from. It is the "
+            "same for every class.",
             families=_TOKENS,
         ),
         Method(
             name="relevance",
             title="Relevance",
-            caption="Attention weighted by how much more of it would raise this class's score, through all blocks: what "
-            "speaks for the class, not what speaks against it.",
+            caption="Attention through all blocks, weighted by how much more of it would raise the score of this class: "
+            "evidence for the class, not against it.",
             families=_TOKENS,
         ),
         Method(
             name="gradcam",
             title="Grad-CAM",
-            caption="Where the last feature maps raise this class's score: a coarse grid, smoothed over the image, and "
-            "nothing of what speaks against the class.",
+            caption="Where the last feature maps raise the score of this class, on a coarse grid smoothed over the image: "
+            "evidence for the class, not against it.",
             families=_ALL,
         ),
         Method(
             name="random",
             title="Random map",
-            caption="Random numbers on the same grid: the baseline that an explanation has to beat.",
+            caption="Random numbers on the same grid: the baseline that every method has to beat.",
             families=_ALL,
         ),
     )
@@ -61,15 +61,15 @@ METHODS: dict[str, Method] = {
 
 
 def caption(method: str, beats_random: bool | None = None) -> str:
-    """The sentence for under a map. `beats_random` is what `faithfulness.score` found, None where nobody has measured."""
+    """The sentence below a map. `beats_random` is the result of `faithfulness.score`, None if it was not measured."""
     sentence = METHODS[check_method(method)].caption
     if beats_random is False:
-        return f"{sentence} By deletion and insertion together it is not shown to do better here than a random map."
+        return f"{sentence} By deletion and insertion, it is not shown to do better here than a random map."
     return sentence
 
 
 def check_method(method: str) -> str:
-    """The name itself, or FittingRoomError that names the nearest one."""
+    """Return the name. Raises FittingRoomError with the nearest known name if it is unknown."""
     if method not in METHODS:
         raise FittingRoomError(f"unknown method '{method}': {did_you_mean(method, METHODS)}")
     return method

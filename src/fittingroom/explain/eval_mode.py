@@ -16,21 +16,21 @@ CHUNK = 128
 
 
 def unwrapped(model: nn.Module) -> Any:
-    """The network inside `torch.compile`'s wrapper, or `model` itself. Any: what it has is for the caller to find out."""
+    """The network inside `torch.compile`'s wrapper, or `model` itself. Typed Any, because callers ask for its attributes."""
     return getattr(model, "_orig_mod", model)
 
 
 @contextmanager
 def uncompiled() -> Iterator[None]:
-    """Within this block compiled networks run as they were written, so that hooks and captures see every step."""
-    # torch._dynamo takes seconds to import; where nobody has imported it, nothing is compiled.
+    """Inside this block, compiled networks run as written, so that hooks and captures see every step."""
+    # torch._dynamo takes seconds to import. If nobody has imported it, nothing is compiled.
     with torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext():
         yield
 
 
 @contextmanager
 def eval_mode(model: nn.Module) -> Iterator[None]:
-    """Within this block `model` is in evaluation mode and not compiled; after it every module has its own mode again."""
+    """Inside this block, `model` is in evaluation mode and not compiled. Afterwards every module is back in its own mode."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
@@ -43,7 +43,7 @@ def eval_mode(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def differentiating() -> Iterator[None]:
-    """Within this block gradients can be taken, even if the caller has turned them off."""
+    """Inside this block, gradients can be taken, even if the caller has turned them off."""
     with torch.inference_mode(False), torch.enable_grad():
         yield
 
@@ -59,7 +59,7 @@ def as_input(
 
 
 def logits_of(output: Any) -> Float[Tensor, "batch classes"]:
-    """The logits in what a network returned: a tensor, or an object that carries them as Hugging Face's do."""
+    """The logits that a network returned: the tensor itself, or its attribute `logits` (Hugging Face)."""
     logits = output if isinstance(output, Tensor) else getattr(output, "logits", None)
     if not isinstance(logits, Tensor):
         raise FittingRoomError(
@@ -69,16 +69,16 @@ def logits_of(output: Any) -> Float[Tensor, "batch classes"]:
 
 
 def target_score(logits: Float[Tensor, "batch classes"], targets: Int[Tensor, " batch"]) -> Float[Tensor, ""]:
-    """Sum over the images of each one's logit of its own target class: its gradient treats every image by itself."""
+    """The logit of each image's target class, summed over the images. Its gradient treats every image separately."""
     return logits.float().gather(1, targets.to(logits.device, torch.int64)[:, None]).sum()
 
 
 def check_targets(images: Tensor, targets: Tensor) -> None:
-    """Raise FittingRoomError unless there is one class for each image."""
+    """Raise FittingRoomError unless there is exactly one class for each image."""
     if images.ndim != 4 or targets.shape != images.shape[:1]:
         raise FittingRoomError(
-            f"images {tuple(images.shape)} and targets {tuple(targets.shape)} do not go together: "
-            "give images as (batch, channels, height, width) and one class each"
+            f"images {tuple(images.shape)} and targets {tuple(targets.shape)} do not match: "
+            "give images as (batch, channels, height, width) and one class for each"
         )
 
 

@@ -40,10 +40,10 @@ def examine(
     beats_random: bool | None = None,
     faithfulness: Faithfulness | None = None,
 ) -> Findings:
-    """What `model` answers to `images` (as it is fed: normalised), where it looks, and what its first layers hold.
+    """What `model` answers to `images` (normalised, as the model takes them), where it looks, and what its first layers hold.
 
-    `method` is the default one where None or where this network cannot be explained by it. `beats_random` goes into the
-    caption, unless `proof` knows better. Memory is bounded whatever the number of images.
+    The default method is used if `method` is None or cannot explain this network. `beats_random` goes into the caption;
+    `faithfulness` overrides it. Memory is bounded for any number of images.
     """
     chosen = method if method in methods_for(model) else default_method(model)
     probs = answers(model, images)
@@ -71,7 +71,7 @@ def measure_faithfulness(
     steps: int = 14,
     num_random: int = 3,
 ) -> Faithfulness:
-    """Deletion, insertion and randomised weights for every method of the network; `say` is told what is being measured."""
+    """Deletion, insertion and randomised weights for every method of the network. `say` is told what is being measured."""
     targets, predict_probs = torch.from_numpy(answers(model, images).argmax(axis=1)), probabilities(model)
     how = Perturbation(steps=steps, grid=map_grid(model, images))
     say("random maps")
@@ -89,9 +89,9 @@ def measure_faithfulness(
 def beats_random(
     model: nn.Module, images: Float[Tensor, "batch channels height width"], method: str | None = None
 ) -> bool:
-    """A quick look, in seconds for 100 images: whether the method (None: the default one) does better than random maps.
+    """A quick test, seconds for 100 images: is the method (None: the default one) better than random maps?
 
-    Few steps and one random map an image: it finds less than `measure_faithfulness`, and claims no more.
+    It takes few steps and one random map per image, so it detects less than `measure_faithfulness`, but claims no more.
     """
     chosen = method or default_method(model)
     targets = torch.from_numpy(answers(model, images).argmax(axis=1))
@@ -108,7 +108,7 @@ def answers(
 
 
 def positions_of(model: nn.Module) -> Positions | None:
-    """What its position embedding knows; None if it has none."""
+    """What the position embedding of the network knows; None if it has none."""
     try:
         return examine_positions(model)
     except FittingRoomError:
@@ -121,7 +121,7 @@ def examine_positions(model: nn.Module) -> Positions:
     grid = layout.grid_height, layout.grid_width
     similarity = position_similarity(embedding, grid)
     return Positions(
-        # Other libraries' configs do not say which kind it is; a table that can be trained is learned.
+        # Configs of other libraries do not name the kind. Their tables can be trained, so they are learned.
         kind=getattr(getattr(unwrapped(model), "config", None), "positions", "learned"),
         similarity=similarity,
         neighbours=neighbour_share(similarity),
@@ -133,7 +133,7 @@ def examine_positions(model: nn.Module) -> Positions:
 
 
 def filters_of(model: nn.Module) -> Filters | None:
-    """Its first layer, as `examine_filters`; None if there is nothing to draw."""
+    """The first layer of the network, as from `examine_filters`; None if there is nothing to draw."""
     try:
         return examine_filters(model)
     except FittingRoomError:
@@ -141,7 +141,7 @@ def filters_of(model: nn.Module) -> Filters | None:
 
 
 def examine_filters(model: nn.Module) -> Filters:
-    """Its first layer: the components of a patch projection, else the filters of the first convolution.
+    """The first layer of the network: components of a patch projection, or the filters of the first convolution.
 
     Raises FittingRoomError for a network without convolution, or whose first one reads neither grey nor RGB images.
     """

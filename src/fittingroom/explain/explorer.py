@@ -1,4 +1,4 @@
-"""What the report's explorer shows of one network, as arrays that need neither torch nor the network."""
+"""The arrays of one network for the report's explorer. Reading them needs neither torch nor the network."""
 
 import numpy as np
 import torch
@@ -22,17 +22,17 @@ def explorer_arrays(
     probs      float32 (N, C)        softmax of the logits
     saliency   float16 (N, H, W)     the default method's map for the predicted class; an image's maximum is 1 (0 if empty)
     method     str ()                that method's name
-    caption    str ()                one sentence about it; says so where `beats_random` is False
-    only for networks of tokens:
+    caption    str ()                one sentence about it, with a warning if `beats_random` is False
+    only for networks with tokens:
     attention  uint8 (N, L, Hd, T, T), scale float32 (N, L, Hd, T): weight = attention / 255 * scale
     pool       float32 (N, T)        share of each token in the answer
     grid       int64 (4,)            gh, gw, number of prefix tokens, side of a patch in pixels
-    only where positions are added to the tokens:
+    only if positions are added to the tokens:
     similarity uint8 (gh, gw, gh, gw): (cosine + 1) / 2 * 255
     positions  str ()                learned, sincos2d, sincos1d
     """
     if not len(images):
-        raise FittingRoomError("the explorer was given no image: choose at least one")
+        raise FittingRoomError("the explorer needs images: give at least one")
     probs, method = answers(model, images), default_method(model)
     maps = saliency(model, images, torch.from_numpy(probs.argmax(axis=1)), method)
     tallest = maps.max(axis=(1, 2), keepdims=True)
@@ -49,7 +49,7 @@ def explorer_arrays(
 
 
 def quantise(weights: Float[np.ndarray, "... keys"]) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of weights as uint8 and each row's maximum as float32: `weight = uint8 / 255 * scale`, off by 1/510 of it at most."""
+    """Rows of weights as uint8, and the maximum of each row: `weight = uint8 / 255 * scale`, off by at most scale / 510."""
     scale = weights.max(axis=-1).astype(np.float32)
     share = weights / np.where(scale > 0, scale, 1.0)[..., None]
     return np.round(share * 255).astype(np.uint8), scale

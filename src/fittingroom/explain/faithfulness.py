@@ -1,8 +1,8 @@
-"""Does a map mean something? Two tests: against random maps, by deletion and insertion; and with randomised weights.
+"""Do maps mean something? Two tests: against random maps, by deletion and insertion; and with randomised weights.
 
 Deletion and insertion: perturbation.py, whose names can be imported from here too. Randomised weights: "Sanity Checks for
-Saliency Maps" (Adebayo et al. 2018, arXiv 1810.03292): a map that hardly changes when the network forgets what it has
-learned, layer after layer from the top, cannot be showing what it has learned.
+Saliency Maps" (Adebayo et al. 2018, arXiv 1810.03292). The weights are shuffled layer by layer from the top. A map that hardly
+changes cannot show what the network has learned.
 """
 
 import copy
@@ -57,18 +57,18 @@ def score(
     num_random: int = 3,
     baseline: Areas | None = None,
 ) -> dict[str, Any]:
-    """How faithful a method's maps are, as plain numbers for JSON; intervals are of 95 %, by bootstrap over the images.
+    """How faithful the maps of a method are, as plain numbers for JSON. Intervals are 95 %, by bootstrap over the images.
 
-    "deletion", "insertion": {"mean", "low", "high"} of the area; smaller and larger is better.
-    "deletion_minus_random", "insertion_minus_random": the same of the paired difference to the mean of `num_random` random
-    maps on `how.grid`, and "beats_random": the interval excludes 0 on
-    the good side.
-    "beats_random": both do. "curves": {"deletion", "insertion"}, each {"mean", "low", "high"} with one number a step.
-    "num_images", "steps", "fill", "num_random" say how it was measured. `baseline` is what `random_areas` gives with the same
-    settings: pass it where several methods are scored, since it takes longer than all the rest.
+    "deletion", "insertion": {"mean", "low", "high"} of the area under the curve. Deletion should be small, insertion large.
+    "deletion_minus_random", "insertion_minus_random": the same for the paired difference to the mean of `num_random` random maps
+    on `how.grid`. Their "beats_random" says that the interval lies on the good side of 0.
+    "beats_random": both do.
+    "curves": {"deletion", "insertion"}, each {"mean", "low", "high"} with one number per point of the curve.
+    "num_images", "steps", "fill", "num_random": how it was measured.
+    `baseline` is the result of `random_areas` with the same settings. Pass it to score several methods: it is the slowest part.
     """
     if len(images) < 2:
-        raise FittingRoomError(f"{len(images)} images give no interval: take more of them")
+        raise FittingRoomError(f"number of images {len(images)} is too few for an interval: give at least 2")
     if baseline is None:
         baseline = random_areas(predict_probs, images, targets, how, num_random=num_random)
     curves = perturbation_curves(predict_probs, images, saliency, targets, how)
@@ -94,9 +94,9 @@ def random_areas(
     *,
     num_random: int = 3,
 ) -> Areas:
-    """The areas of each image under random maps on `how.grid`, mean over `num_random` of them: what a map has to beat."""
+    """The areas of each image for random maps on `how.grid`, mean over `num_random` of them: the baseline to beat."""
     if num_random < 1:
-        raise FittingRoomError(f"{num_random} random maps are no baseline: take at least 1")
+        raise FittingRoomError(f"{num_random} random maps are no baseline: choose at least 1")
     size, found = (images.shape[-2], images.shape[-1]), []
     for number in range(num_random):
         maps = random_maps(len(images), size, how.grid, derive_seed(how.seed, "baseline", step=number))
@@ -108,9 +108,9 @@ def random_areas(
 
 
 def bootstrap_interval(values: Float[np.ndarray, "images ..."], seed: int = 0, level: float = 0.95) -> dict[str, Any]:
-    """{"mean", "low", "high"}: the mean over images and its percentile bootstrap interval (2,000 resamples of the images).
+    """{"mean", "low", "high"}: the mean over images with its percentile bootstrap interval (2,000 resamples of the images).
 
-    Numbers for `values` [images]; lists for [images, points].
+    Numbers if `values` are [images], lists if they are [images, points].
     """
     draw = np.random.default_rng(derive_seed(seed, "bootstrap"))
     num_images = len(values)
@@ -131,11 +131,11 @@ def randomisation(
     targets: Int[Tensor, " batch"],
     seed: int = 0,
 ) -> list[float]:
-    """Spearman's rank correlation of the maps with those of ever more randomised weights, mean over the images.
+    """Spearman's rank correlation of the maps with the maps after randomising more and more weights, mean over the images.
 
-    One number for each of `randomisation_layers(model)`: that layer and all above it are random (cascading). Random: the entries
-    of each weight tensor shuffled, which keeps their scale in any network, where the paper draws the initialisation anew.
-    A map that is the same everywhere has no ranks: its correlation counts as 0. `model` itself is not changed.
+    One number for each of `randomisation_layers(model)`: this layer and all above it are random (cascading). The entries of each
+    weight tensor are shuffled, which keeps their scale in any network; the paper draws a new initialisation. A constant map
+    has no ranks: its correlation counts as 0. `model` itself does not change.
     """
     original = saliency(model, images, targets, method, seed)
     network: nn.Module = copy.deepcopy(unwrapped(model))
@@ -145,21 +145,21 @@ def randomisation(
         for tensor in tensors:
             shuffled = tensor.detach().flatten()[torch.randperm(tensor.numel(), generator=draw).to(tensor.device)]
             tensor.data.copy_(shuffled.view_as(tensor))
-        # Another seed: the map called "random" must not agree with itself.
+        # Another seed, so that the method "random" does not agree with itself.
         maps = saliency(network, images, targets, method, derive_seed(seed, "randomised", step=step))
         correlations.append(float(rank_correlation(original, maps).mean()))
     return correlations
 
 
 def randomisation_layers(model: nn.Module) -> list[str]:
-    """Names of the layers in the order in which `randomisation` shuffles them: the head first, the input last."""
+    """Names of the layers in the order in which `randomisation` shuffles them: head first, input last."""
     return [name for name, _ in _layers(unwrapped(model))]
 
 
 def rank_correlation(
     maps_a: Float[np.ndarray, "images height width"], maps_b: Float[np.ndarray, "images height width"]
 ) -> Float[np.ndarray, " images"]:
-    """Spearman's rank correlation of two maps of each image, -1 to 1; 0 where one of them is the same everywhere."""
+    """Spearman's rank correlation of two maps of each image, -1 to 1; 0 if one of them is constant."""
     ranks_a, ranks_b = (rankdata(maps.reshape(len(maps), -1), axis=1) for maps in (maps_a, maps_b))
     ranks_a, ranks_b = (ranks - ranks.mean(axis=1, keepdims=True) for ranks in (ranks_a, ranks_b))
     lengths = np.linalg.norm(ranks_a, axis=1) * np.linalg.norm(ranks_b, axis=1)
@@ -167,7 +167,7 @@ def rank_correlation(
 
 
 def _layers(network: nn.Module) -> list[tuple[str, list[nn.Parameter]]]:
-    """Layers with parameters, top first; what hangs on the network itself (class token, positions) goes with the lowest."""
+    """Layers with parameters, top first. Parameters of the network itself (class token, positions) go with the lowest layer."""
     layers = [(name, list(part.parameters())) for name, part in _parts(network) if any(True for _ in part.parameters())]
     layers.reverse()
     own = list(network.parameters(recurse=False))
@@ -175,7 +175,7 @@ def _layers(network: nn.Module) -> list[tuple[str, list[nn.Parameter]]]:
 
 
 def _parts(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
-    """Children in order; lists of layers, and what contains such lists, are taken apart."""
+    """Children in order. Lists of layers, and modules that contain such lists, are taken apart."""
     for name, child in module.named_children():
         full = f"{prefix}{name}"
         if isinstance(child, nn.Sequential | nn.ModuleList) or any(

@@ -1,4 +1,4 @@
-"""What the first layer looks for: its filters, and for a patch projection their principal components."""
+"""What the first layer looks for: its filters, or the principal components of a patch projection."""
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from fittingroom.explain.eval_mode import unwrapped
 
 
 def conv_filters(model: nn.Module) -> Float[np.ndarray, "filters channels height width"]:
-    """The weights of the network's first 2-D convolution. Raises FittingRoomError where there is none."""
+    """The weights of the network's first 2-D convolution. Raises FittingRoomError if there is none."""
     return first_convolution(model).weight.detach().float().cpu().numpy().copy()
 
 
@@ -19,8 +19,8 @@ def patch_components(
 ) -> tuple[Float[np.ndarray, "num channels height width"], Float[np.ndarray, " num"]]:
     """Principal components of the patch projection's filters (ViT, arXiv 2010.11929, figure 7 left), strongest first.
 
-    The filters of all D outputs, their mean taken off, are decomposed; each component has length 1 and its largest weight is
-    positive. The second array is the share of variance that each explains. There are no more of them than pixels in a
+    The filters of all D outputs are centred and decomposed. Each component has length 1, and its largest weight is positive. The
+    second array is the share of variance that each component explains. There are at most as many components as values in a
     patch. Raises FittingRoomError for a network that does not cut its images into patches.
     """
     if num < 1:
@@ -29,7 +29,7 @@ def patch_components(
     if conv.stride != conv.kernel_size:
         raise FittingRoomError(
             f"{type(unwrapped(model)).__name__} projects no patches (its first convolution overlaps): "
-            "take conv_filters, or choose a vit"
+            "use conv_filters, or choose a vit"
         )
     filters = conv.weight.detach().double().cpu().flatten(1)
     _, lengths, components = torch.linalg.svd(filters - filters.mean(dim=0), full_matrices=False)
@@ -40,9 +40,9 @@ def patch_components(
 
 
 def first_convolution(model: nn.Module) -> nn.Conv2d:
-    """The first 2-D convolution in the order of definition. Raises FittingRoomError where there is none."""
+    """The first 2-D convolution in the order of definition. Raises FittingRoomError if there is none."""
     network: nn.Module = unwrapped(model)
     conv = next((module for module in network.modules() if isinstance(module, nn.Conv2d)), None)
     if conv is None:
-        raise FittingRoomError(f"{type(network).__name__} has no convolution, so no filters to show")
+        raise FittingRoomError(f"{type(network).__name__} has no convolution, so there are no filters to show")
     return conv

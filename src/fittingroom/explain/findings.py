@@ -1,4 +1,4 @@
-"""What was found when networks were looked into: plain arrays, so that drawing them needs neither torch nor the networks."""
+"""The results of an inspection as plain arrays: drawing them needs neither torch nor the networks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,18 +10,18 @@ from jaxtyping import Float, Int64, UInt8
 
 @dataclass(frozen=True, kw_only=True)
 class Attention:
-    """What only a network of tokens has. Maps are of the first image, on its grid of patches."""
+    """Only for networks with tokens. Maps are of the first image, on its grid of patches."""
 
     heads: Float[np.ndarray, "layers heads gh gw"]
-    """Share of a head's attention that each patch gets, averaged as the answer is read from the tokens."""
+    """Share of a head's attention that each patch receives, averaged over the tokens from which the answer is computed."""
     rollout: Float[np.ndarray, "layers gh gw"]
-    """Rollout after each block, read in the same way."""
+    """Rollout after each block, averaged in the same way."""
     entropy: Float[np.ndarray, "layers heads"]
     """Nats, mean over all images."""
     distance: Float[np.ndarray, "layers heads"]
     """Pixels, mean over all images."""
     even: tuple[float, float]
-    """Entropy and distance of attention that is the same everywhere."""
+    """Entropy and distance of evenly spread attention."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,14 +32,15 @@ class Positions:
     """learned, sincos2d or sincos1d."""
     similarity: Float[np.ndarray, "gh gw gh gw"]
     neighbours: float
-    """Share of patches whose most similar other patch touches them."""
+    """Share of patches whose most similar other patch is one of the 8 around it."""
     mirrored: float
     """Share of patches off the middle column whose most similar other patch is their mirror image."""
     neighbours_folded: float
-    """As `neighbours`, a patch and its mirror image being one place."""
+    """As `neighbours`, counting a patch and its mirror image as one place."""
     chance: float
-    """What `neighbours` would be if embeddings knew nothing."""
+    """What `neighbours` would be if embeddings knew nothing of place."""
     chance_folded: float
+    """The same for `neighbours_folded`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,13 +53,14 @@ class Filters:
 
 @dataclass(frozen=True, kw_only=True)
 class Faithfulness:
-    """Whether maps mean something, by method: deletion and insertion, and maps of randomised weights."""
+    """Whether the maps of each method mean something: deletion and insertion, and maps after randomising the weights."""
 
     scores: dict[str, dict[str, Any]]
-    """What `faithfulness.score` gives."""
+    """The result of `faithfulness.score` for each method."""
     layers: list[str]
+    """The layers in the order in which they are randomised: the output first."""
     correlations: dict[str, list[float]]
-    """One number a layer, from the answer down."""
+    """For each method, one number per layer."""
 
 
 def faithfulness_of(network: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,10 +82,10 @@ class Findings:
     probs: Float[np.ndarray, "images classes"]
     method: str
     title: str
-    """The method's, for people."""
+    """The method's title, for people."""
     caption: str
     saliency: Float[np.ndarray, "images height width"]
-    """For the class that the network names."""
+    """For the predicted class."""
     attention: Attention | None
     positions: Positions | None
     filters: Filters | None
@@ -96,14 +98,14 @@ class Inspection:
 
     images: UInt8[np.ndarray, "images height width ..."]
     labels: Int64[np.ndarray, " images"] | None
-    """None for images from elsewhere: nobody knows."""
+    """None if unknown, as for image files of the user."""
     names: list[str]
-    """What an image is called, such as 'test image 12'."""
+    """The name of each image, such as 'test image 12'."""
     class_names: tuple[str, ...]
     what: str
     """Which images these are, in words."""
     notes: list[str]
-    """What a reader should know besides."""
+    """What else a reader should know."""
     networks: list[Findings]
 
 
@@ -124,24 +126,24 @@ class ImageMaps:
 
 
 END = "<end>"
-"""The mark after the last letter and the last symbol, in an Alignment."""
+"""The end mark after the last letter and the last symbol of an Alignment."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Alignment:
-    """The letters of a word, what a sequence model wrote, and how much it looked at which letter meanwhile."""
+    """The letters of a word, the symbols that a sequence model wrote, and its attention from symbols to letters."""
 
     word: str
     letters: tuple[str, ...]
-    """As the model read them, END last."""
+    """As the model read them, with END last."""
     phonemes: tuple[str, ...]
-    """As it wrote them, END last unless it was cut."""
+    """As the model wrote them, with END last unless it was cut off."""
     weights: Float[np.ndarray, "layers heads phonemes letters"]
     """Rows sum to 1."""
 
     @property
     def mean(self) -> Float[np.ndarray, "phonemes letters"]:
-        """Over the heads of the last layer."""
+        """The mean over the heads of the last layer."""
         return self.weights[-1].mean(axis=0)
 
     @property

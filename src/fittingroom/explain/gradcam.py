@@ -31,8 +31,8 @@ def grad_cam(
 ) -> Float[np.ndarray, "batch gh gw"]:
     """`relu(sum over channels k of a_k A_k)`, a_k the mean over the map of dy/dA_k (equations 1 and 2), y the target's logit.
 
-    A is the output of `layer`: by default the last stage of a CNN, and for a ViT or a hybrid the normalised tokens that enter
-    the last block's attention, laid out as maps (behind that block a class token would no longer see the others).
+    A is the output of `layer`. By default that is the last stage of a CNN; for a ViT or a hybrid, it is the normalised tokens
+    that enter the attention of the last block, laid out as maps (after that block, a class token no longer reads the others).
     """
     check_targets(images, targets)
     chosen = layer if layer is not None else gradcam_layer(model)
@@ -41,7 +41,7 @@ def grad_cam(
 
 
 def gradcam_layer(model: nn.Module) -> nn.Module:
-    """The layer that `grad_cam` looks at by default. Raises FittingRoomError where none is known."""
+    """The default layer of `grad_cam`. Raises FittingRoomError if none is known."""
     network: Any = unwrapped(model)
     if isinstance(network, ConvNet):
         return network.stages
@@ -56,11 +56,11 @@ def gradcam_layer(model: nn.Module) -> nn.Module:
         found = [module for name, module in named if is_it(name, module)]
         if found:
             return found[-1]
-    raise FittingRoomError(f"{type(network).__name__} has no layer known to Grad-CAM: name one with layer=")
+    raise FittingRoomError(f"{type(network).__name__} has no default layer for Grad-CAM: give one with layer=")
 
 
 def feature_grid(model: nn.Module, images: Float[Tensor, "batch channels height width"]) -> tuple[int, int]:
-    """Height and width of the map that `grad_cam` makes of such images."""
+    """Height and width of the maps that `grad_cam` makes for these images."""
     targets = torch.zeros(1, dtype=torch.int64)
     height, width = grad_cam(model, images[:1], targets).shape[1:]
     return height, width
@@ -77,7 +77,7 @@ def _cam_of(model: nn.Module, images: Tensor, targets: Tensor, layer: nn.Module)
         with eval_mode(model), differentiating():
             logits = logits_of(model(as_input(model, images).requires_grad_()))
             if not seen:
-                raise FittingRoomError(f"{type(layer).__name__} did not run: name a layer of the model itself")
+                raise FittingRoomError(f"{type(layer).__name__} did not run: give a layer that belongs to the model")
             (gradient,) = torch.autograd.grad(target_score(logits, targets), seen[-1])
             maps, slopes = (_as_maps(model, each.detach().float()) for each in (seen[-1], gradient))
             return (slopes.mean(dim=(2, 3), keepdim=True) * maps).sum(dim=1).relu().cpu()
@@ -86,7 +86,7 @@ def _cam_of(model: nn.Module, images: Tensor, targets: Tensor, layer: nn.Module)
 
 
 def _as_maps(model: nn.Module, output: Tensor) -> Tensor:
-    """(B, C, gh, gw): maps as they are, tokens (B, N, D) without their prefix, row by row."""
+    """Feature maps unchanged; tokens (B, N, D) without prefix tokens as maps (B, D, gh, gw)."""
     if output.ndim == 4:
         return output
     layout = token_layout(model)

@@ -1,4 +1,4 @@
-"""What kind of head a head is: how widely it spreads its attention, and over what distance."""
+"""How widely each head spreads its attention, and over what distance."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ from fittingroom.explain.tokens import TokenLayout, token_layout
 def attention_entropy(
     layers: Sequence[Float[Tensor, "batch heads tokens tokens"]],
 ) -> Float[np.ndarray, "layers heads"]:
-    """Entropy of the attention rows in nats, mean over images and queries: 0 for one token only, ln N for all N alike."""
+    """Entropy of the attention rows in nats, mean over images and queries: 0 for one token only, ln N for N equal ones."""
     return torch.stack([torch.special.entr(weights).sum(-1).mean(dim=(0, 2)) for weights in layers]).float().numpy()
 
 
@@ -25,8 +25,8 @@ def attention_distance(
 ) -> Float[np.ndarray, "layers heads"]:
     """Mean attention distance in pixels (ViT, arXiv 2010.11929, figure 7 right), mean over images and patch queries.
 
-    The distance from the query patch's centre to each patch's centre, weighted by attention. Prefix tokens have no place: they
-    are left out on both sides and the rest of the row is divided by its sum.
+    The distance from the centre of the query patch to that of each patch, weighted by attention. Prefix tokens have no place:
+    they are left out on both sides, and the rest of the row is divided by its sum.
     """
     if any(weights.shape[-1] != layout.num_tokens for weights in layers):
         raise FittingRoomError(
@@ -45,7 +45,7 @@ def attention_distance(
 def head_statistics(
     model: nn.Module, images: Float[Tensor, "batch channels height width"]
 ) -> tuple[Float[np.ndarray, "layers heads"], Float[np.ndarray, "layers heads"]]:
-    """`attention_entropy` and `attention_distance` over any number of images in bounded memory."""
+    """`attention_entropy` and `attention_distance` for any number of images, in bounded memory."""
     layout, total = token_layout(model), len(images)
     entropy, distance = 0.0, 0.0
     for part in chunks(total):

@@ -1,6 +1,6 @@
-"""Look into several networks on the same images: what `fittingroom explain` does before anything is drawn."""
+"""Inspect several networks on the same images: what `fittingroom explain` does before it draws."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -27,7 +27,7 @@ from fittingroom.tasks.load import SavedRun, load_run
 
 MOST_IMAGES, MOST_NETWORKS = 100, 5
 FAMILIES = ("vit", "hybrid", "cnn")
-"""One shipped network of each family: who is asked where nobody is named."""
+"""One network of each family that comes with the package: the default if no RUN is named."""
 Kind = Literal["examples", "index", "image", "given", "mistakes", "disagreements"]
 Say = Callable[[str], None]
 
@@ -37,20 +37,20 @@ class Question:
     """What a user wants to see."""
 
     runs: tuple[str, ...]
-    """Run folders or names of shipped weights; none: the shipped ones of each family."""
+    """Run folders or names of weights that come with the package. Empty: one of each family."""
     kind: Kind = "examples"
-    """examples: the first image of each class; mistakes: the surest ones; disagreements: where two are sure of different
-    classes."""
+    """examples: the first image of each class; mistakes: the most confident ones; disagreements: where networks are confident
+    of different classes."""
     number: int = 0
     """The index, or how many mistakes or disagreements."""
     files: tuple[Path, ...] = ()
-    """Pictures, for kind 'image'."""
+    """Image files, for kind 'image'."""
     given: Tensor | None = None
     """uint8 images [N, channels, height, width], for kind 'given'."""
     method: str | None = None
     split: Literal["val", "test"] = "val"
     faithfulness: int = 0
-    """Images on which to measure whether the maps mean something; 0: not measured."""
+    """Number of images on which to measure whether the maps mean something; 0: do not measure."""
     data_dir: Path | None = None
 
 
@@ -87,10 +87,10 @@ class _Chosen:
 
 
 def inspect(question: Question, say: Say = lambda words: None) -> Inspection:
-    """Find the images, ask every network, measure if asked. `say` is told what goes on.
+    """Find the images, run every network on them, and measure faithfulness if asked. `say` is told about progress.
 
-    Raises FittingRoomError for what cannot be found or does not fit together. A read of the test images is logged in
-    each run before they are opened.
+    Raises FittingRoomError if something cannot be found or does not fit together. Reading the test images is logged in each run
+    before they are opened.
     """
     networks, notes = _networks(question)
     spec, pool = networks[0].spec, None
@@ -105,7 +105,7 @@ def inspect(question: Question, say: Say = lambda words: None) -> Inspection:
     found: list[Findings] = []
     for network in networks:
         faithfulness = _measure_faithfulness(question, network, pool, say)
-        say(f"{network.name}: looking")
+        say(f"{network.name}: explaining")
         beats_random = _shipped_beats_random(network.folder, question.method, network.model)
         found.append(
             examine(
@@ -129,12 +129,12 @@ def inspect(question: Question, say: Say = lambda words: None) -> Inspection:
 
 
 def _networks(question: Question) -> tuple[list[_Network], list[str]]:
-    """The networks asked for, under names that differ; notes about what was added."""
+    """The requested networks under distinct names, and notes about networks that were added."""
     if question.method is not None:
         check_method(question.method)
     runs, notes = list(question.runs or FAMILIES), []
     if len(set(runs)) != len(runs):
-        raise FittingRoomError(f"RUN '{_twice(runs)}' is named twice: name each once")
+        raise FittingRoomError(f"RUN '{_twice(runs)}' is named twice: name each RUN once")
     if question.kind == "disagreements" and len(runs) == 1:
         asked = _load(runs[0], runs[0], question.data_dir)
         model = asked.saved.config.model
@@ -144,22 +144,22 @@ def _networks(question: Question) -> tuple[list[_Network], list[str]]:
                 f"--disagreements: {runs[0]} was trained on other data than the package's: name two RUNs"
             )
         runs += added
-        notes.append(f"{' and '.join(added)}, which come with the package, were asked as well")
+        notes.append(f"{' and '.join(added)}, which come with the package, were added")
     if len(runs) > MOST_NETWORKS:
-        raise FittingRoomError(f"{len(runs)} RUNs do not fit side by side: name at most {MOST_NETWORKS}")
+        raise FittingRoomError(f"{len(runs)} RUNs do not fit side by side: give at most {MOST_NETWORKS}")
     names = _names(runs)
     networks = [_load(run, name, question.data_dir) for run, name in zip(runs, names, strict=True)]
     _check_same_data(networks)
     if question.method is not None and not any(question.method in methods_for(each.model) for each in networks):
         known = ", ".join(methods_for(networks[0].model))
         raise FittingRoomError(
-            f"--method {question.method} needs attention between tokens, which {names[0]} has not: choose {known}"
+            f"--method {question.method} needs attention between tokens, which {names[0]} does not have: choose {known}"
         )
     return networks, notes
 
 
 def _names(runs: list[str]) -> list[str]:
-    """The last part of each path, fit for a file's name; where two are the same, the later ones are numbered."""
+    """The last part of each path, usable in file names. If several are the same, the later ones are numbered."""
     names: list[str] = []
     for run in runs:
         short = Path(run).resolve().name
@@ -213,13 +213,15 @@ def _from_files(question: Question, spec: DataSpec) -> _Chosen:
             notes.append(
                 f"{path.name} has a bright ground: its colours were inverted, since the networks know only dark grounds"
             )
-    notes.append(f"whatever a picture shows, the networks know only: {', '.join(spec.class_names)}")
+    notes.append(f"the networks know only these classes: {_listed(spec.class_names)}")
     names = [path.name for path in question.files]
     return _Chosen(images=torch.stack(images), labels=None, names=names, what=", ".join(names), notes=notes)
 
 
 def _from_memory(question: Question) -> _Chosen:
     assert question.given is not None
+    if len(question.given) > MOST_IMAGES:
+        raise FittingRoomError(f"{len(question.given)} images are too many to show: give at most {MOST_IMAGES}")
     names = [f"image {place}" for place in range(len(question.given))]
     return _Chosen(images=question.given, labels=None, names=names, what=f"{len(names)} images", notes=[])
 
@@ -240,7 +242,7 @@ def _from_split(question: Question, networks: list[_Network], pool: ImageSet | N
 def _positions(
     question: Question, networks: list[_Network], pool: ImageSet, split: str, say: Say
 ) -> tuple[list[int], str, list[str]]:
-    """Which images of the pool, in words too."""
+    """Positions of the chosen images in the pool, what they are in words, and notes."""
     labels, number = pool.labels.numpy(), question.number
     if question.kind == "examples":
         return (
@@ -255,24 +257,24 @@ def _positions(
             )
         return [number], f"{split} image {number}", []
     if not 1 <= number <= MOST_IMAGES:
-        raise FittingRoomError(f"--{question.kind} {number} is no number of images to show: choose 1 to {MOST_IMAGES}")
+        raise FittingRoomError(f"--{question.kind} {number} is out of range: choose 1 to {MOST_IMAGES} images")
     probs = {}
     for network in networks:
-        say(f"{network.name}: answering {len(pool):,} {split} images")
+        say(f"{network.name}: predicting {len(pool):,} {split} images")
         probs[network.name] = _answers_of(network, pool)
     if question.kind == "mistakes":
         found = mistakes(probs, labels)
-        what = f"{split} images on which {'all are' if len(probs) > 1 else 'it is'} wrong, the surest first"
+        what = f"{split} images on which {'all are' if len(probs) > 1 else 'it is'} wrong, the most confident first"
     else:
         sides, between = {name: each[None] for name, each in probs.items()}, "two networks"
         if len(question.runs) == 1:
             own, *others = probs.values()
             sides, between = {"own": own[None], "others": np.stack(others)}, f"{networks[0].name} and the others"
         found = disagreements(sides, labels, limit=number)
-        what = f"{split} images on which {between} are sure of different classes"
+        what = f"{split} images on which {between} are confident of different classes"
     if not len(found):
         raise FittingRoomError(
-            f"there are no {question.kind} among the {len(pool):,} {split} images: ask for --index N"
+            f"there are no {question.kind} among the {len(pool):,} {split} images: choose an image with --index N"
         )
     notes = [f"there are only {len(found)} of them"] if len(found) < number else []
     return [int(position) for position in found[:number]], what, notes
@@ -292,14 +294,14 @@ def _measure_faithfulness(
     assert pool is not None
     if not 2 <= question.faithfulness <= len(pool):
         raise FittingRoomError(
-            f"--faithfulness {question.faithfulness} is no number of images: choose 2 to {len(pool)}"
+            f"--faithfulness {question.faithfulness} is out of range: choose 2 to {len(pool)} images"
         )
     images = normalise(pool.read(torch.arange(question.faithfulness)), network.spec)
     return measure_faithfulness(network.model, images, lambda words: say(f"{network.name}: measuring {words}"))
 
 
 def _shipped_beats_random(folder: Path, method: str | None, model: nn.Module) -> bool | None:
-    """Whether a method was found to beat random maps on weights that come with the package; None for other runs."""
+    """Whether the method beats random maps, as recorded for weights that come with the package; None for other runs."""
     if not is_shipped(folder):
         return None
     chosen = method if method in methods_for(model) else default_method(model)
@@ -307,9 +309,15 @@ def _shipped_beats_random(folder: Path, method: str | None, model: nn.Module) ->
 
 
 def _for_people(images: Tensor) -> NDArray[np.uint8]:
-    """Grey as [N, H, W], colour as [N, H, W, 3]."""
+    """Grey images as [N, H, W], RGB as [N, H, W, 3]."""
     return images[:, 0].numpy() if images.shape[1] == 1 else images.permute(0, 2, 3, 1).numpy()
 
 
 def _twice(runs: list[str]) -> str:
     return next(run for place, run in enumerate(runs) if run in runs[:place])
+
+
+def _listed(names: Sequence[str], most: int = 20) -> str:
+    """The names, or the first `most` of them and how many there are besides."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -1,4 +1,4 @@
-"""The maps of catalogue.py's methods, by name: one an image, over its pixels."""
+"""The maps of the methods in catalogue.py, by name: one per image, over its pixels."""
 
 import numpy as np
 import torch
@@ -18,13 +18,13 @@ from fittingroom.explain.tokens import has_tokens, pool_weights, token_layout
 
 
 def methods_for(model: nn.Module) -> list[str]:
-    """Names of the methods that can explain `model`: those of attention need tokens whose layout is known."""
+    """Names of the methods that can explain `model`. Methods of attention need tokens with a known layout."""
     tokens = has_tokens(model)
     return [name for name, method in METHODS.items() if tokens or "cnn" in method.families]
 
 
 def default_method(model: nn.Module) -> str:
-    """'relevance' for a network of tokens, 'gradcam' for others."""
+    """'relevance' for a network with tokens, 'gradcam' for others."""
     return "relevance" if has_tokens(model) else "gradcam"
 
 
@@ -35,10 +35,10 @@ def saliency(
     method: str,
     seed: int = 0,
 ) -> Float[np.ndarray, "batch height width"]:
-    """How much each pixel counts, at least 0, in a unit of its own for each method and image; larger is more.
+    """How much each pixel counts: 0 or more, larger is more important. Units differ between methods and images.
 
-    Made on the network's own grid, then bilinear. `targets` are the classes to explain; "attention" and "rollout" do not depend
-    on them, and `seed` matters to "random" alone. Raises FittingRoomError where the network does not have what the method needs.
+    Maps are made on the network's own grid and enlarged bilinearly. `targets` are the classes to explain; "attention" and
+    "rollout" do not depend on them. Only "random" uses `seed`. Raises FittingRoomError if the method does not suit the network.
     """
     check_targets(images, targets)
     if check_method(method) not in methods_for(model):
@@ -85,7 +85,7 @@ def random_maps(
 
 
 def upsample(maps: Float[Tensor, "batch gh gw"], size: tuple[int, int]) -> Float[Tensor, "batch height width"]:
-    """Bilinear, pixel centres aligned, nothing below 0."""
+    """Enlarge bilinearly, with pixel centres aligned and nothing below 0."""
     return F.interpolate(maps[:, None], size=size, mode="bilinear", align_corners=False)[:, 0].clamp_min(0.0)
 
 
@@ -98,7 +98,7 @@ def map_grid(model: nn.Module, images: Float[Tensor, "batch channels height widt
 
 
 def _maps(model: nn.Module, images: Tensor, targets: Tensor, method: str) -> Tensor:
-    """One float32 map on the network's grid an image, at most CHUNK images."""
+    """One float32 map per image on the network's grid, for at most CHUNK images."""
     if method == "gradcam":
         return torch.from_numpy(grad_cam(model, images, targets))
     if method == "relevance":

@@ -1,8 +1,8 @@
 """Deletion and insertion curves: "RISE" (Petsiuk et al. 2018, arXiv 1806.07421), section 4.3.
 
-Take away the pixels that a map calls important and the class's probability should fall fast; show only them and it should
-rise fast. Deviations: pixels go to the image's own mean colour or to a blurred image, as asked, in both curves; equal values
-of a map are put in random order, coarse as the maps themselves, so that a map which says nothing does as a random map does.
+Hide the pixels that a map calls important, and the probability of the class should fall fast. Show only them, and it should
+rise fast. Deviations: in both curves, hidden pixels take the mean colour of the image, or those of a blurred image. Equal values
+of a map are ordered at random, on the grid of the maps, so that an empty map scores like a random map.
 """
 
 from collections.abc import Callable
@@ -24,22 +24,22 @@ PredictProbs = Callable[[Tensor], np.ndarray | Tensor]
 """Images (B, C, height, width) to class probabilities (B, classes)."""
 Fill = Literal["mean", "blur"]
 BLUR_SHARE = 0.15
-"""Deviation of the blur as a share of the image's shorter side: enough that a garment is a blob without edges."""
+"""Standard deviation of the blur as a share of the shorter side: objects become blobs without edges."""
 TIE_GRID = (7, 7)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Perturbation:
-    """How pixels are taken away or shown."""
+    """How pixels are hidden or shown."""
 
     steps: int = 14
-    """Each takes 1/`steps` of the pixels."""
+    """Each step takes 1/`steps` of the pixels."""
     fill: Fill = "mean"
-    """What stands for "nothing": the image's mean colour, or the image blurred."""
+    """What hidden pixels become: the mean colour of the image, or the blurred image."""
     grid: tuple[int, int] = TIE_GRID
-    """How coarse random maps are: those that order equal saliencies, and those of the baseline. Give the network's own."""
+    """The grid of the random maps: of the baseline, and of those that order equal values. Give the network's own grid."""
     seed: int = 0
-    """Of those maps, and of the bootstrap."""
+    """Seed of the random maps and of the bootstrap."""
 
 
 AS_USUAL = Perturbation()
@@ -47,12 +47,12 @@ AS_USUAL = Perturbation()
 
 @dataclass(frozen=True, kw_only=True)
 class Curves:
-    """Probability of the target class after 0, 1, ..., S steps, for each image: [images, S + 1]."""
+    """Probability of the target class after 0, 1, ..., S steps for each image: [images, S + 1]."""
 
     deletion: Float[np.ndarray, "images points"]
-    """The whole image first, all of it filled at the end."""
+    """From the whole image to an image with everything hidden."""
     insertion: Float[np.ndarray, "images points"]
-    """Nothing but the fill first, the whole image at the end."""
+    """From an image with everything hidden to the whole image."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +64,7 @@ class Areas:
 
 
 def probabilities(model: nn.Module) -> PredictProbs:
-    """`model` as the function that `perturbation_curves` wants: evaluation mode, softmax of its logits."""
+    """`model` as a function for `perturbation_curves`: evaluation mode, softmax of its logits."""
 
     def predict_probs(images: Tensor) -> np.ndarray:
         with eval_mode(model):
@@ -80,15 +80,15 @@ def perturbation_curves(
     targets: Int[Tensor, " batch"],
     how: Perturbation = AS_USUAL,
 ) -> Curves:
-    """Both curves of every image, pixels of highest saliency first. The network sees at most CHUNK images at a time."""
+    """Both curves of every image, most salient pixels first. The network gets at most CHUNK images at a time."""
     check_targets(images, targets)
     height, width = images.shape[-2:]
     if saliency.shape != (len(images), height, width) or not np.isfinite(saliency).all():
         raise FittingRoomError(
-            f"saliency of shape {saliency.shape} must be finite and have one value for each pixel of {tuple(images.shape)}"
+            f"saliency of shape {saliency.shape} must be finite, with one value for each pixel of images {tuple(images.shape)}"
         )
     if not 1 <= how.steps <= height * width:
-        raise FittingRoomError(f"steps {how.steps} does not suit {height * width} pixels: choose 1 to {height * width}")
+        raise FittingRoomError(f"steps {how.steps} does not fit {height * width} pixels: choose 1 to {height * width}")
     ranks = _ranks(saliency, random_maps(len(images), (height, width), how.grid, how.seed))
     taken = np.round(np.linspace(0, height * width, how.steps + 1)).astype(np.int64)
     deletion, insertion = (np.empty((len(images), how.steps + 1), dtype=np.float32) for _ in range(2))
@@ -108,7 +108,7 @@ def area(curves: Curves) -> Areas:
 
 
 def filled(images: Float[Tensor, "batch channels h w"], fill: Fill) -> Float[Tensor, "batch channels h w"]:
-    """The images with nothing to see in them: one colour (each channel's mean), or blurred by BLUR_SHARE of their side."""
+    """The images with everything hidden: one colour (the mean of each channel), or blurred by BLUR_SHARE of their side."""
     if fill == "mean":
         return images.mean(dim=(2, 3), keepdim=True).expand_as(images)
     if fill != "blur":
@@ -119,7 +119,7 @@ def filled(images: Float[Tensor, "batch channels h w"], fill: Fill) -> Float[Ten
 
 
 def _blurred(images: Tensor, sigma: float, dim: int) -> Tensor:
-    """Gaussian of deviation `sigma` pixels along one dimension, edges repeated; the same whatever else is in the batch."""
+    """Gaussian blur along one dimension, `sigma` in pixels, edges repeated. It does not depend on the rest of the batch."""
     radius = max(1, round(3 * sigma))
     offsets = torch.arange(-radius, radius + 1, dtype=images.dtype, device=images.device)
     kernel = torch.exp(-offsets.square() / (2 * sigma**2))
@@ -130,7 +130,7 @@ def _blurred(images: Tensor, sigma: float, dim: int) -> Tensor:
 
 
 def _ranks(saliency: np.ndarray, ties: np.ndarray) -> np.ndarray:
-    """Place of each pixel when its image's are sorted by saliency, highest first, equal ones by `ties`."""
+    """Rank of each pixel in its image by saliency, highest first, equal ones by `ties`."""
     flat, second = saliency.reshape(len(saliency), -1), ties.reshape(len(ties), -1)
     order = np.lexsort((-second, -flat), axis=-1)
     ranks = np.empty_like(order)

@@ -1,4 +1,4 @@
-"""What a network knows of place: its position embedding, and which patches it takes for near."""
+"""What a network knows of place: its position embedding, and which positions are similar."""
 
 import numpy as np
 from jaxtyping import Float
@@ -10,13 +10,13 @@ from fittingroom.explain.tokens import token_layout
 
 
 def position_embedding(model: nn.Module) -> Float[np.ndarray, "patches dim"]:
-    """The vector added to each patch token, row by row, prefix tokens dropped.
+    """The vector added to each patch token, row by row, without prefix tokens.
 
     Raises FittingRoomError for a network without tokens or without an added position embedding.
     """
     layout, network = token_layout(model), unwrapped(model)
     table = getattr(network, "pos_embed", None)
-    if table is None:  # Hugging Face keeps it in the module of the embeddings
+    if table is None:  # Hugging Face keeps it in its module of embeddings
         named = [*network.named_parameters(), *network.named_buffers()]
         table = next((each for name, each in named if name.endswith("position_embeddings")), None)
     num_patches = layout.grid_height * layout.grid_width
@@ -32,12 +32,12 @@ def position_similarity(
 ) -> Float[np.ndarray, "gh gw gh gw"]:
     """Cosine between the position embeddings of all pairs of patches (ViT, arXiv 2010.11929, figure 7 centre).
 
-    `[i, j]` is the tile of the patch in row i and column j: its cosine to every patch of the grid (height, width).
+    `[i, j]` is the tile of the patch in row i and column j: its cosine to every patch of the grid.
     """
     height, width = grid
     if len(embedding) != height * width:
         raise FittingRoomError(
-            f"{len(embedding)} positions do not fill a grid of {height} x {width}: give the model's own"
+            f"{len(embedding)} positions do not fill a grid of {height} x {width}: give the grid of the same model"
         )
     lengths = np.linalg.norm(embedding, axis=1, keepdims=True)
     unit = embedding / np.maximum(lengths, np.finfo(np.float32).tiny)
@@ -47,8 +47,8 @@ def position_similarity(
 def neighbour_share(similarity: Float[np.ndarray, "gh gw gh gw"], *, fold: bool = False) -> float:
     """Share of patches whose most similar other patch is one of the (up to) 8 around it; see `chance_of_neighbour`.
 
-    With `fold` a patch and its mirror image, left for right, count as one place: a network whose training images are
-    flipped half of the time has no reason to tell them apart.
+    With `fold`, a patch and its left-right mirror image count as one place: a network trained on randomly flipped images has no
+    reason to tell them apart.
     """
     height, width = similarity.shape[:2]
     near = _neighbours(height, width, fold)
@@ -56,7 +56,7 @@ def neighbour_share(similarity: Float[np.ndarray, "gh gw gh gw"], *, fold: bool 
 
 
 def mirror_share(similarity: Float[np.ndarray, "gh gw gh gw"]) -> float:
-    """Share of patches off the middle column whose most similar other patch is their mirror image, left for right."""
+    """Share of patches off the middle column whose most similar other patch is their left-right mirror image."""
     height, width = similarity.shape[:2]
     mirror = _mirror(height, width)
     off_middle = mirror != np.arange(len(mirror))
@@ -66,27 +66,27 @@ def mirror_share(similarity: Float[np.ndarray, "gh gw gh gw"]) -> float:
 
 
 def chance_of_neighbour(grid: tuple[int, int], *, fold: bool = False) -> float:
-    """What `neighbour_share` would be on average if embeddings knew nothing of place."""
+    """The average `neighbour_share` of embeddings that know nothing of place."""
     height, width = grid
     near, others = _neighbours(height, width, fold), ~_same(height, width, fold)
     return float((near.sum(axis=1) / others.sum(axis=1)).mean())
 
 
 def _most_similar(similarity: np.ndarray, fold: bool) -> np.ndarray:
-    """Of each patch the most similar one that is not itself (nor, with `fold`, its mirror image)."""
+    """The most similar other patch of each patch (with `fold`, other than its mirror image too)."""
     height, width = similarity.shape[:2]
     flat = similarity.reshape(height * width, height * width)
     return np.where(_same(height, width, fold), -np.inf, flat).argmax(axis=1)
 
 
 def _same(height: int, width: int, fold: bool) -> np.ndarray:
-    """Whether two patches are one place: (patches, patches)."""
+    """Whether two patches count as one place: (patches, patches)."""
     same = np.eye(height * width, dtype=bool)
     return same | same[_mirror(height, width)] if fold else same
 
 
 def _neighbours(height: int, width: int, fold: bool) -> np.ndarray:
-    """Whether two places differ and touch, at least at a corner: (patches, patches)."""
+    """Whether two places are different and touch, at least at a corner: (patches, patches)."""
     rows, columns = np.divmod(np.arange(height * width), width)
     far = np.maximum(abs(rows[:, None] - rows), abs(columns[:, None] - columns))
     if fold:
@@ -95,5 +95,5 @@ def _neighbours(height: int, width: int, fold: bool) -> np.ndarray:
 
 
 def _mirror(height: int, width: int) -> np.ndarray:
-    """The number of each patch's mirror image, left for right."""
+    """The number of each patch's left-right mirror image."""
     return np.arange(height * width).reshape(height, width)[:, ::-1].ravel()

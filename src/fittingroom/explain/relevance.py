@@ -21,10 +21,10 @@ from fittingroom.explain.eval_mode import (
 def relevance(
     model: nn.Module, images: Float[Tensor, "batch channels height width"], targets: Int[Tensor, " batch"]
 ) -> Float[Tensor, "batch tokens tokens"]:
-    """R, on the CPU in float32: how far token j (column) counts for token i (row) of the last layer, for class `targets`.
+    """R, float32 on the CPU: how much token j (column) counts for token i (row) of the last layer, for the classes `targets`.
 
-    For each layer, from the first, `R <- R + mean over heads of (A * dy/dA)+  R`, R at first the identity (equations 5 and
-    6): A the attention weights, y the logit of the image's target class. Leaves no gradient in the network.
+    R starts as the identity. For each layer, from the first: `R <- R + mean over heads of (A * dy/dA)+  R` (equations 5 and 6),
+    with A the attention weights and y the logit of the target class. Leaves no gradient in the network.
     Raises FittingRoomError for a network without attention.
     """
     check_targets(images, targets)
@@ -34,7 +34,7 @@ def relevance(
 
 def _relevance_of(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
     with eval_mode(model), differentiating():
-        # The images' gradient is not wanted; asking for it makes a graph where the parameters are frozen.
+        # This makes a graph even if all parameters are frozen. The gradient of the images itself is not used.
         pixels = as_input(model, images).requires_grad_()
         with capture_attention(model, keep_graph=True) as caught:
             logits = logits_of(model(pixels))

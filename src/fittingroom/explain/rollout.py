@@ -20,17 +20,17 @@ def attention_rollout(
 ) -> Float[Tensor, "layers batch tokens tokens"]:
     """How much of each input token reaches each token of layer 1, 2, ..., L: `R_l = A_l R_(l-1)`, R_0 the identity.
 
-    A is half attention and half identity, which stands for the residual path (equation 1), each row divided by its sum. The
-    paper takes the mean of the heads; their maximum or minimum, and discarding the smallest weights (here: in each row the
-    `discard_rate` share of lowest, the row's largest always kept), are common variants. Rows sum to 1.
-    Takes what `attention_layers` gives; raises FittingRoomError for other heads or a rate outside 0 to 1.
+    A is half attention and half identity (for the residual path, equation 1), each row divided by its sum. The paper takes the
+    mean of the heads. Common variants take their maximum or minimum, and discard the smallest weights: here the lowest
+    `discard_rate` of each row, but never its largest. Rows sum to 1. `layers` is the result of `attention_layers`. Raises
+    FittingRoomError for an unknown fusion of heads, or a rate outside 0 to 1.
     """
     if heads not in ("mean", "max", "min"):
         raise FittingRoomError(f"unknown fusion of heads '{heads}': {did_you_mean(heads, ['mean', 'max', 'min'])}")
     if not 0 <= discard_rate < 1:
-        raise FittingRoomError(f"discard_rate {discard_rate} is no share: choose a number from 0 up to, not with, 1")
+        raise FittingRoomError(f"discard_rate {discard_rate} is out of range: choose a number from 0 to below 1")
     if not layers:
-        raise FittingRoomError("rollout was given no layer: pass what attention_layers(model, images) returns")
+        raise FittingRoomError("rollout needs at least one layer: give the result of attention_layers(model, images)")
     num_tokens = layers[0].shape[-1]
     identity = torch.eye(num_tokens, dtype=layers[0].dtype, device=layers[0].device)
     rollout, steps = identity.expand(len(layers[0]), -1, -1), []

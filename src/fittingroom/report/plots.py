@@ -102,9 +102,10 @@ def positions(found: Positions, title: str = "Similarity of positions") -> Figur
     return places.position_tiles(found, title)
 
 
-def filters(found: Filters, title: str = "Filters of the first layer") -> Figure:
+def filters(found: Filters, title: str | None = None) -> Figure:
     """The filters of the first convolution, or the main patterns of a patch projection with their share of variance."""
-    return places.filters(found.bank, title, found.explained)
+    default = "Filters of the first layer" if found.explained is None else "Main patterns of the patch filters"
+    return places.filters(found.bank, default if title is None else title, found.explained)
 
 
 def confusion(
@@ -154,11 +155,20 @@ def confusion(
 
 def _runs(metrics: Metrics | Mapping[str, Metrics]) -> dict[str, dict[str, np.ndarray]]:
     """Every run's columns as float64 arrays, NaN for what was not measured."""
+    if not isinstance(metrics, Mapping):
+        raise FittingRoomError(
+            f"curves does not accept type {type(metrics).__name__}: give a run, its metrics, or {{name: metrics}}"
+        )
     several = bool(metrics) and all(isinstance(each, Mapping) for each in metrics.values())
     named: Mapping[str, Any] = metrics if several else {"": metrics}
     runs = {}
     for name, columns in named.items():
-        values = {key: np.array([_number(each) for each in column]) for key, column in columns.items()}
+        try:
+            values = {key: np.array([_number(each) for each in column]) for key, column in columns.items()}
+        except (TypeError, ValueError) as error:
+            raise FittingRoomError(
+                f"metrics {f'of {name} ' if name else ''}are no columns of numbers ({error})"
+            ) from error
         if len({len(each) for each in values.values()}) > 1:
             lengths = ", ".join(f"{key} {len(each)}" for key, each in values.items())
             raise FittingRoomError(f"columns {f'of {name} ' if name else ''}differ in length: {lengths}")
@@ -252,6 +262,8 @@ def _counts(matrix: Any, labels: Any, predictions: Any, class_names: Sequence[st
         truth, answers = np.asarray(labels), np.asarray(predictions)
         if answers.ndim == 2:
             num, answers = answers.shape[1], answers.argmax(axis=1)
+        elif len(truth) and {truth.dtype.kind, answers.dtype.kind} - {"i", "u"}:
+            raise FittingRoomError("labels and predictions must be class numbers: give whole numbers from 0 up")
         else:
             num = int(max(truth.max(initial=0), answers.max(initial=0))) + 1
         if truth.shape != answers.shape or not len(truth):

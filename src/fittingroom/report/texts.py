@@ -14,6 +14,7 @@ def texts(scoring: Scoring[Any]) -> dict[str, str]:
     units = {each.unit for each in scoring.metrics}
     return {
         "items": scoring.items,
+        "item": scoring.item,
         "unit": metric.unit,
         "tags": f"Test {title}" if metric.higher_is_better else f"Test {title} (lower is better)",
         "scores": "Scores are in percent" if units == {"%"} else "Scores are",

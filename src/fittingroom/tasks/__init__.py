@@ -1,1 +1,1 @@
-"""What each kind of data asks of training and evaluation. Only this package knows kinds: images to classify, sequences."""
+"""Tasks: image classification and sequence-to-sequence. Only this package knows what a kind of data needs."""

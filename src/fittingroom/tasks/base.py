@@ -1,7 +1,8 @@
-"""What a kind of data answers so that it can be trained on, evaluated and compared.
+"""The interface between a kind of data and the code that trains, evaluates and compares.
 
-A `Task` is a run's config together with its data. Training, comparison and the API ask a `Task`; none of them knows whether it
-holds images or sequences. What needs files only (metrics, predictions, words for a report) is in the task's `Scoring`.
+A `Task` is a run's config together with its data. Training, comparison and the API use only this interface, so they work for
+images and sequences alike. Everything that needs only saved files (metrics, predictions, report texts) is in the task's
+`Scoring`.
 
 To add a task, subclass `Task` and `Scoring`, decorate them with `task("name")` and `scoring("name")`, and import the file.
 """
@@ -22,7 +23,7 @@ from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.records import DataRecord, SplitRecord
 from fittingroom.core.registry import Registry
 from fittingroom.core.rundir import read_json, write_json
-from fittingroom.core.upgrade import SCHEMA
+from fittingroom.core.upgrade import SCHEMA, check_schema
 from fittingroom.evaluation.evaluators import Evaluated, Evaluator
 from fittingroom.tasks.scoring import SCORINGS, Scoring
 
@@ -30,11 +31,11 @@ DATA_FILE = "data.json"
 
 
 class Batches(Protocol):
-    """Training batches by step, without end."""
+    """Training batches, numbered by step, without end."""
 
     @property
     def steps_per_epoch(self) -> int:
-        """Batches in one pass over the training part."""
+        """Batches in one pass over the training split."""
         ...
 
     @property
@@ -43,7 +44,10 @@ class Batches(Protocol):
         ...
 
     def from_step(self, first_step: int, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
-        """Batches of global step `first_step`, `first_step + 1`, ...: tuples of tensors; a rank gets its part of each."""
+        """Yield the batches of steps `first_step`, `first_step + 1`, ... as tuples of tensors.
+
+        Each of `world_size` processes gets its share of every batch.
+        """
         ...
 
 
@@ -56,7 +60,7 @@ class EvalBatches(Protocol):
 
 
 class Logged(NamedTuple):
-    """One number of a validation batch. Batches are averaged with `weight`."""
+    """One number of a validation batch. The average over batches is weighted with `weight`."""
 
     name: str
     value: Tensor | float
@@ -65,7 +69,7 @@ class Logged(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class DataRequest:
-    """What a user says about the data, all optional: `--data`, `--train`, `--dev`, `--test`, `--stress`."""
+    """The data options of the command line: `--data`, `--train`, `--dev`, `--test`, `--stress`. All are optional."""
 
     data: str | None = None
     train: str | None = None
@@ -76,7 +80,7 @@ class DataRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class Placed:
-    """A model where it runs: device, precision, memory layout."""
+    """A model with the device, precision and memory layout in which it runs."""
 
     model: Any
     device: str = "cpu"
@@ -84,12 +88,12 @@ class Placed:
     channels_last: bool = False
 
     def autocast(self) -> AbstractContextManager[Any]:
-        """Within this block matrix products and convolutions run in bf16, if so chosen."""
+        """A context in which matrix products and convolutions run in bf16, if `bf16` is set."""
         # Without its cache, gradients of a weight that is used several times are summed in fp32, not in bf16.
         return torch.autocast(self.device, torch.bfloat16, enabled=self.bf16, cache_enabled=False)
 
     def place(self, batch: Any) -> Any:
-        """The batch (a tensor, or any kind of tuple of tensors) on the device; images in the chosen memory layout."""
+        """The batch on the device, images in the chosen memory layout. A batch is a tensor or a (named) tuple of tensors."""
         if isinstance(batch, Tensor):
             moved = batch.to(self.device)
             if moved.ndim != 4:
@@ -102,47 +106,47 @@ class Placed:
 
 
 class Task(ABC):
-    """A config together with its data. The data is loaded when it is first needed."""
+    """A config together with its data, which is loaded when it is first needed."""
 
     name: ClassVar[str]
     config_class: ClassVar[type[Any]]
     default_models: ClassVar[tuple[str, ...]] = ()
-    """Models that are compared where none is named."""
+    """Models to compare if the user names none."""
     one_shape: ClassVar[bool] = True
-    """Every batch has the same shape, so one timing stands for all, and compiling once is enough."""
+    """Whether all batches have the same shape. Then one timing is typical, and compiling once is enough."""
 
     def __init__(self, config: Any, data_dir: Path | None = None, folder: Path | None = None) -> None:
-        """`folder` is that of a finished run: what it saved about its data is used in place of the data set."""
+        """`folder` is a finished run's folder. Its saved description of the data is used, so the data set is not needed."""
         self._given, self.data_dir, self.folder = config, data_dir, folder
 
     @property
     def scoring(self) -> Scoring:
-        """Metrics, predictions and words of this task."""
+        """Metrics, prediction files and report texts of this task."""
         return SCORINGS.get(self.name)
 
     @property
     def score_names(self) -> tuple[str, ...]:
-        """What validation logs beside `val_loss`; progress shows the first."""
+        """Names of the logged validation scores, besides `val_loss`. Progress shows the first."""
         return tuple(metric.column for metric in self.scoring.metrics)
 
-    # What a user asks for
+    # User input
 
     @classmethod
     @abstractmethod
     def reads(cls, data: str) -> bool:
-        """Whether `--data data` is for this task."""
+        """Whether this task reads the value `data` of `--data`."""
 
     @classmethod
     @abstractmethod
     def data_fields(cls, request: DataRequest, model: str) -> dict[str, Any]:
-        """The fields of the config that the request sets. Raises FittingRoomError for what `model` cannot read."""
+        """The config fields that `request` sets. Raises FittingRoomError for data that `model` cannot read."""
 
     # Config and data
 
     @cached_property
     @abstractmethod
     def config(self) -> Any:
-        """With every setting written out, sizes taken from the data: what is hashed and saved."""
+        """The config that is hashed and saved: every setting is filled in, sizes come from the data."""
 
     @property
     @abstractmethod
@@ -160,10 +164,10 @@ class Task(ABC):
 
     @abstractmethod
     def data_record(self) -> DataRecord:
-        """What comparison.json says about the data."""
+        """The description of the data for comparison.json."""
 
     def write_data(self, folder: Path) -> None:
-        """Write data.json: all that loading, predicting, explaining and exporting need to know about the data."""
+        """Write data.json, so that loading, predicting, explaining and exporting work without the data set."""
         values = {
             "schema": SCHEMA,
             "task": self.name,
@@ -177,25 +181,25 @@ class Task(ABC):
     @cached_property
     @abstractmethod
     def batches(self) -> Batches:
-        """Of the training part."""
+        """The training batches."""
 
     @property
     @abstractmethod
     def num_val(self) -> int:
-        """Items that are validated during training, each time."""
+        """Items per validation during training."""
 
     @property
     @abstractmethod
     def step_shape(self) -> list[int]:
-        """What of the data decides how long a step takes."""
+        """The sizes of the data that affect the time of a step."""
 
     @abstractmethod
     def new_model(self) -> nn.Module:
-        """A model with the run's first weights."""
+        """A model with the run's initial weights."""
 
     @abstractmethod
     def step_macs(self) -> int:
-        """Multiply-adds of one typical item, forward."""
+        """Multiply-adds of the forward pass for one typical item."""
 
     @abstractmethod
     def loss(self, model: Callable[..., Any], batch: Any) -> Tensor:
@@ -203,7 +207,7 @@ class Task(ABC):
 
     @abstractmethod
     def val_batches(self, number: int) -> EvalBatches:
-        """Of `number` validation items."""
+        """Batches of `number` validation items."""
 
     @abstractmethod
     def validate(self, model: Any, batch: Any) -> Sequence[Logged]:
@@ -211,28 +215,28 @@ class Task(ABC):
 
     @abstractmethod
     def evaluation_seconds(self, placed: Placed) -> float:
-        """Seconds per item when validating, measured."""
+        """Measure the seconds per item in validation."""
 
     # Evaluation
 
     @abstractmethod
     def evaluators(self) -> Sequence[Evaluator]:
-        """The evaluations of a finished run, validation first; sealed ones log each read."""
+        """The evaluations of a finished run, validation first. Sealed evaluations log each read."""
 
     @abstractmethod
     def predictor(self, placed: Placed) -> Callable[[Any], Any]:
-        """`placed` as the function that the evaluators call. It computes in fp32, whatever trained it."""
+        """The function that the evaluators call. It computes in fp32, whatever the precision of training."""
 
     @abstractmethod
     def val_loss(self, placed: Placed, predictions: Any) -> float:
-        """Over the whole validation part, whose predictions are given."""
+        """Loss over the whole validation split. `predictions` are the predictions for it."""
 
     def predict_new(self, placed: Placed, items: Any, batch_size: int) -> Any:
-        """What the model says about items from outside the data set. Raises FittingRoomError where they do not fit."""
+        """Predictions for items from outside the data set. Raises FittingRoomError if the model cannot read them."""
         raise FittingRoomError(f"task {self.name} predicts no new items: evaluate its run instead")
 
     def extras(self, evaluated: Sequence[Evaluated]) -> dict[str, float]:
-        """What only this task counts."""
+        """Numbers that only this task reports."""
         return {}
 
     # A finished run
@@ -248,16 +252,23 @@ class Task(ABC):
 
     @abstractmethod
     def build_saved(self) -> nn.Module:
-        """The model of the finished run before its weights are loaded."""
+        """The model of the finished run, without its trained weights."""
 
     def write_extra_files(self, folder: Path) -> None:  # noqa: B027  (most tasks have none)
-        """Files of this task alone, written when the run ends."""
+        """Write files that only this task needs. Called when the run ends."""
 
     def saved_data(self) -> dict[str, Any] | None:
-        """data.json of the finished run, or None where an older version wrote the run."""
+        """The content of the finished run's data.json; None if an older version wrote the run.
+
+        Raises FittingRoomError if the file is damaged.
+        """
         if self.folder is None or not (self.folder / DATA_FILE).exists():
             return None
-        return read_json(self.folder / DATA_FILE)
+        path = self.folder / DATA_FILE
+        values = check_schema(read_json(path), path)
+        if not isinstance(values.get("spec"), dict):
+            raise FittingRoomError(f"{path} lacks 'spec': use the file of a finished run")
+        return values
 
 
 TASKS: Registry[type[Task]] = Registry("task")
@@ -265,7 +276,7 @@ T = TypeVar("T", bound=type[Task])
 
 
 def task(name: str) -> Callable[[T], T]:
-    """Decorator: file a `Task` under its name."""
+    """Decorator: register a `Task` under its name."""
 
     def file(cls: T) -> T:
         cls.name = name

@@ -1,4 +1,4 @@
-"""RunConfig: everything that decides the result of a run. It is resolved, hashed (the run's id) and saved in the run folder.
+"""RunConfig: all settings that decide the result of a run. It is resolved, hashed (the run's id) and saved in the run folder.
 
 RunConfig holds what every run has. Each task adds its own fields in a subclass (`tasks/*/config.py`).
 """
@@ -73,11 +73,11 @@ class RunConfig:
     data: str
     """Name of a data set, or path of a file."""
     num_train: int | None = None
-    """Train on this many items, drawn by seed; absent: on all."""
+    """Train on this many items, drawn by seed; default: all."""
     seed: int = 0
     """Decides everything random: initial weights, order, dropout; for images also split and augmentation."""
     epochs: float | None = None
-    """Passes over the training part; or give budget_seconds."""
+    """Passes over the training split; or give budget_seconds."""
     budget_seconds: float | None = None
     """Wall-clock seconds to train for, with the schedule fitted to them; or give epochs."""
     batch_size: int = 128
@@ -89,7 +89,7 @@ class RunConfig:
     ema_decay: float = 0.0
     """Decay of the moving average of the weights, which is then evaluated and saved; 0 turns it off."""
     early_stopping: int | None = None
-    """Stop after this many validations without a lower validation loss; absent: never."""
+    """Stop after this many validations without a lower validation loss; default: never."""
     optim: OptimConfig = field(default_factory=OptimConfig)
     """The optimizer."""
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
@@ -97,7 +97,7 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         check_seed(self.seed)
-        with suppress(ImageSizeError):  # the size of the images is the data's: `Task.config` checks it
+        with suppress(ImageSizeError):  # the data decides the image size: `Task.config` checks it
             resolve_config(self.model, self.model_config, self.registry)
         if (self.epochs is None) == (self.budget_seconds is None):
             raise FittingRoomError("give either epochs or budget_seconds, not both and not neither")

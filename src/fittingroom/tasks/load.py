@@ -1,4 +1,4 @@
-"""Find the task of a config, a model, a data set or a finished run, and open it. Importing this file registers our tasks."""
+"""Find and open the task of a config, a model, a data set or a finished run. Importing this file registers the tasks."""
 
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -23,26 +23,36 @@ C = TypeVar("C", bound=RunConfig)
 
 
 def open_task(config: RunConfig, data_dir: Path | None = None) -> Task:
-    """The task of that config. Its data is read when it is first needed; FittingRoomError where it is missing or wrong."""
+    """The task of `config`. It loads the data when first needed, and then raises FittingRoomError if it is missing or invalid."""
     return TASKS.get(config.task)(config, data_dir)
 
 
 def run_config(values: dict[str, Any], where: str = "config") -> RunConfig:
-    """A run's config from plain values, whatever version wrote them. FittingRoomError as `from_dict` raises it."""
+    """The run config from plain values, written by this version or an older one. Raises FittingRoomError for invalid values."""
     if not isinstance(values, dict):
         raise FittingRoomError(f"{where}: expected a group of keys, got {values!r}")
     values = upgrade_config(values)
-    name = values.get("task") or task_of_model(str(values.get("model"))).name
+    for key in ("task", "model"):
+        if not isinstance(values.get(key, ""), str):
+            raise FittingRoomError(f"{where}.{key}: expected a word, got {values[key]!r}")
+    if "model" not in values:
+        raise FittingRoomError(f"{where}: key 'model' is missing: it has no default, so give it a value")
+    name = values.get("task") or task_of_model(values["model"]).name
     return from_dict(TASKS.get(name).config_class, values, where)
 
 
 def all_models() -> list[str]:
-    """The names of all models of all tasks, each once."""
+    """The names of the models of all tasks, without duplicates."""
     return list(dict.fromkeys(name for each in TASKS for name in TASKS.get(each).config_class.registry))
 
 
 def task_of_model(model: str, data: str | None = None) -> type[Task]:
-    """The task that trains `model`: the one that reads `data`, else the first. FittingRoomError for an unknown model."""
+    """The task that trains `model`. If there are several, the one that reads `data`, or else the first.
+
+    Raises FittingRoomError for an unknown model.
+    """
+    if not isinstance(model, str):
+        raise FittingRoomError(f"model {model!r}: give its name, such as 'vit'")
     fitting = [TASKS.get(name) for name in TASKS if model in TASKS.get(name).config_class.registry.names()]
     if not fitting:
         raise FittingRoomError(f"unknown model '{model}': {did_you_mean(model, all_models())}")
@@ -50,34 +60,34 @@ def task_of_model(model: str, data: str | None = None) -> type[Task]:
 
 
 def task_of_data(data: str | None) -> type[Task]:
-    """The task that reads `data`; the first one where nothing is said or none does."""
+    """The task that reads `data`; the first task if `data` is None or no task reads it."""
     every = [TASKS.get(name) for name in TASKS]
     return next((each for each in every if data is not None and each.reads(data)), every[0])
 
 
 def as_config(config: RunConfig, cls: type[C]) -> C:
-    """The settings of `config` that `cls` has too, as a `cls`."""
+    """A `cls` with the settings of `config` that `cls` has too."""
     shared = {each.name for each in fields(cls)} & {each.name for each in fields(config)} - {"task"}
     return cls(**{name: getattr(config, name) for name in shared})
 
 
 @dataclass(frozen=True)
 class SavedRun:
-    """A finished run, opened from its folder alone. The model is loaded when it is first needed."""
+    """A finished run, opened without its data set. The model is loaded when it is first needed."""
 
     name: str
-    """The folder's, or that of shipped weights."""
+    """The name of the folder or of the included network."""
     folder: Path
     task: Task
 
     @property
     def config(self) -> Any:
-        """As the run's config.json says."""
+        """The config from the run's config.json."""
         return self.task._given
 
     @cached_property
     def state(self) -> RunState:
-        """As the run's state.json says."""
+        """The state from the run's state.json."""
         return read_state(self.folder)
 
     @cached_property
@@ -93,9 +103,9 @@ class SavedRun:
 
 
 def load_run(run: str | Path, task: str | None = None, data_dir: Path | None = None) -> SavedRun:
-    """The finished run in a folder, or the weights of that name that come with the package.
+    """The finished run in a folder, or the included network of that name.
 
-    `task`: raise FittingRoomError unless it is a run of that task. Raises FittingRoomError naming the file that is wrong.
+    Raises FittingRoomError for a missing or damaged file, and for a run of another task than `task`.
     """
     folder = find_run(run, task)
     path = folder / "config.json"

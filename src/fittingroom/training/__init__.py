@@ -1,1 +1,1 @@
-"""From a RunConfig to a run folder. The only room that imports Lightning."""
+"""Train a RunConfig and write a run folder. The only package that trains with Lightning."""

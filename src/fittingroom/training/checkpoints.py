@@ -1,25 +1,28 @@
-"""Checkpoints that survive a kill: written whole or not at all, with a checksum, two kept, a torn one passed over."""
+"""Checkpoints that survive a kill. Writes are atomic, each file has a checksum, and a damaged file is skipped."""
 
 import hashlib
 import io
 import sys
-from datetime import timedelta
+import time
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.plugins import TorchCheckpointIO
 
 from fittingroom.core.rundir import write_atomic, write_text
 
+NUM_KEPT = 2
+"""Checkpoints kept per run: if the newest is damaged, the run resumes from the one before it."""
+
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Lightning's writer, with a temporary name, fsync and rename, and a `.sha256` beside each file."""
+    """Lightning's writer, made atomic (temporary file, fsync, rename), with a `.sha256` file next to each checkpoint."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
-        """The checksum comes last: a checkpoint without one does not count."""
+        """Write the checkpoint, then its checksum. A checkpoint without a checksum counts as damaged."""
         buffer = io.BytesIO()
         torch.save(checkpoint, buffer)
         data = buffer.getvalue()
@@ -27,51 +30,56 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         write_text(_checksum_path(Path(path)), hashlib.sha256(data).hexdigest())
 
     def remove_checkpoint(self, path: Any) -> None:
-        """File and checksum."""
+        """Delete the file and its checksum."""
         _checksum_path(Path(path)).unlink(missing_ok=True)
         super().remove_checkpoint(path)
 
 
-class ResumableCheckpoint(ModelCheckpoint):
-    """Keep the two latest states, one every `seconds` of training."""
+class ResumableCheckpoint(Checkpoint):
+    """Save every `seconds` of training and keep the two latest checkpoints.
+
+    Lightning's `ModelCheckpoint` ignores its time interval if the module steps the optimizer itself, as ours does.
+    """
 
     def __init__(self, folder: Path, seconds: float, validate_every: int) -> None:
-        super().__init__(
-            dirpath=folder,
-            filename="{step:07d}",
-            monitor="step",
-            mode="max",
-            save_top_k=2,
-            train_time_interval=timedelta(seconds=seconds),
-            save_on_train_epoch_end=False,
-            enable_version_counter=False,
-        )
-        self.validate_every = validate_every
+        self.folder, self.seconds, self.validate_every = folder, seconds, validate_every
+        self.last_saved = 0.0
+        self.kept: list[Path] = []
 
-    @property
-    def state_key(self) -> str:
-        """One name whatever the interval: a run may be resumed with another one."""
-        return "ResumableCheckpoint"
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start the clock. In a resumed run, list the checkpoints up to its step."""
+        self.last_saved = time.monotonic()
+        self.kept = [path for path in sorted(self.folder.glob("*.ckpt")) if step_of(path) <= trainer.global_step]
 
     def on_train_batch_end(self, trainer: pl.Trainer, *args: Any, **kwargs: Any) -> None:
-        """Save where it is due, but not between a step and what Lightning still owes it: its validation, its row in the log.
+        """Save if a checkpoint is due, except at steps after which Lightning still has to validate or log.
 
-        A run resumed from there would leave them out.
+        A run resumed from such a checkpoint would skip that validation or log row.
         """
         step = trainer.global_step
-        if step % self.validate_every and step % trainer.log_every_n_steps:  # pyright: ignore[reportAttributeAccessIssue]
-            super().on_train_batch_end(trainer, *args, **kwargs)
+        owed = not step % self.validate_every or not step % trainer.log_every_n_steps  # pyright: ignore[reportAttributeAccessIssue]
+        if owed or time.monotonic() - self.last_saved < self.seconds:
+            return
+        path = self.folder / f"step={step:07d}.ckpt"
+        trainer.save_checkpoint(path)
+        self.kept.append(path)
+        for old in self.kept[:-NUM_KEPT]:
+            trainer.strategy.remove_checkpoint(old)
+        self.kept = self.kept[-NUM_KEPT:]
+        self.last_saved = time.monotonic()
 
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Validation is not a reason to save: the clock is."""
+
+def step_of(checkpoint: Path) -> int:
+    """The number of steps done when `checkpoint` was written."""
+    return int(checkpoint.stem.split("=")[1])
 
 
 def latest_checkpoint(folder: Path) -> Path | None:
-    """The newest checkpoint that is whole, or None. Says on standard error which ones it passed over."""
+    """The newest undamaged checkpoint, or None. Prints a notice on standard error for each one that it skips."""
     for path in sorted(folder.glob("*.ckpt"), reverse=True):
         if _is_whole(path):
             return path
-        print(f"notice: {path} is torn: going back to the checkpoint before it", file=sys.stderr)
+        print(f"notice: {path} is damaged: going back to the checkpoint before it", file=sys.stderr)
     return None
 
 

@@ -1,4 +1,4 @@
-"""The machine and the versions of a run: what `environment.json` holds."""
+"""The contents of `environment.json`: the machine, the software versions and the speed plan of a run."""
 
 import platform
 import resource
@@ -17,7 +17,7 @@ from fittingroom.training.speed.plan import Plan
 
 
 def describe_environment(plan: Plan, probe: list[dict[str, Any]]) -> dict[str, Any]:
-    """Enough to explain a difference between two machines; `probe` is the table of the timings behind the plan."""
+    """Enough to explain a difference between two machines. `probe` is the table of timings behind the plan."""
     packages = ("torch", "lightning", "numpy", "scipy", "safetensors")
     return {
         "fittingroom": __version__,
@@ -43,12 +43,15 @@ def processor() -> str:
 
 
 def peak_memory_bytes(plan: Plan) -> int:
-    """Largest memory so far: of the graphics card where one is used, else of this process."""
+    """Peak memory so far: of the graphics card if the plan uses one, otherwise of this process."""
     return torch.cuda.max_memory_allocated() if plan.device == "cuda" else process_peak_bytes()
 
 
 def process_peak_bytes() -> int:
-    """Largest memory of this process so far. Where Linux tells: getrusage begins with that of the process that started it."""
+    """Peak memory of this process so far.
+
+    Linux reports it in /proc. Elsewhere it comes from getrusage, which may include the peak of the parent process.
+    """
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
         return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
@@ -58,7 +61,7 @@ def process_peak_bytes() -> int:
 
 
 def _commit() -> str | None:
-    here = Path(__file__).parents[1]  # the whole package: "+changes" where any of its files differs from the commit
+    here = Path(__file__).parents[1]  # the whole package: any file that differs from the commit adds "+changes"
     try:
         found = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, timeout=5)
         dirty = subprocess.run(

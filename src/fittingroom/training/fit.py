@@ -1,4 +1,4 @@
-"""`fit`: a RunConfig in, a run folder out. Resumable at any moment, exact when resumed."""
+"""`fit` trains a RunConfig and writes a run folder. A stopped run can be resumed and ends with exactly the same weights."""
 
 import shutil
 import time
@@ -28,11 +28,11 @@ from fittingroom.training.speed.probe import time_step
 
 @dataclass(frozen=True, kw_only=True)
 class FitOptions:
-    """What does not change the result: where files are, who is told."""
+    """Options outside the config: files, logging, resuming, and how the run is computed."""
 
     folder: Path
     run: str = ""
-    """The run's short name; absent: model and seed."""
+    """The run's short name; by default model and seed."""
     data_dir: Path | None = None
     resume: bool = False
     loggers: Sequence[Any] = ()
@@ -43,29 +43,29 @@ class FitOptions:
     progress: Progress | None = None
     checkpoint_seconds: float = 30.0
     on_probe: Callable[[], None] = field(default=lambda: None)
-    """Called when the speed plan is about to be measured: some seconds, the first time on a machine."""
+    """Called before the speed plan is measured, which takes some seconds the first time on a machine."""
     plan: Fixed = field(default_factory=dict)
-    """Parts of the speed plan that are chosen by hand; the others are measured."""
+    """Parts of the speed plan that the user chose; the others are measured."""
     probe: Sequence[dict[str, Any]] = ()
-    """The timings behind a plan that was measured before, for environment.json."""
+    """The timings behind a plan that was measured before this run. They go into environment.json."""
     concurrency: int = 1
-    """How many processes measure their plans at this moment, a core each."""
+    """How many processes measure plans at the same time, each on its own core."""
     open_test: bool = True
-    """Score the test split at the end; a trial of a search leaves it sealed."""
+    """Score the test split at the end. A trial of a search does not."""
     patience: float = 0.0
-    """Seconds to wait for another process that is at work in the folder."""
+    """Seconds to wait for another process that is working in the folder."""
 
 
 def fit(config: RunConfig, options: FitOptions) -> RunState:
-    """Train, evaluate, write the run folder; returns the final state. A finished run of this config is returned as it is.
+    """Train, evaluate and write the run folder; return the final state. A finished run of this config is not run again.
 
-    Raises FittingRoomError for bad input, where another process works in the folder, and for a loss that is not finite
-    (the run is then marked as failed).
+    Raises FittingRoomError for bad input, if another process works in the folder, and if the loss is not finite. An error
+    after the start of training marks the run as failed.
     """
     began = time.perf_counter()
-    with_fixed(first_guess(config), options.plan)  # an impossible plan is refused before anything is written
+    with_fixed(first_guess(config), options.plan)  # refuse an impossible plan before writing anything
     task = open_task(config, options.data_dir)
-    _ = task.config  # data that is missing or wrong is refused before the folder is made
+    _ = task.config  # refuse missing or invalid data before creating the folder
     with exclusive_lock(options.folder, options.patience):
         return _fit(task, options, began)
 
@@ -75,7 +75,7 @@ def _fit(task: Task, options: FitOptions, began: float) -> RunState:
     if state.status == "finished":
         return state
     plan = earlier_plan(options)
-    _ = task.batches  # data that is missing or wrong is refused before anything is written, too
+    _ = task.batches  # loads the data, which may fail too: do it before writing anything
     write_json(options.folder / "config.json", to_dict(task.config))
     task.write_data(options.folder)
     try:
@@ -88,18 +88,21 @@ def _fit(task: Task, options: FitOptions, began: float) -> RunState:
 
 
 def resolve(config: RunConfig, data_dir: Path | None = None) -> RunConfig:
-    """The config with every setting of its model written out: what is hashed and saved."""
+    """The config with every model setting filled in, as it is hashed and saved."""
     return open_task(config, data_dir).config
 
 
 def claim(folder: Path, config: RunConfig, resume: bool, run: str = "") -> RunState:
-    """The state of the run in `folder`. Raises FittingRoomError if another run is there, or a broken one and no `resume`."""
+    """The state of the run in `folder`, which is created if it does not exist.
+
+    Raises FittingRoomError if the folder holds another run, or an unfinished one and `resume` is false.
+    """
     make_folder(folder)
     state = read_state(folder)
     if state.status == "absent":
         if (folder / "checkpoints").exists():
             raise FittingRoomError(
-                f"{folder} has checkpoints but no state.json that says whose: choose another folder with --out, or delete it"
+                f"{folder} has checkpoints but no state.json: choose another folder with --out, or delete it"
             )
         return replace(new_state_of(config, run), status="running")
     if not holds(folder, state, config):
@@ -108,13 +111,13 @@ def claim(folder: Path, config: RunConfig, resume: bool, run: str = "") -> RunSt
         )
     if state.status != "finished" and not resume:
         raise FittingRoomError(
-            f"{folder} holds this run, unfinished ({state.status}): add --resume to go on, or delete the folder"
+            f"{folder} holds this run, unfinished ({state.status}): add --resume to continue, or delete the folder"
         )
     return state if state.status == "finished" else replace(state, status="running", error=None)
 
 
 def holds(folder: Path, state: RunState, config: RunConfig) -> bool:
-    """Whether the run in `folder` is that of `config`, also where an older version wrote it."""
+    """Whether the run in `folder` has this config. Configs that an older version wrote are upgraded first."""
     if state.config_hash == config_hash(config):
         return True
     path = folder / "config.json"
@@ -124,16 +127,16 @@ def holds(folder: Path, state: RunState, config: RunConfig) -> bool:
 
 
 def new_state_of(config: RunConfig, run: str = "") -> RunState:
-    """What the state of a run begins with."""
+    """The state of a run before it starts."""
     return RunState(
         run=run or config.run, task=config.task, model=config.model, seed=config.seed, config_hash=config_hash(config)
     )
 
 
 def earlier_plan(options: FitOptions) -> Plan | None:
-    """The plan of the run that is to be resumed; None where it begins now.
+    """The plan of the run that is resumed; None for a new run.
 
-    Raises FittingRoomError where `options.plan` contradicts it, or where this machine cannot have it.
+    Raises FittingRoomError if `options.plan` contradicts it, or if this machine cannot run it.
     """
     path = options.folder / "environment.json"
     if not (options.resume and path.exists()):
@@ -146,7 +149,7 @@ def earlier_plan(options: FitOptions) -> Plan | None:
     if changed:
         wanted = ", ".join(f"{key}={value}" for key, value in changed.items())
         raise FittingRoomError(
-            f"{options.folder} was begun with another plan than {wanted}: omit --plan to go on, or delete the folder"
+            f"{options.folder} was begun with another plan than {wanted}: omit --plan to continue, or delete the folder"
         )
     check_device(plan.device)
     if plan.compile:
@@ -155,21 +158,21 @@ def earlier_plan(options: FitOptions) -> Plan | None:
 
 
 def plan_and_time(config: RunConfig, options: FitOptions) -> tuple[dict[str, Any], float | None, list[dict[str, Any]]]:
-    """The plan that `fit` would take, seconds per step under it, and the timings behind it; nothing is written.
+    """The plan that `fit` would choose, its seconds per step, and the timings behind it. Writes nothing to the run folder.
 
-    The seconds are None where the run is too short to be timed.
+    The seconds are None if the run is too short to be timed.
     """
     task = open_task(config, options.data_dir)
     plan, table = choose_plan(task, options.plan, concurrency=options.concurrency)
     seconds = step_seconds(plan, table)
-    if seconds is None and is_long(task):  # everything was chosen by hand
+    if seconds is None and is_long(task):  # the user chose every part
         set_up_process(plan)
         seconds = time_step(task, plan)
     return asdict(plan), seconds, table
 
 
 def _note_resumption(path: Path, plan: Plan) -> None:
-    """A run may end on another machine, and with other code, than it began: record when it went on, and where."""
+    """Record when, where and with which code the run was resumed: machine and code may differ from the start."""
     found, now = read_json(path), describe_environment(plan, [])
     here = {key: now[key] for key in ("commit", "processor", "started")}
     write_json(path, {**found, "resumed": [*found.get("resumed", []), here]})

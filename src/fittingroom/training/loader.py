@@ -1,4 +1,4 @@
-"""The train loader: the run's batches from the step where it stands. Stateful, so Lightning resumes it in mid-epoch."""
+"""The data loaders of a run. The training loader saves its position, so that Lightning can resume in mid-epoch."""
 
 import itertools
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from fittingroom.tasks.base import Batches, EvalBatches
 
 
 class StepLoader:
-    """Exactly `total_steps` batches; to Lightning the whole run is one epoch, and a step is all that is counted."""
+    """Exactly `total_steps` batches. Lightning sees the whole run as one epoch and counts only steps."""
 
     def __init__(self, batches: Batches, total_steps: int) -> None:
         self.batches, self.total_steps = batches, total_steps
@@ -23,16 +23,16 @@ class StepLoader:
             yield batch
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the run stands."""
+        """The index of the next step."""
         return {"next_step": self.next_step}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from there."""
+        """Continue from the saved step."""
         self.next_step = state["next_step"]
 
 
 class ValLoader:
-    """Any validation batches as one loader: Lightning takes a plain list for several loaders."""
+    """Validation batches as one loader. A plain list would not do: Lightning reads it as several loaders."""
 
     def __init__(self, batches: EvalBatches) -> None:
         self.batches = batches

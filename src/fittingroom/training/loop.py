@@ -1,4 +1,4 @@
-"""The Lightning Trainer, assembled: loggers, callbacks, checkpoints, and what to do when the user presses Ctrl-C."""
+"""Set up and run the Lightning Trainer: loggers, callbacks, checkpoints, and the handling of Ctrl-C."""
 
 import logging
 import os
@@ -13,33 +13,36 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, LearningRateMon
 from lightning.pytorch.loggers import Logger
 
 from fittingroom.core.errors import FittingRoomError, did_you_mean
-from fittingroom.training.checkpoints import AtomicCheckpointIO, ResumableCheckpoint, latest_checkpoint
+from fittingroom.training.checkpoints import AtomicCheckpointIO, ResumableCheckpoint, latest_checkpoint, step_of
 from fittingroom.training.loader import StepLoader, ValLoader
 from fittingroom.training.metrics_file import MetricsFile
 from fittingroom.training.module import TrainingModule
 from fittingroom.training.speed.budget import validations
 
-LOG_EVERY = 20  # steps; more often in runs of under a thousand, so that their curves have fifty points, but not at each
-# step: a checkpoint waits for a step without a log
+LOG_EVERY = 20
+"""Steps between log rows. Runs under 1,000 steps log more often, for about 50 rows, but never at every step, because
+checkpoints are saved only at steps without a log row."""
 LOGGERS = ("tensorboard", "wandb")
 HARMLESS = (
-    ".*does not have many workers.*",  # both loaders hold their batches in memory: workers would only slow them down
+    ".*does not have many workers.*",  # both loaders read from memory: workers would only slow them down
     ".*LeafSpec.*is deprecated.*",  # lightning 2.6 with torch 2.13
     ".*Checkpoint directory .* exists and is not empty.*",  # a resumed run
 )
 
 Progress = Callable[[int, int, float | None], None]
-"""Called after a step with the steps done, the total, and the latest first score of validation: accuracy, word error rate."""
+"""Called after each step with (steps done, total steps, latest validation score or None).
+
+The score is the task's first one, such as accuracy or word error rate."""
 
 
 class ProgressReport(Callback):
-    """Tell somebody outside of Lightning how far the run is."""
+    """Report the progress of the run to a function outside Lightning."""
 
     def __init__(self, tell: Progress, score: str) -> None:
         self.tell, self.score = tell, score
 
     def on_train_batch_end(self, trainer: pl.Trainer, *args: Any, **kwargs: Any) -> None:
-        """After each step."""
+        """Report the step."""
         score = trainer.callback_metrics.get(self.score)
         self.tell(trainer.global_step, trainer.max_steps, None if score is None else float(score))
 
@@ -55,7 +58,10 @@ def train(
     progress: Progress | None = None,
     checkpoint_seconds: float = 30.0,
 ) -> MetricsFile:
-    """Run `module` to its last step, from the latest whole checkpoint if `resume`. Raises KeyboardInterrupt on Ctrl-C."""
+    """Train `module` to its last step. With `resume`, start from the latest undamaged checkpoint.
+
+    Raises KeyboardInterrupt on Ctrl-C.
+    """
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     task = module.task
     config, batches = task.config, task.batches
@@ -64,7 +70,7 @@ def train(
         folder / "metrics.csv", batches.steps_per_epoch, clock=lambda: module.seconds, scores=task.score_names
     )
     checkpoint = latest_checkpoint(folder / "checkpoints") if resume else None
-    metrics.read(last_step=_step_of(checkpoint))
+    metrics.read(last_step=0 if checkpoint is None else step_of(checkpoint))
     ours: list[Callback] = [
         LearningRateMonitor(logging_interval="step"),
         ResumableCheckpoint(folder / "checkpoints", checkpoint_seconds, every),
@@ -95,14 +101,10 @@ def train(
     return metrics
 
 
-def _step_of(checkpoint: Path | None) -> int:
-    return 0 if checkpoint is None else int(checkpoint.stem.split("=")[1])
-
-
 def _fit(
     trainer: pl.Trainer, task: pl.LightningModule, train_loader: Any, val_loader: Any, checkpoint: Path | None
 ) -> None:
-    """Lightning turns Ctrl-C into `exit(1)` and then ignores the signal; we turn both back."""
+    """Call `trainer.fit` and undo what Lightning makes of Ctrl-C: it calls `exit(1)` and then ignores the signal."""
     try:
         with warnings.catch_warnings():
             for message in HARMLESS:
@@ -116,12 +118,15 @@ def _fit(
 
 
 def as_logger(logger: Any, folder: Path, run: str) -> Logger:
-    """A Lightning logger as it is, or the one of that name."""
+    """Return a Lightning logger unchanged; create the logger if `logger` is a name."""
     return make_logger(logger, folder, run) if isinstance(logger, str) else logger
 
 
 def make_logger(name: str, folder: Path, run: str) -> Logger:
-    """TensorBoard or Weights & Biases (offline unless WANDB_MODE says otherwise), writing below the run folder."""
+    """A TensorBoard or Weights & Biases logger that writes into the run folder.
+
+    Weights & Biases is offline unless WANDB_MODE is `online`. Raises FittingRoomError for an unknown name or a missing package.
+    """
     if name not in LOGGERS:
         raise FittingRoomError(f"unknown logger '{name}': {did_you_mean(name, LOGGERS)}")
     try:
@@ -131,7 +136,7 @@ def make_logger(name: str, folder: Path, run: str) -> Logger:
             return TensorBoardLogger(save_dir=folder, name="tensorboard", version="")
         from lightning.pytorch.loggers import WandbLogger
 
-        os.environ.setdefault("WANDB_SILENT", "true")  # its words at exit would stand beside our JSON
+        os.environ.setdefault("WANDB_SILENT", "true")  # its messages at exit would mix with our JSON output
         return WandbLogger(save_dir=folder, name=run, project="fittingroom", offline=_wandb_is_offline())
     except ModuleNotFoundError as error:
         raise FittingRoomError(f"logger '{name}' is not installed: pip install 'fittingroom[{name}]'") from error

@@ -1,4 +1,4 @@
-"""`metrics.csv`: one row a measured step, written whole each time, cut back to the checkpoint on resuming."""
+"""`metrics.csv`: one row per logged step. Each save rewrites the file; a resumed run drops rows after its checkpoint."""
 
 import csv
 import io
@@ -11,13 +11,13 @@ from lightning.pytorch.loggers.logger import Logger
 from fittingroom.core.rundir import write_text
 
 COLUMNS: tuple[str, ...] = ("step", "epoch", "seconds", "lr", "train_loss", "val_loss")
-"""And after them the scores of the problem, such as `val_accuracy`."""
-# LearningRateMonitor names each parameter group; the first, AdamW's, stands for the schedule.
+"""The columns of every task. The task's scores follow, such as `val_accuracy`."""
 FIRST_GROUP = ("lr-MuonAdamW", "lr-MuonAdamW/pg1")
+"""Names that LearningRateMonitor gives the first parameter group, AdamW's. The `lr` column is its learning rate."""
 
 
 class MetricsFile(Logger):
-    """A Lightning logger that keeps the columns of the run-folder contract and ignores all else."""
+    """A Lightning logger that keeps the columns of `metrics.csv` and ignores everything else."""
 
     def __init__(
         self, path: Path, steps_per_epoch: int, clock: Callable[[], float], scores: Sequence[str] = ("val_accuracy",)
@@ -29,19 +29,19 @@ class MetricsFile(Logger):
 
     @property
     def name(self) -> str:
-        """Lightning asks."""
+        """Required by Lightning."""
         return "metrics"
 
     @property
     def version(self) -> str:
-        """Lightning asks."""
+        """Required by Lightning."""
         return ""
 
     def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
-        """They stand in config.json."""
+        """Do nothing: config.json has the settings."""
 
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
-        """Merge into the row of this step. Lightning counts steps from 0; we count the steps that are done."""
+        """Merge into the row of this step. Lightning counts steps from 0; the file counts completed steps."""
         done = (step or 0) + 1
         row = self.rows.setdefault(done, {"step": done, "epoch": round(done / self.steps_per_epoch, 4)})
         row["seconds"] = self.clock()
@@ -51,7 +51,7 @@ class MetricsFile(Logger):
                 row["lr"] = metrics[key]
 
     def add(self, step: int, seconds: float, **values: float) -> None:
-        """A row from outside of Lightning's loop, such as the final evaluation."""
+        """Add values measured outside Lightning's loop, such as the final evaluation, and save."""
         self.log_metrics(values, step - 1)
         self.rows[step]["seconds"] = seconds
         self.save()
@@ -66,7 +66,7 @@ class MetricsFile(Logger):
         write_text(self.path, text.getvalue())
 
     def read(self, last_step: int) -> None:
-        """Take up the file's rows up to `last_step`: what came after it will be measured again."""
+        """Load the file's rows up to `last_step`. The resumed run measures later steps again."""
         self.rows.clear()
         if not self.path.exists():
             return

@@ -1,11 +1,13 @@
-"""AdamW, or Muon for hidden matrices with AdamW for the rest. Both are one optimizer, so Lightning steps and saves one object.
+"""AdamW, or Muon for hidden matrices and AdamW for the rest. One class does both, so that Lightning saves one optimizer.
 
 Muon: "Muon: An optimizer for hidden layers in neural networks" (Jordan et al. 2024). Five Newton-Schulz steps replace the
-momentum of each weight matrix by the nearest (semi-)orthogonal matrix. `models/roles.py` tells which matrices are hidden.
-Why not `torch.optim.Muon`: it takes only 2-D parameters, but convolution filters are matrices too (outputs x
-inputs*height*width); it always rounds to bfloat16, which is slow on CPUs without bfloat16 units; and it treats a fused `qkv` as
-one matrix instead of three. Tests compare the two on a plain matrix: in bfloat16 they agree bit for bit, in float32 up to torch's
-rounding.
+momentum of each weight matrix by approximately the nearest (semi-)orthogonal matrix. `models/roles.py` tells which matrices are
+hidden.
+
+`torch.optim.Muon` is not used for three reasons. It takes only 2-D parameters, but convolution filters are matrices too
+(outputs x inputs*height*width). It always rounds to bfloat16, which is slow on CPUs without bfloat16 units. It treats a fused
+`qkv` as one matrix instead of three. Tests compare both on a plain matrix: they agree bit for bit in bfloat16, and in float32 up
+to torch's rounding.
 """
 
 from collections.abc import Callable, Iterable
@@ -21,20 +23,20 @@ from fittingroom.tasks.config import OptimConfig
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 AT_ONCE = 4
-"""Matrices that a CPU iterates together. Few calls, and the data stays in the cache: a quarter faster than 27 at once."""
+"""Matrices per batch on a CPU. Four need few calls and still fit the cache: 25 % faster than 27 at once."""
 
 
 def orthogonalise(
     matrices: Float[Tensor, "batch rows columns"], num_steps: int = 5
 ) -> Float[Tensor, "batch rows columns"]:
-    """Move every singular value to about 1 with the quintic Newton-Schulz iteration, for all matrices of the batch at once."""
+    """Move the singular values of each matrix to about 1 with the quintic Newton-Schulz iteration."""
     a, b, c = NEWTON_SCHULZ
     tall = matrices.shape[-2] > matrices.shape[-1]
     x = matrices.transpose(-2, -1) if tall else matrices
     x = x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)
     for _ in range(num_steps):
         gram = x @ x.transpose(-2, -1)
-        # a x + (b gram + c gram^2) x. Each product includes its sum: fewer passes, and one rounding less in bfloat16.
+        # a x + (b gram + c gram^2) x. baddbmm multiplies and adds in one pass, with one rounding less in bfloat16.
         x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     return x.transpose(-2, -1) if tall else x
 
@@ -50,7 +52,7 @@ class MuonAdamW(Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Tensor | float] | None = None) -> Tensor | float | None:  # type: ignore[override]
-        """Update every parameter that has a gradient. Return the loss of `closure` (in Lightning a tensor)."""
+        """Update every parameter that has a gradient. Return the loss of `closure` (Lightning's returns a tensor)."""
         with torch.enable_grad():
             loss = closure() if closure is not None else None
         for group in self.param_groups:
@@ -60,7 +62,7 @@ class MuonAdamW(Optimizer):
         return loss
 
     def _muon(self, params: list[Tensor], group: dict[str, Any]) -> None:
-        """All parameters of a group have the same shape, so they are iterated in batches."""
+        """Update a group, in batches: all its parameters have the same shape."""
         updates = [self._nesterov(param) for param in params]
         rows = params[0].shape[0] // group["num_blocks"]
         stacked = torch.stack(updates).reshape(len(params) * group["num_blocks"], rows, -1)
@@ -95,7 +97,7 @@ class MuonAdamW(Optimizer):
 
 
 def build_optimizer(model: nn.Module, config: OptimConfig, muon_dtype: torch.dtype = torch.float32) -> MuonAdamW:
-    """Hidden matrices and filters to Muon, grouped by shape; everything else to AdamW. Vectors do not decay.
+    """Give hidden matrices and filters to Muon, grouped by shape, and everything else to AdamW. Vectors do not decay.
 
     The model declares the roles. Parameters without a role go to AdamW, and decay if they have two or more dimensions.
     `muon_dtype` is the precision of the Newton-Schulz steps; bfloat16 is enough (Jordan et al. 2024).

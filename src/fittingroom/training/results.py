@@ -1,4 +1,4 @@
-"""The end of a run: weights, final scores, predictions, and the one read of the test part, written to the run folder."""
+"""The end of a run: write weights, final scores and predictions to the run folder. This is the only read of the test split."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -16,10 +16,10 @@ from fittingroom.training.module import TrainingModule
 def write_results(
     module: TrainingModule, folder: Path, state: RunState, metrics: MetricsFile, *, open_test: bool = True
 ) -> RunState:
-    """Evaluate the final weights on validation and, once, on test; write everything; the state that says `finished`.
+    """Evaluate the final weights on validation and test, write everything, and return the finished state.
 
-    Without `open_test` the test part stays sealed: neither scores nor predictions of it are written. Scores are computed in
-    fp32 whatever the plan: they are those of the saved weights, as anyone who loads them will find.
+    Without `open_test` the test split is not read: the folder gets no test scores and no test predictions. Scores are always
+    computed in fp32, whatever the plan, so that anyone who loads the saved weights gets the same scores.
     """
     task, steps = module.task, module.global_step
     state = replace(
@@ -32,7 +32,7 @@ def write_results(
     )
     module.eval()
     write_state(folder, state)
-    save_weights(module.state.final_model, folder)  # first: scoring may fail
+    save_weights(module.state.final_model, folder)  # before scoring, which may fail
     task.write_extra_files(folder)
     plan = module.plan
     module.to(plan.device)

@@ -12,7 +12,9 @@ def lr_factor(step: int, total_steps: int, config: ScheduleConfig) -> float:
         return progress / config.warmup_rate
     if config.shape == "constant":
         return 1.0
-    if config.shape == "inverse_sqrt":  # the paper's min(step^-0.5, step * warmup^-1.5), over its peak
+    if (
+        config.shape == "inverse_sqrt"
+    ):  # min(step^-0.5, step * warmup^-1.5) of the Transformer paper, divided by its peak
         return math.sqrt(config.warmup_rate / progress)
     left = max(0.0, (1 - progress) / (1 - config.warmup_rate))
     return left if config.shape == "linear" else 0.5 * (1 - math.cos(math.pi * left))

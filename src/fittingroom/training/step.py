@@ -1,4 +1,4 @@
-"""The training step. One function, called by the loop and by the speed probe, so that both train the same network."""
+"""The training step. The training loop and the speed probe call the same function, so both train the same network."""
 
 import math
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from fittingroom.training.speed.plan import Plan
 
 @dataclass
 class TrainState:
-    """Everything that a step changes, and what it needs to know."""
+    """Everything that a step reads or changes."""
 
     task: Task
     plan: Plan
@@ -37,23 +37,23 @@ class TrainState:
     schedule: Any = None
     total_steps: int = 0
     num_steps: int = 0
-    """Steps done so far: dropout is a function of (seed, step)."""
+    """Steps done so far. It seeds dropout, which is a function of (seed, step)."""
 
     @property
     def final_model(self) -> nn.Module:
-        """The weights that are evaluated and saved: the average where there is one."""
+        """The model that is evaluated and saved: the averaged one if the config asks for an average."""
         return self.average.module if self.average is not None else self.model
 
     @property
     def placed(self) -> Placed:
-        """The final model where it runs, with the plan's precision."""
+        """The final model with the plan's device, precision and memory layout."""
         plan = self.plan
         bf16 = plan.precision == "bf16"
         return Placed(model=self.final_model, device=plan.device, bf16=bf16, channels_last=plan.channels_last)
 
 
 def new_state(task: Task, plan: Plan, *, total_steps: int = 0) -> TrainState:
-    """A model with the run's first weights, laid out and compiled as the plan says; the optimizer comes later."""
+    """A model with the run's initial weights, set up for the plan. `new_optimizer` creates the optimizer later."""
     model = in_layout(task.new_model(), plan.channels_last) if plan.channels_last else task.new_model()
     for module in model.modules():
         if isinstance(module, AttentionCore) and module.path == "auto":
@@ -71,16 +71,16 @@ def new_state(task: Task, plan: Plan, *, total_steps: int = 0) -> TrainState:
 
 
 def new_optimizer(state: TrainState) -> tuple[MuonAdamW, LambdaLR]:
-    """The optimizer and the schedule over `state.total_steps`, for the state's model."""
+    """The optimizer for the state's model, and the schedule over `state.total_steps`."""
     config, bf16 = state.task.config, state.plan.precision == "bf16"
     optimizer = build_optimizer(state.model, config.optim, torch.bfloat16 if bf16 else torch.float32)
     return optimizer, LambdaLR(optimizer, lambda step: lr_factor(step, state.total_steps, config.schedule))
 
 
 def step(state: TrainState, batch: Any) -> Tensor:
-    """Forward, backward, clip, update, average; returns the loss. `batch` must be placed.
+    """Forward, backward, clip, update, average. Return the loss. `batch` must be on the plan's device.
 
-    Raises FittingRoomError where the loss is not finite.
+    Raises FittingRoomError if the loss is not finite.
     """
     config: RunConfig = state.task.config
     seed_global(config.seed, "dropout", step=state.num_steps)
@@ -90,7 +90,7 @@ def step(state: TrainState, batch: Any) -> Tensor:
         raise FittingRoomError(_divergence(state, loss.item()))
     loss.backward()
     if config.clip_norm:
-        # In the optimizer's order: sums of floats depend on it in the last digit.
+        # Always in the optimizer's order: the last digit of a floating-point sum depends on the order.
         params = [param for group in state.optimizer.param_groups for param in group["params"]]
         nn.utils.clip_grad_norm_(params, config.clip_norm)
     state.optimizer.step()

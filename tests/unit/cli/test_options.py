@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fittingroom.cli.options import check_jobs, parse_plan
+from fittingroom.api.compare import check_jobs
+from fittingroom.cli.options import parse_plan
 from fittingroom.core.errors import FittingRoomError
 
 WORDS = st.text("abcdefghij_0123456789", min_size=1)

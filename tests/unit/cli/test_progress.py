@@ -1,7 +1,7 @@
 """What a comparison tells on standard error, with two runs at a time."""
 
 import io
-from typing import Any
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -9,23 +9,47 @@ from rich.progress import Progress
 
 from fittingroom.cli import progress
 from fittingroom.cli.progress import PLANS, watch
-from fittingroom.training.config import ImageRunConfig
+from fittingroom.comparison.candidate import candidate
+from fittingroom.comparison.grid import Comparison
+from fittingroom.comparison.protocol import Budget
+from fittingroom.core.records import RunRow
+from fittingroom.tasks.classification.config import ClassificationConfig
+from fittingroom.tasks.config import RunConfig
+from fittingroom.tasks.seq2seq.config import Seq2seqConfig
 
-CONFIGS = [ImageRunConfig(model="vit", seed=seed, epochs=1.0) for seed in range(3)]
+
+def three_seeds_of(config: RunConfig) -> Comparison:
+    """A comparison of one candidate."""
+    return Comparison(
+        folder=Path("unused"), candidates=[candidate(config)], seeds=range(3), budget=Budget(epochs=config.epochs)
+    )
 
 
-def row(number: int, error: str | None = None) -> dict[str, Any]:
+COMPARISON = three_seeds_of(ClassificationConfig(model="vit", epochs=1.0))
+
+
+def row(number: int, error: str | None = None, metric: str = "accuracy") -> RunRow:
     """The ledger's row of a run that has ended."""
-    status = "finished" if error is None else "failed"
-    scores = {"val_accuracy": 0.75, "epochs": 1.0, "train_seconds": 9.0} if error is None else {}
-    return {"run": f"vit-seed{number}", "status": status, "error": error, **scores}
+    name, folder = f"vit-seed{number}", f"runs/vit-seed{number}"
+    if error is not None:
+        return RunRow(run=name, folder=folder, candidate="vit", seed=number, status="failed", error=error)
+    return RunRow(
+        run=name,
+        folder=folder,
+        candidate="vit",
+        seed=number,
+        status="finished",
+        epochs=1.0,
+        train_seconds=9.0,
+        evals={"val": {metric: 0.75}},
+    )
 
 
 def test_where_there_is_no_terminal_each_run_has_its_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    with watch(CONFIGS, quiet=False) as watcher:
+    with watch(COMPARISON, quiet=False) as watcher:
         watcher.plans()
-        watcher.starts(0, CONFIGS[0])
-        watcher.starts(1, CONFIGS[1])
+        watcher.starts(0, "vit-seed0")
+        watcher.starts(1, "vit-seed1")
         watcher.steps(1, 3, 10, None)
         watcher.ends(1, row(1))
         watcher.ends(0, row(0, error="out of memory"))
@@ -33,8 +57,15 @@ def test_where_there_is_no_terminal_each_run_has_its_lines(capsys: pytest.Captur
     lines = err.splitlines()
     assert out == ""
     assert lines[:3] == [PLANS, "run 1 of 3: vit-seed0", "run 2 of 3: vit-seed1"]
-    assert lines[3].startswith("  vit-seed1: validation 75.00%, 1 epochs in 9 s; about ")
+    assert lines[3].startswith("  vit-seed1: validation accuracy 75.00 %, 1 epochs in 9 s; about ")
     assert lines[4].startswith("  vit-seed0: failed: out of memory; about ")
+
+
+def test_the_score_is_that_of_the_task(capsys: pytest.CaptureFixture[str]) -> None:
+    comparison = three_seeds_of(Seq2seqConfig(model="transformer", epochs=1.0))
+    with watch(comparison, quiet=False) as watcher:
+        watcher.ends(0, row(0, metric="word_error_rate"))
+    assert capsys.readouterr().err == "  vit-seed0: validation word error rate 75.00 %, 1 epochs in 9 s\n"
 
 
 def test_what_is_left_is_told_by_the_runs_that_were_made_not_by_those_found(
@@ -42,25 +73,25 @@ def test_what_is_left_is_told_by_the_runs_that_were_made_not_by_those_found(
 ) -> None:
     now = iter([0.0, 600.0])
     monkeypatch.setattr(progress.time, "monotonic", lambda: next(now))
-    with watch(CONFIGS, quiet=False) as watcher:
+    with watch(COMPARISON, quiet=False) as watcher:
         watcher.ends(0, row(0))
-        watcher.starts(1, CONFIGS[1])
+        watcher.starts(1, "vit-seed1")
         watcher.ends(1, row(1))
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == "  vit-seed0: validation 75.00%, 1 epochs in 9 s"
+    assert lines[0] == "  vit-seed0: validation accuracy 75.00 %, 1 epochs in 9 s"
     assert lines[2].endswith("; about 10 min left")
 
 
 def test_names_in_brackets_are_names_not_colours(capsys: pytest.CaptureFixture[str]) -> None:
-    with watch(CONFIGS, quiet=False) as watcher:
+    with watch(COMPARISON, quiet=False) as watcher:
         watcher.ends(0, row(0, error="no such file: words[de][/b].tsv"))
     assert "no such file: words[de][/b].tsv" in capsys.readouterr().err
 
 
 def test_quiet_is_quiet(capsys: pytest.CaptureFixture[str]) -> None:
-    with watch(CONFIGS, quiet=True) as watcher:
+    with watch(COMPARISON, quiet=True) as watcher:
         watcher.plans()
-        watcher.starts(0, CONFIGS[0])
+        watcher.starts(0, "vit-seed0")
         watcher.ends(0, row(0))
     assert capsys.readouterr() == ("", "")
 
@@ -68,19 +99,19 @@ def test_quiet_is_quiet(capsys: pytest.CaptureFixture[str]) -> None:
 def test_on_a_terminal_each_running_run_has_a_bar_and_the_whole_counts_their_parts() -> None:
     written = io.StringIO()
     bars = Progress(console=Console(file=written, force_terminal=True), auto_refresh=False)
-    watcher = progress._bars(bars, CONFIGS)
+    watcher = progress._bars(bars, COMPARISON)
     overall = bars.tasks[0]
     assert (overall.description, overall.total, overall.fields["note"]) == ("all runs", 3, PLANS)
     watcher.ends(0, row(0))  # finished before: it has not begun
     assert (overall.completed, overall.fields["note"]) == (1, "1 of 3")
-    watcher.starts(1, CONFIGS[1])
-    watcher.starts(2, CONFIGS[2])
+    watcher.starts(1, "vit-seed1")
+    watcher.starts(2, "vit-seed2")
     watcher.steps(2, 5, 10, None)
     watcher.steps(1, 1, 4, 0.5)
     assert overall.completed == pytest.approx(1.75)
     first, second = bars.tasks[1:]
     assert (first.description, first.completed, first.total) == ("vit-seed1", 1, 4)
-    assert first.fields["note"] == "validation 50.0%"
+    assert first.fields["note"] == "validation accuracy 50.0 %"
     assert (second.description, second.fields["note"]) == ("vit-seed2", "")
     watcher.ends(2, row(2))
     assert [task.description for task in bars.tasks] == ["all runs", "vit-seed1"]

@@ -1,7 +1,7 @@
 """The speed plans of a comparison that is called again: kept for its runs, measured for new models, never changed in silence."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -9,15 +9,18 @@ from typing import Any
 import pytest
 
 from fittingroom.comparison import grid
-from fittingroom.comparison.executors import Event, Work, have_own_core
+from fittingroom.comparison.candidate import Candidate, candidate
+from fittingroom.comparison.executors.base import Event, Work
+from fittingroom.comparison.executors.processes import have_own_core
 from fittingroom.comparison.grid import Comparison, Watcher, run_comparison
 from fittingroom.comparison.protocol import Budget
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.core.rundir import write_json
-from fittingroom.training.config import ImageRunConfig
-from fittingroom.training.fit import resolve, run_identity
-from fittingroom.training.images import ImageProblem
-from tests.unit.training.machine import GUESS, TINY, tiny_config, tiny_problem
+from fittingroom.core.records import write_state
+from fittingroom.data.images.fashion_mnist import SPEC
+from fittingroom.tasks.classification.config import ClassificationConfig
+from fittingroom.tasks.classification.training import ClassificationTask
+from fittingroom.training.fit import new_state_of, resolve
+from tests.unit.training.machine import GUESS, TINY, tiny_config, tiny_task
 
 PLANS = {"vit": asdict(replace(GUESS, num_threads=1)), "hybrid": asdict(GUESS), "cnn": asdict(GUESS)}
 
@@ -27,7 +30,7 @@ class Started(Exception):
 
 
 class Planner:
-    """Stands where `plan_grid` does, and where the runs would be made."""
+    """Answers for `plan_grid`, and for the processes in which the runs would be made."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[list[str], int | None]] = []
@@ -35,19 +38,23 @@ class Planner:
         self.jobs = 0
 
     def plan_grid(
-        self, configs: Sequence[ImageRunConfig], *, jobs: int | None, fixed: Mapping[str, str], **_: Any
+        self, candidates: Sequence[Candidate], num_runs: int, *, jobs: int | None, fixed: Mapping[str, str], **_: Any
     ) -> tuple[int, dict[str, Any], dict[str, Any]]:
-        names = [config.model for config in configs]
+        names = [each.name for each in candidates]
         self.asked.append((names, jobs))
         self.fixed = dict(fixed)
         return (
-            min(jobs or 2, len(configs)),
+            min(jobs or 2, num_runs),
             {name: PLANS[name] for name in names},
             {name: [{"of": name}] for name in names},
         )
 
-    def side_by_side(self, works: Sequence[Work], jobs: int) -> list[Event]:
-        self.works, self.jobs = works, jobs
+    def processes(self, *, jobs: int) -> "Planner":
+        self.jobs = jobs
+        return self
+
+    def run(self, works: Sequence[Work]) -> Iterator[Event]:
+        self.works = works
         raise Started
 
 
@@ -57,18 +64,24 @@ def planner(monkeypatch: pytest.MonkeyPatch) -> Planner:
 
     planner = Planner()
     monkeypatch.setattr(grid, "plan_grid", planner.plan_grid)
-    monkeypatch.setattr(grid, "side_by_side", planner.side_by_side)
-    monkeypatch.setattr(ImageProblem, "splits", tiny_problem(tiny_config()).splits)
+    monkeypatch.setattr(grid, "Processes", planner.processes)
+    monkeypatch.setattr(ClassificationTask, "spec", SPEC)
+    monkeypatch.setattr(ClassificationTask, "splits", tiny_task(tiny_config()).splits)
     return planner
+
+
+def tiny_comparison(folder: Path, *models: str, **choices: Any) -> Comparison:
+    """One seed of these models."""
+    configs = [ClassificationConfig(model=name, model_config=TINY[name], epochs=1.0, batch_size=16) for name in models]
+    return Comparison(
+        folder=folder, candidates=list(map(candidate, configs)), seeds=[0], budget=Budget(epochs=1.0), **choices
+    )
 
 
 def begin(folder: Path, *models: str, jobs: int | None = None, plan: Mapping[str, str] | None = None) -> int:
     """Begin a comparison of these models; how often its watcher was told that plans are measured."""
     told = []
-    configs = [ImageRunConfig(model=name, model_config=TINY[name], epochs=1.0) for name in models]
-    comparison = Comparison(
-        folder=folder, configs=configs, budget=Budget(epochs=1.0), command=[], jobs=jobs, plan=plan or {}
-    )
+    comparison = tiny_comparison(folder, *models, jobs=jobs, plan=plan or {})
     with pytest.raises(Started):
         run_comparison(comparison, Watcher(plans=lambda: told.append(1)))
     return len(told)
@@ -78,8 +91,8 @@ def test_each_run_gets_its_models_plan_whole(planner: Planner, tmp_path: Path) -
     assert begin(tmp_path, "vit", "cnn") == 1
     assert planner.jobs == 2
     for work in planner.works:
-        assert {key: json.loads(value) for key, value in work.plan.items()} == PLANS[work.config.model]
-        assert work.probe == [{"of": work.config.model}], "and the timings behind it, for environment.json"
+        assert {key: json.loads(value) for key, value in work.plan.items()} == PLANS[work.config["model"]]
+        assert work.probe == [{"of": work.config["model"]}], "and the timings behind it, for environment.json"
 
 
 def test_called_again_it_measures_nothing(planner: Planner, tmp_path: Path) -> None:
@@ -116,15 +129,14 @@ def test_a_new_model_gets_a_core_as_the_runs_before_it_had(
 
 def test_a_run_found_finished_ends_and_does_not_begin(planner: Planner, tmp_path: Path) -> None:
     """Of how long the others take it says nothing: the time left is told by runs that began."""
-    config = resolve(ImageRunConfig(model="vit", model_config=TINY["vit"], epochs=1.0))
-    write_json(tmp_path / "runs" / "vit-seed0" / "state.json", {**run_identity(config), "status": "finished"})
+    config = resolve(tiny_comparison(tmp_path, "vit").candidates[0].config)
+    write_state(tmp_path / "runs" / "vit-seed0", replace(new_state_of(config), status="finished"))
     told: list[tuple[str, int]] = []
     watcher = Watcher(
         starts=lambda number, _: told.append(("starts", number)), ends=lambda number, _: told.append(("ends", number))
     )
-    configs = [ImageRunConfig(model=name, model_config=TINY[name], epochs=1.0) for name in ("vit", "cnn")]
     with pytest.raises(Started):
-        run_comparison(Comparison(folder=tmp_path, configs=configs, budget=Budget(epochs=1.0), command=[]), watcher)
+        run_comparison(tiny_comparison(tmp_path, "vit", "cnn"), watcher)
     assert told == [("ends", 0)]
 
 
@@ -139,16 +151,14 @@ def test_another_plan_for_runs_that_have_one_is_refused_and_the_same_is_not(plan
     begin(tmp_path, "vit", plan={"precision": "bf16"})
     begin(tmp_path, "vit", plan={"precision": "bf16"})
     before = {path: path.read_bytes() for path in tmp_path.rglob("*.json")}
-    comparison = Comparison(
-        folder=tmp_path, configs=[tiny_config("vit")], budget=Budget(epochs=1.0), command=[], plan={"precision": "fp32"}
-    )
-    with pytest.raises(FittingRoomError, match="was begun with another plan than precision=fp32: leave --plan away"):
+    comparison = tiny_comparison(tmp_path, "vit", plan={"precision": "fp32"})
+    with pytest.raises(FittingRoomError, match="was begun with another plan than precision=fp32: omit --plan"):
         run_comparison(comparison, Watcher())
     assert before == {path: path.read_bytes() for path in tmp_path.rglob("*.json")}
 
 
 def test_the_protocol_says_how_runs_shared_the_machine(planner: Planner, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fittingroom.comparison.executors.usable_cores", lambda: [0, 1])
+    monkeypatch.setattr("fittingroom.comparison.executors.processes.usable_cores", lambda: [0, 1])
     one_thread, two_threads = {"vit": {"num_threads": 1}}, {"vit": {"num_threads": 1}, "cnn": {"num_threads": 2}}
     assert have_own_core(one_thread, 2)
     assert not have_own_core(one_thread, 1), "alone it has them all"

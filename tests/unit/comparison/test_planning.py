@@ -10,27 +10,37 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fittingroom.comparison import planning
-from fittingroom.comparison.executors import Event, Work
+from fittingroom.comparison.candidate import candidate
+from fittingroom.comparison.executors.base import Event, Work
 from fittingroom.comparison.planning import MEMORY_A_RUN, most_jobs, plan_grid
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.training.config import ImageRunConfig
+from fittingroom.tasks.classification.config import ClassificationConfig
 
-CONFIGS = [ImageRunConfig(model=model, seed=seed, epochs=1.0) for seed in (0, 1) for model in ("vit", "cnn")]
+CANDIDATES = [candidate(ClassificationConfig(model=model, epochs=1.0)) for model in ("vit", "cnn")]
+NUM_RUNS = 4
+"""Two seeds of each candidate."""
 TWO_THREADS = 2
 
 
 class Machine:
-    """Stands where `side_by_side` does: the plan is the parts asked for; seconds a step by threads and processes."""
+    """Answers for `Processes`: the plan is the parts asked for; seconds a step by threads and processes."""
 
     def __init__(self, seconds: Callable[[int, int], float | None]) -> None:
         self.seconds = seconds
         self.asked: list[tuple[str, int, dict[str, str]]] = []
 
-    def __call__(self, works: Sequence[Work], jobs: int) -> Iterator[Event]:
+    def processes(self, *, jobs: int) -> "Machine":
+        """`jobs` of them."""
+        self.jobs = jobs
+        return self
+
+    def run(self, works: Sequence[Work]) -> Iterator[Event]:
+        """Events of all works, as `Processes.run`."""
+        jobs = self.jobs
         assert all(work.only_plan for work in works)
         work = works[0]
         assert len(works) == jobs and all(other == work for other in works)
-        self.asked.append((work.config.model, jobs, dict(work.plan)))
+        self.asked.append((work.config["model"], jobs, dict(work.plan)))
         plan = {"device": "cpu", "compile": False, "num_threads": TWO_THREADS, **work.plan}
         plan["num_threads"] = int(plan["num_threads"])
         assert work.concurrency == jobs, "what one process alone measured is not the plan of several side by side"
@@ -51,10 +61,10 @@ def ask(
 ) -> tuple[int, dict[str, Any]]:
     """plan_grid's answer on that machine, with so many cores and memory for so many runs."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(planning, "side_by_side", machine)
+        patch.setattr(planning, "Processes", machine.processes)
         patch.setattr(planning, "usable_cores", lambda: list(range(cores)))
         patch.setattr(planning, "_available_memory", lambda: memory * MEMORY_A_RUN)
-        found, plans, tables = plan_grid(CONFIGS, jobs=jobs, fixed=fixed or {}, data_dir=None)
+        found, plans, tables = plan_grid(CANDIDATES, NUM_RUNS, jobs=jobs, fixed=fixed or {}, data_dir=None)
     assert {model: table[0]["from"] for model, table in tables.items()} == {
         model: plan["from"] for model, plan in plans.items()
     }
@@ -111,8 +121,8 @@ def test_a_number_given_by_hand_is_kept_and_not_asked_about(seconds: tuple[float
 
 def test_never_more_processes_than_runs_whatever_was_asked_for() -> None:
     machine = Machine(lambda threads, jobs: 0.5)
-    assert ask(machine, jobs=1000)[0] == len(CONFIGS)
-    assert max(jobs for _, jobs, _ in machine.asked) == len(CONFIGS)
+    assert ask(machine, jobs=1000)[0] == NUM_RUNS
+    assert max(jobs for _, jobs, _ in machine.asked) == NUM_RUNS
 
 
 @pytest.mark.parametrize(("cores", "memory"), [(1, 99), (0, 99), (2, 1), (2, 0)])
@@ -161,11 +171,14 @@ def test_a_number_of_threads_given_by_hand_means_series() -> None:
 
 
 def test_a_process_that_fails_says_why() -> None:
-    def fails(works: Sequence[Work], jobs: int) -> Iterator[Event]:
-        yield Event(kind="failed", number=0, content="no images in nowhere")
+    class Failing(Machine):
+        """Finds no images."""
+
+        def run(self, works: Sequence[Work]) -> Iterator[Event]:
+            yield Event(kind="failed", number=0, content="no images in nowhere")
 
     with pytest.raises(FittingRoomError, match="no images in nowhere"):
-        ask(fails)  # type: ignore[arg-type]
+        ask(Failing(lambda threads, jobs: 0.5))
 
 
 def test_a_plan_that_cannot_be_is_refused_before_any_process_starts() -> None:
@@ -178,13 +191,16 @@ def test_a_plan_that_cannot_be_is_refused_before_any_process_starts() -> None:
 def test_the_works_carry_the_folder_of_the_images(monkeypatch: pytest.MonkeyPatch) -> None:
     folders = []
 
-    def side_by_side(works: Sequence[Work], jobs: int) -> Iterator[Event]:
-        folders.extend(work.data_dir for work in works)
-        return Machine(lambda threads, jobs: None)(works, jobs)
+    class Listening(Machine):
+        """Keeps the folders of the works."""
 
-    monkeypatch.setattr(planning, "side_by_side", side_by_side)
-    plan_grid(CONFIGS, jobs=1, fixed={}, data_dir=Path("images"))
-    assert set(folders) == {Path("images")}
+        def run(self, works: Sequence[Work]) -> Iterator[Event]:
+            folders.extend(work.data_dir for work in works)
+            return super().run(works)
+
+    monkeypatch.setattr(planning, "Processes", Listening(lambda threads, jobs: None).processes)
+    plan_grid(CANDIDATES, NUM_RUNS, jobs=1, fixed={}, data_dir=Path("images"))
+    assert set(folders) == {"images"}
 
 
 def test_a_graphics_card_has_one_run_at_a_time() -> None:

@@ -4,10 +4,10 @@ import json
 import subprocess
 import sys
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fittingroom.core.config import config_hash, from_dict, replace, to_dict
@@ -131,3 +131,79 @@ def test_the_hash_is_the_same_in_another_process_and_differs_with_any_value() ->
     }
     assert len(found) == 1
     assert config_hash(Outer()) != config_hash(Outer(count=4))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Groups:
+    rates: dict[str, float] = field(default_factory=dict)
+    inner: dict[str, Inner] = field(default_factory=dict)
+    nested: dict[str, dict[str, int | None]] = field(default_factory=dict)
+    lists: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    plain: dict = field(default_factory=dict)
+    anything: Any = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+TEXT = st.text(max_size=5)
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | FINITE | TEXT,
+    lambda inside: st.lists(inside, max_size=3) | st.dictionaries(TEXT, inside, max_size=3),
+    max_leaves=8,
+)
+GROUPS = st.builds(
+    Groups,
+    rates=st.dictionaries(TEXT, FINITE, max_size=3),
+    inner=st.dictionaries(TEXT, st.builds(Inner, rate=FINITE), max_size=3),
+    nested=st.dictionaries(TEXT, st.dictionaries(TEXT, st.none() | st.integers(), max_size=2), max_size=2),
+    lists=st.dictionaries(TEXT, st.lists(TEXT, max_size=3).map(tuple), max_size=2),
+    plain=st.dictionaries(TEXT, JSON, max_size=2),
+    anything=JSON,
+    facts=st.dictionaries(TEXT, JSON, max_size=2),
+)
+
+
+@given(GROUPS)
+@settings(max_examples=40)
+def test_groups_with_any_keys_come_back_with_values_of_their_type(groups: Groups) -> None:
+    again = from_dict(Groups, json.loads(json.dumps(to_dict(groups))))
+    assert again == groups
+    assert all(type(value) is Inner for value in again.inner.values())
+    assert all(type(value) is tuple for value in again.lists.values())
+    assert config_hash(again) == config_hash(groups)
+
+
+def test_values_in_a_group_are_converted_as_fields_are() -> None:
+    read = from_dict(Groups, {"rates": {"a": 1}, "inner": {"b": {"rate": 2}}, "facts": {"c": [1]}})
+    assert type(read.rates["a"]) is float and read.inner["b"] == Inner(rate=2.0) and read.facts == {"c": [1]}
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"rates": {"a": "x"}}, "config.rates.a: expected a number, got 'x'"),
+        ({"rates": {"a": None}}, "config.rates.a: expected a number, got None"),
+        ({"rates": {"a": float("nan")}}, "config.rates.a: expected a finite number"),
+        ({"rates": [1.0]}, "config.rates: expected a group of keys, got [1.0]"),
+        ({"inner": {"b": {"rat": 1}}}, "config.inner.b: unknown key 'rat': did you mean 'rate'?"),
+        ({"nested": {"a": {"b": 1.5}}}, "config.nested.a.b: expected a whole number, got 1.5"),
+        ({"lists": {"a": "text"}}, "config.lists.a: expected a list"),
+        ({"facts": 3}, "config.facts: expected a group of keys, got 3"),
+        ({"plain": None}, "config.plain: expected a group of keys, got None"),
+    ],
+)
+def test_a_wrong_value_in_a_group_is_named_with_its_key(values: dict, said: str) -> None:
+    with pytest.raises(FittingRoomError) as caught:
+        from_dict(Groups, values)
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_replace_reaches_into_groups_of_any_type() -> None:
+    before = Groups(rates={"a": 1.0}, facts={"x": 1}, nested={"a": {"b": 1}})
+    after = replace(before, {"rates.b": "2", "facts.y": "[1, 2]", "anything": '{"z": 1}', "nested.a": '{"b": null}'})
+    assert after.rates == {"a": 1.0, "b": 2.0} and after.facts == {"x": 1, "y": [1, 2]}
+    assert after.anything == {"z": 1} and after.nested == {"a": {"b": None}}
+    with pytest.raises(FittingRoomError, match=r"--set: 'rates' is a group of settings; set one of: rates\.a"):
+        replace(before, {"rates": "{}"})
+    with pytest.raises(FittingRoomError, match=r"--set\.rates\.a: expected a number, got 'x'"):
+        replace(before, {"rates.a": "x"})

@@ -1,9 +1,12 @@
 """Names to things."""
 
+from types import SimpleNamespace
+
 import pytest
 
+from fittingroom.core import registry
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.core.registry import Registry
+from fittingroom.core.registry import Registry, external_modules
 
 
 def letters() -> Registry[int]:
@@ -37,3 +40,55 @@ def test_an_unknown_name_is_told_the_nearest_or_all() -> None:
 def test_a_name_is_taken_once() -> None:
     with pytest.raises(AssertionError, match="thing 'alpha' is registered twice"):
         letters().register("alpha")(3)
+
+
+@pytest.fixture
+def no_modules(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if no module had registered anything yet."""
+    monkeypatch.setattr(registry, "_EXTERNAL", [])
+
+
+def thing_of(module: str) -> SimpleNamespace:
+    return SimpleNamespace(__module__=module)
+
+
+@pytest.mark.usefixtures("no_modules")
+def test_modules_outside_the_package_that_register_something_are_remembered_once_in_order() -> None:
+    things: Registry[object] = Registry("thing")
+    for number, module in enumerate(("theirs.models", "theirs.data", "theirs.models", "fittingroomy")):
+        things.register(f"thing {number}")(thing_of(module))
+    assert external_modules() == ["theirs.models", "theirs.data", "fittingroomy"]
+
+
+@pytest.mark.usefixtures("no_modules")
+@pytest.mark.parametrize("module", ["fittingroom.models.vit", "fittingroom", "builtins", "__main__"])
+def test_our_own_modules_and_what_cannot_be_imported_are_not_among_them(module: str) -> None:
+    Registry[object]("thing").register("it")(thing_of(module))
+    Registry[int]("number").register("one")(1)
+    assert external_modules() == []
+
+
+@pytest.mark.usefixtures("no_modules")
+def test_functions_classes_and_instances_tell_their_module() -> None:
+    class It: ...
+
+    for number, thing in enumerate((It, It(), letters)):
+        external_modules().clear()  # a copy: this changes nothing
+        Registry[object]("thing").register(str(number))(thing)
+    assert external_modules() == [__name__]
+
+
+@pytest.mark.usefixtures("no_modules")
+def test_a_name_that_is_taken_leaves_nothing_behind() -> None:
+    things = letters()
+    with pytest.raises(AssertionError, match="registered twice"):
+        things.register("alpha")(thing_of("theirs"))  # type: ignore[arg-type]
+    assert things.get("alpha") == 1 and external_modules() == []
+
+
+def test_the_package_itself_registers_nothing_from_outside() -> None:
+    import fittingroom.cli.main
+    import fittingroom.recipes
+    import fittingroom.tasks.load  # noqa: F401
+
+    assert not [module for module in external_modules() if module.split(".")[0] != "tests"]

@@ -10,15 +10,8 @@ from typing import IO
 import pytest
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.core.rundir import (
-    exclusive_lock,
-    make_folder,
-    read_json,
-    read_state,
-    write_atomic,
-    write_json,
-    write_text,
-)
+from fittingroom.core.records import RunState, read_state
+from fittingroom.core.rundir import exclusive_lock, make_folder, read_json, write_atomic, write_json, write_text
 
 
 def test_a_write_that_breaks_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
@@ -154,7 +147,7 @@ def test_a_folder_is_let_go_where_the_work_breaks(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_state_is_absent_and_a_file_is_no_folder(tmp_path: Path) -> None:
-    assert read_state(tmp_path) == {"status": "absent"}
+    assert read_state(tmp_path) == RunState(status="absent")
     (tmp_path / "file").write_text("")
     with pytest.raises(FittingRoomError, match="choose another with --out"):
         make_folder(tmp_path / "file" / "run")

@@ -8,20 +8,22 @@ from pathlib import Path
 import pytest
 import torch
 
+from fittingroom.api.runs import evaluate_run
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import cache_folder, read_json
-from fittingroom.data.images.load import load_splits
-from fittingroom.evaluation.score import log_test_read, score_run
-from fittingroom.evaluation.score_pairs import score_pair_run
+from fittingroom.data.images.load import open_images
+from fittingroom.evaluation.read_log import log_test_read
 from fittingroom.evaluation.shipped import WEIGHTS, find_run, shipped
 from fittingroom.models import MODELS
+from fittingroom.tasks.classification.training import ClassificationTask
+from fittingroom.tasks.load import load_run
 
 NAMES = ("cnn", "hybrid", "vit", "vit_cls")
 WORDS = ("transformer", "recurrent")
 
 
 def test_one_of_each_family_and_the_papers_vit_are_shipped_and_small() -> None:
-    assert tuple(shipped()) == NAMES
+    assert tuple(shipped("classification")) == NAMES
     for name in NAMES:
         model = read_json(find_run(name) / "config.json")["model"]
         assert model == name and MODELS.get(model).family == name.removesuffix("_cls")
@@ -31,34 +33,35 @@ def test_one_of_each_family_and_the_papers_vit_are_shipped_and_small() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_shipped_weights_are_those_of_the_record(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """On 400 images: another network's weights, or broken ones, would be far off. All 5,000: `make test-slow`."""
-    record, splits = read_json(find_run(name) / "state.json"), load_splits(0)
-    few = replace(splits, val=splits.val.subset(torch.arange(400)))
-    monkeypatch.setattr("fittingroom.evaluation.score.load_splits", lambda *_, **__: few)
-    found = score_run(find_run(name), "val")
-    assert found["num_images"] == 400
-    assert found["val_accuracy"] == pytest.approx(record["val_accuracy"], abs=0.05)
+    run = load_run(name, "classification")
+    splits = open_images().split(run.config.seed)
+    monkeypatch.setattr(ClassificationTask, "splits", replace(splits, val=splits.val.subset(torch.arange(400))))
+    found, num_images = evaluate_run(run, "val")
+    assert num_images == 400
+    assert found["accuracy"] == pytest.approx(run.state.evals["val"]["accuracy"], abs=0.05)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_half_precision_scores_as_the_record_says_and_costs_nothing(name: str) -> None:
-    record = read_json(find_run(name) / "state.json")
-    found = score_run(find_run(name), "val")["val_accuracy"]  # two images may sit on the fence
-    assert found == pytest.approx(record["half_precision_val_accuracy"], abs=2 / 5000)
-    assert found > record["val_accuracy"] - 0.001
-    assert len(record["test_reads"]) == 1
+    run = load_run(name, "classification")
+    found = evaluate_run(run, "val")[0]["accuracy"]  # two images may sit on the fence
+    assert found == pytest.approx(run.state.extras["half_precision_val_accuracy"], abs=2 / 5000)
+    assert found > run.state.evals["val"]["accuracy"] - 0.001
+    assert len(run.state.test_reads) == 1
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", WORDS)
 def test_shipped_sequence_weights_score_as_the_record_says_and_half_precision_costs_nothing(name: str) -> None:
     """All validation words: writing them takes seconds."""
-    record = read_json(find_run(name, "words") / "state.json")
-    assert shipped("words") == sorted(WORDS)
-    assert (find_run(name) / "model.safetensors").stat().st_size <= 6_000_000
-    found = score_pair_run(find_run(name), "val")["val_word_error_rate"]
-    assert found == pytest.approx(record["half_precision_val_word_error_rate"], abs=5 / 6387)
-    assert found < record["val_word_error_rate"] + 0.001
-    assert len(record["test_reads"]) == 1
+    run = load_run(name, "seq2seq")
+    assert shipped("seq2seq") == sorted(WORDS)
+    assert (run.folder / "model.safetensors").stat().st_size <= 6_000_000
+    found = evaluate_run(run, "val")[0]["word_error_rate"]
+    assert found == pytest.approx(run.state.extras["half_precision_val_word_error_rate"], abs=5 / 6387)
+    assert found < run.state.evals["val"]["word_error_rate"] + 0.001
+    assert len(run.state.test_reads) == 1
 
 
 def test_a_folder_is_taken_as_it_is_and_a_typing_error_is_answered(tmp_path: Path) -> None:

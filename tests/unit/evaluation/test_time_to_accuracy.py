@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.records import RunState, Status, write_state
 from fittingroom.evaluation.time_to_accuracy import finished_runs, milestone_lines, milestones, seconds_to
+from fittingroom.tasks.scoring import SCORINGS
 
 
 def make_run(
@@ -15,15 +17,17 @@ def make_run(
     curve: list[tuple[float, float]],
     *,
     model: str = "cnn",
-    status: str = "finished",
-    kind: str = "images",
+    status: Status = "finished",
+    task: str = "classification",
     seed: int = 0,
     lr: float = 0.1,
 ) -> Path:
     """A run folder with that curve of (seconds, validation accuracy), and a row without validation between."""
     folder.mkdir(parents=True)
-    state = {"model": model, "epochs": float(len(curve)), "status": status, "kind": kind}
-    (folder / "state.json").write_text(json.dumps(state))
+    metric = SCORINGS.get(task).metrics[0].name
+    evals = {"val": {metric: curve[-1][1]}} if status == "finished" else {}
+    state = RunState(task=task, model=model, seed=seed, epochs=float(len(curve)), status=status, evals=evals)
+    write_state(folder, state)
     (folder / "config.json").write_text(json.dumps({"model": model, "seed": seed, "lr": lr}))
     rows = [f"{step},1,{seconds},0.1,,0.5,{accuracy}" for step, (seconds, accuracy) in enumerate(curve)]
     head = "step,epoch,seconds,lr,train_loss,val_loss,val_accuracy"
@@ -57,7 +61,7 @@ def test_models_and_lengths_are_kept_apart_and_unfinished_runs_and_words_left_ou
     make_run(tmp_path / "short", [(1, 0.95)])
     make_run(tmp_path / "long", [(2, 0.5), (3, 0.95)])
     make_run(tmp_path / "broken", [(1, 0.95)], status="running")
-    make_run(tmp_path / "words", [(1, 0.95)], model="transformer", kind="pairs")
+    make_run(tmp_path / "words", [(1, 0.95)], model="transformer", task="seq2seq")
     rows = milestones(finished_runs(tmp_path))
     assert [(row["model"], row["epochs"], row["num_seeds"]) for row in rows] == [
         ("cnn", 1, 1),
@@ -83,7 +87,7 @@ def test_a_folder_without_runs_and_a_torn_curve_are_named(tmp_path: Path) -> Non
     with pytest.raises(FittingRoomError, match="no folder at"):
         finished_runs(tmp_path / "nowhere")
     run = make_run(tmp_path / "run", [(1, 0.9)])
-    (run / "state.json").write_text('{"status": "finished", "model": "cnn"}')
+    (run / "state.json").write_text('{"status": "finished", "model": "cnn", "val_accuracy": 0.9}')
     with pytest.raises(FittingRoomError, match=r"run lacks a model, its epochs or a seed"):
         milestones(finished_runs(tmp_path))
     (run / "metrics.csv").write_text("step,epoch,seconds\n1,1,1\n")

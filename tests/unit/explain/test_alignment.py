@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.data.seq2seq.vocabulary import BOS_ID, EOS_ID, Vocabulary
 from fittingroom.evaluation.pronounce import pronounce
-from fittingroom.evaluation.saved import load_run, load_sequence_run
-from fittingroom.evaluation.shipped import find_run
 from fittingroom.explain.alignment import align, cross_attention
 from fittingroom.explain.capture import capture_attention
 from fittingroom.explain.findings import END
+from fittingroom.tasks.load import load_run
+from fittingroom.tasks.seq2seq.training import read_vocabularies
 from tests.sequence_fixture import LETTERS, write_sequence_run
 
 SHAPES: dict[str, tuple[str, dict[str, Any], tuple[int, int]]] = {
@@ -40,10 +40,11 @@ def _short() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Asked]:
     folder = tmp_path_factory.mktemp("runs")
-    return {
-        shape: load_sequence_run(write_sequence_run(folder / shape, name, sharp=2.0, **values))[:3]
+    runs = {
+        shape: load_run(write_sequence_run(folder / shape, name, sharp=2.0, **values))
         for shape, (name, values, _) in SHAPES.items()
     }
+    return {shape: (run.model, *read_vocabularies(run.folder)) for shape, run in runs.items()}
 
 
 @EVERY
@@ -129,7 +130,7 @@ def test_the_model_keeps_its_mode_and_a_model_of_images_is_refused(models: dict[
     assert model.training and torch.equal(first, second) and not first.requires_grad
     model.eval()
 
-    vit, _ = load_run(find_run("vit"))
-    vit.forward = lambda src, src_mask, tgt_in: vit.forward_features(torch.zeros(1, 1, 28, 28))  # type: ignore[operator]
-    with pytest.raises(FittingRoomError, match="looks from no target to a source: choose a sequence model"):
+    vit = load_run("vit").model
+    vit.forward = lambda src, src_mask, tgt_in: vit.forward_features(torch.zeros(1, 1, 28, 28))
+    with pytest.raises(FittingRoomError, match="has no attention from a target to a source: choose a sequence model"):
         cross_attention(vit, src, mask, torch.tensor([[BOS_ID]]))

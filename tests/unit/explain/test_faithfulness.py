@@ -178,7 +178,7 @@ def test_what_cannot_be_measured_is_an_error() -> None:
         perturbation_curves(predict_probs, images, np.ones((2, 8, 8)), targets, Perturbation(steps=65))
     with pytest.raises(FittingRoomError, match="unknown fill"):
         perturbation_curves(predict_probs, images, np.ones((2, 8, 8)), targets, Perturbation(fill="black"))  # type: ignore[arg-type]
-    with pytest.raises(FittingRoomError, match="give no interval"):
+    with pytest.raises(FittingRoomError, match="too few for an interval"):
         score(predict_probs, images[:1], np.ones((1, 8, 8)), targets[:1])
 
 

@@ -1,4 +1,4 @@
-"""Which images are looked at, through which networks: on the weights that come with the package and on real images."""
+"""Which images and networks are inspected: with the weights that come with the package, on real images."""
 
 import json
 import shutil
@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from fittingroom.comparison.pictures import choose_images
+from fittingroom.comparison.pictures.images import choose_images
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.data.images.load import Splits, load_splits
+from fittingroom.data.images.dataset import ImageData, Splits
+from fittingroom.data.images.load import open_images
 from fittingroom.evaluation.selection import mistakes
 from fittingroom.evaluation.shipped import find_run
 from fittingroom.explain.inspect import Question, inspect
@@ -51,7 +52,7 @@ def test_nobody_named_means_one_of_each_family_and_the_first_image_of_each_class
     assert [each.name for each in found.networks] == ["vit", "hybrid", "cnn"]
     assert found.labels is not None and found.labels.tolist() == list(range(10))
     assert found.images.shape == (10, 28, 28) and found.images.dtype == np.uint8
-    val = load_splits(0).val
+    val = open_images().split(0).val
     place = int(found.names[3].split()[-1])
     assert val.labels[place] == 3 and (val.labels[:place] != 3).all()
     np.testing.assert_array_equal(found.images[3], val.images[place, 0].numpy())
@@ -70,11 +71,13 @@ def test_nobody_named_means_one_of_each_family_and_the_first_image_of_each_class
 def few_images(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first 500 validation images in place of all: every network is asked about each of them."""
 
-    def load_few(seed: int, **options: Any) -> Splits:
-        splits = load_splits(seed, **options)
+    whole = ImageData.split
+
+    def split(self: ImageData, seed: int, num_train: int | None = None) -> Splits:
+        splits = whole(self, seed, num_train)
         return replace(splits, val=splits.val.subset(torch.arange(500)))
 
-    monkeypatch.setattr("fittingroom.explain.inspect.load_splits", load_few)
+    monkeypatch.setattr(ImageData, "split", split)
 
 
 @pytest.mark.usefixtures("few_images")
@@ -111,7 +114,7 @@ def test_one_image_by_its_number_and_a_method_by_its_name() -> None:
 def test_a_picture_of_ones_own(tmp_path: Path) -> None:
     from PIL import Image
 
-    Image.fromarray(255 - load_splits(0).val.images[7, 0].numpy()).save(tmp_path / "mine.png")
+    Image.fromarray(255 - open_images().split(0).val.images[7, 0].numpy()).save(tmp_path / "mine.png")
     found = inspect(Question(runs=("cnn",), kind="image", files=(tmp_path / "mine.png",)))
     expected = inspect(Question(runs=("cnn",), kind="index", number=7))
     assert found.labels is None and found.names == ["mine.png"]
@@ -125,10 +128,10 @@ def test_runs_of_different_seeds_share_the_images_that_none_was_trained_on(tmp_p
     (other / "config.json").write_text(json.dumps({**config, "seed": 1}))
     found = inspect(Question(runs=("cnn", str(other)), kind="index", number=0))
     (note,) = found.notes
-    one, two = (set(load_splits(seed).val.index.tolist()) for seed in (0, 1))
+    one, two = (set(open_images().split(seed).val.index.tolist()) for seed in (0, 1))
     assert f"only the {len(one & two):,} images" in note
-    first = min(place for place, index in enumerate(load_splits(0).val.index.tolist()) if index in two)
-    np.testing.assert_array_equal(found.images[0], load_splits(0).val.images[first, 0].numpy())
+    first = min(place for place, index in enumerate(open_images().split(0).val.index.tolist()) if index in two)
+    np.testing.assert_array_equal(found.images[0], open_images().split(0).val.images[first, 0].numpy())
 
 
 def test_a_read_of_the_test_images_is_logged_in_the_run(tmp_path: Path) -> None:

@@ -120,7 +120,7 @@ def test_positions_and_filters_give_the_reason_if_there_are_none() -> None:
 
     with pytest.raises(FittingRoomError, match="read 7 channels"):
         examine_filters(Deep())
-    with pytest.raises(FittingRoomError, match="has no tokens"):
+    with pytest.raises(FittingRoomError, match="FastCNN has no known token layout"):
         examine_positions(tiny("cnn"))
     with pytest.raises(FittingRoomError, match="no convolution"):
         examine_filters(nn.Linear(2, 2))

@@ -138,7 +138,7 @@ def test_class_aware_methods_depend_on_the_class_and_the_others_do_not() -> None
 def test_errors_name_the_mistake() -> None:
     with pytest.raises(FittingRoomError, match="did you mean 'rollout'"):
         saliency(tiny("vit"), draw_images(), TARGETS, "rolout")
-    with pytest.raises(FittingRoomError, match="one class each"):
+    with pytest.raises(FittingRoomError, match="one class for each"):
         saliency(tiny("vit"), draw_images(), TARGETS[:2], "rollout")
 
 

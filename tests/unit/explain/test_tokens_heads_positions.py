@@ -6,11 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from fittingroom.evaluation.saved import load_run
 from torch import nn
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.evaluation.shipped import find_run
 from fittingroom.explain.capture import attention_layers
 from fittingroom.explain.heads import attention_distance, attention_entropy, head_statistics
 from fittingroom.explain.positions import (
@@ -22,6 +20,7 @@ from fittingroom.explain.positions import (
 )
 from fittingroom.explain.tokens import TokenLayout, pool_weights, token_layout
 from fittingroom.models import build_model
+from fittingroom.tasks.load import load_run
 from tests.unit.explain.networks import CNNS, TOKENS, draw_images, hugging_face, timm_like, tiny
 
 LAYOUT = TokenLayout(
@@ -149,7 +148,7 @@ def test_mirror_images_of_places_are_seen_through() -> None:
 
 def test_the_shipped_learned_positions_know_what_is_near() -> None:
     """vit_cls learned from flipped images, so left and right look alike to it, and neighbours are most similar."""
-    model, _ = load_run(find_run("vit_cls"))
+    model = load_run("vit_cls").model
     assert model.config.positions == "learned"  # type: ignore[union-attr]
     similarity = position_similarity(position_embedding(model), (7, 7))
     assert mirror_share(similarity) > 0.8  # by chance one in 48

@@ -9,7 +9,8 @@ from torch import nn
 from fittingroom.models import MODELS, SEQUENCE_MODELS, build_model
 from fittingroom.models.layers.blocks import Block
 from fittingroom.models.roles import Roles, fused_blocks, parameter_roles
-from fittingroom.training.optim import OptimConfig, build_optimizer
+from fittingroom.tasks.config import OptimConfig
+from fittingroom.training.optim import build_optimizer
 from tests.unit.explain.networks import hugging_face, timm_like
 
 

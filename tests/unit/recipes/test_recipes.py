@@ -1,4 +1,4 @@
-"""Which recipe a run gets, and that each says what the house demands of it."""
+"""Which recipe a run gets, and that each docstring says what it must."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from fittingroom.models import MODELS, SEQUENCE_MODELS
 from fittingroom.recipes import RECIPES, recipe
 from fittingroom.recipes.ladder import RUNGS
 from fittingroom.recipes.sequences import SEQUENCE_RECIPES
-from fittingroom.training.config import ImageRunConfig
+from fittingroom.tasks.classification.config import ClassificationConfig
 
 
 def test_there_is_one_recipe_a_family_and_rung() -> None:
@@ -20,10 +20,10 @@ def test_there_is_one_recipe_a_family_and_rung() -> None:
 
 @pytest.mark.parametrize("name", RECIPES.names())
 def test_a_recipe_is_what_its_name_and_its_docstring_say(name: str) -> None:
-    config, words = RECIPES.get(name)(), RECIPES.get(name).__doc__ or ""
+    config, docs = RECIPES.get(name)(), RECIPES.get(name).__doc__ or ""
     assert name == f"{config.model}_{config.epochs:g}"
-    assert f"`fittingroom train {config.model} --recipe {name}`" in words
-    assert "Recorded: " in words
+    assert f"`fittingroom train {config.model} --recipe {name}`" in docs
+    assert "Recorded: " in docs
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_a_recipe_is_what_its_name_and_its_docstring_say(name: str) -> None:
 def test_a_length_takes_the_nearest_rung(epochs: float | None, rung: int) -> None:
     wanted = RECIPES.get(f"vit_{rung}")()
     found = recipe("vit", epochs=epochs)
-    assert isinstance(found, ImageRunConfig)
+    assert isinstance(found, ClassificationConfig)
     assert (found.augment, found.model_config, found.optim) == (wanted.augment, wanted.model_config, wanted.optim)
     assert found.epochs == (5 if epochs is None else epochs)
 
@@ -45,7 +45,7 @@ def test_the_length_that_was_asked_for_is_the_one_that_is_run(epochs: float, see
 
 def test_seconds_take_the_shortest_recipe_and_have_no_epochs() -> None:
     config = recipe("hybrid", budget_seconds=58)
-    assert isinstance(config, ImageRunConfig)
+    assert isinstance(config, ClassificationConfig)
     assert (config.epochs, config.budget_seconds) == (None, 58)
     assert config.augment == RECIPES.get("hybrid_5")().augment
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.training.schedule import ScheduleConfig, lr_factor
+from fittingroom.tasks.config import ScheduleConfig
+from fittingroom.training.schedule import lr_factor
 
 SHAPES = st.sampled_from(["linear", "cosine", "constant"])
 

@@ -1,1 +1,1 @@
-"""Where the runs of a comparison are made: in processes on this machine, later on a cluster."""
+"""Executors do the runs of a comparison. The one here starts processes on this machine."""

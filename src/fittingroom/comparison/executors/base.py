@@ -1,4 +1,4 @@
-"""What an executor is given and what it tells. A `Work` is plain values, so it can travel as JSON to another machine."""
+"""The interface of an executor. A `Work` holds only plain values, so it can be sent to another machine as JSON."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -7,21 +7,21 @@ from typing import Any, Literal, Protocol
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """One training; or, with `only_plan`, the choice of its speed plan and the time of a step under it."""
+    """One training run; with `only_plan`, only the choice of its speed plan and the timing of a step."""
 
     config: dict[str, Any]
     """A RunConfig as plain values."""
     folder: str
     run: str = ""
-    """The run's short name; empty: model and seed."""
+    """The run's short name; by default model and seed."""
     data_dir: str | None = None
     checkpoint_seconds: float = 30.0
     plan: dict[str, str] = field(default_factory=dict)
-    """Fixed parts of the speed plan, as text."""
+    """Parts of the speed plan that are not measured, as text."""
     open_test: bool = True
     only_plan: bool = False
     probe: list[dict[str, Any]] = field(default_factory=list)
-    """The timings behind `plan`, where it was measured before."""
+    """The timings behind `plan`, if it was measured before."""
     concurrency: int = 1
     """How many plans are measured at the same time."""
     modules: list[str] = field(default_factory=list)
@@ -30,18 +30,20 @@ class Work:
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """What happened to work `number`."""
+    """Something that happened to the work at index `number`."""
 
     kind: Literal["starts", "progress", "finished", "failed"]
     number: int
     content: Any = None
-    """progress: (step, total, first score of validation or None); finished: the run's state as plain values, or with
-    `only_plan` (plan, seconds per step, timings); failed: why."""
+    """Depends on `kind`.
+
+    starts: None. progress: (steps done, total steps, latest validation score or None). finished: the run's state as plain
+    values, or with `only_plan` (plan, seconds per step, timings). failed: the reason."""
 
 
 class Executor(Protocol):
-    """Does works, several at a time, and tells what happens. A work that fails is an event; the others go on."""
+    """Does several works at a time and reports events. If a work fails, the others continue."""
 
     def run(self, works: Sequence[Work]) -> Iterator[Event]:
-        """Events in the order in which they happen. When the caller stops listening, all works end; they can be resumed."""
+        """Yield events as they happen. If the caller closes the iterator, all works stop; they can be resumed."""
         ...

@@ -1,4 +1,4 @@
-"""Trainings in processes of their own on this machine, several side by side."""
+"""Run each training in its own process on this machine, several at a time."""
 
 import importlib
 import multiprocessing
@@ -15,20 +15,21 @@ from fittingroom.core.config import to_dict
 from fittingroom.core.errors import FittingRoomError
 
 PATIENCE = 60.0
-"""Seconds until a child whose parent was killed has noticed, so that the same command can be given again at once."""
+"""Seconds that a run waits for the folder. A child process needs some time to notice that its parent was killed, and
+the user may start the same command again at once."""
 
 NO_MAIN_GUARD = 78
-"""Exit code of a child that found itself running the user's script again (`api.compare.check_main_guard`)."""
+"""Exit code of a child process that ran the user's script again (see `api.compare.check_main_guard`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Processes:
-    """An `Executor`: `jobs` processes at a time; where there are several, a run with one thread gets a core of its own."""
+    """An `Executor` with `jobs` processes at a time. If `jobs` is above 1, each run with one thread is pinned to a core."""
 
     jobs: int
 
     def run(self, works: Sequence[Work]) -> Iterator[Event]:
-        """As `Executor.run`. A process that is killed is a failed work."""
+        """See `Executor.run`. A process that is killed counts as a failed work."""
         cores: list[int | None] = [None] if self.jobs == 1 else [*usable_cores()[: self.jobs]]
         free = cores + [None] * (self.jobs - len(cores))
         waiting = deque(enumerate(works))
@@ -63,12 +64,12 @@ class _Running:
 
 
 def usable_cores() -> list[int]:
-    """The cores that this process may use, by number; empty where the system does not tell."""
+    """The numbers of the cores that this process may use; empty if the system does not report them."""
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 
 def have_own_core(plans: Mapping[str, Mapping[str, Any]], jobs: int) -> bool:
-    """Whether each of `jobs` runs with these plans, one per candidate, is alone on a core."""
+    """Whether each of `jobs` simultaneous runs has its own core. `plans` maps a candidate to its plan."""
     return 1 < jobs <= len(usable_cores()) and all(plan["num_threads"] == 1 for plan in plans.values())
 
 
@@ -83,7 +84,7 @@ def _start(number: int, work: Work, core: int | None) -> tuple[Connection, _Runn
 
 
 def _context() -> Any:
-    """A fork server imports torch and Lightning once for all runs; where there is none, each run starts from nothing."""
+    """A fork server, which imports torch and Lightning once for all runs. Without one, each run imports them again."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
@@ -94,7 +95,7 @@ def _context() -> Any:
 def _hear(connection: Connection, running: _Running) -> Event:
     try:
         kind, content = connection.recv()
-    except (EOFError, OSError):  # at its end, or in the middle of a message
+    except (EOFError, OSError):  # the process ended, perhaps in the middle of a message
         running.process.join()
         kind, content = "failed", _why_ended(running.process.exitcode)
     return Event(kind=kind, number=running.number, content=content)
@@ -109,7 +110,7 @@ def _why_ended(exit_code: int | None) -> str:
 
 
 def _work(plain: dict[str, Any], core: int | None, pipe: Connection) -> None:
-    """In the child. When the parent is gone the pipe breaks and this process ends; the run can be resumed."""
+    """Runs in the child process. If the parent dies, the pipe breaks and this process ends; the run can be resumed."""
     if core is not None:
         os.sched_setaffinity(0, {core})
     work = Work(**plain)

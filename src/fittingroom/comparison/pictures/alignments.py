@@ -1,6 +1,6 @@
-"""What the report shows of single words, kept in the comparison's folder so that the page needs neither models nor torch.
+"""Data for the report's pictures of single words. It is in the comparison's folder, so the page needs no models and no torch.
 
-alignments.npz    a few words, what each sequence model wrote for them, and which letters it looked at
+alignments.npz    a few words, the answer of each sequence model, and its attention to the letters
 """
 
 import math
@@ -24,25 +24,26 @@ from fittingroom.tasks.seq2seq.scoring import read_pair_predictions
 FILE = "alignments.npz"
 NUM_WORDS = 12
 LEGIBLE = (4, 12)
-"""Letters of a word that is shown without being asked for."""
+"""Least and most letters of a word that the report chooses itself."""
 MOST_WORDS = 24
-"""A page with more is no longer looked through."""
+"""The most words of a report: nobody looks through more."""
 
 
 @draws_pictures("seq2seq")
 def write_word_pictures(
     folder: Path, record: ComparisonRecord, tasks: Mapping[int, Any], begins: Callable[[], None]
 ) -> None:
-    """`alignments.npz`: a dozen test words with what each model looked at. `begins` is called where there are words."""
+    """Write `alignments.npz` for up to 12 test words. Call `begins` first if there are any."""
     if words := choose_words(folder, record):
         begins()
         write_alignments(folder, record, list(words), words)
 
 
 def choose_words(folder: Path, record: ComparisonRecord) -> dict[str, list[Target]]:
-    """A dozen test words with their right answers, short enough to be read, by the first finished run of each model.
+    """Up to 12 short test words with their right answers, chosen by the first finished run of each model.
 
-    As many as may be on which models differ, then those that all get wrong, then those that all get right.
+    A third each: words on which models differ, words that all models get wrong, words that all get right. If a group has
+    too few words, the later groups fill its places.
     """
     runs = [read_pair_predictions(run)["test"] for run in _first_runs(folder, record).values()]
     if not runs:
@@ -52,7 +53,7 @@ def choose_words(folder: Path, record: ComparisonRecord) -> dict[str, list[Targe
     groups = {"differ": [], "wrong": [], "right": []}
     for n in places:
         groups["wrong" if not num_right[n] else "right" if num_right[n] == len(runs) else "differ"].append(n)
-    # Spread over a group, which stands in alphabetical order; what one group lacks the next one fills.
+    # The words of a group are in alphabetical order: take evenly spaced ones.
     chosen: list[int] = []
     for left, group in zip((3, 2, 1), groups.values(), strict=True):
         number = min(len(group), (NUM_WORDS - len(chosen)) // left)
@@ -72,19 +73,20 @@ def _first_runs(folder: Path, record: ComparisonRecord) -> dict[str, Path]:
 def write_alignments(
     folder: Path, record: ComparisonRecord, words: Sequence[str], right: Mapping[str, Sequence[Target]] | None = None
 ) -> Path | None:
-    """Write `alignments.npz`: the first finished run of each model of `record` (comparison.json) is asked for `words`.
+    """Write the answers of each model in `record` (comparison.json) for `words`, by its first finished run.
 
-    W words; of the model at place i: layers L, heads H, and of word j letters N and symbols P (both with the end mark):
+    Arrays of `alignments.npz` for W words and the M models. Model i has L layers and H heads; for word j it has N letters
+    and P symbols, both including the end mark:
 
     words            str (W,)
-    models           str                    their names, by place: another comparison in this folder may have others
-    w{j}_references  str (R,)               right answers, symbols with spaces between them; none: unknown
-    m{i}_probs       float32 (W,)           probability that the model gives its answer
+    models           str (M,)               names by index; a later comparison in this folder may have other models
+    w{j}_references  str (R,)               right answers, symbols separated by spaces; empty if unknown
+    m{i}_probs       float32 (W,)           probability that the model gives to its answer
     m{i}_w{j}_letters str (N,), m{i}_w{j}_phonemes str (P,)
     m{i}_w{j}_weights float32 (L, H, P, N)  rows sum to 1
 
-    `right` maps a word to its right answers; without it the CMU dictionary is asked, if the runs learned from that. Returns the
-    path, or None where no run has finished. Raises FittingRoomError for no words or too many.
+    `right` maps a word to its right answers. For other words they come from the CMU dictionary, if the runs were trained
+    on it. Returns the path, or None if no run has finished. Raises FittingRoomError for no words or too many.
     """
     if not 1 <= len(words) <= MOST_WORDS:
         raise FittingRoomError(f"{len(words)} words for the report: choose 1 to {MOST_WORDS}")
@@ -109,7 +111,7 @@ def write_alignments(
 
 
 def _ask(run: Path, words: Sequence[str]) -> tuple[dict[str, np.ndarray], dict[str, Sequence[Target]]]:
-    """The arrays of one run, and what the dictionary holds of the words."""
+    """The arrays of one run, and the dictionary's answers for the words that it contains."""
     saved = load_run(run, "seq2seq")
     model, (source, target) = saved.model, saved.task.vocabularies  # pyright: ignore[reportAttributeAccessIssue]
     answers = pronounce(model, source, target, words)

@@ -1,7 +1,7 @@
-"""What the report shows of single images, kept in the comparison's folder so that the page needs neither data set nor torch.
+"""Data for the report's pictures of single images. It is in the comparison's folder, so the page needs no data set and no torch.
 
 gallery.npz    the test images on which the models disagree most
-explorer.npz   a few of them, mistakes, and easy cases, with what each network looks at (schema: explain/explorer.py)
+explorer.npz   mistakes, disagreements and easy images, with explanation maps of each model (schema: explain/explorer.py)
 """
 
 from collections.abc import Callable, Mapping
@@ -31,12 +31,12 @@ from fittingroom.tasks.load import load_run
 GALLERY_SIZE = 36
 EXPLORER_SIZE = {"mistake": 6, "disagreement": 6, "right": 4}
 PROOF_IMAGES = 100
-"""Validation images on which a method must beat random maps, or its caption says that it does not: seconds a model."""
+"""Validation images that test whether a method beats random maps. If it does not, its caption says so."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Run:
-    """A finished run: where it lies, and its predictions of the test images."""
+    """A finished run: its folder, its seed and its predictions for the test images."""
 
     folder: Path
     seed: int
@@ -47,10 +47,10 @@ class _Run:
 def write_image_pictures(
     folder: Path, record: ComparisonRecord, tasks: Mapping[int, Any], begins: Callable[[], None]
 ) -> None:
-    """`gallery.npz` and `explorer.npz`, as far as the finished runs allow. The test images are read once, and logged.
+    """Write `gallery.npz` and `explorer.npz` as far as the finished runs allow. Read the test images once and log that.
 
-    Nothing is done where they are of these runs and younger than each; `begins` is called where there is something to do.
-    `tasks` has a task for each seed.
+    Does nothing if both files exist, belong to these runs and are up to date; otherwise calls `begins` first. `tasks` has a
+    task for each seed.
     """
     task: ClassificationTask = tasks[record.seeds[0]]
     found: dict[str, list[_Run]] = {}
@@ -81,7 +81,7 @@ def _write_gallery(folder: Path, found: dict[str, list[_Run]], of_runs: list[str
     arrays = {
         "images": for_people(test.read(torch.as_tensor(chosen))),
         "labels": labels[chosen].astype(np.int32),
-        "test_index": np.asarray(chosen, dtype=np.int32),
+        "test_index": test.index[chosen].numpy().astype(np.int32),
         "runs": np.array(of_runs),
     }
     write_atomic(folder / "gallery.npz", lambda file: np.savez_compressed(file, **arrays))
@@ -90,7 +90,10 @@ def _write_gallery(folder: Path, found: dict[str, list[_Run]], of_runs: list[str
 def _write_explorer(
     folder: Path, models: list[str], first: dict[str, _Run], splits_of: Callable[[int], Splits], test: ImageSet
 ) -> None:
-    """`explorer.npz`: a model's first finished run stands for it, and is put to the proof on its own validation images."""
+    """Write `explorer.npz`. It uses the first finished run of each model.
+
+    The methods are tested against random maps on the validation images of that run.
+    """
     probs = {model: run.test.probs for model, run in first.items()}
     chosen, kinds = choose_images(probs, test.labels.numpy())
     if not len(chosen):
@@ -116,10 +119,10 @@ def _write_explorer(
 def choose_images(
     probs: dict[str, NDArray[np.floating]], labels: NDArray[np.integer]
 ) -> tuple[NDArray[np.int64], NDArray[np.str_]]:
-    """Positions and kinds of the images to explain: `probs` maps a model's name to [images, classes], `labels` is [images].
+    """Indices and kinds of the images to explain. `probs` maps a model's name to [images, classes]; `labels` is [images].
 
-    "mistake": all models are wrong, the surest first; "disagreement": as in the gallery; "right": all are right and sure,
-    one a class. No image twice.
+    "mistake": all models are wrong, most confident first. "disagreement": as in the gallery. "right": all models are right;
+    the most confident image of each class. Each image appears once.
     """
     confidence = np.mean([each.max(axis=1) for each in probs.values()], axis=0)
     right = np.stack([each.argmax(axis=1) == labels for each in probs.values()])
@@ -141,12 +144,12 @@ def choose_images(
 
 
 def for_people(images: torch.Tensor) -> NDArray[np.uint8]:
-    """Grey as [N, height, width], colour as [N, height, width, 3]."""
+    """Images with channels last: grey as [N, height, width], colour as [N, height, width, 3]."""
     return images[:, 0].numpy() if images.shape[1] == 1 else images.permute(0, 2, 3, 1).numpy()
 
 
 def _holds(path: Path, key: str, names: list[str]) -> bool:
-    """Whether the file is of these models, or runs, in this order: a comparison may be made again with others."""
+    """Whether array `key` of the file equals `names`. It differs if the comparison was repeated with other models or runs."""
     try:
         with np.load(path) as archive:
             return archive[key].tolist() == names

@@ -1,4 +1,4 @@
-"""Which function draws the pictures of which task. A task without one gets a report without pictures."""
+"""The registry of picture functions, one per task. The report of a task without one has no such pictures."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -8,10 +8,10 @@ from fittingroom.core.records import ComparisonRecord
 from fittingroom.core.registry import Registry
 
 WritePictures = Callable[[Path, ComparisonRecord, Mapping[int, Any], Callable[[], None]], None]
-"""(folder of the comparison, its record, a task for each seed, called when there is something to do)."""
+"""Arguments: the folder of the comparison, its record, a task for each seed, and a function to call before work starts."""
 PICTURES: Registry[WritePictures] = Registry("pictures")
 
 
 def draws_pictures(task: str) -> Callable[[WritePictures], WritePictures]:
-    """Decorator: file the function under the name of its task."""
+    """Decorator: register the function under the name of its task."""
     return PICTURES.register(task)

@@ -2,7 +2,7 @@
 
     images        uint8 (N, height, width) grey, (N, height, width, 1 or 3), or (N, 1 or 3, height, width); floats 0..1 also work
     labels        (N,) whole numbers, or names
-    class_names   optional: one name per label 0, 1, 2, ...
+    class_names   optional: one name per label 0, 1, 2, ...; if labels are names, this is their order
     test_images, test_labels   optional: the test part. Without it, a fixed 20 % of the images become the test part.
 
 The mapping from labels to classes is computed once, from the whole file.
@@ -19,7 +19,7 @@ from fittingroom.core.archives import open_arrays
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import cache_folder, write_atomic
 from fittingroom.data.images.dataset import ImageData
-from fittingroom.data.images.splits import split
+from fittingroom.data.images.splits import quotas, split
 from fittingroom.data.spec import DataSpec, ImageSet
 
 TEST_SHARE, VAL_SHARE, MOST_VAL = 0.2, 0.15, 5000
@@ -37,6 +37,8 @@ def open_arrays_file(path: Path) -> ImageData:
     train, test, names = _parts(arrays, path)
     mean, std = _statistics(train.images)
     _, channels, height, width = train.images.shape
+    num_val = max(len(names), min(MOST_VAL, round(VAL_SHARE * len(train))))
+    _check_counts(train.labels, num_val, names, path)
     spec = DataSpec(
         name=path.stem,
         title=path.stem,
@@ -48,7 +50,7 @@ def open_arrays_file(path: Path) -> ImageData:
         width=width,
         mean=mean,
         std=std,
-        num_val=max(len(names), min(MOST_VAL, round(VAL_SHARE * len(train)))),
+        num_val=num_val,
         num_test=len(test),
     )
     return ImageData(spec=spec, load_train=lambda: train, load_test=lambda: test)
@@ -59,9 +61,8 @@ def save_arrays(images: Any, labels: Any, class_names: Any = None, name: str = "
 
     Child processes and later commands, such as `evaluate`, read the data from this file.
     """
-    arrays: dict[str, Any] = {"images": np.asarray(images), "labels": np.asarray(labels)}
-    if class_names is not None:
-        arrays["class_names"] = np.asarray(class_names)
+    given = {"images": images, "labels": labels, "class_names": class_names}
+    arrays: dict[str, Any] = {key: _plain(values, key) for key, values in given.items() if values is not None}
     content = hashlib.sha256()
     for key, array in arrays.items():
         content.update(f"{key}{array.dtype}{array.shape}".encode() + np.ascontiguousarray(array).tobytes())
@@ -71,37 +72,57 @@ def save_arrays(images: Any, labels: Any, class_names: Any = None, name: str = "
     return path
 
 
+def _plain(values: Any, name: str) -> np.ndarray:
+    """Convert values to an array that needs no pickle. Object arrays (from pandas) must contain only ints or only text."""
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise FittingRoomError(f"{name} differ in size: give one array, all of one size") from error
+    if array.dtype != object:
+        return array
+    held = array.ravel().tolist()
+    if not any(all(isinstance(value, kind) for value in held) for kind in (str, int)):
+        raise FittingRoomError(f"{name} hold a mixture of Python objects: give whole numbers only, or text only")
+    return np.array(held).reshape(array.shape)
+
+
 def _parts(arrays: dict[str, np.ndarray], path: Path) -> tuple[ImageSet, ImageSet, tuple[str, ...]]:
     """The training images (validation included), the test images and the class names."""
     for key in ("images", "labels"):
         if key not in arrays:
             raise FittingRoomError(f"{path} holds no array '{key}' ({', '.join(arrays) or 'nothing'}): {FORM}")
-    images, labels = _pixels(arrays["images"], f"{path}, images"), arrays["labels"]
-    has_test = "test_images" in arrays
-    if has_test and "test_labels" not in arrays:
-        raise FittingRoomError(f"{path} holds test_images but no test_labels: save both, or neither")
-    test_labels = arrays["test_labels"] if has_test else labels[:0]
-    names, numbers = _classes([labels, test_labels], arrays.get("class_names"), path)
+    there = [key for key in ("test_images", "test_labels") if key in arrays]
+    if len(there) == 1:
+        other = "test_labels" if there == ["test_images"] else "test_images"
+        raise FittingRoomError(f"{path} holds {there[0]} but no {other}: save both, or neither")
+    images = _pixels(arrays["images"], f"{path}, images")
+    given = [_labels(arrays[key], f"{path}, {key}") for key in ("labels", "test_labels") if key in arrays]
+    names, numbers = _classes(given, arrays.get("class_names"), path)
     whole = _image_set(images, numbers[0], f"{path}, labels")
-    if has_test:
+    if there:
         test_images = _pixels(arrays["test_images"], f"{path}, test_images")
         if test_images.shape[1:] != images.shape[1:]:
             raise FittingRoomError(f"{path}: test_images have another size or number of channels than images: {FORM}")
+        unseen = np.setdiff1d(numbers[1], numbers[0])
+        if len(unseen):
+            raise FittingRoomError(f"{path}: class '{names[unseen[0]]}' is in the test part only: add training images")
         return whole, _image_set(test_images, numbers[1], f"{path}, test_labels"), names
     num_test = max(len(names), round(TEST_SHARE * len(whole)))
+    _check_counts(whole.labels, num_test, names, path)
     train, test = split(whole, 0, num_test, purpose="test part")
     return train, test, names
 
 
 def _pixels(images: np.ndarray, where: str) -> np.ndarray:
     """Convert images to uint8 (N, channels, height, width)."""
+    shape = images.shape
     if images.ndim == 3:
         images = images[:, np.newaxis]
     elif images.ndim == 4 and images.shape[3] in (1, 3):
         images = images.transpose(0, 3, 1, 2)
-    elif images.ndim != 4 or images.shape[1] not in (1, 3):
+    if images.ndim != 4 or images.shape[1] not in (1, 3) or 0 in images.shape[1:]:
         raise FittingRoomError(
-            f"{where} has shape {images.shape}: give (N, height, width) or (N, height, width, 3), grey or RGB"
+            f"{where} has shape {shape}: give (N, height, width) or (N, height, width, 3), grey or RGB"
         )
     if images.dtype == np.uint8:
         return np.ascontiguousarray(images)
@@ -116,24 +137,62 @@ def _pixels(images: np.ndarray, where: str) -> np.ndarray:
     raise FittingRoomError(f"{where} holds {images.dtype} values: give uint8 pixels 0 to 255, or floats from 0 to 1")
 
 
+def _labels(labels: np.ndarray, where: str) -> np.ndarray:
+    """Check labels and convert them to int64 numbers or to text."""
+    if labels.ndim != 1 or labels.dtype.kind not in "iuUS" or not len(labels):
+        raise FittingRoomError(f"{where} are {labels.dtype} {labels.shape}: give one whole number or name per image")
+    if labels.dtype.kind == "S":
+        return np.char.decode(labels, "utf-8", "replace")
+    return labels if labels.dtype.kind == "U" else labels.astype(np.int64)
+
+
 def _classes(parts: list[np.ndarray], names: np.ndarray | None, path: Path) -> tuple[tuple[str, ...], list[np.ndarray]]:
     """The class names, and the labels of each part as numbers. All parts share one mapping."""
-    whole = np.concatenate(parts)
-    if whole.ndim != 1 or whole.dtype.kind not in "iuUS" or not len(whole):
+    if len({part.dtype.kind for part in parts}) > 1:
         raise FittingRoomError(
-            f"{path}: labels are {whole.dtype} {whole.shape}: give one whole number or name per image"
+            f"{path}: labels and test_labels differ in kind: give numbers for both, or names for both"
         )
-    if names is not None and whole.dtype.kind in "iu":
-        known = tuple(map(str, names.tolist()))
-        if whole.min() < 0 or whole.max() >= len(known):
-            raise FittingRoomError(
-                f"{path}: labels run from {whole.min()} to {whole.max()}, but class_names has {len(known)} names"
-            )
-        return known, [part.astype(np.int64) for part in parts]
-    values = np.unique(whole)
-    if len(values) < 2:
-        raise FittingRoomError(f"{path} has only one class: give images of two or more classes")
-    return tuple(map(str, values.tolist())), [np.searchsorted(values, part) for part in parts]
+    present = np.unique(np.concatenate(parts))
+    if len(present) < 2:
+        raise FittingRoomError(f"{path} holds one class only: give images of two classes or more")
+    if names is None:
+        return tuple(map(str, present.tolist())), [np.searchsorted(present, part) for part in parts]
+    known = _class_names(names, path)
+    if present.dtype.kind == "U":
+        unknown = sorted(set(present.tolist()) - set(known))
+        if unknown:
+            raise FittingRoomError(f"{path}: label '{unknown[0]}' is not in class_names ({', '.join(known)}): add it")
+        number = {name: place for place, name in enumerate(known)}
+        return known, [np.array([number[name] for name in part.tolist()]) for part in parts]
+    if present[0] < 0 or present[-1] >= len(known):
+        raise FittingRoomError(
+            f"{path}: labels run from {present[0]} to {present[-1]}, class_names has {len(known)}: "
+            "give one name per label, label 0 first"
+        )
+    return known, parts
+
+
+def _class_names(names: np.ndarray, path: Path) -> tuple[str, ...]:
+    if names.ndim != 1 or names.dtype.kind not in "iuUS":
+        raise FittingRoomError(f"{path}: class_names are {names.dtype} {names.shape}: give a list of names")
+    known = tuple(map(str, (np.char.decode(names, "utf-8", "replace") if names.dtype.kind == "S" else names).tolist()))
+    twice = [name for name in known if known.count(name) > 1]
+    if twice:
+        raise FittingRoomError(f"{path}: class_names holds '{twice[0]}' twice: give each class its own name")
+    return known
+
+
+def _check_counts(labels: torch.Tensor, number: int, names: tuple[str, ...], path: Path) -> None:
+    """Raise FittingRoomError if a class has too few images for a training, a validation and a test part."""
+    try:
+        quotas(labels, number)
+    except FittingRoomError as error:
+        present, counts = (column.tolist() for column in labels.unique(return_counts=True))
+        count, label = min(zip(counts, present, strict=True))
+        raise FittingRoomError(
+            f"{path}: class '{names[label]}' has {count} of {len(labels)} images, too few for a training, a validation and a "
+            "test part: add images of that class"
+        ) from error
 
 
 def _image_set(images: np.ndarray, labels: np.ndarray, where: str) -> ImageSet:

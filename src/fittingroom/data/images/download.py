@@ -18,9 +18,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.data.images.idx import looks_like_html
 
@@ -192,13 +189,16 @@ def _taking_turns(folder: Path) -> Iterator[None]:
 @contextmanager
 def _progress(name: str, total: int | None, have: int) -> Iterator[Callable[[int], None]]:
     """Show a progress bar on standard error. Yields a function that advances it by a number of bytes."""
+    from rich import progress as rich
+    from rich.console import Console
+
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
+        rich.TextColumn("{task.description}"),
+        rich.BarColumn(),
+        rich.DownloadColumn(),
+        rich.TransferSpeedColumn(),
+        rich.TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    with rich.Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task(name, total=total, completed=have)
         yield lambda num_bytes: progress.advance(task, num_bytes)

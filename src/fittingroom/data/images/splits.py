@@ -31,21 +31,21 @@ def split(
     every image whose digest is in `avoid` (the test images) or in the validation part. Raises FittingRoomError if a class has
     too few images.
     """
-    quotas = _quotas(train.labels, num_val)
+    shares = quotas(train.labels, num_val)
     shuffled = torch.randperm(len(train), generator=generator(check_seed(seed), purpose))
     labels = train.labels[shuffled]
-    val = torch.cat([shuffled[labels == label][:quota] for label, quota in quotas.items()]).sort().values
+    val = torch.cat([shuffled[labels == label][:quota] for label, quota in shares.items()]).sort().values
     in_val = torch.zeros(len(train), dtype=torch.bool)
     in_val[val] = True
     prints = digests(train.images)
     barred = set(avoid) | {prints[position] for position in val.tolist()}
     copies = torch.tensor([fingerprint in barred for fingerprint in prints], dtype=torch.bool)
     kept = (~(in_val | copies)).nonzero().flatten()
-    _demand_classes(train.labels[kept], list(quotas))
+    _demand_classes(train.labels[kept], list(shares))
     return train.subset(kept), train.subset(val)
 
 
-def _quotas(labels: Int64[Tensor, " num"], num_val: int) -> dict[int, int]:
+def quotas(labels: Int64[Tensor, " num"], num_val: int) -> dict[int, int]:
     """Number of validation images for each label: proportional, with total `num_val` (largest remainder method)."""
     if not 0 < num_val < len(labels):
         raise FittingRoomError(

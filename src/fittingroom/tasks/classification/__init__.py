@@ -1,1 +1,1 @@
-"""Classification of images."""
+"""The task of classifying images."""

@@ -19,4 +19,4 @@ class ClassificationConfig(RunConfig):
     data: str = "fashion-mnist"
     """fashion-mnist, or a .npz file of images."""
     augment: AugmentConfig = field(default_factory=AugmentConfig)
-    """What is done to training images."""
+    """Augmentation of the training images."""

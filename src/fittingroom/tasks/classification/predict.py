@@ -1,4 +1,4 @@
-"""New images for a trained network: arrays, tensors, pictures or paths in, uint8 images of the data set's size out."""
+"""Convert new images for a trained network: arrays, tensors, pictures or paths become uint8 images of the data set's size."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from fittingroom.data.spec import DataSpec, ImageSet
 
 @dataclass(frozen=True)
 class ImagePredictions:
-    """What a network says about N images."""
+    """Predictions of a network for N images."""
 
     probs: np.ndarray
     """[N, classes], rows sum to 1."""
@@ -25,12 +25,12 @@ class ImagePredictions:
 
     @property
     def labels(self) -> np.ndarray:
-        """Number of the most probable class, [N]."""
+        """Index of each image's most probable class, [N]."""
         return self.probs.argmax(axis=1)
 
     @property
     def names(self) -> list[str]:
-        """Name of the most probable class."""
+        """Name of each image's most probable class."""
         return [self.class_names[label] for label in self.labels]
 
     def __len__(self) -> int:
@@ -62,7 +62,10 @@ def _picture(item: Any, spec: DataSpec) -> Tensor:
 
 
 def _array(items: Any, spec: DataSpec) -> Tensor:
-    array = items.detach().cpu().numpy() if isinstance(items, Tensor) else np.asarray(items)
+    try:
+        array = items.detach().cpu().numpy() if isinstance(items, Tensor) else np.asarray(items)
+    except ValueError as error:
+        raise FittingRoomError("images differ in size: give one array, or pictures and paths of any size") from error
     wanted = (spec.channels, spec.height, spec.width)
     shape = f"(N, {spec.height}, {spec.width}" + (")" if spec.channels == 1 else f", {spec.channels})")
     if array.shape in ((spec.height, spec.width), (spec.height, spec.width, spec.channels), wanted):
@@ -73,7 +76,7 @@ def _array(items: Any, spec: DataSpec) -> Tensor:
         array = array.transpose(0, 3, 1, 2)
     if array.ndim != 4 or array.shape[1:] != wanted or not len(array):
         raise FittingRoomError(
-            f"images have shape {np.shape(items)}: this run reads {shape}; give that, or pictures and paths of any size"
+            f"images have shape {tuple(np.shape(items))}: this run reads {shape}; give that, or pictures and paths of any size"
         )
     if array.dtype != np.uint8:
         if array.dtype.kind != "f" or not np.isfinite(array).all() or array.min() < 0 or array.max() > 1:

@@ -20,7 +20,7 @@ from fittingroom.tasks.scoring import ProtocolFacts, Scoring, register_scoring
 class ClassPredictions:
     """One run on one part: `probs` [images, classes], `labels` [images], `index` [images] in the source of the data."""
 
-    probs: NDArray[np.float32]
+    probs: NDArray[np.floating]
     labels: NDArray[np.int64]
     index: NDArray[np.int64]
 

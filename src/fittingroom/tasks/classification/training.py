@@ -1,10 +1,10 @@
-"""Images to classes: augmented batches, cross-entropy on soft targets, accuracy."""
+"""Training of image classifiers: augmented batches, cross-entropy on soft targets, accuracy."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -27,8 +27,10 @@ from fittingroom.models import build_model, fit_to_images
 from fittingroom.models.cost import num_macs
 from fittingroom.tasks.base import DataRequest, Logged, Placed, Task, task
 from fittingroom.tasks.classification.config import ClassificationConfig
-from fittingroom.tasks.classification.predict import ImagePredictions, as_images
 from fittingroom.tasks.classification.scoring import ClassPredictions
+
+if TYPE_CHECKING:
+    from fittingroom.tasks.classification.predict import ImagePredictions
 
 CHUNK = 500
 """Images per forward pass in evaluation."""
@@ -36,19 +38,19 @@ CHUNK = 500
 
 @task("classification")
 class ClassificationTask(Task):
-    """A batch is (normalised images, soft targets); in validation (normalised images, labels)."""
+    """A training batch is (normalised images, soft targets), a validation batch (normalised images, labels)."""
 
     config_class = ClassificationConfig
     default_models = ("vit", "cnn", "hybrid")
 
     @classmethod
     def reads(cls, data: str) -> bool:
-        """A data set of images."""
+        """Whether `data` is a data set of images."""
         return is_images(data)
 
     @classmethod
     def data_fields(cls, request: DataRequest, model: str) -> dict[str, Any]:
-        """The data set. Raises FittingRoomError for what belongs to sequence models."""
+        """The data set. Raises FittingRoomError for data and options of sequence models."""
         given = [f"--{name}" for name in ("train", "dev", "test", "stress") if getattr(request, name) is not None]
         if request.data is not None and not is_images(request.data):
             given.insert(0, f"--data {request.data}")
@@ -60,7 +62,7 @@ class ClassificationTask(Task):
 
     @cached_property
     def data(self) -> ImageData:
-        """The data set. Raises FittingRoomError where it is not the one that the finished run was trained on."""
+        """The data set. Raises FittingRoomError if it differs from the data of the finished run."""
         found = open_images(self._given.data, self.data_dir)
         saved = self.saved_data()
         if saved is not None and saved["spec"]["digest"] != found.spec.digest:
@@ -71,13 +73,13 @@ class ClassificationTask(Task):
 
     @cached_property
     def spec(self) -> DataSpec:
-        """From data.json of a finished run, else from the data set."""
+        """The description of the data, from data.json of a finished run or else from the data set."""
         saved = self.saved_data()
         return self.data.spec if saved is None else from_dict(DataSpec, saved["spec"], f"{self.folder}/data.json")
 
     @cached_property
     def config(self) -> ClassificationConfig:
-        """With every setting of the model written out."""
+        """The config with every model setting filled in; image size and classes come from the data."""
         given, spec = self._given, self.spec
         fitted = fit_to_images(
             given.model,
@@ -90,7 +92,7 @@ class ClassificationTask(Task):
 
     @property
     def title(self) -> str:
-        """The data set's."""
+        """The title of the data set."""
         return self.spec.title
 
     @cached_property
@@ -99,7 +101,7 @@ class ClassificationTask(Task):
         return self.data.split(self._given.seed, self._given.num_train)
 
     def split_record(self) -> SplitRecord:
-        """By seed."""
+        """How the run's seed divides the images."""
         splits = self.splits
         return SplitRecord(
             seed=self._given.seed,
@@ -145,12 +147,12 @@ class ClassificationTask(Task):
         return list(self.spec.image_shape)
 
     def new_model(self) -> nn.Module:
-        """Drawn from (seed, "init")."""
+        """A model with initial weights drawn from (seed, "init")."""
         with seeded(self.config.seed, "init"):
             return build_model(self.config.model, self.config.model_config)
 
     def build_saved(self) -> nn.Module:
-        """As the run's config says; a setting that is newer than the run has the class's default."""
+        """The model of the run's config. A setting added after the run was written has its default."""
         variant = self._given.registry.get(self._given.model)
         shape = from_dict(type(variant.make_config()), self._given.model_config, where=f"model {self._given.model}")
         return variant.build(shape)
@@ -179,7 +181,7 @@ class ClassificationTask(Task):
         ]
 
     def evaluation_seconds(self, placed: Placed) -> float:
-        """From one batch of at most 500 training images, the second time."""
+        """Seconds per image, from the second pass over one batch of at most `CHUNK` training images."""
         images = placed.place(
             normalise(self.batches.train.read(torch.arange(min(CHUNK, len(self.batches.train)))), self.spec)
         )
@@ -202,8 +204,10 @@ class ClassificationTask(Task):
         """Normalised images to logits."""
         return lambda images: placed.model(placed.place(images))
 
-    def predict_new(self, placed: Placed, items: Any, batch_size: int) -> ImagePredictions:
-        """Of arrays, tensors, pictures or paths."""
+    def predict_new(self, placed: Placed, items: Any, batch_size: int) -> "ImagePredictions":
+        """Predictions for arrays, tensors, pictures or paths."""
+        from fittingroom.tasks.classification.predict import ImagePredictions, as_images
+
         batches = eval_batches(as_images(items, self.spec), self.spec, batch_size)
         return ImagePredictions(probs=predict(self.predictor(placed), batches), class_names=self.spec.class_names)
 
@@ -231,6 +235,6 @@ class EvalLoader:
 
 
 def predict_images(logits: PredictFn, images: ImageSet, spec: DataSpec) -> ClassPredictions:
-    """What any function from normalised images to logits says about `images`."""
+    """Predictions for `images` by a function from normalised images to logits."""
     probs: Float[np.ndarray, "images classes"] = predict(logits, eval_batches(images, spec))
     return ClassPredictions(probs=probs, labels=images.labels.numpy(), index=images.index.numpy())

@@ -1,1 +1,1 @@
-"""Source sequences to target sequences, such as letters to phonemes."""
+"""The task of turning source sequences into target sequences, such as letters into phonemes."""

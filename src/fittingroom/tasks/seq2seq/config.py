@@ -17,15 +17,15 @@ class Seq2seqConfig(RunConfig):
 
     task: Literal["seq2seq"] = "seq2seq"
     data: str = "cmudict"
-    """cmudict, or a TSV file of pairs; with dev and test, the training file."""
+    """cmudict, or a TSV file of pairs; the training file if dev and test are given."""
     dev: str | None = None
-    """TSV file for validation; absent: a part of `data`."""
+    """TSV file for validation; default: a part of `data`."""
     test: str | None = None
-    """TSV file for the test; absent: a part of `data`."""
+    """TSV file for the test; default: a part of `data`."""
     keep_stress: bool = False
     """Keep the stress marks on cmudict's vowels: 69 phonemes instead of 39."""
     digest: str = ""
-    """Of the data; filled in when the run begins, so that a changed file is noticed."""
+    """Hash of the data. It is filled in when the run begins, so that a changed file is noticed."""
     batch_size: int = 256
     """Pairs per step."""
 

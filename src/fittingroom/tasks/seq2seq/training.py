@@ -1,4 +1,4 @@
-"""Sequences to sequences: vocabularies from the training part, batches by length, teacher forcing, error rates."""
+"""Training of sequence models: vocabularies from the training split, batches by length, teacher forcing, error rates."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +17,7 @@ from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.randomness import generator, seeded
 from fittingroom.core.records import DataRecord, ReadLog, SplitRecord
 from fittingroom.core.rundir import read_json, write_json
+from fittingroom.data.images.load import is_images
 from fittingroom.data.seq2seq import cmudict
 from fittingroom.data.seq2seq.batches import (
     EncodedPairs,
@@ -44,21 +45,21 @@ from fittingroom.tasks.seq2seq.config import Seq2seqConfig
 from fittingroom.tasks.seq2seq.scoring import SequencePredictions
 
 DURING_TRAINING = 1000
-"""Sources that are decoded in a validation during training: all of cmudict's would take seconds per epoch."""
+"""The most sources to decode in each validation during training: all of cmudict's would take seconds per epoch."""
 MEASURED = 256
-"""Sources that are decoded to measure how long that takes."""
+"""The most sources to decode when measuring the time of decoding."""
 RULE = "90/5/5 by a hash of the source"
-RULE_FILES = "as the three files say; training sources that also occur in validation or test are left out"
+RULE_FILES = "given by three files; training sources that also occur in validation or test are left out"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Seq2seqSpec:
-    """What data.json says about pairs of sequences."""
+    """The description of the pairs in data.json."""
 
     name: str
     title: str
     source: str
-    """What `--data` takes to find the pairs again: cmudict, or a path; with dev and test the training file."""
+    """The value of `--data`: cmudict or a path; the training file if dev and test are given."""
     dev: str | None = None
     test: str | None = None
     keep_stress: bool = False
@@ -66,11 +67,11 @@ class Seq2seqSpec:
     num_source_symbols: int
     num_target_symbols: int
     longest_source: int
-    """Symbols of the longest source in any part."""
+    """Symbols of the longest source in any split."""
 
 
 class ValidationBatch(NamedTuple):
-    """Sources to decode, and all of their pairs, for the loss."""
+    """Sources to decode, and all their pairs for the loss."""
 
     sources: SourceBatch
     pairs: PairBatch
@@ -78,7 +79,7 @@ class ValidationBatch(NamedTuple):
 
 @task("seq2seq")
 class Seq2seqTask(Task):
-    """A batch is a `PairBatch`; in validation a `ValidationBatch`."""
+    """A training batch is a `PairBatch`, a validation batch a `ValidationBatch`."""
 
     config_class = Seq2seqConfig
     default_models = ("transformer", "recurrent")
@@ -86,20 +87,20 @@ class Seq2seqTask(Task):
 
     @classmethod
     def reads(cls, data: str) -> bool:
-        """cmudict, or a file of pairs."""
+        """Whether `data` is cmudict or a file of pairs."""
         return is_pairs(data)
 
     @classmethod
     def data_fields(cls, request: DataRequest, model: str) -> dict[str, Any]:
-        """The pairs. Raises FittingRoomError for contradictions, and for images."""
+        """The pairs. Raises FittingRoomError for contradictory options and for images."""
         files = (request.train, request.dev, request.test)
         if any(files) and not all(files):
             raise FittingRoomError("--train, --dev and --test belong together: give all three, or one file with --data")
         if any(files) and request.data is not None:
             raise FittingRoomError("--data and --train are two ways to say the same: give one of them")
-        if request.data == "fashion-mnist":
+        if request.data is not None and is_images(request.data):
             raise FittingRoomError(
-                f"--data fashion-mnist holds images, and {model} reads pairs of sequences: give cmudict or a TSV file"
+                f"--data {request.data} holds images, and {model} reads pairs of sequences: give cmudict or a TSV file"
             )
         if request.stress not in (None, "strip", "keep"):
             raise FittingRoomError(f"--stress {request.stress}: choose strip or keep")
@@ -112,7 +113,7 @@ class Seq2seqTask(Task):
 
     @cached_property
     def splits(self) -> PairSplits:
-        """The pairs. Raises FittingRoomError where they are not those the run began with."""
+        """The pairs. Raises FittingRoomError if they have changed since the run began."""
         given = self._given
         if given.digest:
             check_digest(given.digest, given.data, given.dev, given.test)
@@ -121,17 +122,17 @@ class Seq2seqTask(Task):
 
     @cached_property
     def digest(self) -> str:
-        """Of the files as they are now."""
+        """Hash of the files as they are now."""
         return digest_of(self._given.data, self._given.dev, self._given.test)
 
     @cached_property
     def config(self) -> Seq2seqConfig:
-        """With the sizes that the data decide, and no more pairs per step than there are."""
+        """The config with sizes from the data. A step has at most as many pairs as the training split."""
         given, (source, target) = self._given, self.vocabularies
         values = {**given.model_config, "src_vocab_size": len(source), "tgt_vocab_size": len(target)}
         model_config = to_dict(resolve_config(given.model, values, given.registry))
         if "max_len" in model_config and "max_len" not in given.model_config and given.data != cmudict.NAME:
-            model_config["max_len"] = MAX_SYMBOLS + 2  # any line of a file that can be read, with its mark
+            model_config["max_len"] = MAX_SYMBOLS + 2  # enough for any line that the reader accepts, plus its marks
         self._check_length(model_config.get("max_len"))
         return replace(
             given,
@@ -141,7 +142,7 @@ class Seq2seqTask(Task):
         )
 
     def _check_length(self, max_len: int | None) -> None:
-        """FittingRoomError where a sequence is too long for the model: now, not in the middle of a run or at its test."""
+        """Raise FittingRoomError if a sequence is too long for the model, before the run starts."""
         splits = self.splits
         targets = [len(each) for pairs in (splits.train, splits.val) for several in pairs.targets for each in several]
         longest = 1 + max(splits.longest_source, *targets)
@@ -156,7 +157,7 @@ class Seq2seqTask(Task):
 
     @cached_property
     def spec(self) -> Seq2seqSpec:
-        """Names, digest and sizes: from data.json of a finished run, else from the pairs."""
+        """Names, digest and sizes, from data.json of a finished run or else from the pairs."""
         saved = self.saved_data()
         if saved is not None:
             return from_dict(Seq2seqSpec, saved["spec"], f"{self.folder}/data.json")
@@ -176,7 +177,7 @@ class Seq2seqTask(Task):
         )
 
     def split_record(self) -> SplitRecord:
-        """The same for every seed."""
+        """The sizes of the splits and the rule that divides the pairs. They are the same for every seed."""
         splits = self.splits
         return SplitRecord(
             seed=self._given.seed,
@@ -204,7 +205,7 @@ class Seq2seqTask(Task):
 
     @cached_property
     def vocabularies(self) -> tuple[Vocabulary, Vocabulary]:
-        """Of sources and targets: those of the finished run, else from training pairs only."""
+        """Vocabularies of sources and targets, from the finished run or else from the training pairs only."""
         return build_both(self.splits.train) if self.folder is None else read_vocabularies(self.folder)
 
     # Training
@@ -220,7 +221,7 @@ class Seq2seqTask(Task):
 
     @cached_property
     def val(self) -> EncodedPairs:
-        """The validation part as ids."""
+        """The validation split as ids."""
         return encode(self.splits.val, *self.vocabularies)
 
     @property
@@ -236,17 +237,17 @@ class Seq2seqTask(Task):
 
     @cached_property
     def max_len(self) -> int:
-        """Most symbols that are generated."""
+        """The most symbols to generate."""
         return most_symbols(self.splits.train, self.config.model_config)
 
     def new_model(self) -> nn.Module:
-        """Drawn from (seed, "init")."""
+        """A model with initial weights drawn from (seed, "init")."""
         config = self.config
         with seeded(config.seed, "init"):
             return build_model(config.model, config.model_config, config.registry)
 
     def build_saved(self) -> Any:
-        """As the run's config says. Raises FittingRoomError where its vocabularies have other sizes."""
+        """The model of the run's config. Raises FittingRoomError if its vocabularies have other sizes."""
         given, folder = self._given, self.folder
         variant = given.registry.get(given.model)
         shape = from_dict(type(variant.make_config()), given.model_config, where=f"{given.registry.kind} {given.model}")
@@ -271,12 +272,12 @@ class Seq2seqTask(Task):
         return symbol_loss(logits, batch.tgt_out, self.config.label_smoothing)
 
     def val_batches(self, number: int) -> "EvalPairLoader":
-        """Of `number` validation sources, spread evenly: a dictionary is in alphabetical order."""
+        """Batches of `number` validation sources. They are evenly spaced, because a dictionary is in alphabetical order."""
         places = torch.arange(number) * len(self.splits.val) // number
         return EvalPairLoader(self.val, places)
 
     def validate(self, model: Any, batch: ValidationBatch) -> Sequence[Logged]:
-        """Loss, and error rates of what the model generates greedily. Words are weighted by their number, phonemes by theirs."""
+        """Loss, and error rates of greedy decoding: word errors weighted by words, phoneme errors by phonemes."""
         sources, pairs = batch
         logits = model(pairs.src, pairs.src_mask, pairs.tgt_in)
         answers = generate_batch(model, sources, self.max_len)
@@ -288,7 +289,7 @@ class Seq2seqTask(Task):
         ]
 
     def evaluation_seconds(self, placed: Placed) -> float:
-        """From one batch of validation sources, the second time; as long as answers are on average."""
+        """Seconds per source, from decoding one batch of validation sources to the average length, after a warm-up."""
         num = min(MEASURED, len(self.splits.val))
         (batch,) = EvalPairLoader(self.val, torch.arange(num) * len(self.splits.val) // num, batch_size=num)
         sources = placed.place(batch.sources)
@@ -309,16 +310,16 @@ class Seq2seqTask(Task):
         )
 
     def predictor(self, placed: Placed) -> Callable[[EncodedPairs], list[Hypothesis]]:
-        """Encoded pairs to one greedy answer per source."""
+        """A function from encoded pairs to one greedy answer per source."""
         return lambda encoded: generate(placed.model, encoded, self.max_len, device=placed.device)
 
     def predict_new(self, placed: Placed, items: Any, batch_size: int) -> list[Answer]:
-        """Of words: an answer each."""
+        """One answer per word."""
         words = [items] if isinstance(items, str) else list(items)
         return pronounce(placed.model, *self.vocabularies, words)
 
     def val_loss(self, placed: Placed, predictions: SequencePredictions) -> float:
-        """Mean over the symbols of all validation pairs."""
+        """Mean loss over the symbols of all validation pairs."""
         total = number = 0.0
         with torch.inference_mode():
             for batch in map(placed.place, eval_pair_batches(self.val)):
@@ -328,7 +329,7 @@ class Seq2seqTask(Task):
         return total / number
 
     def extras(self, evaluated: Sequence[Evaluated]) -> dict[str, float]:
-        """Seconds of decoding, and symbols that the vocabularies lack, of the last part."""
+        """Seconds of decoding and number of unknown symbols, for the last evaluated split."""
         last = evaluated[-1]
         return {
             "decode_seconds": round(last.seconds, 3),
@@ -340,12 +341,12 @@ class Seq2seqTask(Task):
         return {}
 
     def write_extra_files(self, folder: Path) -> None:
-        """vocabularies.json."""
+        """Write vocabularies.json."""
         source, target = self.vocabularies
         write_json(folder / VOCABULARIES, {"source": source.to_list(), "target": target.to_list()})
 
     def _predict_test(self, write: Callable[[EncodedPairs], list[Hypothesis]], log: ReadLog) -> SequencePredictions:
-        # Read again, it must be the part that was held back when training began.
+        # The test split must be the one that was set aside when training began.
         given = self._given
         check_digest(given.digest or self.digest, given.data, given.dev, given.test)
         return self._predictions(write, self.splits.open_test(log, "evaluation"), "test")
@@ -390,7 +391,7 @@ def symbol_loss(
 
 
 def read_vocabularies(folder: Path) -> tuple[Vocabulary, Vocabulary]:
-    """The source's and the target's vocabulary of a finished run. Raises FittingRoomError that names the file."""
+    """The source and target vocabularies of a finished run. Raises FittingRoomError if the file is damaged."""
     path = folder / VOCABULARIES
     symbols = read_json(path)
     if not {"source", "target"} <= set(symbols):
@@ -401,12 +402,12 @@ def read_vocabularies(folder: Path) -> tuple[Vocabulary, Vocabulary]:
 
 @cache
 def _load(data: str, dev: str | None, test: str | None, keep_stress: bool, digest: str) -> PairSplits:
-    """Read once per process: a comparison has many runs on the same pairs."""
+    """Load the pairs, once per process: many runs of a comparison use the same pairs."""
     return load_pair_splits(data, dev, test, keep_stress=keep_stress)
 
 
 def _draw(splits: PairSplits, number: int, seed: int) -> PairSplits:
-    """The splits with that many training sources, drawn by seed."""
+    """The splits with `number` training sources, drawn by seed."""
     if number > len(splits.train):
         raise FittingRoomError(f"num_train {number} is more than there are: choose at most {len(splits.train)}")
     drawn = torch.randperm(len(splits.train), generator=generator(seed, "train sources"))

@@ -1,1 +1,1 @@
-"""How a run is made fast on this machine: plan, probe, engine, and a time budget as a number of steps."""
+"""Make a run fast on this machine: choose a speed plan by measuring, and convert a time budget to a number of steps."""

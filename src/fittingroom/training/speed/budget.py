@@ -1,4 +1,4 @@
-"""A wall-clock budget as a number of steps: measured once at the start, then fixed, so that a resumed run knows its end."""
+"""Convert a wall-clock budget to a number of steps. It is measured once at the start, so that a resumed run keeps its length."""
 
 import itertools
 import math
@@ -9,26 +9,32 @@ from fittingroom.core.errors import FittingRoomError
 from fittingroom.training.speed.probe import Trial, new_trial
 from fittingroom.training.step import TrainState
 
-RESERVE = 0.15  # share of a budget kept for what a short measurement does not see: checkpoints, logs, a machine that others use
+RESERVE = 0.15
+"""Share of a budget kept for costs that a short measurement misses: checkpoints, logs, other users of the machine."""
 PROBE_SECONDS = 2.0
-MEASURED_SHARE = 0.01  # of a budget, where batches differ in length: few of them would be a chance
-DISTURBED = 1.1  # a mean so many times the median: the machine stalls now and then, and a budget has to pay for that
-DISTURBED_SHARE = 0.04  # of a budget, measured on such a machine: stalls are rare, and few of them would be a chance
-LOOP_SECONDS = 0.005  # what Lightning adds to a step: callbacks, logs
-SHORT_VALIDATION = (
-    1000  # images, or sources; on the way a run of under two epochs is validated with these, at its end with all
-)
+"""Seconds of steps to measure if all batches have one shape."""
+MEASURED_SHARE = 0.01
+"""Share of a budget to measure if batches differ in length: a few batches would not be typical."""
+DISTURBED = 1.1
+"""A mean step time of this many times the median shows that the machine stalls; the budget must cover the stalls."""
+DISTURBED_SHARE = 0.04
+"""Share of a budget to measure on a machine that stalls: stalls are rare, and a short measurement misses them."""
+LOOP_SECONDS = 0.005
+"""Seconds that Lightning adds to a step for callbacks and logs."""
+SHORT_VALIDATION = 1000
+"""Items in each validation of a run under two epochs. Its final evaluation uses the whole validation split."""
 
 
 def total_steps_for(epochs: float, steps_per_epoch: int) -> int:
-    """Steps of a run that is given in epochs."""
+    """The number of steps in `epochs`, at least 1."""
     return max(1, round(epochs * steps_per_epoch))
 
 
 def validations(total_steps: int, steps_per_epoch: int, num_val: int) -> tuple[int, int]:
-    """(steps between validations on the way, images or sources of each): all each epoch, in a shorter run a part at quarters.
+    """(steps between validations, items per validation). Validates on all items after every epoch.
 
-    Not after each step, though that were an epoch: a checkpoint waits for a step without a validation.
+    A run under two epochs validates four times, on at most `SHORT_VALIDATION` items. There are at least 2 steps between
+    validations, because checkpoints are saved only at steps without one.
     """
     if total_steps >= 2 * steps_per_epoch:
         return max(2, steps_per_epoch), num_val
@@ -38,7 +44,7 @@ def validations(total_steps: int, steps_per_epoch: int, num_val: int) -> tuple[i
 def steps_in_budget(
     seconds_left: float, step_seconds: float, seconds_each: float, steps_per_epoch: int, num_val: int
 ) -> int:
-    """The most steps that fit, the validations on the way counted. Raises FittingRoomError if not one fits."""
+    """The most steps that fit, including the validations between them. Raises FittingRoomError if none fits."""
     usable = seconds_left * (1 - RESERVE)
     quarters = 4 * min(num_val, SHORT_VALIDATION) * seconds_each
     steps = int((usable - quarters) / step_seconds)
@@ -53,10 +59,11 @@ def steps_in_budget(
 
 
 def measure_step(trial: Trial, budget: float, *, one_shape: bool = True) -> float:
-    """Seconds of a training step of a run of `budget` seconds, with what Lightning adds to it; the first two do not count.
+    """Seconds of a training step, including what Lightning adds. The first two measured steps are ignored.
 
-    The median of two seconds, which one disturbance does not move. On a machine that stalls again and again it would see too
-    little: there the mean over a longer while; so also where batches differ in length, for a median would be one of them.
+    If all batches have one shape, this is the median over two seconds, which a single stall does not change. On a machine
+    that stalls often the median is too low, so a longer measurement gives the mean. Batches of different lengths use the
+    mean too, because a median would show only one length.
     """
     found = _step_for(trial, PROBE_SECONDS if one_shape else max(PROBE_SECONDS, MEASURED_SHARE * budget))[2:]
     typical = statistics.median(found) if one_shape else statistics.fmean(found)
@@ -67,7 +74,7 @@ def measure_step(trial: Trial, budget: float, *, one_shape: bool = True) -> floa
 
 
 def _step_for(trial: Trial, seconds: float, least: int = 5) -> list[float]:
-    """Steps for so long, `least` at least; the seconds of each, the making of its batch included."""
+    """Do steps for `seconds`, at least `least` of them. Return the seconds of each, including loading its batch."""
     clock = [time.perf_counter()]
     while len(clock) <= least or clock[-1] < clock[0] + seconds:
         trial.step()
@@ -76,7 +83,7 @@ def _step_for(trial: Trial, seconds: float, least: int = 5) -> list[float]:
 
 
 def total_steps(state: TrainState, began: float) -> int:
-    """Of a run: from its epochs, or from a measurement of this machine where it has a budget that began at `began`."""
+    """Steps of the whole run: from its epochs, or measured on this machine for a time budget that started at `began`."""
     task = state.task
     config, batches = task.config, task.batches
     if config.epochs is not None:
@@ -89,7 +96,7 @@ def total_steps(state: TrainState, began: float) -> int:
 
 
 def evaluation_seconds(state: TrainState) -> float:
-    """Seconds per item when validating, measured on the run's own model, which is in training mode again afterwards."""
+    """Seconds per item when validating, measured on the run's own model, then set back to training mode."""
     state.model.to(state.plan.device)
     state.final_model.to(state.plan.device).eval()
     try:

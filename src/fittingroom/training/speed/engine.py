@@ -1,4 +1,4 @@
-"""The engine: chooses a run's speed plan by measuring it on this machine, once, and sets the process up for speed."""
+"""Choose the speed plan of a run by measuring on this machine, keep the result in a cache, and set up the process."""
 
 import ctypes
 import hashlib
@@ -23,23 +23,24 @@ from fittingroom.training.speed.budget import total_steps_for
 from fittingroom.training.speed.plan import Plan, first_guess, with_fixed
 from fittingroom.training.speed.probe import STEADY, Timing, probe, probe_compile
 
-PROBE_FROM_SECONDS = 45.0  # a run whose length is given in seconds is probed from here on
-PROBE_FROM_FLOPS = 5e12  # a run whose length is given in epochs: half a minute at 150 Gflop/s
-COMPILE_FROM_SECONDS = 600.0  # compiling costs half a minute: not even tried where it could not come back
+PROBE_FROM_SECONDS = 45.0  # the shortest time budget for which plans are measured
+PROBE_FROM_FLOPS = 5e12  # the same for a run given in epochs: half a minute at 150 Gflop/s
+COMPILE_FROM_SECONDS = 600.0  # compiling costs half a minute: a shorter run could not save that much
 
 Fixed = Mapping[str, str]
-"""Parts of a plan that the user has chosen: field of Plan -> its value as text."""
+"""Parts of a plan that the user chose: field of Plan -> its value as text."""
 
 
 def choose_plan(
     task: Task, fixed: Fixed, on_probe: Callable[[], None] = lambda: None, *, concurrency: int = 1
 ) -> tuple[Plan, list[dict[str, Any]]]:
-    """The plan of a run, and the table of timings behind it: measured, or as measured before for the same work here.
+    """The plan of a run and the table of timings behind it, measured now or taken from this machine's cache.
 
-    `on_probe` is called once, before anything is timed. A plan that was measured while the machine stalled serves this run;
-    the next one measures again. A short run, half a minute or so, takes the first guess: a probe would cost more than it
-    brings. `concurrency` is how many processes measure at this moment, for runs that will be made side by side: what was found by
-    one alone is not theirs. Raises FittingRoomError for a part of a plan that does not exist, or cannot be had here.
+    Runs of less than about half a minute use the first guess without measuring, because measuring would cost more than it
+    saves. `on_probe` is called once, before the first measurement. A result that was measured while the machine stalled is
+    not cached, so the next run measures again. `concurrency` is the number of processes that measure at the same time;
+    each number has its own cache entries. Raises FittingRoomError for an unknown part of a plan and for one that this machine
+    cannot run.
     """
     guess = with_fixed(first_guess(task.config), fixed)
     if guess.compile:
@@ -51,7 +52,7 @@ def choose_plan(
     if found is None:
         on_probe()
         on_probe = _said_already
-        _keep_freed_memory()  # measured as the run will be
+        _keep_freed_memory()  # the run will do the same
         plan, table = probe(task, guess, frozenset(fixed))
         found = {"plan": asdict(plan), "table": [timing.to_dict() for timing in table], "compile": None}
         _keep(place, found)
@@ -66,46 +67,46 @@ def _said_already() -> None:
 
 
 def step_seconds(plan: Plan, table: list[dict[str, Any]]) -> float | None:
-    """Seconds of a training step under `plan`, as the table has them; None where nothing was timed."""
+    """Seconds of a training step under `plan`, from the table; None if nothing was timed."""
     rows = [row["step_seconds"] for row in table if row["plan"] == asdict(plan)]
-    # The plan that no challenger beat stands in no line of its own: the first line was measured against it.
+    # A first plan that no candidate beat has no row of its own, but the first row was measured against it.
     return min(rows) if rows else (table[0]["step_seconds"] * table[0]["speedup"] if table else None)
 
 
 def _with_compile(
     task: Task, plan: Plan, found: dict[str, Any], place: Path, on_probe: Callable[[], None]
 ) -> tuple[Plan, list[dict[str, Any]]]:
-    """Compile where what it saves over the whole run is more than what it costs; ask once a machine."""
+    """The plan with `compile` set if compiling saves more time than it costs, and the table with that measurement."""
     eager_seconds = step_seconds(plan, found["table"])
     if eager_seconds is None or _seconds_of_training(task, eager_seconds) < COMPILE_FROM_SECONDS:
         return plan, found["table"]
     row = found["compile"]
-    if row is None or ("error" in row and _compiler()):  # none was found before, and now there is one
+    if row is None or ("error" in row and _compiler()):  # it failed before, and there is a compiler now
         on_probe()
         row = _try_compile(task, plan)
         if "error" not in row or not _compiler():
             _keep(place, {**found, "compile": row})
     saved = _num_steps(task, eager_seconds) * row["step_seconds"] * (row["speedup"] - 1)
     pays = row["agrees"] and saved > row["first_step_seconds"]
-    if pays and not _compiler():  # it was there when this was measured
+    if pays and not _compiler():  # a compiler was there when this was measured
         _say_eager("no C++ compiler found")
         pays = False
     return (replace(plan, compile=True) if pays else plan), [*found["table"], row]
 
 
 def _compiler() -> str | None:
-    """The C++ compiler that torch looks for: as the user says, or that of Linux, macOS or Windows."""
+    """The C++ compiler that torch would use: $CXX, or the usual one of Linux, macOS or Windows; None if there is none."""
     return os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++") or shutil.which("cl")
 
 
 def _say_eager(error: str) -> None:
-    print(f"notice: torch.compile does not work here ({error}): training goes on eagerly", file=sys.stderr)
+    print(f"notice: torch.compile does not work here ({error}): training continues without it", file=sys.stderr)
 
 
 def _try_compile(task: Task, plan: Plan) -> dict[str, Any]:
     try:
         return probe_compile(task, plan).to_dict()
-    except Exception as error:  # torch.compile raises whatever the compiler chain raises: all of it means "not here"
+    except Exception as error:  # torch.compile passes on any error of the compilers: each means it does not work here
         first = _first_line(error)
         _say_eager(first)
         compiled = replace(plan, compile=True)
@@ -122,12 +123,12 @@ def _try_compile(task: Task, plan: Plan) -> dict[str, Any]:
 
 
 def check_compiler() -> None:
-    """Raise FittingRoomError unless torch.compile works here."""
+    """Raise FittingRoomError unless torch.compile works on this machine."""
     try:
         torch.compile(lambda x: x + 1)(torch.zeros(2))
     except Exception as error:  # as in _try_compile
         raise FittingRoomError(
-            f"torch.compile does not work here ({_first_line(error)}): install a C++ compiler, or leave compile=true away"
+            f"torch.compile does not work here ({_first_line(error)}): install a C++ compiler, or omit compile=true"
         ) from error
 
 
@@ -136,7 +137,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _seconds_of_training(task: Task, step_seconds: float) -> float:
-    """A budget is what it says; epochs are their steps."""
+    """Training time of the run: its time budget, or its steps times `step_seconds`."""
     return task.config.budget_seconds or _num_steps(task, step_seconds) * step_seconds
 
 
@@ -149,18 +150,18 @@ def _num_steps(task: Task, seconds: float) -> int:
 
 
 def is_long(task: Task) -> bool:
-    """Whether measuring is worth its time: a run of about half a minute and more."""
+    """Whether the run is long enough to measure plans for it: about half a minute or more."""
     config = task.config
     if config.epochs is None:
         assert config.budget_seconds is not None
         return config.budget_seconds >= PROBE_FROM_SECONDS
     steps = total_steps_for(config.epochs, task.batches.steps_per_epoch)
-    # Two flops each, forward once, backward twice.
+    # 2 flops per multiply-add, times 3: the backward pass costs twice the forward pass.
     return 6 * task.step_macs() * steps * config.batch_size >= PROBE_FROM_FLOPS
 
 
 def _key(task: Task, guess: Plan, fixed: Fixed, concurrency: int) -> str:
-    """Names the machine, the versions and the work of one step; what does not change a step's time is not in it."""
+    """The cache key: a hash of the machine, the versions, and the settings that change the time of a step."""
     config = task.config
     parts = {
         "machine": [
@@ -181,12 +182,12 @@ def _key(task: Task, guess: Plan, fixed: Fixed, concurrency: int) -> str:
 
 
 def _bf16_instructions() -> list[str]:
-    """Those that this processor has; clouds give processors with and without them one name."""
+    """The bf16 instruction sets of this processor. Cloud providers use one name for processors with and without them."""
     return sorted(name for name, has in torch.cpu.get_capabilities().items() if "bf16" in name and has)
 
 
 def _cached(place: Path) -> dict[str, Any] | None:
-    """A plan that was measured before; one that cannot be read is measured again."""
+    """The cached measurement; None if there is none or it cannot be read."""
     try:
         found = read_json(place)
         from_dict(Plan, found["plan"])
@@ -196,9 +197,9 @@ def _cached(place: Path) -> dict[str, Any] | None:
 
 
 def _keep(place: Path, found: dict[str, Any]) -> None:
-    """Write the cache, where that is possible; a full or read-only disk costs a probe each time, not the run.
+    """Write the cache. If the disk is full or read-only, print a notice: the next run measures again.
 
-    Nothing is written of a machine that stalled: noise would be kept for good.
+    Timings from a machine that stalled are not written, because the noise would stay in the cache.
     """
     rows = [*found["table"], *([found["compile"]] if found["compile"] else [])]
     if any(row["spread"] > STEADY for row in rows):
@@ -210,15 +211,15 @@ def _keep(place: Path, found: dict[str, Any]) -> None:
 
 
 def set_up_process(plan: Plan) -> None:
-    """Threads, and memory that stays with the process. Call it before training."""
+    """Set the number of threads and tune memory allocation. Call it before training."""
     torch.set_num_threads(plan.num_threads)
-    # Uninitialised memory is filled with NaN in deterministic mode, to catch reads of it: a pass over every new tensor.
+    # Deterministic mode fills new tensors with NaN to catch reads of uninitialised memory. That pass costs time.
     torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]
     _keep_freed_memory()
 
 
 def _keep_freed_memory() -> None:
-    """Tell glibc not to give large blocks back: each step would ask for the same again, and touch every page anew."""
+    """Tell glibc to keep large freed blocks. Otherwise each step requests them again and pays for new page faults."""
     trim_threshold, top_pad, mmap_max = -1, -2, -4  # malloc.h
     if not sys.platform.startswith("linux"):
         return

@@ -1,4 +1,4 @@
-"""The speed plan of a run: how its arithmetic is done. It changes speed and the last digits, never the method."""
+"""The speed plan of a run: how its arithmetic is computed. It changes the speed and the last digits, never the method."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,20 +16,23 @@ Device = Literal["cpu", "cuda", "mps"]
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Same seed and same plan on the same processor: the same weights, bit for bit; a graphics card may differ in last digits."""
+    """How a run is computed.
+
+    On one processor, the same seed and plan give the same weights bit for bit. On a graphics card the last digits may differ.
+    """
 
     device: Device
-    """Where it is computed."""
+    """The device that computes the run."""
     precision: Literal["fp32", "bf16"]
-    """bf16: matrix products and convolutions by autocast, weights kept in fp32, Muon's iteration in bf16."""
+    """bf16: autocast for matrix products and convolutions, bf16 for Muon's iteration, fp32 for the weights."""
     channels_last: bool
-    """Memory layout of images and maps."""
+    """Whether images and feature maps have channels-last memory layout."""
     attention: Literal["explicit", "fused"]
-    """Matrix products one by one, or torch's fused kernel."""
+    """explicit: separate matrix products and softmax; fused: torch's fused kernel."""
     compile: bool
-    """The training step's forward and backward pass through torch.compile."""
+    """Whether torch.compile compiles the forward and backward pass of the training step."""
     num_threads: int
-    """Cores that one step is spread over."""
+    """CPU threads per step."""
 
     def __post_init__(self) -> None:
         if self.num_threads < 1:
@@ -37,10 +40,10 @@ class Plan:
 
 
 def first_guess(config: RunConfig) -> Plan:
-    """Without a measurement: what the machine says of itself.
+    """The plan without any measurement, from the features that the hardware reports.
 
-    bf16 where the processor multiplies it natively; explicit attention on a CPU, where the fused kernel's backward pass is
-    slow for few tokens; channels-last for convolutions.
+    bf16 if the processor multiplies it natively; channels-last for convolutions; explicit attention on a CPU, because the
+    backward pass of the fused kernel is slow there for few tokens.
     """
     device = _device()
     return Plan(
@@ -54,9 +57,10 @@ def first_guess(config: RunConfig) -> Plan:
 
 
 def with_fixed(plan: Plan, fixed: Mapping[str, str]) -> Plan:
-    """The plan with the user's parts, such as `{"precision": "fp32"}`. FittingRoomError: unknown part, or no such device.
+    """The plan with the parts that the user chose, such as `{"precision": "fp32"}`.
 
-    Another device brings the attention and precision that suit it, unless they are fixed too.
+    A different device also changes attention, precision and memory layout to suit it, unless the user chose those too. Raises
+    FittingRoomError for an unknown part or a device that this machine does not have.
     """
     changed = replace(plan, dict(fixed), "--plan")
     if changed.device == plan.device:
@@ -71,7 +75,7 @@ def with_fixed(plan: Plan, fixed: Mapping[str, str]) -> Plan:
 
 
 def check_device(device: Device) -> None:
-    """Raise FittingRoomError unless this machine has it."""
+    """Raise FittingRoomError unless this machine has `device`."""
     has = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not has[device]:
         there = ", ".join(name for name, found in has.items() if found)

@@ -1,4 +1,7 @@
-"""The probe: a few real training steps under each candidate plan, timed in turns, so that a noisy machine harms all alike."""
+"""The probe: time a few real training steps under each candidate plan.
+
+Two plans take turns, step by step, so that a noisy machine slows both alike.
+"""
 
 import statistics
 import time
@@ -15,38 +18,43 @@ from fittingroom.training.speed.plan import Plan
 from fittingroom.training.step import TrainState, new_optimizer, new_state, step
 
 STEPS, WARM_STEPS = 5, 2
-SCHEDULE_STEPS = 1000  # of the schedule whose first steps are made: a warm-up, as in the run itself
-WORTH_CHANGING = 1.03  # a part of the plan is changed for at least 3 %: less is noise
-HOPELESS = 3.0  # a candidate that is so many times slower at its best is not timed further: emulated bf16 takes minutes
-STEADY = 1.5  # the most spread of a duel that one would call measured
-LOSS_TOLERANCE = 0.02  # largest relative difference of a candidate's losses from those in fp32
+SCHEDULE_STEPS = 1000
+"""Length of the learning rate schedule. The probe runs its first steps, which are in the warm-up as in a real run."""
+WORTH_CHANGING = 1.03
+"""A part of the plan changes only for a speedup of at least 3 %: less is noise."""
+HOPELESS = 3.0
+"""Timing stops early if a candidate's best step is this many times slower: emulated bf16 would take minutes."""
+STEADY = 1.5
+"""Timings with a larger spread are too noisy to be cached."""
+LOSS_TOLERANCE = 0.02
+"""Largest relative difference between a candidate's losses and those in fp32."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
-    """One line of the probe's table: a candidate against the best plan before it."""
+    """One row of the probe's table: a candidate compared with the best plan so far."""
 
     part: str
     plan: Plan
     step_seconds: float
     speedup: float
-    """Median ratio of the best plan's step to the candidate's, taken in turns."""
+    """Median ratio of the best plan's step time to the candidate's, over all turns."""
     spread: float
-    """Upper over lower quartile of the turns' ratios: 1 on a quiet machine."""
+    """Upper quartile divided by lower quartile of these ratios: 1 on a quiet machine."""
     agrees: bool
-    """Its losses are those of the first plan, which is fp32 unless the user fixed another, within the tolerance."""
+    """Whether its losses agree within the tolerance with the first plan's, which is in fp32 unless the user chose otherwise."""
     first_step_seconds: float
-    """The first step alone: compiling counts there."""
+    """Seconds of the first step, which includes compiling."""
 
     def to_dict(self) -> dict[str, Any]:
-        """For environment.json."""
+        """The row for environment.json."""
         numbers = ("step_seconds", "speedup", "spread", "first_step_seconds")
         rounded = {key: round(getattr(self, key), 6) for key in numbers}
         return {"part": self.part, **rounded, "agrees": self.agrees, "plan": asdict(self.plan)}
 
 
 class Trial:
-    """Training steps from the run's own first weights, under one plan; `new_trial` gives it the run's own batches."""
+    """Training steps under one plan, from the run's initial weights. `new_trial` also gives it the run's batches."""
 
     def __init__(self, state: TrainState, batches: Iterator[tuple[Tensor, ...]]) -> None:
         self.state = state
@@ -60,24 +68,24 @@ class Trial:
 
     @property
     def plan(self) -> Plan:
-        """How it computes."""
+        """The plan that the trial measures."""
         return self.state.plan
 
     def step(self) -> float:
-        """One step as the loop makes it; its seconds, without the making of the batch: no plan changes that."""
+        """Do one step as in training. Return its seconds, excluding the loading of the batch, which no plan changes."""
         torch.set_num_threads(self.plan.num_threads)
         batch = self.state.placed.place(next(self.batches))
         start = time.perf_counter()
         loss = step(self.state, batch)
-        self.losses.append(loss.item())  # waits for a device that computes on its own time
+        self.losses.append(loss.item())  # waits for a device that computes asynchronously
         self.seconds.append(time.perf_counter() - start)
         return self.seconds[-1]
 
 
 def probe(task: Task, guess: Plan, fixed: frozenset[str]) -> tuple[Plan, list[Timing]]:
-    """The fastest plan whose losses agree with fp32, part by part from `guess`, and the table; `fixed` parts stay.
+    """Improve `guess` part by part. Return the fastest plan whose losses agree with fp32, and the table of timings.
 
-    Compiling is not among them: `probe_compile` asks for it, where a run is long enough to earn its cost back.
+    Parts named in `fixed` stay unchanged, and so does `compile`: `probe_compile` measures that for long runs.
     """
     before = torch.get_num_threads()
     try:
@@ -96,9 +104,9 @@ def _probe(task: Task, guess: Plan, fixed: frozenset[str]) -> tuple[Plan, list[T
             continue
         for value in _candidates(part, best.state):
             challenger = new_trial(task, replace(best.plan, **{part: value}))
-            best.batches = task.batches.from_step(0)  # the challenger's: in length they may differ threefold
+            best.batches = task.batches.from_step(0)  # the challenger's batches: lengths can differ by a factor of 3
             table.append(duel(part, best, challenger, expected or best.losses))
-            while len(best.losses) < WARM_STEPS + STEPS:  # a hopeless challenger ended it early
+            while len(best.losses) < WARM_STEPS + STEPS:  # a hopeless challenger ended the duel early
                 best.step()
             expected = expected or best.losses[:]
             if table[-1].agrees and table[-1].speedup > WORTH_CHANGING:
@@ -107,7 +115,7 @@ def _probe(task: Task, guess: Plan, fixed: frozenset[str]) -> tuple[Plan, list[T
 
 
 def probe_compile(task: Task, plan: Plan) -> Timing:
-    """The plan, compiled, against itself. Raises whatever torch.compile raises where there is no compiler."""
+    """Time the compiled plan against the same plan uncompiled. Passes on any error of torch.compile."""
     before = torch.get_num_threads()
     try:
         eager = new_trial(task, plan)
@@ -118,7 +126,7 @@ def probe_compile(task: Task, plan: Plan) -> Timing:
 
 
 def time_step(task: Task, plan: Plan) -> float:
-    """Median seconds of a training step under a plan that needs no choosing."""
+    """Median seconds of a training step under `plan`."""
     before = torch.get_num_threads()
     try:
         trial = new_trial(task, plan)
@@ -128,14 +136,14 @@ def time_step(task: Task, plan: Plan) -> float:
 
 
 def new_trial(task: Task, plan: Plan) -> Trial:
-    """On a model of its own, with the run's first weights."""
+    """A trial of `plan` with its own model, the run's initial weights and the run's batches."""
     return Trial(new_state(task, plan, total_steps=SCHEDULE_STEPS), task.batches.from_step(0))
 
 
 def duel(part: str, best: Trial, challenger: Trial, expected: list[float]) -> Timing:
-    """Both make their steps in turns; the first ones, which find memory and kernels, do not count."""
+    """Time both plans in turns. The first steps, which allocate memory and select kernels, do not count."""
     rounds = [(best.step(), challenger.step()) for _ in range(WARM_STEPS)]
-    # Its best against the other's worst: one stall of the machine must not end a duel.
+    # Compare the challenger's best step with the other's worst: a single stall must not end the duel.
     if min(challenger.seconds) <= HOPELESS * max(best.seconds[-WARM_STEPS:]):
         rounds += [(best.step(), challenger.step()) for _ in range(STEPS)]
     pairs = rounds[WARM_STEPS:] or rounds[-1:]
@@ -155,7 +163,7 @@ def duel(part: str, best: Trial, challenger: Trial, expected: list[float]) -> Ti
 
 
 def _spread(ratios: list[float]) -> float:
-    """Upper over lower quartile; 1 of a single ratio."""
+    """Upper quartile divided by lower quartile; 1 for a single ratio."""
     if len(ratios) < 2:
         return 1.0
     lower, _, upper = statistics.quantiles(ratios, n=4, method="inclusive")
@@ -163,7 +171,7 @@ def _spread(ratios: list[float]) -> float:
 
 
 def _candidates(part: str, state: TrainState) -> list[Any]:
-    """The values of a part that can make a difference to this model on this device."""
+    """The other values of `part` that could be faster for this model on this device."""
     plan, modules = state.plan, list(state.model.modules())
     if part == "precision":
         return [] if plan.device == "mps" else ["bf16"]
@@ -176,5 +184,5 @@ def _candidates(part: str, state: TrainState) -> list[Any]:
 
 
 def _is_spatial(module: nn.Module) -> bool:
-    # A patch projection's kernel is its stride: a matrix product, to which layout means nothing.
+    # If the kernel equals the stride, as in a patch projection, it is a matrix product: layout makes no difference.
     return isinstance(module, nn.Conv2d) and module.kernel_size != module.stride and module.kernel_size != (1, 1)

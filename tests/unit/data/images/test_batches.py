@@ -11,7 +11,8 @@ from fittingroom.data.images.batches import TrainBatches, eval_batches, normalis
 from fittingroom.data.spec import DataSpec, ImageSet
 
 SPEC = DataSpec(
-    name="toy", title="Toy", class_names=("a", "b", "c"), channels=1, height=8, width=8, mean=(0.5,), std=(0.25,), num_test=1
+    name="toy", title="Toy", source="toy", digest="0123456789ab", class_names=("a", "b", "c"), channels=1, height=8, width=8,
+    mean=(0.5,), std=(0.25,), num_val=1, num_test=1,
 )  # fmt: skip
 ALL = AugmentConfig(erase_rate=0.5, mixup_alpha=0.3, rand_augment_ops=1)
 

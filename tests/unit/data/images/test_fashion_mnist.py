@@ -10,8 +10,15 @@ import torch
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import cache_folder
 from fittingroom.data.images import fashion_mnist
-from fittingroom.data.images.fashion_mnist import RELEASE, SPEC
+from fittingroom.data.images.dataset import ImageData
+from fittingroom.data.images.fashion_mnist import RELEASE, SPEC, open_fashion_mnist
 from fittingroom.data.images.splits import digests
+
+
+@pytest.fixture
+def unverified(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder given is taken as it is: the checksums of tiny files are their own."""
+    monkeypatch.setattr(fashion_mnist, "find", lambda data_dir: data_dir)
 
 
 @pytest.fixture
@@ -64,30 +71,40 @@ def test_train_images_come_as_bytes_with_labels_and_positions(tiny) -> None:
     assert train.index.tolist() == list(range(30))
 
 
-def test_the_test_split_opens_with_a_reason_in_the_log(tiny) -> None:
+def test_the_test_split_opens_with_a_reason_in_the_log(tiny, unverified: None) -> None:
     reasons: list[str] = []
-    test = fashion_mnist.load_test(tiny.folder, reads=reasons.append, why="final epoch")
+    test = open_fashion_mnist(tiny.folder).open_test(reasons.append, "final epoch")
     assert reasons == ["final epoch"]
     np.testing.assert_array_equal(test.images[:, 0].numpy(), tiny.test_images)
 
 
-def test_a_log_that_refuses_keeps_the_test_split_shut(tmp_path: Path) -> None:
+def test_a_log_that_refuses_keeps_the_test_split_shut(tmp_path: Path, unverified: None) -> None:
     def refuse(why: str) -> None:
         raise PermissionError(why)
 
     # The folder is empty: had a file been touched before the log was asked, the error would be another.
     with pytest.raises(PermissionError, match="peeking"):
-        fashion_mnist.load_test(tmp_path, reads=refuse, why="peeking")
+        open_fashion_mnist(tmp_path).open_test(refuse, "peeking")
 
 
-def test_an_empty_reason_does_not_open_the_test_split(tiny) -> None:
+def test_an_empty_reason_does_not_open_the_test_split(tiny, unverified: None) -> None:
     with pytest.raises(AssertionError, match="say why"):
-        fashion_mnist.load_test(tiny.folder, reads=lambda why: None, why=" ")
+        open_fashion_mnist(tiny.folder).open_test(lambda why: None, " ")
 
 
-def test_digests_of_the_test_images_do_not_need_their_labels(tiny) -> None:
-    (tiny.folder / "t10k-labels-idx1-ubyte.gz").unlink()
-    assert fashion_mnist.test_image_digests(tiny.folder) == frozenset(digests(tiny.test_images))
+def test_a_split_leaves_out_copies_of_test_images_whatever_their_labels(tiny) -> None:
+    train, test = fashion_mnist.load_train(tiny.folder), fashion_mnist.load_test(tiny.folder)
+    others = dataclasses.replace(test, labels=test.labels.flip(0))
+    spec = dataclasses.replace(SPEC, num_val=10)
+    parts = [
+        ImageData(spec=spec, load_train=lambda: train, load_test=lambda held=held: held) for held in (test, others)
+    ]
+    first, second = (each.split(seed=0) for each in parts)
+    kept = [*first.train.index.tolist(), *first.val.index.tolist()]
+    assert 4 not in kept, "train image 4 is in test as image 7"
+    assert not frozenset(digests(first.train.images)) & frozenset(digests(tiny.test_images))
+    for one, other in ((first.train, second.train), (first.val, second.val)):
+        assert torch.equal(one.index, other.index)
 
 
 def test_files_that_do_not_belong_together_are_named(tiny) -> None:

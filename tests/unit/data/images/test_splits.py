@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.data.images import fashion_mnist
+from fittingroom.data.images.fashion_mnist import open_fashion_mnist
 from fittingroom.data.images.splits import digests, split
 from fittingroom.data.spec import ImageSet
 
@@ -142,8 +142,8 @@ def test_digests_are_equal_for_equal_images_only_and_the_same_for_tensors_and_ar
 
 
 def test_fashion_mnist_divides_into_55000_and_5000_with_500_a_class() -> None:
-    folder = fashion_mnist.find()
-    train, val = split(fashion_mnist.load_train(folder), 0, avoid=fashion_mnist.test_image_digests(folder))
+    splits = open_fashion_mnist(None).split(0)
+    train, val = splits.train, splits.val
     assert (len(train), len(val)) == (55_000, 5_000)  # This release has no copies, so none are left out.
     assert val.labels.bincount().tolist() == [500] * 10
     assert train.labels.bincount().tolist() == [5_500] * 10

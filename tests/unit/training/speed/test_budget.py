@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.training.speed import budget
-from tests.unit.training.machine import GUESS, tiny_config, tiny_problem
+from fittingroom.training.step import new_state
+from tests.unit.training.machine import GUESS, tiny_config, tiny_task
 
 STEP = st.floats(1e-4, 10)
 IMAGE = st.floats(1e-6, 1e-2)
@@ -53,7 +54,7 @@ def test_a_budget_for_not_one_step_says_how_much_more_it_takes() -> None:
 
 
 class Clock:
-    """Stands where `time` does; a trial's steps move it."""
+    """In place of `time`; a trial's steps move it."""
 
     def __init__(self, seconds: list[float]) -> None:
         self.now, self.left = 0.0, seconds
@@ -118,14 +119,14 @@ def test_what_a_batch_costs_to_make_is_part_of_a_step(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_validation_is_timed_in_the_plans_precision_without_leaving_the_task_in_evaluation(precision: str) -> None:
-    problem = tiny_problem(tiny_config("vit"))
-    task = problem.new_task(replace(GUESS, precision=precision, num_threads=1))  # type: ignore[arg-type]
+def test_validation_is_timed_in_the_plans_precision_without_leaving_the_model_in_evaluation(precision: str) -> None:
+    plan = replace(GUESS, precision=precision, num_threads=1)  # type: ignore[arg-type]
+    state = new_state(tiny_task(tiny_config("vit")), plan)
     seen = []
-    task.model.register_forward_hook(
+    state.model.register_forward_hook(
         lambda model, images, logits: seen.append((logits.dtype, model.training, len(logits)))
     )
-    assert 0 < problem.evaluation_seconds(task) < 1
+    assert 0 < budget.evaluation_seconds(state) < 1
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     assert seen == [(dtype, False, 64)] * 2, "once to find memory and kernels, once on the clock"
-    assert task.model.training
+    assert state.model.training

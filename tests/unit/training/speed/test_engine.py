@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.training.config import ImageRunConfig
-from fittingroom.training.images import ImageProblem
-from fittingroom.training.optim import OptimConfig
+from fittingroom.tasks.classification.config import ClassificationConfig
+from fittingroom.tasks.classification.training import ClassificationTask
+from fittingroom.tasks.config import OptimConfig
 from fittingroom.training.speed import engine
-from fittingroom.training.speed import probe as room
+from fittingroom.training.speed import probe as speed_probe
 from fittingroom.training.speed.engine import (
     COMPILE_FROM_SECONDS,
     PROBE_FROM_SECONDS,
@@ -24,7 +24,7 @@ from fittingroom.training.speed.engine import (
     step_seconds,
 )
 from fittingroom.training.speed.plan import Plan
-from tests.unit.training.machine import GUESS, Machine, tiny_config, tiny_problem
+from tests.unit.training.machine import GUESS, Machine, tiny_config, tiny_task
 
 FP32 = replace(GUESS, precision="fp32")
 LONG: dict[str, Any] = {"budget_seconds": COMPILE_FROM_SECONDS * 6}
@@ -50,13 +50,13 @@ def memory() -> Iterator[None]:
 
 
 def choose(
-    machine: Machine, fixed: dict[str, str] | None = None, config: ImageRunConfig | None = None, **changes: Any
+    machine: Machine, fixed: dict[str, str] | None = None, config: ClassificationConfig | None = None, **changes: Any
 ) -> tuple[Plan, list[dict[str, Any]]]:
     """The engine's answer on that machine."""
     config = config or tiny_config(**(changes or MEDIUM))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(room, "new_trial", machine)
-        return choose_plan(tiny_problem(config), fixed or {})
+        patch.setattr(speed_probe, "new_trial", machine)
+        return choose_plan(tiny_task(config), fixed or {})
 
 
 def slow_bf16(plan: Plan) -> float:
@@ -85,14 +85,14 @@ def test_a_second_run_of_the_same_work_times_nothing() -> None:
 
 
 def test_whoever_waits_is_told_once_that_something_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "new_trial", Machine())
-    told, problem = [], tiny_problem(tiny_config(**MEDIUM))
+    monkeypatch.setattr(speed_probe, "new_trial", Machine())
+    told, task = [], tiny_task(tiny_config(**MEDIUM))
     for _ in range(2):
-        choose_plan(problem, {}, lambda: told.append(1))
+        choose_plan(task, {}, lambda: told.append(1))
     assert told == [1], "the second time it is known"
-    choose_plan(tiny_problem(tiny_config(**LONG)), {}, lambda: told.append(2))
+    choose_plan(tiny_task(tiny_config(**LONG)), {}, lambda: told.append(2))
     assert told == [1, 2], "compiling takes a minute, also where the rest is known"
-    choose_plan(tiny_problem(tiny_config(**LONG, batch_size=4)), {}, lambda: told.append(3))
+    choose_plan(tiny_task(tiny_config(**LONG, batch_size=4)), {}, lambda: told.append(3))
     assert told == [1, 2, 3], "a line for both, where nothing is known"
 
 
@@ -105,7 +105,7 @@ def test_a_short_run_takes_the_first_guess(changes: dict[str, Any], cache: Path)
 
 def test_a_run_in_epochs_is_measured_where_its_arithmetic_takes_half_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     """6 flops a multiply-add: a run of 8 steps of 16 images has 768 x MACs."""
-    monkeypatch.setattr(ImageProblem, "step_macs", lambda self: 1000)
+    monkeypatch.setattr(ClassificationTask, "step_macs", lambda self: 1000)
     monkeypatch.setattr(engine, "PROBE_FROM_FLOPS", 6 * 1000 * 8 * 16)
     assert choose(Machine(slow_bf16), epochs=1.75) == (GUESS, [])
     assert choose(Machine(slow_bf16), epochs=2.0)[0] == FP32
@@ -248,7 +248,7 @@ def test_without_a_compiler_training_goes_on_eagerly_and_that_is_said_once(
     plan, table = choose(compiled(0.1, has_compiler=False), **LONG)
     notice = capsys.readouterr().err
     assert plan == FP32
-    assert notice.count("\n") == 1 and "No working C++ compiler found" in notice and "eagerly" in notice
+    assert notice.count("\n") == 1 and "No working C++ compiler found" in notice and "continues without it" in notice
     assert step_seconds(plan, table) == pytest.approx(0.3), "a failed line must not stand for the eager plan"
     assert choose(Machine(), **LONG) == (plan, table)
     assert capsys.readouterr().err == ""
@@ -280,11 +280,11 @@ def test_a_budget_of_ten_minutes_is_ten_minutes_however_the_steps_divide_it() ->
 def test_what_one_process_measured_alone_is_not_the_plan_of_several_side_by_side(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    problem = tiny_problem(tiny_config(**MEDIUM))
+    task = tiny_task(tiny_config(**MEDIUM))
     for beside, precision in ((1, "fp32"), (2, "bf16"), (1, "fp32"), (2, "bf16")):
         machine = Machine(slow_bf16) if beside == 1 else Machine(lambda plan: 0.2 if plan.precision == "bf16" else 0.3)
-        monkeypatch.setattr(room, "new_trial", machine)
-        assert choose_plan(problem, {}, concurrency=beside)[0].precision == precision
+        monkeypatch.setattr(speed_probe, "new_trial", machine)
+        assert choose_plan(task, {}, concurrency=beside)[0].precision == precision
 
 
 def test_after_a_hopeless_challenger_the_next_ones_are_still_held_to_every_loss() -> None:

@@ -10,9 +10,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fittingroom.tasks.config import ScheduleConfig
 from fittingroom.training.loop import train
-from fittingroom.training.schedule import ScheduleConfig
-from fittingroom.training.speed import probe as room
+from fittingroom.training.module import TrainingModule
+from fittingroom.training.speed import probe as speed_probe
 from fittingroom.training.speed.engine import step_seconds
 from fittingroom.training.speed.plan import Plan
 from fittingroom.training.speed.probe import (
@@ -25,7 +26,7 @@ from fittingroom.training.speed.probe import (
     Trial,
     probe,
 )
-from tests.unit.training.machine import GUESS, Machine, tiny_config, tiny_problem
+from tests.unit.training.machine import GUESS, Machine, all_weights, tiny_config, tiny_task
 
 FP32 = replace(GUESS, precision="fp32")
 OTHER = {"precision": "bf16", "attention": "fused", "channels_last": True, "num_threads": 1}
@@ -38,8 +39,8 @@ def measure(
     """The probe's answer on that machine."""
     config = tiny_config(model)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(room, "new_trial", machine)
-        return probe(tiny_problem(config), guess, frozenset(fixed))
+        patch.setattr(speed_probe, "new_trial", machine)
+        return probe(tiny_task(config), guess, frozenset(fixed))
 
 
 def times(factors: dict[str, float]) -> Callable[[Plan], float]:
@@ -124,7 +125,7 @@ def test_the_probe_never_compiles() -> None:
 def test_a_hopeless_candidate_is_given_up_once_warm(factor: float, steps: int) -> None:
     machine = Machine(times({"precision": factor}))
     _, table = measure(machine)
-    assert [len(trial.seconds) for trial in machine.trials if trial.task.plan.precision == "bf16"] == [steps]
+    assert [len(trial.seconds) for trial in machine.trials if trial.plan.precision == "bf16"] == [steps]
     assert table[0].speedup == pytest.approx(1 / factor)
 
 
@@ -167,7 +168,7 @@ def test_threads_stand_afterwards_as_before() -> None:
     config = tiny_config("vit")
     before = torch.get_num_threads()
     guess = replace(GUESS, num_threads=before + 1)
-    plan, table = probe(tiny_problem(config), guess, frozenset({"precision", "num_threads"}))
+    plan, table = probe(tiny_task(config), guess, frozenset({"precision", "num_threads"}))
     assert torch.get_num_threads() == before
     assert [row.part for row in table] == ["attention"]
     assert (plan.precision, plan.num_threads) == ("bf16", before + 1)
@@ -176,7 +177,7 @@ def test_threads_stand_afterwards_as_before() -> None:
 def losses(model: str, plan: Plan) -> list[float]:
     """Of as many real steps as the probe makes."""
     config = tiny_config(model)
-    trial = room.new_trial(tiny_problem(config), plan)
+    trial = speed_probe.new_trial(tiny_task(config), plan)
     for _ in range(WARM_STEPS + STEPS):
         trial.step()
     return trial.losses
@@ -197,13 +198,13 @@ def test_a_trials_steps_are_the_trainers_bit_for_bit(
     """Schedule, clipping, dropout, optimizer and average: what is timed, and compared, is what a run does."""
     config = tiny_config("vit", epochs=2.0, ema_decay=0.9, schedule=ScheduleConfig(warmup_rate=0.5), clip_norm=0.1)
     config = replace(config, model_config={**config.model_config, "drop_rate": 0.1, "drop_path_rate": 0.1})
-    problem, plan = tiny_problem(config), replace(FP32, precision=precision, num_threads=1)
-    monkeypatch.setattr(room, "SCHEDULE_STEPS", 8)
-    trial: Trial = room.new_trial(problem, plan)
+    task, plan = tiny_task(config), replace(FP32, precision=precision, num_threads=1)
+    monkeypatch.setattr(speed_probe, "SCHEDULE_STEPS", 8)
+    trial: Trial = speed_probe.new_trial(task, plan)
     for _ in range(8):
         trial.step()
-    task = problem.new_task(plan, total_steps=8)
-    train(task, problem, folder=tmp_path)
-    found, wanted = trial.task.state_dict(), task.state_dict()
-    assert found.keys() == wanted.keys()
+    module = TrainingModule(task, plan, total_steps=8)
+    train(module, folder=tmp_path)
+    found, wanted = all_weights(trial.state), all_weights(module.state)
+    assert any(name.startswith("average.") for name in wanted) and found.keys() == wanted.keys()
     assert all(torch.equal(found[name], wanted[name]) for name in wanted)

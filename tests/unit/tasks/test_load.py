@@ -1,4 +1,4 @@
-"""Sequence models from their run folders, and what is said of folders that are not right."""
+"""Runs from their folders, and what is said of folders that are not right."""
 
 import json
 import shutil
@@ -6,32 +6,39 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
 
 from fittingroom.core.config import to_dict
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import write_json
 from fittingroom.evaluation import shipped as package
-from fittingroom.evaluation.saved import load_run, load_sequence_run
 from fittingroom.evaluation.shipped import find_run, shipped
+from fittingroom.evaluation.weights import in_layout, save_weights
 from fittingroom.models import build_model, resolve_config
+from fittingroom.tasks.load import load_run
+from fittingroom.tasks.seq2seq.training import read_vocabularies
 from tests.sequence_fixture import LETTERS, PHONEMES, TINY, write_sequence_run
 
 
 @pytest.mark.parametrize("name", list(TINY))
 def test_a_run_comes_back_in_fp32_and_evaluation_mode(tmp_path: Path, name: str) -> None:
-    model, source, target, config = load_sequence_run(write_sequence_run(tmp_path / "run", name, half=True))
-    assert not model.training and {each.dtype for each in model.parameters()} == {torch.float32}
+    run = load_run(write_sequence_run(tmp_path / "run", name, half=True), "seq2seq")
+    assert not run.model.training and {each.dtype for each in run.model.parameters()} == {torch.float32}
+    source, target = read_vocabularies(run.folder)
     assert source.to_list() == LETTERS and target.to_list() == PHONEMES
-    assert (config["model"], config["data"]) == (name, "cmudict")
+    assert (run.config.model, run.config.data, run.task.name) == (name, "cmudict", "seq2seq")
 
 
-def test_a_run_of_the_other_kind_is_refused_by_name(tmp_path: Path) -> None:
+def test_a_run_of_another_task_is_refused_by_name(tmp_path: Path) -> None:
     words = write_sequence_run(tmp_path / "mine")
-    with pytest.raises(FittingRoomError, match=r"run mine reads words, not images: give .*cnn, hybrid, vit, vit_cls"):
-        load_run(words)
-    with pytest.raises(FittingRoomError, match="run cnn reads images, not words: give the folder of another run"):
-        load_sequence_run(find_run("cnn", "words"))
+    with pytest.raises(
+        FittingRoomError,
+        match=r"run mine is a run of seq2seq, not of classification: give .*cnn, hybrid, vit, vit_cls",
+    ):
+        load_run(words, "classification")
+    with pytest.raises(
+        FittingRoomError, match="run cnn is a run of classification, not of seq2seq: give the folder of another run"
+    ):
+        load_run("cnn", "seq2seq")
 
 
 def test_names_are_listed_to_whoever_they_suit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,20 +46,21 @@ def test_names_are_listed_to_whoever_they_suit(tmp_path: Path, monkeypatch: pyte
     shutil.copytree(Path(package.__file__).parents[1] / "weights" / "cnn", tmp_path / "cnn")
     for name in ("transformer", "recurrent"):
         write_sequence_run(tmp_path / name, name, half=True)
-    assert shipped() == shipped("images") == ["cnn"] and shipped("words") == ["recurrent", "transformer"]
-    assert find_run("transformer", "words") == tmp_path / "transformer"
+    assert shipped("classification") == ["cnn"] and shipped("seq2seq") == ["recurrent", "transformer"]
+    assert shipped() == ["cnn", "recurrent", "transformer"]
+    assert find_run("transformer", "seq2seq") == tmp_path / "transformer"
     with pytest.raises(FittingRoomError, match=r"no run at 'x'.*weights: known: cnn$"):
-        find_run("x")
+        find_run("x", "classification")
     with pytest.raises(FittingRoomError, match=r"no run at 'recurent'.*did you mean 'recurrent'\?"):
-        find_run("recurent", "words")
-    with pytest.raises(FittingRoomError, match=r"reads images, not words: .*\(recurrent, transformer\)"):
-        load_sequence_run(find_run("cnn", "words"))
+        find_run("recurent", "seq2seq")
+    with pytest.raises(FittingRoomError, match=r"of classification, not of seq2seq: .*\(recurrent, transformer\)"):
+        load_run("cnn", "seq2seq")
 
 
 def test_where_no_weights_suit_none_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(package, "WEIGHTS", tmp_path)
     with pytest.raises(FittingRoomError, match=r"give the folder of a finished run$"):
-        find_run("transformer", "words")
+        find_run("transformer", "seq2seq")
 
 
 @pytest.mark.parametrize(
@@ -76,7 +84,7 @@ def test_a_damaged_folder_is_named_with_its_file(tmp_path: Path, file: str, cont
     if contents is not None:
         (folder / file).write_text(contents)
     with pytest.raises(FittingRoomError, match=words) as raised:
-        load_sequence_run(folder)
+        _ = load_run(folder, "seq2seq").model
     assert str(folder) in str(raised.value) and "\n" not in str(raised.value)
 
 
@@ -86,18 +94,21 @@ def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
     config["model_config"]["embed_dim"] = 64
     (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(FittingRoomError, match=r"does not fit its config\.json"):
-        load_sequence_run(folder)
+        _ = load_run(folder, "seq2seq").model
 
 
 def test_a_run_older_than_a_choice_has_what_was_done_before_it(tmp_path: Path) -> None:
-    """Strides and pooling have the same weights, so nothing but the config tells them apart."""
+    """Before the CNN could pool, it took strides: the default of its class, not of the variant `cnn`."""
     config = {"downsample": "stride", "widths": (4, 8), "blocks": (0, 1)}
-    strided = build_model("cnn", config).eval()
-    save_file(strided.state_dict(), tmp_path / "model.safetensors")
+    strided, pooled = (
+        in_layout(build_model("cnn", {**config, "downsample": how}).eval(), channels_last=True)
+        for how in ("stride", "pool")
+    )
+    save_weights(strided, tmp_path)
     older = to_dict(resolve_config("cnn", config))
     del older["downsample"]
-    write_json(tmp_path / "config.json", {"model": "cnn", "model_config": older, "seed": 0})
+    write_json(tmp_path / "config.json", {"model": "cnn", "model_config": older, "seed": 0, "epochs": 1.0})
     images = torch.randn(2, 1, 28, 28)
-    model, _ = load_run(tmp_path)
+    model = load_run(tmp_path, "classification").model
     assert torch.equal(model(images), strided(images))
-    assert not torch.equal(model(images), build_model("cnn", {**config, "downsample": "pool"}).eval()(images))
+    assert not torch.equal(model(images), pooled(images))

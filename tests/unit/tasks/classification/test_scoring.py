@@ -58,8 +58,22 @@ def test_validation_parts_may_differ_by_seed_and_test_parts_may_not() -> None:
     assert not SCORING.same_items(one, predictions(3, num_images=800), "val")
 
 
+@given(
+    logits=st.lists(st.lists(st.floats(-8, 8), min_size=4, max_size=4), min_size=1, max_size=20),
+    nearly=st.sampled_from([0.0, 1e-5, 1e-4, 1e-3]),
+)
+def test_half_precision_keeps_the_class(logits: list[list[float]], nearly: float) -> None:
+    scores = np.array(logits, dtype=np.float32)
+    scores[:, 1] = scores[:, 0] + nearly  # two that rounding may make equal, the later one ahead
+    probs = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    half = to_half(probs)
+    assert half.dtype == np.float16
+    assert (half.argmax(axis=1) == probs.argmax(axis=1)).all()
+    assert np.abs(half - probs).max() < 1e-3
+
+
 @given(st.lists(st.floats(-2, 2), min_size=3, max_size=3), st.floats(0, 1e-4))
-def test_half_precision_keeps_the_class(logits: list[float], nearly: float) -> None:
+def test_half_precision_keeps_the_class_of_three_that_are_nearly_equal(logits: list[float], nearly: float) -> None:
     probs = np.exp([logits, [logits[0], logits[0] - nearly, logits[0] - 2 * nearly]])
     probs = probs / probs.sum(axis=1, keepdims=True)
     half = to_half(probs)

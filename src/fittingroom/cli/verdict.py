@@ -1,0 +1,27 @@
+"""`fittingroom verdict`: compare models by predictions in files."""
+
+import argparse
+import json
+
+
+def verdict(args: argparse.Namespace) -> int:
+    """`fittingroom verdict`"""
+    from fittingroom.api.prediction_files import read_prediction_files
+    from fittingroom.api.verdict import verdict as judge
+
+    files = read_prediction_files(args.predictions, args.labels)
+    names = tuple(name.strip() for name in args.classes.split(",")) if args.classes else files.class_names
+    found = judge(files.probs, files.labels, class_names=names, title=args.title)
+    page = found.report(args.out) if args.out is not None else None
+    if args.json:
+        from fittingroom.core.config import to_dict
+
+        values = {"headline": found.headline, "sentence": found.sentence, "notes": found.notes}
+        rows = [{"model": each.name, **to_dict(each.evals["test"]["accuracy"])} for each in found.summary.candidates]
+        contrasts = [to_dict(each) for each in found.contrasts]
+        print(json.dumps({**values, "models": rows, "contrasts": contrasts, "report": page and str(page)}))
+    else:
+        from fittingroom.cli.run import print_summary
+
+        print_summary(found.summary, page)
+    return 0

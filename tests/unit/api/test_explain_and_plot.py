@@ -1,0 +1,230 @@
+"""`explain` and `plot`: pictures of runs and of networks in memory, on images of the caller."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.figure import Figure
+from torch import nn
+
+import fittingroom as fr
+from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.records import read_state
+from fittingroom.explain.maps import saliency_maps
+from tests.image_fixture import CLASS_NAMES, image_arrays, write_image_run, write_npz
+
+IMAGES = image_arrays(3)["images"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ViT and a CNN on fruits, and a ViT on fruits in colour."""
+    place = tmp_path_factory.mktemp("runs")
+    fruit = write_npz(place, number=90)
+    write_image_run(place / "vit", fruit)
+    write_image_run(place / "cnn", fruit, "cnn", seed=1)
+    write_image_run(place / "colour", write_npz(place, "colour", channels=3))
+    return place
+
+
+@pytest.fixture(scope="module")
+def vit(folder: Path) -> fr.Run:
+    return fr.load_run(folder / "vit")
+
+
+@pytest.fixture(scope="module")
+def cnn(folder: Path) -> fr.Run:
+    return fr.load_run(folder / "cnn")
+
+
+def refused(call: Any, *args: Any, **options: Any) -> str:
+    """The one line with which the call is refused."""
+    with pytest.raises(FittingRoomError) as caught:
+        call(*args, **options)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+# explain
+
+
+@pytest.mark.parametrize(
+    "given",
+    [IMAGES, IMAGES[..., 0], IMAGES.transpose(0, 3, 1, 2), torch.tensor(IMAGES), IMAGES / 255, list(IMAGES)],
+    ids=["channels last", "grey", "channels first", "a tensor", "floats", "a list"],
+)
+def test_images_of_any_kind_are_explained_alike(vit: fr.Run, given: Any) -> None:
+    found = fr.explain(vit, given)
+    assert repr(found) == "Explanation(3 images; vit)" and list(found.saliency) == ["vit"]
+    expected = fr.explain(vit, IMAGES)
+    np.testing.assert_allclose(found.saliency["vit"], expected.saliency["vit"], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(found.findings[0].probs, vit.predict(IMAGES).probs, atol=1e-5)
+
+
+def test_the_maps_are_those_of_the_method(vit: fr.Run) -> None:
+    found = fr.explain(vit, IMAGES, method="gradcam").saliency["vit"]
+    spec = vit.spec
+    expected = saliency_maps(vit.model, IMAGES, method="gradcam", mean=spec.mean, std=spec.std).maps
+    assert found.shape == (3, 8, 8) and np.isfinite(found).all()
+    normal = found / np.where(found.mean(axis=(1, 2), keepdims=True) > 0, found.mean(axis=(1, 2), keepdims=True), 1)
+    np.testing.assert_allclose(normal, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_several_networks_stand_beside_each_other_however_they_are_named(folder: Path, vit: fr.Run) -> None:
+    for several in ([vit, folder / "cnn"], (str(folder / "vit"), folder / "cnn")):
+        found = fr.explain(several, IMAGES[:1])
+        assert list(found.saliency) == ["vit", "cnn"] and [each.name for each in found.findings] == ["vit", "cnn"]
+
+
+def test_one_image_without_its_axis_is_one_image(vit: fr.Run) -> None:
+    assert fr.explain(vit, IMAGES[0]).saliency["vit"].shape == (1, 8, 8)
+
+
+def test_the_figures_are_drawn_and_saved(vit: fr.Run, tmp_path: Path) -> None:
+    found = fr.explain(vit, IMAGES[:1])
+    assert "panel" in found.figures and all(isinstance(each, Figure) for each in found.figures.values())
+    assert found.figures is found.figures
+    paths = found.save(tmp_path / "out")
+    assert all(path.exists() for path in paths) and {path.suffix for path in paths} <= {".png", ".json"}
+    assert json.loads((tmp_path / "out" / "explain.json").read_text())
+    assert found._repr_png_().startswith(b"\x89PNG")
+
+
+def test_giving_images_opens_no_data_set(folder: Path, tmp_path: Path) -> None:
+    path = write_npz(tmp_path, "gone")
+    write_image_run(tmp_path / "run", path)
+    path.unlink()
+    assert fr.explain(tmp_path / "run", IMAGES).saliency["run"].shape == (3, 8, 8)
+    assert "gone.npz cannot be read" in refused(fr.explain, tmp_path / "run", index=0)
+
+
+def test_test_images_are_read_for_a_reason_that_is_logged(folder: Path, vit: fr.Run) -> None:
+    assert "validation image 3" in repr(fr.explain(vit, index=3))
+    assert read_state(folder / "vit").test_reads == ()
+    assert "test image 3" in repr(fr.explain(vit, index=3, split="test"))
+    assert len(read_state(folder / "vit").test_reads) == 1
+
+
+@pytest.mark.parametrize(
+    ("args", "options", "said"),
+    [
+        ((3,), {}, "explain does not accept type int: give runs, their folders, or names of included networks"),
+        ((nn.Linear(2, 2),), {"images": IMAGES}, "explain does not accept type Linear"),
+        ((["vit", None],), {}, "explain does not accept type NoneType"),
+        (("nope",), {}, "no run at 'nope'"),
+        (("transformer",), {}, "run transformer is a run of seq2seq, not of classification"),
+        (("RUN",), {"images": IMAGES, "index": 3}, "choose one of images, index, mistakes, disagreements"),
+        (("RUN",), {"index": 3, "mistakes": 3}, "choose one of images, index, mistakes, disagreements"),
+        (("RUN",), {"index": "a"}, "index 'a': give a whole number"),
+        (("RUN",), {"index": -1}, "--index -1: there are 11 validation images: choose 0 to 10"),
+        (("RUN",), {"index": 11}, "choose 0 to 10"),
+        (("RUN",), {"mistakes": 0}, "--mistakes 0 is out of range"),
+        (("RUN",), {"mistakes": True}, "mistakes True: give a whole number"),
+        (("RUN",), {"split": "train"}, "unknown split 'train': choose val or test"),
+        (("RUN",), {"method": "gradcm"}, "unknown method 'gradcm': did you mean 'gradcam'?"),
+        (("RUN",), {"faithfulness": 1}, "--faithfulness 1 is out of range: choose 2 to 11 images"),
+        (("RUN",), {"faithfulness": 1.5}, "faithfulness 1.5: give a whole number"),
+        (("RUN",), {"images": []}, "images have shape (0,)"),
+        (("RUN",), {"images": np.zeros((2, 9, 9), np.uint8)}, "images have shape (2, 9, 9)"),
+        (("RUN",), {"images": np.zeros((101, 8, 8), np.uint8)}, "101 images are too many to show: give at most 100"),
+        ((["RUN", "RUN"],), {"images": IMAGES}, "is named twice: name each RUN once"),
+        ((["RUN", "COLOUR"],), {"images": IMAGES}, "vit was trained on fruit, colour on colour: name runs of one data set"),
+        (("CNN",), {"images": IMAGES, "method": "attention"}, "--method attention needs attention between tokens"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_explained_is_named(folder: Path, args: Any, options: Any, said: str) -> None:
+    places = {"RUN": folder / "vit", "CNN": folder / "cnn", "COLOUR": folder / "colour"}
+
+    def real(each: Any) -> Any:
+        return (
+            [real(one) for one in each]
+            if isinstance(each, list)
+            else places.get(each, each)
+            if isinstance(each, str)
+            else each
+        )
+
+    assert said in refused(fr.explain, *map(real, args), **options)
+
+
+# plot
+
+
+def test_figures_of_a_run_and_of_its_network(vit: fr.Run, cnn: fr.Run) -> None:
+    for found in (
+        fr.plot.attention(vit, IMAGES),
+        fr.plot.attention(vit.model, torch.rand(2, 1, 8, 8), layer=0, head=1),
+        fr.plot.saliency(vit, IMAGES),
+        fr.plot.saliency(cnn, IMAGES, target=2, method="gradcam"),
+        fr.plot.saliency(cnn.model, torch.rand(2, 1, 8, 8), target=[0, 1]),
+        fr.plot.positions(vit),
+        fr.plot.filters(cnn),
+        fr.plot.filters(vit),
+        fr.plot.confusion([0, 1, 2], [0, 1, 1]),
+        fr.plot.confusion([0, 1], [[0.1, 0.9], [0.5, 0.5]], class_names=["a", "b"]),
+        fr.plot.confusion(torch.tensor([0, 1]), torch.tensor([0, 1])),
+        fr.plot.curves({"epoch": [1, 2], "val_loss": [1, None]}),
+        fr.plot.curves({"one": {"epoch": [1], "val_loss": [1]}, "two": {"epoch": [1], "val_loss": [2]}}),
+    ):
+        assert isinstance(found, Figure)
+
+
+def words(figure: Figure) -> str:
+    """All text in a figure."""
+    return " | ".join(text.get_text() for text in figure.findobj(match=lambda each: hasattr(each, "get_text")))  # type: ignore[attr-defined]
+
+
+def test_a_run_brings_the_names_of_its_classes_and_its_normalisation(vit: fr.Run) -> None:
+    assert any(name in words(fr.plot.saliency(vit, IMAGES)) for name in CLASS_NAMES)
+    assert "class 0" in words(fr.plot.saliency(vit.model, torch.rand(1, 1, 8, 8), target=0))
+    said = vit.predict(IMAGES)
+    assert f"{said.names[0]} {100 * said.probs[0].max():.0f}" in words(fr.plot.saliency(vit, IMAGES))
+
+
+def test_a_run_without_curves_says_so(vit: fr.Run) -> None:
+    assert "metrics.csv is missing: only runs that you trained have curves" in refused(fr.plot.curves, vit)
+    assert "metrics.csv is missing" in refused(fr.plot.curves, {"mine": vit})
+    assert "metrics.csv is missing" in refused(vit.plot)
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "options", "said"),
+    [
+        ("curves", (3,), {}, "curves does not accept type int"),
+        ("curves", (["x"],), {}, "curves does not accept type list"),
+        ("curves", ({},), {}, "unknown column 'epoch'"),
+        ("curves", ({"epoch": 3},), {}, "metrics are no columns of numbers"),
+        ("curves", ({"epoch": ["a"], "val_loss": [1]},), {}, "metrics are no columns of numbers"),
+        ("curves", ({"mine": {"epoch": ["a"], "val_loss": [1]}},), {}, "metrics of mine are no columns of numbers"),
+        ("curves", ({"epoch": [1, 2], "val_loss": [1]},), {}, "columns differ in length: epoch 2, val_loss 1"),
+        ("curves", ({"epoch": [1], "val_loss": [1]},), {"x": "time"}, "x 'time' is no time axis"),
+        ("curves", ({"epoch": [1], "val_loss": [1]},), {"columns": ["val_los"]}, "did you mean 'val_loss'?"),
+        ("curves", ({"epoch": [1], "val_loss": [None]},), {}, "the metrics hold no numbers to draw"),
+        ("attention", ("vit", IMAGES), {}, "plot does not accept type str: give an nn.Module, or a run from"),
+        ("attention", ("CNN", IMAGES), {}, "FastCNN has no attention between patches: use saliency"),
+        ("attention", ("VIT", IMAGES), {"layer": 5}, "there is no layer 5"),
+        ("attention", ("VIT", IMAGES), {"head": 2}, "there is no head 2"),
+        ("attention", ("VIT", IMAGES[0, 0, 0, 0]), {}, "images of shape () are unknown"),
+        ("saliency", ("VIT", IMAGES), {"target": 3}, "the model has no class 3: choose targets from 0 to 2"),
+        ("saliency", ("VIT", IMAGES), {"target": [0, 1]}, "targets of shape (2,) do not fit 3 images"),
+        ("saliency", ("VIT", IMAGES), {"method": "gradcm"}, "did you mean 'gradcam'?"),
+        ("saliency", ("VIT", IMAGES.astype(int)), {}, "images of type int64 are unknown: give uint8 or float"),
+        ("positions", ("CNN",), {}, "FastCNN"),
+        ("positions", (None,), {}, "plot does not accept type NoneType"),
+        ("filters", (nn.Linear(2, 2),), {}, "Linear"),
+        ("confusion", ([0, 1], [1]), {}, "do not match: give one of each per image"),
+        ("confusion", ([], []), {}, "do not match: give one of each per image"),
+        ("confusion", ([0, 5], [1, 1]), {"class_names": ["a", "b"]}, "must be class numbers from 0 to 1"),
+        ("confusion", ([-1, 0], [1, 0]), {}, "must be class numbers from 0"),
+        ("confusion", ([0.5, 1], [1, 0]), {}, "must be class numbers: give whole numbers from 0 up"),
+        ("confusion", (["a", "b"], ["a", "b"]), {}, "must be class numbers: give whole numbers from 0 up"),
+    ],
+)
+def test_what_cannot_be_drawn_is_named(vit: fr.Run, cnn: fr.Run, name: str, args: Any, options: Any, said: str) -> None:
+    real = {"VIT": vit, "CNN": cnn}
+    assert said in refused(
+        getattr(fr.plot, name), *(real.get(each, each) if isinstance(each, str) else each for each in args), **options
+    )
