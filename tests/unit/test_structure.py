@@ -1,4 +1,4 @@
-"""The house rules that a machine can check: small files and functions, docstrings, a `--help` that answers at once."""
+"""The project rules that a test can check: small files and functions, docstrings, a fast `--help`."""
 
 import ast
 import io

@@ -13,13 +13,13 @@ from numpy.lib.npyio import NpzFile
 
 from fittingroom.core.errors import FittingRoomError
 
-MEND = "delete it and run the comparison again, runs are kept"
-"""Of a file that a comparison makes anew."""
+MEND = "delete it and run the comparison again; finished runs are kept"
+"""The fix for a damaged file that a comparison can write again."""
 DAMAGE = (
     OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, MemoryError, OverflowError, SyntaxError,
     tokenize.TokenError, zipfile.BadZipFile, zlib.error, struct.error,
 )  # fmt: skip
-"""What numpy and zipfile raise for a file that is no archive, or one in which bytes were changed."""
+"""The exceptions of numpy and zipfile for a file that is not an archive or whose bytes were changed."""
 
 
 @contextmanager

@@ -37,9 +37,9 @@ def seeded(seed: int, purpose: str) -> Iterator[None]:
 
 
 def check_seed(seed: int) -> int:
-    """The seed itself, or FittingRoomError where it is no whole number, or negative."""
+    """Return the seed. Raises FittingRoomError if it is not a whole number or is negative."""
     if not isinstance(seed, int) or isinstance(seed, bool):
-        raise FittingRoomError(f"seed {seed!r} is no whole number: give one from 0 up")
+        raise FittingRoomError(f"seed {seed!r} is not a whole number: give one from 0 up")
     if seed < 0:
         raise FittingRoomError(f"seed {seed} is negative: give a whole number from 0 up")
     return seed

@@ -303,16 +303,16 @@ def read_record(cls: type[T], values: dict[str, Any], path: Path) -> T:
     try:
         return from_dict(cls, values, where=str(path))
     except FittingRoomError as error:
-        raise FittingRoomError(f"{error} (run the command again to write the file again)") from error
+        raise FittingRoomError(f"{error} (run the command again to rewrite the file)") from error
 
 
 def _read(cls: type[T], values: dict[str, Any], path: Path, upgrade: Callable[[dict[str, Any]], dict[str, Any]]) -> T:
-    """As `read_record`, from the values of whatever version wrote the file, but no newer one than this."""
+    """Upgrade the values of a file from this or an older version, then build the record as `read_record` does."""
     check_schema(values, path)
     try:
         values = upgrade(values)
     except (KeyError, TypeError, AttributeError) as error:
         raise FittingRoomError(
-            f"{path} is damaged ({type(error).__name__}: {error}): run the command again to write the file again"
+            f"{path} is damaged ({type(error).__name__}: {error}): run the command again to rewrite the file"
         ) from error
     return read_record(cls, values, path)

@@ -18,18 +18,18 @@ OLD_KINDS = {
 """Maps an old `kind` to its task, the key of its speed, and its metrics."""
 EXTRAS = ("decode_seconds", "num_unknown")
 HALF_PRECISION = "half_precision_"
-"""Begins the names of the scores that shipped weights have after they were stored in half precision."""
+"""Prefix for the scores of shipped weights that were measured after conversion to half precision."""
 DETAILS = ("per_class", "confusion", "nll", "ece", "confusions")
 SPLITS = ("val", "test")
 NOW_IN_PLAN = ("precision", "accelerator")
-"""Settings that the first configs had, and that the speed plan decides since then."""
+"""Settings of the first configs. The speed plan now decides them."""
 
 
 def check_schema(values: dict[str, Any], path: Path) -> dict[str, Any]:
-    """The values themselves. Raises FittingRoomError where a newer version wrote the file."""
+    """Return the values. Raises FittingRoomError if a newer version of fittingroom wrote the file."""
     schema = values.get("schema")
     if isinstance(schema, int) and schema > SCHEMA:
-        raise FittingRoomError(f"{path} was written by a newer version of fittingroom: update it")
+        raise FittingRoomError(f"{path} was written by a newer version of fittingroom: update fittingroom")
     return values
 
 

@@ -13,9 +13,9 @@ B = TypeVar("B", bound=tuple[Tensor, ...])
 
 
 def shard(batch: B, rank: int = 0, world_size: int = 1) -> B:
-    """The part of `batch` (a tuple of tensors, items first) that belongs to `rank`.
+    """The share of `batch` (a tuple of tensors, items first) that belongs to `rank`.
 
-    Raises FittingRoomError for a bad rank, and where a device would get nothing: the mean loss of no items is not a number.
+    Raises FittingRoomError for a bad rank, or if a device would get no items: its mean loss would be NaN.
     """
     if world_size < 1:
         raise FittingRoomError(f"world_size {world_size} is too small: choose 1 or more")

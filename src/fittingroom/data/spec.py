@@ -57,7 +57,7 @@ class DataSpec:
         return self.channels, self.height, self.width
 
 
-@runtime_checkable  # for the unit tests, which check every annotation
+@runtime_checkable  # The unit tests check every annotation at run time.
 class Source(Protocol):
     """Labelled images, in memory or elsewhere. `read` returns uint8 pixels in the requested order."""
 

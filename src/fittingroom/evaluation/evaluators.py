@@ -57,7 +57,7 @@ def evaluate(
 
 
 class _Timed:
-    """The function, and the seconds that all of its calls took."""
+    """Wraps a function and adds up the seconds of its calls."""
 
     def __init__(self, function: Callable[[Any], Any]) -> None:
         self.function, self.seconds = function, 0.0

@@ -1,4 +1,4 @@
-"""Configs to dictionaries and back, strictly."""
+"""Configs convert to dictionaries and back, with strict checks."""
 
 import json
 import subprocess

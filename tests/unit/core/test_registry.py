@@ -1,4 +1,4 @@
-"""Names to things."""
+"""Registries map names to objects."""
 
 from types import SimpleNamespace
 
@@ -44,7 +44,7 @@ def test_a_name_is_taken_once() -> None:
 
 @pytest.fixture
 def no_modules(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if no module had registered anything yet."""
+    """No module has registered anything yet."""
     monkeypatch.setattr(registry, "_EXTERNAL", [])
 
 

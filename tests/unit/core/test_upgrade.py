@@ -1,4 +1,4 @@
-"""Files of every version: what is in the repository can be read, and what cannot be read is said in one line."""
+"""Files of every version: all files in the repository can be read, and bad files give a one-line error."""
 
 import copy
 import functools
@@ -34,9 +34,9 @@ READERS: dict[str, tuple[Callable[[Path], Any], Callable[[Path, Any], None], Cal
     "comparison.json": (read_comparison, write_comparison, upgrade_comparison),
     "summary.json": (read_summary, write_summary, upgrade_summary),
 }
-"""How a file is read, written, brought up to date."""
+"""The functions that read, write and upgrade each file."""
 ATTEMPTS = ROOT / "results" / "attempts"
-"""Among these runs are some with a setting of the CNN that was tried and not kept."""
+"""Some of these runs have a CNN setting that no longer exists."""
 
 
 def found(name: str) -> list[Path]:
@@ -133,7 +133,7 @@ def test_a_newer_schema_is_said_in_one_line(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text(json.dumps(values))
     with pytest.raises(FittingRoomError) as caught:
         read(tmp_path)
-    assert str(caught.value) == f"{tmp_path / name} was written by a newer version of fittingroom: update it"
+    assert str(caught.value) == f"{tmp_path / name} was written by a newer version of fittingroom: update fittingroom"
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ class TinyData:
 
 @pytest.fixture
 def tiny(tmp_path: Path) -> TinyData:
-    """Train images 0 and 1 are equal but for their labels, and train image 4 stands in test as image 7."""
+    """Train images 0 and 1 are equal except for their labels, and train image 4 equals test image 7."""
     draw = np.random.default_rng(0)
     train_images = draw.integers(0, 256, (30, 28, 28), dtype=np.uint8)
     test_images = draw.integers(0, 256, (10, 28, 28), dtype=np.uint8)

@@ -21,7 +21,7 @@ from fittingroom.data.spec import DataSpec, ImageSet
 
 @st.composite
 def sizes(draw: st.DrawFn) -> tuple[int, int]:
-    """Items of a batch, and no more devices than that."""
+    """The batch size, and a number of devices that does not exceed it."""
     size = draw(st.integers(1, 40))
     return size, draw(st.integers(1, size))
 
@@ -46,7 +46,7 @@ def pair_batches(batch_size: int = 6) -> TrainPairBatches:
 
 
 def merged(parts: Sequence[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
-    """What the ranks hold, put back: rank r has items r, r + world size, ..."""
+    """The whole batch, restored from the ranks' shares: rank r has items r, r + world size, ..."""
     world_size, whole = len(parts), []
     for tensors in zip(*parts, strict=True):
         together = tensors[0].new_empty((sum(map(len, tensors)), *tensors[0].shape[1:]))

@@ -1,4 +1,4 @@
-"""Greedy and beam search against plain loops and exhaustive search, on a decoder whose every prefix has logits of its own."""
+"""Greedy and beam search against plain loops and exhaustive search. The decoder has random logits for each prefix."""
 
 import itertools
 import math
@@ -19,7 +19,7 @@ Ids = tuple[int, ...]
 
 
 class RandomDecoder:
-    """Logits are a function of (seed, row, all ids read). Its state is, for each row, what it has read."""
+    """The logits depend on (seed, row, all ids read). The state holds the ids that each row has read."""
 
     def __init__(self, seed: int, vocab_size: int, sharpness: float = 2.0) -> None:
         self.seed, self.vocab_size, self.sharpness = seed, vocab_size, sharpness
@@ -49,13 +49,13 @@ class RandomDecoder:
         return beam_search(self.step, self.reorder, state, first, eos_id=EOS, max_len=max_len, **options)
 
     def log_prob(self, row: int, found: Hypothesis) -> float:
-        """Of a hypothesis, symbol by symbol."""
+        """The log-probability of a hypothesis, added up symbol by symbol."""
         written = (*found.ids, EOS) if found.finished else found.ids
         return sum(self.log_probs(row, (BOS, *written[:place]))[each] for place, each in enumerate(written))
 
 
 def ranked(found: list[tuple[float, bool, Ids]]) -> list[tuple[Ids, bool]]:
-    """(score, finished, ids) as (ids, finished), the better first."""
+    """Sort (score, finished, ids) by score and return (ids, finished), best first."""
     return [(ids, finished) for _, finished, ids in sorted(found, reverse=True)]
 
 
@@ -71,7 +71,7 @@ def exhaustive(decoder: RandomDecoder, row: int, max_len: int, alpha: float) -> 
 
 
 def plain_beam(decoder: RandomDecoder, row: int, max_len: int, width: int, alpha: float) -> list[tuple[Ids, bool]]:
-    """Beam search for one row, as one would write it on a blackboard."""
+    """Beam search for one row, as a plain loop."""
     running: list[tuple[float, Ids]] = [(0.0, ())]
     ended: list[tuple[float, bool, Ids]] = []
     for length in range(1, max_len + 1):
@@ -167,7 +167,7 @@ def test_the_penalty_is_the_formula_and_favours_length() -> None:
     assert length_penalty(9, 0.0) == 1
 
     def step(ids: torch.Tensor, state: Any) -> tuple[torch.Tensor, Any]:
-        # Ends at once with probability .4, else (.6) writes a 3; after a 3 it ends with .6: .4 against .36.
+        # It ends at once with probability .4 or writes a 3 with .6. After a 3 it ends with .6. This gives .4 against .36.
         after_bos, after_3 = [1e-9, 1e-9, 0.4, 0.6], [0.4, 1e-9, 0.6, 1e-9]
         return torch.tensor([after_3 if each == 3 else after_bos for each in ids.tolist()]).log(), state
 
@@ -181,7 +181,7 @@ def test_the_penalty_is_the_formula_and_favours_length() -> None:
 
 def test_rows_that_have_ended_are_no_longer_computed() -> None:
     class Countdown(RandomDecoder):
-        """Row i ends surely at its prediction i + 1."""
+        """Row i always ends at its prediction i + 1."""
 
         def logits(self, row: int, read: Ids) -> list[float]:
             return [0.0, 0.0, 50.0 if len(read) > row else -50.0, 1.0]

@@ -16,7 +16,7 @@ WORDS = st.text("abc", max_size=6)
 
 @cache
 def naive(one: str, other: str) -> int:
-    """The definition, as it stands in the books."""
+    """The textbook definition."""
     if not one or not other:
         return len(one) + len(other)
     return min(

@@ -1,4 +1,4 @@
-"""Whatever answers is scored in the same way, and a sealed part opens for a reason that is written down."""
+"""All predict functions are scored in the same way, and a sealed part opens only after its reason is logged."""
 
 import subprocess
 import sys
@@ -42,19 +42,19 @@ def run(predict: Any, task: Task, log: Any = lambda why: None, **options: Any) -
 
 
 def bright_rows(images: Tensor) -> Tensor:
-    """Logits without a network: how bright the rows are where the fruit of each class lies."""
+    """Logits without a network: the brightness of the rows in which each class has its object."""
     return torch.stack([images[:, 0, 2 * place : 2 * place + 3].mean(dim=(1, 2)) for place in range(3)], dim=1) * 9
 
 
 class Rows(nn.Module):
-    """The same as a network."""
+    """`bright_rows` as a network."""
 
     def forward(self, images: Tensor) -> Tensor:
         return bright_rows(images)
 
 
 def rows_in_numpy(images: Tensor) -> np.ndarray:
-    """The same in numpy, as an ONNX session would answer."""
+    """`bright_rows` in numpy, like the output of an ONNX session."""
     array = images.numpy()
     return np.stack([array[:, 0, 2 * place : 2 * place + 3].mean(axis=(1, 2)) for place in range(3)], axis=1) * 9
 
@@ -107,7 +107,7 @@ def test_a_model_answers_without_dropout_and_without_gradients(tmp_path: Path) -
 
 def test_a_sealed_entry_is_left_out_unless_it_is_to_be_opened(tmp_path: Path) -> None:
     task = task_of(tmp_path)
-    _ = task.splits.train  # its copies of test images were looked for: that reads no label and no score
+    _ = task.splits.train  # The search for copies of test images is not a read: it uses no label and no score.
     found = run(bright_rows, task, log=refuse, open_sealed=False)
     assert [each.name for each in found] == ["val"]
 

@@ -1,4 +1,4 @@
-"""Words and answers: what is read, that neither order nor company of words matters, and what is refused."""
+"""Words and answers: how words are read, that answers do not depend on other words, and which words are refused."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +24,7 @@ Asked = tuple[Any, Vocabulary, Vocabulary]
 
 @pytest.fixture(scope="module", autouse=True)
 def _short() -> Iterator[None]:
-    """A model without positions knows no end of its own: untrained ones would ramble on to the most that data may hold."""
+    """Limit the length of answers. Untrained models without positions would otherwise write up to the data's maximum length."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("fittingroom.evaluation.pronounce.MAX_SYMBOLS", 20)
         yield

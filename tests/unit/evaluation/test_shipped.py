@@ -1,4 +1,4 @@
-"""The weights in the package: found by name, as good as their record says, never written to."""
+"""Shipped weights are found by name, score as recorded, and are never written to."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -32,7 +32,7 @@ def test_one_of_each_family_and_the_papers_vit_are_shipped_and_small() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_shipped_weights_are_those_of_the_record(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On 400 images: another network's weights, or broken ones, would be far off. All 5,000: `make test-slow`."""
+    """400 images suffice to detect broken or swapped weights. `make test-slow` uses all 5,000."""
     run = load_run(name, "classification")
     splits = open_images().split(run.config.seed)
     monkeypatch.setattr(ClassificationTask, "splits", replace(splits, val=splits.val.subset(torch.arange(400))))
@@ -45,7 +45,7 @@ def test_shipped_weights_are_those_of_the_record(name: str, monkeypatch: pytest.
 @pytest.mark.parametrize("name", NAMES)
 def test_half_precision_scores_as_the_record_says_and_costs_nothing(name: str) -> None:
     run = load_run(name, "classification")
-    found = evaluate_run(run, "val")[0]["accuracy"]  # two images may sit on the fence
+    found = evaluate_run(run, "val")[0]["accuracy"]  # Two images may be close to the decision boundary.
     assert found == pytest.approx(run.state.extras["half_precision_val_accuracy"], abs=2 / 5000)
     assert found > run.state.evals["val"]["accuracy"] - 0.001
     assert len(run.state.test_reads) == 1
@@ -54,7 +54,7 @@ def test_half_precision_scores_as_the_record_says_and_costs_nothing(name: str) -
 @pytest.mark.thorough
 @pytest.mark.parametrize("name", WORDS)
 def test_shipped_sequence_weights_score_as_the_record_says_and_half_precision_costs_nothing(name: str) -> None:
-    """All validation words: writing them takes seconds."""
+    """Uses all validation words, which takes seconds."""
     run = load_run(name, "seq2seq")
     assert shipped("seq2seq") == sorted(WORDS)
     assert (run.folder / "model.safetensors").stat().st_size <= 6_000_000

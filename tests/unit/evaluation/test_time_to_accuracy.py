@@ -1,4 +1,4 @@
-"""Time to accuracy: read from learning curves, medians over seeds, nothing left out that would flatter."""
+"""Time to accuracy: times from learning curves, medians over seeds, and no slow seed left out."""
 
 import json
 import math
@@ -22,7 +22,7 @@ def make_run(
     seed: int = 0,
     lr: float = 0.1,
 ) -> Path:
-    """A run folder with that curve of (seconds, validation accuracy), and a row without validation between."""
+    """Make a run folder whose learning curve has these points (seconds, validation accuracy) and one row without validation."""
     folder.mkdir(parents=True)
     metric = SCORINGS.get(task).metrics[0].name
     evals = {"val": {metric: curve[-1][1]}} if status == "finished" else {}

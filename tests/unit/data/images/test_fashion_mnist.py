@@ -17,13 +17,13 @@ from fittingroom.data.images.splits import digests
 
 @pytest.fixture
 def unverified(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The folder given is taken as it is: the checksums of tiny files are their own."""
+    """Accept the given folder without checks: the tiny files have other checksums."""
     monkeypatch.setattr(fashion_mnist, "find", lambda data_dir: data_dir)
 
 
 @pytest.fixture
 def empty_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """No FITTINGROOM_DATA and an empty cache, whose folder is returned."""
+    """Unset FITTINGROOM_DATA and make an empty cache. Returns the folder of the cache."""
     monkeypatch.delenv("FITTINGROOM_DATA", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return cache_folder("fashion-mnist")
@@ -82,7 +82,7 @@ def test_a_log_that_refuses_keeps_the_test_split_shut(tmp_path: Path, unverified
     def refuse(why: str) -> None:
         raise PermissionError(why)
 
-    # The folder is empty: had a file been touched before the log was asked, the error would be another.
+    # The folder is empty, so opening a file before calling the log would raise a different error.
     with pytest.raises(PermissionError, match="peeking"):
         open_fashion_mnist(tmp_path).open_test(refuse, "peeking")
 

@@ -1,4 +1,4 @@
-"""IDX files: what is read is what was written, and every kind of damage has its own words."""
+"""IDX files: reading returns what was written, and each kind of damage has its own message."""
 
 import contextlib
 import gzip

@@ -1,4 +1,4 @@
-"""Pictures from anywhere become images of the data set, whatever their size, colours and ground."""
+"""Pictures of any size, colour and background become images of the data set."""
 
 from pathlib import Path
 from typing import Any

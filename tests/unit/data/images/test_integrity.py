@@ -1,4 +1,4 @@
-"""`fittingroom data check`: planted copies are found, bad files are reported, the real data set is what we say."""
+"""`fittingroom data check` finds planted copies, reports bad files, and confirms our claims about the real data set."""
 
 import json
 

@@ -24,7 +24,7 @@ def image_set(labels: list[int], codes: list[int] | None = None) -> ImageSet:
 
 @dataclass(frozen=True)
 class Case:
-    """A shuffled set of 2 to 4 classes with some copies, a size for validation, and some test images."""
+    """A shuffled set of 2 to 4 classes with some copies, the number of validation images, and some test images."""
 
     labels: list[int]
     codes: list[int]
@@ -32,7 +32,7 @@ class Case:
     num_val: int
 
     def build(self) -> tuple[ImageSet, int, frozenset[bytes]]:
-        """The images, the size, the digests to avoid."""
+        """The images, the number of validation images, and the digests to avoid."""
         avoid = digests(image_set([0] * len(self.test_codes), self.test_codes).images)
         return image_set(self.labels, self.codes), self.num_val, frozenset(avoid)
 

@@ -25,7 +25,7 @@ LENGTHS = torch.randint(1, 15, (90,), generator=DRAW).tolist()
 
 
 def pairs() -> Pairs:
-    """90 words of 1 to 14 letters, each its own; every third has a second target."""
+    """90 different words of 1 to 14 letters and a number. Every third word has a second target."""
     words = ["".join(chr(97 + (number * 7 + place * place) % 26) for place in range(length)) + f"{number}"
              for number, length in enumerate(LENGTHS)]  # fmt: skip
     lines = [(word, tuple(word.upper())) for word in words]

@@ -1,4 +1,4 @@
-"""cmudict: what is kept, what is dropped, and that it is the release that scores were published for."""
+"""cmudict: which lines are kept and dropped, and that the release is the one with published scores."""
 
 import hashlib
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`fittingroom data check` of pairs: counts, what parts share, what training lacks."""
+"""`fittingroom data check` on pairs: counts, overlap between parts, and symbols that training lacks."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Splitting pairs: by the source alone, fixed for ever, the test part behind its seal."""
+"""Pairs are split by source only, the split never changes, and the test part is sealed."""
 
 from collections import Counter
 from pathlib import Path
@@ -22,8 +22,8 @@ def write(path: Path, *lines: str) -> Path:
 
 
 def test_the_part_of_a_word_is_fixed_for_ever() -> None:
-    # Under another rule a network trained before would have seen some of its test words. SHA-256 modulo 100 of these
-    # words, in order: 52, 44, 89, 90, 94, 95; the others are of the middle of each part.
+    # If the rule changed, networks trained earlier would have seen some of the new test words. SHA-256 modulo 100 of these
+    # words includes the limits of the parts: 89, 90, 94 and 95.
     parts = {
         "train": ["aardvark", "θάλασσα", "adman"],
         "val": ["abedi", "abels", "shirt", "horse"],

@@ -1,4 +1,4 @@
-"""TSV files of pairs: any script, nothing lost, equal sources together. What is refused: tests/faults/test_pair_files.py."""
+"""TSV files of pairs: any script is read without loss, and equal sources are merged. Faults: tests/faults/test_pair_files.py."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ KITAB = "\u0643\u0650\u062a\u064e\u0627\u0628"  # Arabic "book", with the marks 
 NFD = "\u03b1\u0301"  # alpha, then an acute accent: two code points where NFC has one
 
 
-# All that may stand in a file: no control characters, no byte order mark, no half of a surrogate pair.
+# All characters that a file may contain: no control characters, byte order marks or lone surrogates.
 CHARACTERS = st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="\ufeff")
 SOURCES = st.text(CHARACTERS, min_size=1, max_size=8).filter(lambda text: text == text.strip() != "")
 TARGETS = st.lists(st.text(CHARACTERS, min_size=1, max_size=3).filter(lambda text: text.split() == [text]), min_size=1)

@@ -1,4 +1,4 @@
-"""Symbols and ids: fixed special ids, an exact way back, unknown symbols counted and never right by chance."""
+"""Symbols and ids: special ids are fixed, decoding is exact, and unknown symbols are counted but never correct."""
 
 import json
 from typing import Any
