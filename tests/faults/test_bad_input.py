@@ -104,7 +104,7 @@ MISTAKES = [
     ("data chekc", "unknown action 'chekc': did you mean 'check'?"),
     ("data check --data-dir nowhere", "nowhere"),
     ("data check cmudcit", "unknown data set 'cmudcit': did you mean 'cmudict'?"),
-    ("data check nowhere.tsv", "nowhere.tsv cannot be read (No such file or directory): name a TSV file of pairs"),
+    ("data check nowhere.tsv", "nowhere.tsv cannot be read (No such file or directory): give a TSV file of pairs"),
     ("data check a.tsv b.tsv", "2 names do not make a data set: give one file, or three: train dev test"),
     ("data check cmudict --stress none", "--stress none: choose strip or keep"),
     ("data check pairs.tsv --stress keep", "--stress keep: choose strip or keep, for cmudict only"),

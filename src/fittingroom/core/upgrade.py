@@ -18,7 +18,7 @@ OLD_KINDS = {
 """Maps an old `kind` to its task, the key of its speed, and its metrics."""
 EXTRAS = ("decode_seconds", "num_unknown")
 HALF_PRECISION = "half_precision_"
-"""Prefix for the scores of shipped weights that were measured after conversion to half precision."""
+"""Prefix of the scores that were measured after shipped weights were converted to half precision."""
 DETAILS = ("per_class", "confusion", "nll", "ece", "confusions")
 SPLITS = ("val", "test")
 NOW_IN_PLAN = ("precision", "accelerator")

@@ -42,7 +42,7 @@ def most_symbols(train: Pairs, model_config: dict[str, Any]) -> int:
 
 
 def num_unknown(pairs: Pairs, source: Vocabulary, target: Vocabulary) -> int:
-    """Number of symbols in these pairs, on both sides, that the vocabularies lack. Repeated symbols count each time."""
+    """Count the symbols of both sides that the vocabularies lack. Repeated symbols count each time."""
     targets = [each for several in pairs.targets for each in several]
     return source.unknown(pairs.sources).total() + target.unknown(targets).total()
 

@@ -13,7 +13,7 @@ def load_pair_splits(
 ) -> PairSplits:
     """Load and split pairs. `data` is 'cmudict' or a TSV file; with `dev` and `test` it is the training file.
 
-    Raises FittingRoomError for an unknown name, and as the readers of the files do.
+    Raises FittingRoomError for an unknown name or a bad file.
     """
     check_name(data)
     if dev is not None and test is not None:
@@ -44,7 +44,7 @@ def digest_of(data: str, dev: str | None = None, test: str | None = None) -> str
         try:
             content = file.read_bytes()
         except OSError as error:
-            raise FittingRoomError(f"{file} cannot be read ({error.strerror}): name a TSV file of pairs") from error
+            raise FittingRoomError(f"{file} cannot be read ({error.strerror}): give a TSV file of pairs") from error
         found.update(content)
         if len(files) > 1:  # The length marks where one part ends and the next begins.
             found.update(len(content).to_bytes(8, "big"))

@@ -92,7 +92,7 @@ def read_lines(path: Path) -> list[tuple[str, Target]]:
                 else:
                     lines += [line] if line else []
     except OSError as error:
-        raise FittingRoomError(f"{path} cannot be read ({error.strerror}): name a TSV file of pairs") from error
+        raise FittingRoomError(f"{path} cannot be read ({error.strerror}): give a TSV file of pairs") from error
     if faults:
         raise FittingRoomError(_complaint(path, faults))
     if not lines:
