@@ -11,7 +11,7 @@ stamp=$peers/set-up-from
 
 fingerprint() {
     pwd
-    cat constraints.txt benchmarks/peers-constraints.txt
+    cat constraints.txt lab/benchmarks/peers-constraints.txt
     .venv/bin/python -c 'import sys, torch; print(sys.version, torch.__version__)'
 }
 
@@ -24,6 +24,6 @@ echo "bench: creating $peers (one minute, about 50 MB)"
 site_packages='import sysconfig; print(sysconfig.get_path("purelib"))'
 .venv/bin/python -c "$site_packages" >"$("$peers/bin/python" -c "$site_packages")/our-environment.pth"
 .venv/bin/python -m pip --python "$peers/bin/python" install -qq --disable-pip-version-check --no-input \
-    --no-deps --requirement benchmarks/peers-constraints.txt
+    --no-deps --requirement lab/benchmarks/peers-constraints.txt
 echo "$now" >"$stamp.part"
 mv "$stamp.part" "$stamp"
