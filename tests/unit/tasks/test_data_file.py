@@ -136,7 +136,10 @@ def test_a_run_older_than_data_json_loads_with_the_data_set_as_it_is(tmp_path: P
         ({"spec": None}, r"data\.json lacks 'spec': use the file of a finished run"),
         ({"spec": {"name": "x"}}, r"data\.json: key 'title' is missing"),
         ({}, r"data\.json lacks 'spec'"),
-        ({"spec": {}, "schema": SCHEMA + 1}, r"data\.json was written by a newer version of fittingroom: update fittingroom"),
+        (
+            {"spec": {}, "schema": SCHEMA + 1},
+            r"data\.json was written by a newer version of fittingroom: update fittingroom",
+        ),
     ],
 )
 def test_a_damaged_data_json_is_named(tmp_path: Path, change: dict[str, Any], said: str) -> None:
