@@ -291,6 +291,8 @@ def _record(
     return ComparisonRecord(
         task=ClassificationScoring.task,
         title=title or f"{num_images:,} test images",
+        command="",
+        created="",
         version=__version__,
         budget=BudgetRecord(kind="none", value=0, text=""),
         data=DataRecord(name=title or "", num_test=num_images, class_names=tuple(map(str, class_names))),
@@ -302,4 +304,5 @@ def _record(
             for seed in range(num_seeds)
         ),
         protocol=PROTOCOL,
+        environment={},
     )

@@ -9,7 +9,7 @@ from typing import Any
 from fittingroom.core.errors import FittingRoomError, did_you_mean
 
 DEFAULTS: dict[str, Any] = {"models": "vit,cnn,hybrid", "seeds": 3, "epochs": 5.0}
-"""Defaults for training. Options that are not given are None, so that `--runs` can refuse those that are."""
+"""Defaults for training. Omitted options are None, so `--runs` can refuse options that were given."""
 
 
 def bench(args: argparse.Namespace) -> int:

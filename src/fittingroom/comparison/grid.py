@@ -303,6 +303,7 @@ def _record(comparison: Comparison, runs: list[_Run], watcher: Watcher) -> Compa
                 )
             )
         ),
+        environment={},  # of the first run that finishes
     )
 
 

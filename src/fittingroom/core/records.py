@@ -156,10 +156,10 @@ class ComparisonRecord:
     task: str
     title: str
     """The name of the data, as used in sentences."""
-    command: str = ""
+    command: str
     """The command that repeats this comparison."""
-    created: str = ""
-    version: str = ""
+    created: str
+    version: str
     """Version of fittingroom."""
     budget: BudgetRecord
     data: DataRecord
@@ -169,8 +169,8 @@ class ComparisonRecord:
     plans: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Maps each candidate to the speed plan of its runs."""
     runs: tuple[RunRow, ...] = ()
-    protocol: tuple[str, ...] = ()
-    environment: dict[str, str] = field(default_factory=dict)
+    protocol: tuple[str, ...]
+    environment: dict[str, str]
 
     def finished(self, candidate: str | None = None) -> list[RunRow]:
         """The rows of finished runs, for all candidates or for one."""

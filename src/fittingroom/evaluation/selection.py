@@ -1,4 +1,4 @@
-"""Select images worth viewing: those on which models disagree, and those that all models get wrong. Plain numpy."""
+"""Select images worth viewing: images on which models disagree, and images that all models get wrong. Plain numpy."""
 
 from itertools import combinations
 

@@ -184,7 +184,7 @@ def _check_same_data(networks: list[_Network]) -> None:
 
 
 def _open(question: Question, networks: list[_Network]) -> tuple[ImageSet, list[str]]:
-    """The images of the split; for validation those that none of the networks was trained on."""
+    """The images of the split. For validation: only images that no network was trained on."""
     by_seed: dict[int, Splits] = {}
     for network in networks:
         by_seed.setdefault(network.saved.config.seed, network.task.splits)

@@ -37,7 +37,7 @@ class Perturbation:
     fill: Fill = "mean"
     """What hidden pixels become: the mean colour of the image, or the blurred image."""
     grid: tuple[int, int] = TIE_GRID
-    """The grid of the random maps: of the baseline, and of those that order equal values. Give the network's own grid."""
+    """Grid of the random maps (the baseline, and the maps that break ties). Give the network's own grid."""
     seed: int = 0
     """Seed of the random maps and of the bootstrap."""
 

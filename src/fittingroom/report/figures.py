@@ -64,7 +64,7 @@ class _Lead:
 
 
 def costs(summary: Summary) -> list[Cost]:
-    """Up to three costs worth an axis: those that every candidate with a score has.
+    """Up to three costs to draw: those known for every candidate that has a score.
 
     Training time is replaced by training speed where all candidates had the same time.
     """

@@ -112,7 +112,7 @@ def cards(gallery: Gallery, models: Sequence[Named], class_names: Sequence[str])
 
 
 def filters(found: Sequence[Card], models: Sequence[Named]) -> list[Filter]:
-    """'All', one for each model with an opinion, 'No model is right'; those that would show nothing are left out."""
+    """The filters 'All', one for each model with predictions, and 'No model is right'. Filters without images are omitted."""
     places = sorted({opinion.place for card in found for opinion in card.opinions})
     choices = [(str(place), f"{models[place].title} is right") for place in places] + [("none", "No model is right")]
     counted = [

@@ -1,7 +1,7 @@
-"""Figures as SVG text that takes its colours and its typeface from the page it stands in.
+"""Figures as SVG text that takes its colours and typeface from the page around it.
 
 matplotlib writes fixed colours. So figures are drawn in stand-in colours, which turn into `var(--name)` afterwards: one
-drawing serves the light and the dark scheme. The same pass makes ids unique, for several figures stand in one page.
+drawing serves the light and the dark scheme. The same pass makes ids unique, because a page has several figures.
 """
 
 import io

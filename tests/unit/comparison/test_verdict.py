@@ -46,6 +46,11 @@ GREY_LEVELS = Metric(
 RECORD = ComparisonRecord(
     task="classification",
     title="Fashion-MNIST",
+    command="",
+    created="",
+    version="",
+    protocol=(),
+    environment={},
     budget=BudgetRecord(kind="seconds", value=60, text="60 s of training each"),
     data=DataRecord(name="fashion-mnist"),
     seeds=(0, 1),

@@ -78,6 +78,16 @@ def gallery(comparison: Comparison) -> Gallery | None:
 
 
 @pytest.mark.parametrize("key", ["command", "created", "version", "protocol", "environment"])
+def test_a_missing_key_is_named(folder: Path, key: str) -> None:
+    path = folder / "comparison.json"
+    facts = json.loads(path.read_text())
+    del facts[key]
+    path.write_text(json.dumps(facts))
+    with pytest.raises(FittingRoomError, match=f"comparison.json: key '{key}' is missing"):
+        load(folder)
+
+
+@pytest.mark.parametrize("key", ["command", "created", "version", "protocol", "environment"])
 def test_a_key_of_the_wrong_type_is_named(folder: Path, key: str) -> None:
     path = folder / "comparison.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), key: 3}))
