@@ -34,7 +34,8 @@ types: setup ## check type hints with basedpyright
 imports: setup ## check imports between packages with import-linter
 	$(PYTHON_BIN)/lint-imports --no-logo
 
-quick: lint types imports data ## check style, types and imports, and run the fast unit tests (one minute)
+quick: lint imports data ## a minute: style, import rules, types of the package and the fast unit tests
+	$(PYTHON_BIN)/basedpyright src
 	$(PYTHON_BIN)/python -m pytest -m "not slow and not thorough" --numprocesses 2 tests/unit
 
 unit: data ## run the unit tests, with array shapes checked at every call

@@ -205,6 +205,7 @@ def test_titles_of_any_kind_are_text_in_html_and_in_markdown(summary: Summary) -
     assert repr(result).startswith(f"{EVIL} wins. By {EVIL}.\n\n| Model |")
 
 
+@pytest.mark.thorough
 def test_a_result_opens_its_folder_when_it_is_asked(tmp_path: Path) -> None:
     folder = write_images(tmp_path, num_test=200, num_val=100)
     found = summarise(folder)

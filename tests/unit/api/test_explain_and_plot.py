@@ -83,6 +83,7 @@ def test_one_image_without_its_axis_is_one_image(vit: fr.Run) -> None:
     assert fr.explain(vit, IMAGES[0]).saliency["vit"].shape == (1, 8, 8)
 
 
+@pytest.mark.thorough
 def test_the_figures_are_drawn_and_saved(vit: fr.Run, tmp_path: Path) -> None:
     found = fr.explain(vit, IMAGES[:1])
     assert "panel" in found.figures and all(isinstance(each, Figure) for each in found.figures.values())
@@ -153,6 +154,7 @@ def test_what_cannot_be_explained_is_named(folder: Path, args: Any, options: Any
 # plot
 
 
+@pytest.mark.thorough
 def test_figures_of_a_run_and_of_its_network(vit: fr.Run, cnn: fr.Run) -> None:
     for found in (
         fr.plot.attention(vit, IMAGES),
@@ -190,6 +192,7 @@ def test_a_run_without_curves_says_so(vit: fr.Run) -> None:
     assert "metrics.csv is missing" in refused(vit.plot)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("name", "args", "options", "said"),
     [

@@ -167,6 +167,7 @@ def test_class_names_must_fit(names: list[str], labels: Any, words: str) -> None
         verdict(two(), labels, class_names=names)
 
 
+@pytest.mark.thorough
 def test_no_torch_is_imported() -> None:
     script = """
 import sys
@@ -179,6 +180,7 @@ print(fr.verdict({"a": probs, "b": probs}, [0, 1, 0, 1]).headline)
     assert done.stdout == "Nothing separates a and b.\n", done.stderr
 
 
+@pytest.mark.thorough
 def test_two_scikit_learn_models_are_compared(tmp_path: Path) -> None:
     datasets = pytest.importorskip("sklearn.datasets")
     from sklearn.ensemble import RandomForestClassifier
@@ -262,6 +264,7 @@ def command(*words: str | Path, **settings: Any) -> subprocess.CompletedProcess[
     return subprocess.run(line, capture_output=True, text=True, timeout=120, **settings)
 
 
+@pytest.mark.thorough
 def test_the_command_prints_the_verdict_and_writes_the_page(tmp_path: Path, found: VerdictResult) -> None:
     for name, seeds in two().items():
         for seed, array in enumerate(seeds):

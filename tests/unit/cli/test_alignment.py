@@ -44,6 +44,7 @@ def test_only_the_last_layer_is_shown() -> None:
     assert lines[1] == "AH      ███" and lines[-1].endswith("attention of layer 2, the last")
 
 
+@pytest.mark.thorough
 @given(
     letters=st.lists(SYMBOLS, min_size=1, max_size=30),
     phonemes=st.lists(SYMBOLS, max_size=4),

@@ -6,6 +6,7 @@ from fittingroom.cli.main import main
 from fittingroom.models import MODELS, SEQUENCE_MODELS
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("columns", [70, 80, 200])
 def test_every_name_is_whole_however_narrow_the_terminal(
     columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

@@ -34,6 +34,7 @@ def record(tmp_path: Path) -> ComparisonRecord:
     return make_record("seq2seq", "CMUdict", DataRecord(name="cmudict"), candidates, 2, rows)
 
 
+@pytest.mark.thorough
 def test_the_report_reads_what_the_first_finished_runs_say(tmp_path: Path, record: ComparisonRecord) -> None:
     words = ["hello", " Tomato", "zzyzx"]
     assert write_alignments(tmp_path, record, words) == tmp_path / "alignments.npz"

@@ -323,6 +323,7 @@ def rate(summary: Summary, place: int, name: str = WORDS, split: str = "test") -
     return summary.candidates[place].evals[split][name]
 
 
+@pytest.mark.thorough
 def test_rates_are_those_of_the_runs(folder: Path, summary: Summary) -> None:
     record = read_comparison(folder)
     for candidate in summary.candidates:

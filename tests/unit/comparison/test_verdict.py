@@ -404,6 +404,7 @@ def allowed(contrasts: Sequence[Contrast], metric: Metric) -> set[tuple[str, str
     return found
 
 
+@pytest.mark.thorough
 @settings(max_examples=600, deadline=None)
 @given(cases())
 def test_headline_and_sentence_claim_only_what_the_intervals_allow(given: tuple[Case, tuple[Metric, ...]]) -> None:

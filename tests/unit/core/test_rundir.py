@@ -101,6 +101,7 @@ with exclusive_lock(Path(sys.argv[1])):
 """
 
 
+@pytest.mark.thorough
 def test_two_processes_do_not_work_in_one_folder_and_a_killed_one_lets_go(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     with subprocess.Popen([sys.executable, "-c", HOLDER, str(folder)], stdout=subprocess.PIPE, text=True) as other:

@@ -163,6 +163,7 @@ def places(values: Any, before: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 JUNK = st.sampled_from([None, 3, -1.5, "x", [], [1], {}, {"a": 1}, True, [None], [[]]])
 
 
+@pytest.mark.thorough
 @given(data=st.data(), junk=JUNK, delete=st.booleans(), old=st.booleans(), name=st.sampled_from(list(READERS)))
 @settings(max_examples=80)
 def test_a_damaged_file_is_read_or_refused_in_one_line(

@@ -71,6 +71,7 @@ def test_the_ranks_together_hold_each_image_once_and_no_rank_has_two_more_than_a
     assert sum(lengths) == size and max(lengths) - min(lengths) <= 1 and min(lengths) >= 1
 
 
+@pytest.mark.thorough
 @given(sizes())
 def test_the_ranks_together_hold_each_pair_once_and_stay_pair_batches(sizes: tuple[int, int]) -> None:
     size, world_size = sizes

@@ -114,6 +114,7 @@ def test_one_beam_is_greedy(seed: int, vocab_size: int, max_len: int, alpha: flo
     assert [each.log_prob for each in found] == pytest.approx([each.log_prob for each in expected], abs=1e-5)
 
 
+@pytest.mark.thorough
 @given(seed=SEEDS, vocab_size=st.integers(3, 4), max_len=st.integers(1, 4), alpha=st.sampled_from([0.0, 0.6, 2.0]))
 def test_a_beam_wide_enough_finds_what_exhaustive_search_finds(
     seed: int, vocab_size: int, max_len: int, alpha: float
@@ -152,6 +153,7 @@ def test_the_n_best_are_sorted_different_and_truly_scored(seed: int, width: int,
             assert EOS not in each.ids
 
 
+@pytest.mark.thorough
 @given(seed=SEEDS, max_len=st.integers(1, 6))
 def test_a_row_is_written_as_if_it_were_alone(seed: int, max_len: int) -> None:
     decoder = RandomDecoder(seed, 4)

@@ -44,6 +44,7 @@ def symbols(answers: list[Answer]) -> list[tuple[str, ...]]:
     return [answer.pronunciations[0].symbols for answer in answers]
 
 
+@pytest.mark.thorough
 @EVERY_MODEL
 @settings(max_examples=20)
 @given(words=WORDS)
@@ -64,6 +65,7 @@ def test_one_beam_is_greedy_and_beam_search_with_one_beam(
         assert found.log_prob == pytest.approx(expected.log_prob, abs=1e-4)
 
 
+@pytest.mark.thorough
 @EVERY_MODEL
 @settings(max_examples=20)
 @given(words=WORDS, data=st.data())

@@ -47,6 +47,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Asked]:
     return {shape: (run.model, *read_vocabularies(run.folder)) for shape, run in runs.items()}
 
 
+@pytest.mark.thorough
 @EVERY
 @settings(max_examples=20)
 @given(word=st.text(alphabet=[*LETTERS, "é"], min_size=1, max_size=12))

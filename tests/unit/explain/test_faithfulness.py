@@ -60,6 +60,7 @@ def test_the_planted_quadrant_beats_random(fill: Any) -> None:
     assert found["deletion_minus_random"]["high"] < 0 < found["insertion_minus_random"]["low"]
 
 
+@pytest.mark.thorough
 def test_wrong_even_and_random_maps_do_not() -> None:
     images = planted_images()
     maps = {

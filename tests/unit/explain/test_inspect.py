@@ -47,6 +47,7 @@ def test_the_explorer_gets_mistakes_disagreements_and_plain_cases_once_each() ->
     }  # fmt: skip
 
 
+@pytest.mark.thorough
 def test_nobody_named_means_one_of_each_family_and_the_first_image_of_each_class() -> None:
     found = inspect(Question(runs=()))
     assert [each.name for each in found.networks] == ["vit", "hybrid", "cnn"]
@@ -80,6 +81,7 @@ def few_images(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ImageData, "split", split)
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("few_images")
 def test_mistakes_of_the_shipped_cnn_are_its_mistakes() -> None:
     found = inspect(Question(runs=("cnn",), kind="mistakes", number=5))
@@ -88,6 +90,7 @@ def test_mistakes_of_the_shipped_cnn_are_its_mistakes() -> None:
     assert (np.diff(cnn.probs.max(1)) <= 1e-6).all(), "the surest first"
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("few_images")
 def test_one_network_alone_disagrees_with_those_of_the_other_families(tmp_path: Path) -> None:
     mine = Path(shutil.copytree(find_run("vit"), tmp_path / "mine"))
@@ -122,6 +125,7 @@ def test_a_picture_of_ones_own(tmp_path: Path) -> None:
     np.testing.assert_allclose(found.networks[0].probs, expected.networks[0].probs, atol=1e-5)
 
 
+@pytest.mark.thorough
 def test_runs_of_different_seeds_share_the_images_that_none_was_trained_on(tmp_path: Path) -> None:
     other = Path(shutil.copytree(find_run("cnn"), tmp_path / "other"))
     config = json.loads((other / "config.json").read_text())
@@ -145,6 +149,7 @@ def test_a_read_of_the_test_images_is_logged_in_the_run(tmp_path: Path) -> None:
     assert found.names == ["test image 3"]
 
 
+@pytest.mark.thorough
 def test_measured_maps_speak_for_themselves_in_the_caption(monkeypatch: pytest.MonkeyPatch) -> None:
     found = inspect(Question(runs=("cnn",), kind="index", number=0, faithfulness=8))
     (cnn,) = found.networks

@@ -50,6 +50,7 @@ def test_images_have_the_size_that_the_contender_asks_for() -> None:
     assert steps.predict() > 0
 
 
+@pytest.mark.thorough
 def test_a_whole_fit_is_an_epoch_on_its_images_with_the_test_part_sealed(monkeypatch: pytest.MonkeyPatch) -> None:
     states: list[RunState] = []
     fit = our_side.fit
@@ -69,6 +70,7 @@ def test_a_whole_fit_is_an_epoch_on_its_images_with_the_test_part_sealed(monkeyp
     assert list(state.evals) == ["val"] and state.test_reads == ()
 
 
+@pytest.mark.thorough
 def test_our_side_of_the_sequences_is_a_trial_with_the_optimizer_asked_for() -> None:
     task, plan = sequences.the_task()
     small = {"embed_dim": 16, "depth_encoder": 1, "depth_decoder": 1, "num_heads": 2}

@@ -89,6 +89,7 @@ def worker() -> Iterator[Worker]:
     worker.end()
 
 
+@pytest.mark.thorough
 def test_a_worker_trains_says_why_it_cannot_and_why_it_is_gone(worker: Worker) -> None:
     with pytest.raises(Failed, match="KeyError"):
         worker.turn("train", 1)  # nothing was built yet

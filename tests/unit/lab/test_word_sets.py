@@ -14,6 +14,7 @@ def sets() -> Sets:
     return word_sets()
 
 
+@pytest.mark.thorough
 def test_every_test_word_is_longer_than_any_trained_on(sets: Sets) -> None:
     short = sets["short"]
     assert max(len(word) for part in ("train", "dev") for word in short[part].sources) == SHORT

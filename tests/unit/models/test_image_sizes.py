@@ -63,6 +63,7 @@ def test_other_bad_values_keep_their_message(values: dict[str, Any], said: str) 
     assert said in str(caught.value) and "nearest that works" not in str(caught.value)
 
 
+@pytest.mark.thorough
 @given(height=st.integers(1, 40), width=st.integers(1, 40), strides=st.lists(st.integers(1, 3), min_size=2, max_size=2))
 def test_a_hybrid_reads_images_of_any_size(height: int, width: int, strides: list[int]) -> None:
     shape = {"stem_widths": [4, 4], "stem_strides": strides, "embed_dim": 8, "num_heads": 2, "depth": 1}

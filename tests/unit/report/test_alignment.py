@@ -132,6 +132,7 @@ def test_the_picture_has_a_titled_map_for_every_layer_and_head(place: int) -> No
     assert any(word.startswith("mine: hello") for word in words)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("word", ["a", "hello", "photographically", "a" * 63, "w" * 30])
 def test_no_letter_lies_on_another_and_nothing_leaves_the_picture(word: str) -> None:
     found = made_up(np.random.default_rng(1), word, ("HH", "NG", "<unknown>"), (2, 4))
@@ -153,6 +154,7 @@ def test_symbols_without_a_glyph_are_boxes_and_named_and_mathematics_is_text() -
     assert "□" in words and any("lacks, U+4F60" in word for word in words) and "$" in words
 
 
+@pytest.mark.thorough
 def test_each_ending_gets_its_file_and_a_folder_gets_all(tmp_path: Path) -> None:
     data = alignments()
     one = Alignments(words=WORDS[:1], references=data.references[:1], looks=[_first(data)])
@@ -167,6 +169,7 @@ def test_each_ending_gets_its_file_and_a_folder_gets_all(tmp_path: Path) -> None
     assert names == ["alignments.html", "hello.png", "naïve.png"]
 
 
+@pytest.mark.thorough
 def test_names_of_pictures_suit_every_file_system(tmp_path: Path) -> None:
     words = ["../a", "..-A", "你" * 63, END, "a" * 63]
     random = np.random.default_rng(0)

@@ -47,6 +47,7 @@ def test_looks_of_other_models_than_the_comparisons_are_not_shown(folder: Path, 
     assert read_explorer(folder, NAMES, len(CLASS_NAMES)) is not None
 
 
+@pytest.mark.thorough
 def test_a_folder_without_the_file_gives_the_page_without_the_section(folder: Path, arrays: Arrays) -> None:
     assert read_explorer(folder, NAMES, 10) is None
     before = write_report(folder).read_text(encoding="utf-8")
@@ -58,11 +59,13 @@ def test_a_folder_without_the_file_gives_the_page_without_the_section(folder: Pa
     assert write_report(folder).read_text(encoding="utf-8") == before
 
 
+@pytest.mark.thorough
 def test_the_same_file_gives_the_same_page(folder: Path, arrays: Arrays) -> None:
     write_explorer(folder, arrays)
     assert write_report(folder).read_bytes() == write_report(folder).read_bytes()
 
 
+@pytest.mark.thorough
 def test_sixteen_images_of_usual_models_add_less_than_a_megabyte_and_a_half(folder: Path) -> None:
     before = write_report(folder).stat().st_size
     write_explorer(folder, explorer_arrays(num_images=16, num_layers=4, num_heads=4))
@@ -108,6 +111,7 @@ def test_models_are_told_apart_by_how_they_answer(tmp_path: Path, arrays: Arrays
     assert found[HYBRID]["attention"]["answer"] == "weighted"
 
 
+@pytest.mark.thorough
 def test_a_model_without_a_finished_run_is_passed_over(folder: Path, arrays: Arrays) -> None:
     without = {name: array for name, array in arrays.items() if not name.startswith("m0_")}
     section = explorer_section(read(folder, without), CANDIDATES, CLASS_NAMES)
@@ -134,6 +138,7 @@ def test_large_and_colour_images_are_carried(tmp_path: Path, arrays: Arrays) -> 
     assert len(zlib.decompress(base64.b64decode(data["models"][CNN]["packed"][0]))) == rows * columns
 
 
+@pytest.mark.thorough
 def test_names_from_files_do_not_end_the_data(folder: Path, arrays: Arrays) -> None:
     arrays["m1_caption"] = np.array("</script><script>alert(1)</script>")
     write_explorer(folder, arrays)

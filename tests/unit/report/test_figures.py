@@ -52,6 +52,7 @@ def figures(summary: Summary, comparison_folder: Path) -> list[str]:
     return all_figures(summary, comparison_folder)
 
 
+@pytest.mark.thorough
 def test_figures_are_drawn_in_the_colours_of_the_page_alone(figures: list[str]) -> None:
     for svg in figures:
         styles = re.findall(r'style="([^"]*)"', svg)
@@ -73,6 +74,7 @@ def test_ids_are_unique_over_all_figures_and_every_reference_is_met(figures: lis
     assert set(re.findall(r'(?:url\(#|href="#)([^")]+)', page)) == set(ids)
 
 
+@pytest.mark.thorough
 def test_the_same_numbers_make_the_same_figures(figures: list[str], summary: Summary, comparison_folder: Path) -> None:
     assert all_figures(summary, comparison_folder) == figures
 

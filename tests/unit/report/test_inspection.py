@@ -53,12 +53,14 @@ def shown(figure: Figure) -> list[Any]:
     return [np.asarray(image.get_array()) for axes in figure.axes for image in axes.images]
 
 
+@pytest.mark.thorough
 def test_every_picture_is_there(drawn: dict[str, Figure]) -> None:
     assert list(pictures(inspection(findings(faithfulness=faithfulness())))) == ALL
     bare = findings("cnn", attention=None, positions=None, title="Grad-CAM", method="gradcam")
     assert list(pictures(inspection(bare))) == ["panel", "cnn-filters"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", [*ALL, *OTHERS])
 def test_nothing_leaves_the_page_or_lies_on_other_words(drawn: dict[str, Figure], kind: str) -> None:
     figure = drawn[kind]
@@ -90,6 +92,7 @@ def _is_layer(text: str) -> bool:
     return text in ("none", *faithfulness().layers) or text.startswith(("blocks.", "…"))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", [*ALL, *OTHERS])
 def test_letters_can_be_read_at_400_pixels(drawn: dict[str, Figure], kind: str) -> None:
     pixels_a_point = 400 / (72 * drawn[kind].get_figwidth())
@@ -97,6 +100,7 @@ def test_letters_can_be_read_at_400_pixels(drawn: dict[str, Figure], kind: str) 
     assert min(sizes) * pixels_a_point > 9
 
 
+@pytest.mark.thorough
 def test_the_panel_shows_maps_on_one_scale_with_answers_under_them() -> None:
     caption = "It is not shown to do better here than a random map."
     networks = (
@@ -124,16 +128,19 @@ def test_the_panel_shows_maps_on_one_scale_with_answers_under_them() -> None:
     assert "not shown to do better" in text.replace("\n", " ") and "times that of an average pixel" in text
 
 
+@pytest.mark.thorough
 def test_where_nobody_knows_the_truth_nothing_is_called_right_or_wrong() -> None:
     figure = pictures(inspection(findings(), labels=False))["panel"]
     assert "✓" not in words(figure) and "✗" not in words(figure)
 
 
+@pytest.mark.thorough
 def test_a_map_of_nothing_says_so() -> None:
     empty = findings(saliency=np.zeros((3, 28, 28), dtype=np.float32))
     assert words(pictures(inspection(empty))["panel"]).count("nothing\nfound") == 3
 
 
+@pytest.mark.thorough
 def test_colour_images_and_many_of_them() -> None:
     column = Column(
         title="vit", method="Relevance", caption="What speaks for it.", maps=draw(16, 28, 28), predicted=["a" * 40] * 16,
@@ -148,6 +155,7 @@ def test_colour_images_and_many_of_them() -> None:
         panel(images(0), [], [column])
 
 
+@pytest.mark.thorough
 def test_cells_have_the_shape_of_their_images(drawn: dict[str, Figure]) -> None:
     for kind, ratio in (
         ("panel", 1),
@@ -163,6 +171,7 @@ def test_cells_have_the_shape_of_their_images(drawn: dict[str, Figure]) -> None:
             assert height / width == pytest.approx(ratio, rel=1e-3), kind
 
 
+@pytest.mark.thorough
 def test_long_class_names_take_two_lines_and_long_titles_too(drawn: dict[str, Figure]) -> None:
     text = words(drawn["tall-panel"])
     assert "000.Black-" in text and "footed_alb…" in text and "vit-small-" in text
@@ -175,6 +184,7 @@ def test_long_class_names_take_two_lines_and_long_titles_too(drawn: dict[str, Fi
     ]
 
 
+@pytest.mark.thorough
 def test_only_objects_on_a_plain_ground_get_an_outline() -> None:
     def lines(image: Any) -> int:
         figure = style.sheet(2.0)
@@ -190,6 +200,7 @@ def test_only_objects_on_a_plain_ground_get_an_outline() -> None:
     assert lines(photos(1)[0]) == 0 and lines(np.zeros((28, 28), dtype=np.uint8)) == 0
 
 
+@pytest.mark.thorough
 def test_an_image_with_more_pixels_than_its_place_is_smoothed() -> None:
     figure = style.sheet(2.0)
     for side, expected in ((28, "nearest"), (150, "nearest"), (151, "antialiased")):
@@ -198,6 +209,7 @@ def test_an_image_with_more_pixels_than_its_place_is_smoothed() -> None:
         assert axes.images[0].get_interpolation() == expected
 
 
+@pytest.mark.thorough
 def test_of_a_large_grid_some_patches_get_a_tile(drawn: dict[str, Figure]) -> None:
     figure = drawn["large-positions"]
     tiles = [each for each in shown(figure) if each.shape == (12, 40)]
@@ -206,6 +218,7 @@ def test_of_a_large_grid_some_patches_get_a_tile(drawn: dict[str, Figure]) -> No
     assert "every third row and column of the 12" in words(figure).replace("\n", " ")
 
 
+@pytest.mark.thorough
 def test_heads_and_rollout_show_shares_of_an_even_one(drawn: dict[str, Figure]) -> None:
     attention = findings().attention
     assert attention is not None
@@ -215,6 +228,7 @@ def test_heads_and_rollout_show_shares_of_an_even_one(drawn: dict[str, Figure]) 
     np.testing.assert_allclose(np.stack(steps), 49 * attention.rollout, rtol=1e-5)
 
 
+@pytest.mark.thorough
 def test_head_statistics_have_units_and_the_line_of_even_attention(drawn: dict[str, Figure]) -> None:
     text = words(drawn["vit-head-statistics"])
     assert "(nats)" in text and "(pixels)" in text and "block" in text
@@ -224,6 +238,7 @@ def test_head_statistics_have_units_and_the_line_of_even_attention(drawn: dict[s
     np.testing.assert_allclose(heads, findings().attention.entropy)  # type: ignore[union-attr]
 
 
+@pytest.mark.thorough
 def test_position_tiles_are_in_their_places_and_explained_by_a_sentence(drawn: dict[str, Figure]) -> None:
     tiles = [each for each in shown(drawn["vit-positions"]) if each.shape == (7, 7)]
     np.testing.assert_array_equal(np.stack(tiles).reshape(7, 7, 7, 7), positions().similarity)
@@ -233,6 +248,7 @@ def test_position_tiles_are_in_their_places_and_explained_by_a_sentence(drawn: d
     assert "97 % of the patches off the middle" in mirrored and "98 % (by chance: 23 %)" in mirrored
 
 
+@pytest.mark.thorough
 def test_filters_are_signed_and_components_say_their_share(drawn: dict[str, Figure]) -> None:
     (scale,) = {
         (image.norm.vmin, image.norm.vmax)
@@ -249,6 +265,7 @@ def test_filters_are_signed_and_components_say_their_share(drawn: dict[str, Figu
         filters(draw(8, 7, 3, 3), "no picture")
 
 
+@pytest.mark.thorough
 def test_the_faithfulness_table_says_who_does_no_better_than_random(drawn: dict[str, Figure]) -> None:
     text = words(drawn["vit-faithfulness"])
     assert "Grad-CAM\n" in text and "\nno" in text and text.count("\nyes") == 3 and "1,000 images" in text
@@ -258,6 +275,7 @@ def test_the_faithfulness_table_says_who_does_no_better_than_random(drawn: dict[
     np.testing.assert_allclose(np.asarray(lines[1].get_ydata()), [1.0, *faithfulness().correlations["attention"]])
 
 
+@pytest.mark.thorough
 def test_scales_cut_only_what_lies_far_out() -> None:
     plain, _ = common_scale([np.linspace(0, 4, 1000)])
     assert plain.vmax == 4
@@ -268,12 +286,14 @@ def test_scales_cut_only_what_lies_far_out() -> None:
     assert common_scale([np.zeros(10)])[0].vmax == 1
 
 
+@pytest.mark.thorough
 def test_wrapped_lines_hold_all_words_and_fit() -> None:
     text = ("Where attention goes, " * 20).strip()
     assert " ".join(wrapped(text)) == text and len(wrapped(text)) > 3
     assert wrapped("a" * 500) == ["a" * 500]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("suffix", ["png", "svg"])
 def test_the_same_findings_give_the_same_bytes(tmp_path: Path, suffix: str) -> None:
     for folder in ("a", "b"):
@@ -284,10 +304,12 @@ def test_the_same_findings_give_the_same_bytes(tmp_path: Path, suffix: str) -> N
         save(pictures(inspection(findings()))["panel"], tmp_path, "panel", ["pdf"])
 
 
+@pytest.mark.thorough
 def test_a_picture_shows_itself_in_a_notebook() -> None:
     assert pictures(inspection(findings()))["panel"]._repr_png_().startswith(b"\x89PNG")
 
 
+@pytest.mark.thorough
 def test_all_is_written_and_the_numbers_are_the_findings(tmp_path: Path) -> None:
     found = inspection(findings(faithfulness=faithfulness()))
     paths = write_inspection(found, tmp_path / "out", ["png"], ["fittingroom", "explain"])

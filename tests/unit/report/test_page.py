@@ -53,6 +53,7 @@ def page(comparison_folder: Path) -> str:
     return write_report(comparison_folder).read_text(encoding="utf-8")
 
 
+@pytest.mark.thorough
 def test_the_page_is_made_without_torch_and_with_the_same_bytes(comparison_folder: Path, page: str) -> None:
     command = [sys.executable, "-W", "error", "-c", WITHOUT_TORCH, str(comparison_folder)]
     subprocess.run(command, check=True, timeout=300)
@@ -102,6 +103,7 @@ def test_every_picture_has_words(page: str) -> None:
             assert attributes.get("aria-label") or attributes.get("aria-hidden") == "true"
 
 
+@pytest.mark.thorough
 def test_names_from_files_are_text_wherever_they_stand(tmp_path: Path) -> None:
     folder = write_images(tmp_path, class_names=[EVIL, *CLASS_NAMES[1:]], failed=["vit-seed0"])
     path = folder / "comparison.json"
@@ -116,12 +118,14 @@ def test_names_from_files_are_text_wherever_they_stand(tmp_path: Path) -> None:
     assert Tags(page).text.count(EVIL) > 10
 
 
+@pytest.mark.thorough
 def test_failed_runs_are_listed_with_their_error(tmp_path: Path) -> None:
     page = write_report(write_images(tmp_path, failed=["vit-seed1"])).read_text(encoding="utf-8")
     section = page[page.index('<h2 id="failed"') : page.index('<h2 id="protocol"')]
     assert "vit-seed1" in section and "loss became NaN at step 140" in section
 
 
+@pytest.mark.thorough
 def test_an_unfinished_comparison_gives_a_page_that_says_so(tmp_path: Path) -> None:
     missing = ["cnn-seed0", "cnn-seed1", "hybrid-seed1"]
     page = write_report(write_images(tmp_path, missing=missing)).read_text(encoding="utf-8")
@@ -136,6 +140,7 @@ def test_a_comparison_in_which_every_run_failed_still_gives_a_page(tmp_path: Pat
     assert '<h2 id="cost"' not in page and '<h2 id="confusion"' not in page
 
 
+@pytest.mark.thorough
 def test_models_that_agree_everywhere_have_nothing_to_show(tmp_path: Path) -> None:
     folder = write_images(tmp_path, num_seeds=1)
     none = np.zeros(0, dtype=np.int32)
@@ -145,6 +150,7 @@ def test_models_that_agree_everywhere_have_nothing_to_show(tmp_path: Path) -> No
     assert "±" not in page.split("</thead>")[1]
 
 
+@pytest.mark.thorough
 def test_colour_images_are_shown_in_colour(tmp_path: Path) -> None:
     folder = write_images(tmp_path, num_seeds=1)
     with np.load(folder / "gallery.npz") as archive:
@@ -153,6 +159,7 @@ def test_colour_images_are_shown_in_colour(tmp_path: Path) -> None:
     assert 'width="20" height="32"' in write_report(folder).read_text(encoding="utf-8")
 
 
+@pytest.mark.thorough
 def test_tall_colour_images_of_seven_classes_are_reported(tmp_path: Path) -> None:
     """Nothing is square, grey, or one of ten."""
     names = [f"kind {number}" for number in range(7)]
@@ -165,6 +172,7 @@ def test_tall_colour_images_of_seven_classes_are_reported(tmp_path: Path) -> Non
     assert pixels.shape == (64, 40, 3) and len({channel.tobytes() for channel in pixels.transpose(2, 0, 1)}) > 1
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["images", "seq2seq"])
 def test_a_folder_of_the_first_schema_is_reported(tmp_path: Path, kind: str) -> None:
     folder = Path(shutil.copytree(OLD / kind, tmp_path / kind))

@@ -63,6 +63,7 @@ FIGURES = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", FIGURES)
 def test_nothing_leaves_the_page_or_lies_on_other_words(name: str) -> None:
     figure = FIGURES[name]()
@@ -148,6 +149,7 @@ def test_maps_lie_over_their_images_on_one_scale() -> None:
     assert "Where information is gathered." in text and "000.Black-footed_" in text and "91 %" in text
 
 
+@pytest.mark.thorough
 def test_positions_and_filters_are_captioned() -> None:
     assert "Each tile belongs to one patch" in words(plots.positions(positions()))
     text = words(plots.filters(Filters(bank=draw(4, 1, 3, 3), explained=None)))
@@ -197,6 +199,7 @@ def test_confusion_that_makes_no_sense(given: Any, said: str) -> None:
         plots.confusion(**given)
 
 
+@pytest.mark.thorough
 def test_the_module_needs_neither_torch_nor_pyplot() -> None:
     code = "import sys; from fittingroom.report import plots; print({'torch', 'matplotlib.pyplot'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"

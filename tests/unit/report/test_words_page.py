@@ -66,6 +66,7 @@ def packed(page: str) -> list[list[str]]:
     return json.loads(zlib.decompress(base64.b64decode(found[1])))
 
 
+@pytest.mark.thorough
 def test_the_page_is_made_without_torch_and_with_the_same_bytes(folder: Path, page: str) -> None:
     subprocess.run([sys.executable, "-W", "error", "-c", WITHOUT_TORCH, str(folder)], check=True, timeout=300)
     assert (folder / "report.html").read_text(encoding="utf-8") == page
@@ -101,11 +102,13 @@ def test_wrong_symbols_are_told_by_shape_and_by_words(page: str) -> None:
     assert re.search(r'<del>\w+<span class="hushed"> \(missing\)</span></del>', cards)
 
 
+@pytest.mark.thorough
 def test_a_page_of_6000_words_stays_small(tmp_path: Path) -> None:
     page = write_report(write_words(tmp_path, num_test=6288, num_seeds=3)).read_text(encoding="utf-8")
     assert len(page) < 600_000 and len(packed(page)) == 6288
 
 
+@pytest.mark.thorough
 def test_words_beyond_the_limit_are_left_out_and_the_page_says_so(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -117,6 +120,7 @@ def test_words_beyond_the_limit_are_left_out_and_the_page_says_so(
     assert f'With an error <span class="number">{sum("errors" in tags for _, tags, _ in cards)}</span>' in page
 
 
+@pytest.mark.thorough
 def test_names_from_files_are_text_wherever_they_stand(tmp_path: Path) -> None:
     folder = write_words(tmp_path, title=EVIL)
     path = folder / "comparison.json"
@@ -137,6 +141,7 @@ def test_names_from_files_are_text_wherever_they_stand(tmp_path: Path) -> None:
     assert any(html.escape(EVIL) in text for _, _, text in packed(page))
 
 
+@pytest.mark.thorough
 def test_unfinished_and_failed_comparisons_give_a_page(tmp_path: Path) -> None:
     missing = write_words(tmp_path / "missing", missing=["recurrent-seed0", "recurrent-seed1"])
     assert "2 of 4 runs are still to come" in write_report(missing).read_text(encoding="utf-8")

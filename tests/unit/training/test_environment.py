@@ -3,7 +3,10 @@
 import subprocess
 import sys
 
+import pytest
 
+
+@pytest.mark.thorough
 def test_peak_memory_is_not_that_of_the_process_that_started_it() -> None:
     """getrusage begins there on Linux: a notebook's data would count as the run's."""
     code = (

@@ -90,6 +90,7 @@ class Losses(pl.Callback):
         self.found.append(loss.item())
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("plan", [FP32, BF16], ids=["fp32", "bf16"])
 @pytest.mark.parametrize("make", [image_task, pair_task], ids=["images", "pairs"])
 def test_the_loop_and_the_probe_train_the_same_network_bit_for_bit(

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from fittingroom.data.images import fashion_mnist, integrity
 
 
@@ -40,6 +42,7 @@ def test_a_bad_file_is_reported_and_the_others_still_checked(tiny) -> None:
     assert set(problems.values()) == {None}
 
 
+@pytest.mark.thorough
 def test_fashion_mnist_is_balanced_and_has_no_exact_copies() -> None:
     report = integrity.check(fashion_mnist.find())
     assert report["ok"]

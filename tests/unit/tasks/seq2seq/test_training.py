@@ -170,6 +170,7 @@ def test_padding_counts_nothing_in_the_loss_and_smoothing_raises_it() -> None:
     assert symbol_loss(sure, targets) < 1e-6 < symbol_loss(sure, targets, smoothing=0.1)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("model", MODELS)
 def test_a_trials_steps_are_the_trainers_bit_for_bit(
     model: str, greek: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -186,6 +187,7 @@ def test_a_trials_steps_are_the_trainers_bit_for_bit(
     assert all(torch.equal(found[name], wanted[name]) for name in wanted)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("model", MODELS)
 def test_a_run_learns_the_rule_and_its_folder_holds_what_was_written(model: str, greek: Path, tmp_path: Path) -> None:
     """Each letter has one symbol: what was never seen together can be written."""
@@ -238,6 +240,7 @@ def test_the_test_part_stays_sealed_where_that_is_wanted(greek: Path, tmp_path: 
         assert all(name.startswith("val_") for name in found)
 
 
+@pytest.mark.thorough
 def test_symbols_and_lengths_that_training_lacks_are_no_crash(greek: Path, tmp_path: Path) -> None:
     dev = write_tsv(tmp_path / "dev.tsv", [("αβ", "3B1 3B2"), ("żółw", "17C F3"), ("α" * 256, " ".join(["3B1"] * 256))])
     test = write_tsv(tmp_path / "test.tsv", [("ab", "61 62"), ("ω" * 200, "3C9")])
@@ -256,6 +259,7 @@ class Interrupted:
             raise KeyboardInterrupt
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("model", MODELS)
 def test_a_run_that_is_interrupted_and_resumed_ends_with_the_very_same_weights(
     model: str, greek: Path, tmp_path: Path

@@ -92,6 +92,7 @@ def test_a_gain_below_the_threshold_is_no_gain(gain: float) -> None:
     assert gain < WORTH_CHANGING and plan == FP32
 
 
+@pytest.mark.thorough
 @given(
     factors=st.fixed_dictionaries({part: st.sampled_from([0.2, 0.8, 0.98, 1.0, 1.1, 9.0]) for part in OTHER}),
     fixed=st.sets(st.sampled_from(list(OTHER))),
@@ -164,6 +165,7 @@ def test_first_steps_do_not_count_and_a_hiccup_does_not_either() -> None:
     assert row.first_step_seconds == pytest.approx(3.0)
 
 
+@pytest.mark.thorough
 def test_threads_stand_afterwards_as_before() -> None:
     config = tiny_config("vit")
     before = torch.get_num_threads()
