@@ -12,7 +12,9 @@ from fittingroom.core.errors import FittingRoomError, did_you_mean
 from fittingroom.data.images.arrays import save_arrays
 from fittingroom.data.images.batches import normalise
 from fittingroom.data.images.dataset import IMAGE_DATA
-from fittingroom.data.spec import DataSpec, ImageSet
+from fittingroom.data.images.load import ACCEPTED
+from fittingroom.data.images.options import picture_options
+from fittingroom.data.spec import DataSpec, Source
 from fittingroom.tasks.base import TASKS, DataRequest, Task
 from fittingroom.tasks.load import task_of_data
 
@@ -20,7 +22,7 @@ from fittingroom.tasks.load import task_of_data
 class NormalisedImages(torch.utils.data.Dataset[tuple[Tensor, int]]):
     """A torch `Dataset` of (normalised float image [channels, height, width], label), for a plain `DataLoader`."""
 
-    def __init__(self, images: ImageSet, spec: DataSpec) -> None:
+    def __init__(self, images: Source, spec: DataSpec) -> None:
         self.images, self.spec = images, spec
 
     def __len__(self) -> int:
@@ -100,7 +102,7 @@ class Data:
 
     def _part(self, name: str) -> Any:
         part = getattr(self._task.splits, name)
-        return NormalisedImages(part, self.spec) if isinstance(part, ImageSet) else part
+        return NormalisedImages(part, self.spec) if isinstance(part, Source) else part
 
     def __repr__(self) -> str:
         return f"Data({self.source!r})"
@@ -124,6 +126,12 @@ def load_data(
     dev: str | Path | None = None,
     test: str | Path | None = None,
     stress: str | None = None,
+    image_size: int | str | tuple[int, int] | None = None,
+    resize: str | None = None,
+    channels: int | str | None = None,
+    group: str | None = None,
+    split_file: str | Path | None = None,
+    skip_bad: bool = False,
     data_dir: str | Path | None = None,
     seed: int = 0,
 ) -> Data:
@@ -135,6 +143,9 @@ def load_data(
     file of pairs. Raises FittingRoomError for bad input.
     """
     folder = None if data_dir is None else Path(data_dir)
+    options = picture_options(
+        image_size=image_size, resize=resize, channels=channels, group=group, split_file=split_file, skip_bad=skip_bad
+    )
     if isinstance(source, Data):
         return source
     if not isinstance(source, str | Path):
@@ -154,9 +165,10 @@ def load_data(
     known = [*IMAGE_DATA, "cmudict"]
     if not any(TASKS.get(task).reads(name) for task in TASKS):
         raise FittingRoomError(
-            f"unknown data set '{name}': {did_you_mean(name, known)}, or give a file: .npz of images, .tsv of pairs"
+            f"unknown data set '{name}': {did_you_mean(name, known)}, or give {ACCEPTED}, or a .tsv file of pairs"
         )
-    return Data(name, folder, seed, DataRequest(data=name, stress=stress))
+    request = DataRequest(data=name, stress=stress, pictures=options)
+    return Data(name, folder, seed, request)
 
 
 def _plain(values: Any) -> Any:

@@ -15,7 +15,6 @@ from fittingroom.core.errors import FittingRoomError
 from fittingroom.data.images.arrays import open_arrays_file, save_arrays
 from fittingroom.data.images.dataset import ImageData
 from fittingroom.data.images.load import open_images
-from fittingroom.data.images.splits import digests
 from fittingroom.data.spec import ImageSet
 
 HEIGHT, WIDTH = 6, 5
@@ -152,8 +151,8 @@ def test_no_copy_of_a_test_image_trains(tmp_path: Path, own: bool) -> None:
     data = open_arrays_file(write(tmp_path, images=images, labels=np.tile(labels_of(12), 6), **arrays))
     for seed in range(3):
         split = data.split(seed)
-        held_back = {*digests(split.val.images), *digests(data.load_test().images)}
-        assert not held_back & set(digests(split.train.images))
+        held_back = {*split.val.digests(), *data.load_test().digests()}
+        assert not held_back & set(split.train.digests())
 
 
 def test_mean_and_deviation_are_those_of_the_training_file_by_channel(tmp_path: Path) -> None:
