@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import read_json
+from fittingroom.core.text import shown
 from fittingroom.data.images.batches import normalise
 from fittingroom.data.images.dataset import Splits
 from fittingroom.data.images.image_file import read_image
@@ -210,14 +211,11 @@ def _open(question: Question, networks: list[_Network]) -> tuple[Source, list[st
 def _from_files(question: Question, spec: DataSpec) -> _Chosen:
     images, notes = [], []
     for path in question.files:
-        image, inverted = read_image(path, spec)
-        images.append(image)
-        if inverted:
-            notes.append(
-                f"{path.name} has a bright ground: its colours were inverted, since the networks know only dark grounds"
-            )
+        own = read_image(path, spec)
+        images.append(own.pixels)
+        notes += own.notes
     notes.append(f"the networks know only these classes: {_listed(spec.class_names)}")
-    names = [path.name for path in question.files]
+    names = [shown(path.name) for path in question.files]
     return _Chosen(images=torch.stack(images), labels=None, names=names, what=", ".join(names), notes=notes)
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.data.images.image_file import fit_picture, read_image
+from fittingroom.data.images.image_file import own_image, read_image
 from fittingroom.data.spec import DataSpec, ImageSet
 
 
@@ -57,8 +57,8 @@ def as_images(items: Any, spec: DataSpec) -> ImageSet:
 
 def _picture(item: Any, spec: DataSpec) -> Tensor:
     if isinstance(item, Image.Image):
-        return fit_picture(item.convert("RGBA"), spec)[0]
-    return read_image(Path(item), spec)[0]
+        return own_image(item, spec).pixels
+    return read_image(Path(item), spec).pixels
 
 
 def _array(items: Any, spec: DataSpec) -> Tensor:
