@@ -16,6 +16,7 @@ from fittingroom.cli.options import (
     add_plan,
     add_set,
 )
+from fittingroom.cli.predict import predict
 from fittingroom.cli.pronounce import pronounce
 from fittingroom.cli.verdict import verdict
 
@@ -149,6 +150,16 @@ def _explain_options(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, metavar="DIR", help="folder for the pictures (default: runs/explain-RUNS-IMAGES)"
     )
     parser.add_argument("--format", default="png", metavar="NAMES", help="png, svg or png,svg (default: png)")
+
+
+def _predict_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", metavar="RUN", help="run folder, or the name of an included network")
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE",
+        help="pictures, or folders of pictures; - reads the names from standard input, one per line or separated by NUL",
+    )  # fmt: skip
+    parser.add_argument("--top", type=int, default=1, metavar="K", help="classes per picture (default: 1)")
+    parser.add_argument("--csv", action="store_true", help="print a table: file, label, probability, notes, error")
 
 
 def _pronounce_options(parser: argparse.ArgumentParser) -> None:
@@ -290,6 +301,16 @@ COMMANDS = {
         "  fittingroom explain vit cnn --image shoe.jpg\n  fittingroom explain hybrid --mistakes 16 --method rollout\n"
         "  fittingroom explain runs/vit-5-epochs-seed0 --disagreements 16 --faithfulness 200",
         options=(_explain_options, add_moved_data, add_data_dir),
+    ),
+    "predict": Command(
+        call=predict,
+        help="what a trained network says about your pictures",
+        description="Classify picture files and all pictures in folders, in the order given. Each picture is turned upright and\n"
+        "resized as the training pictures were. Files that cannot be read are listed at the end; the exit code is then 1.",
+        epilog="examples:\n  fittingroom predict cnn shoe.jpg\n"
+        "  fittingroom predict runs/cnn-5-epochs-seed0 photos --csv > answers.csv\n"
+        "  find photos -name '*.png' -print0 | fittingroom predict vit - --top 3",
+        options=(_predict_options,),
     ),
     "pronounce": Command(
         call=pronounce,

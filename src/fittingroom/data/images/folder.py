@@ -61,9 +61,7 @@ def list_folder(root: Path) -> Listing:
 def _classes(root: str, folder: str, part: str, others: Counter[str], notes: list[str]) -> Iterator[Picture]:
     loose = sum(1 for entry in _entries(folder) if _is_picture(entry))
     if loose:
-        notes.append(
-            f"not in a class folder of {_name(root, folder)}, so not used: {counted(loose, 'picture')}"
-        )
+        notes.append(f"not in a class folder of {_name(root, folder)}, so not used: {counted(loose, 'picture')}")
     return _of_classes(root, _folders(folder), part, others, notes)
 
 
@@ -87,6 +85,12 @@ def _name(root: str, path: str) -> str:
 
 def _named(parts: dict[str, str], part: str) -> str:
     return next(name for name, each in parts.items() if each == part)
+
+
+def pictures_in(folder: Path) -> Iterator[Path]:
+    """The files in a folder and its subfolders that are named like pictures, in the order of their paths."""
+    whole = os.path.abspath(folder)
+    return (folder / os.path.relpath(path, whole) for path in sorted(_pictures(whole, Counter())))
 
 
 def _pictures(folder: str, others: Counter[str]) -> Iterator[str]:
@@ -166,9 +170,7 @@ def _identity(folder: str) -> tuple[int, int]:
 def _nothing(root: Path, loose: int, others: Counter[str]) -> str:
     where = printable(str(root))
     if loose:
-        return (
-            f"{where} holds {counted(loose, 'picture')}, but no folders that tell their classes: {LAYOUT}, or add metadata.csv"
-        )
+        return f"{where} holds {counted(loose, 'picture')}, but no folders that tell their classes: {LAYOUT}, or add metadata.csv"
     if others:
         endings = listed([ending or "no ending" for ending, _ in others.most_common()])
         return f"{where} holds no pictures, only other files ({endings}): {LAYOUT}"

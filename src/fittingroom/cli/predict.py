@@ -1,0 +1,102 @@
+"""`fittingroom predict`: what a trained network says about picture files."""
+
+import argparse
+import csv
+import io
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fittingroom.core.errors import FittingRoomError
+
+if TYPE_CHECKING:
+    from fittingroom.api.predict import FilePrediction
+
+EXIT_BAD_FILES = 1
+
+
+def predict(args: argparse.Namespace) -> int:
+    """`fittingroom predict`"""
+    if args.csv and args.json:
+        raise FittingRoomError("--csv and --json are two forms of the output: give one of them")
+    from fittingroom.api.predict import predict_files
+    from fittingroom.api.runs import load_run
+
+    run = load_run(args.run)
+    found = predict_files(run, _paths(args.files), top=args.top)
+    bad = []
+
+    def watched() -> Iterator["FilePrediction"]:
+        for each in found:
+            if each.error:
+                bad.append(each.error)
+            yield each
+
+    if args.json:
+        _write_json(watched(), run.name)
+    elif args.csv:
+        _write_csv(watched(), args.top)
+    else:
+        _write_lines(watched())
+    for error in bad:
+        print(f"fittingroom: {error}", file=sys.stderr)
+    return EXIT_BAD_FILES if bad else 0
+
+
+def _paths(words: list[str]) -> Iterator[Path]:
+    """The files and folders of the command line. `-` stands for those on standard input."""
+    for word in words:
+        if word != "-":
+            yield Path(word)
+            continue
+        text = os.fsdecode(sys.stdin.buffer.read())
+        names = text.split("\0") if "\0" in text else text.splitlines()
+        yield from (Path(name) for name in names if name)
+
+
+def _write(text: str) -> None:
+    """Write to standard output. Names of files keep the bytes that they have on the disk, UTF-8 or not."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
+
+
+def _write_lines(found: Iterator["FilePrediction"]) -> None:
+    from fittingroom.core.text import shown
+
+    for each in found:
+        answer = ", ".join(f"{label} {prob:.1%}" for label, prob in each.classes) or "cannot be read"
+        _write(f"{shown(str(each.file))}: {answer}\n")
+        for note in each.notes:
+            _write(f"    {note}\n")
+
+
+def _write_csv(found: Iterator["FilePrediction"], top: int) -> None:
+    places = ["", *(f"_{place}" for place in range(2, top + 1))]
+    names = [name for place in places for name in (f"label{place}", f"probability{place}")]
+    _write(_row(["file", *names, "notes", "error"]))
+    for each in found:
+        answer = [value for label, prob in each.classes for value in (label, f"{prob:.6f}")] or [""] * len(names)
+        _write(_row([str(each.file), *answer, "; ".join(each.notes), each.error]))
+
+
+def _row(values: list[str]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(values)
+    return text.getvalue()
+
+
+def _write_json(found: Iterator["FilePrediction"], run: str) -> None:
+    """One object, written while the files are read. Bytes of names that are not UTF-8 become lone surrogates, as in Python."""
+    _write(f'{{"run": {json.dumps(run)}, "predictions": [')
+    for number, each in enumerate(found):
+        row = {
+            "file": str(each.file),
+            "classes": [{"label": label, "probability": round(prob, 6)} for label, prob in each.classes],
+            "notes": list(each.notes),
+            "error": each.error or None,
+        }
+        _write(f"{',' if number else ''}\n{json.dumps(row)}")
+    _write("\n]}\n")
