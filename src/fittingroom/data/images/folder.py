@@ -50,7 +50,12 @@ def list_folder(root: Path) -> Listing:
     if loose:
         notes.append(f"not in a class folder, so not used: {counted(loose, 'picture')}")
     if others:
-        endings = listed([f"{ending or 'no ending'} {count:,}" for ending, count in others.most_common()])
+        endings = listed(
+            [
+                f"{ending or 'no ending'} {count:,}"
+                for ending, count in sorted(others.items(), key=lambda each: (-each[1], each[0]))
+            ]
+        )
         notes.append(f"not pictures by their names: {counted(sum(others.values()), 'file')} ({endings})")
     pictures.sort(key=lambda each: (each.part, each.label, each.name))
     return Listing(
@@ -61,9 +66,7 @@ def list_folder(root: Path) -> Listing:
 def _classes(root: str, folder: str, part: str, others: Counter[str], notes: list[str]) -> Iterator[Picture]:
     loose = sum(1 for entry in _entries(folder) if _is_picture(entry))
     if loose:
-        notes.append(
-            f"not in a class folder of {_name(root, folder)}, so not used: {counted(loose, 'picture')}"
-        )
+        notes.append(f"not in a class folder of {_name(root, folder)}, so not used: {counted(loose, 'picture')}")
     return _of_classes(root, _folders(folder), part, others, notes)
 
 
@@ -166,9 +169,7 @@ def _identity(folder: str) -> tuple[int, int]:
 def _nothing(root: Path, loose: int, others: Counter[str]) -> str:
     where = printable(str(root))
     if loose:
-        return (
-            f"{where} holds {counted(loose, 'picture')}, but no folders that tell their classes: {LAYOUT}, or add metadata.csv"
-        )
+        return f"{where} holds {counted(loose, 'picture')}, but no folders that tell their classes: {LAYOUT}, or add metadata.csv"
     if others:
         endings = listed([ending or "no ending" for ending, _ in others.most_common()])
         return f"{where} holds no pictures, only other files ({endings}): {LAYOUT}"
