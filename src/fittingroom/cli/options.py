@@ -19,7 +19,8 @@ def add_data_dir(parser: argparse.ArgumentParser) -> None:
     """--data-dir"""
     parser.add_argument(
         "--data-dir", type=Path, metavar="DIR",
-        help="folder of the four Fashion-MNIST files (default: $FITTINGROOM_DATA, the cache, Debian's package, download)",
+        help="folder of the files of fashion-mnist, mnist, kmnist or cifar10 (default: the cache or a download; for "
+        "fashion-mnist also $FITTINGROOM_DATA and Debian's package)",
     )  # fmt: skip
 
 

@@ -34,7 +34,9 @@ class Column(NamedTuple):
     short: str
     """The heading in two short lines, for terminals."""
     axis: str
-    """The label of an axis, such as 'words written per second'; more is better."""
+    """The label of an axis, such as 'words written per second'; more is better. Empty: no cost, so no axis."""
+    is_share: bool = False
+    """Shown in percent."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -236,7 +236,7 @@ def _write_pixels(listing: Listing, work: Path, form: _Form) -> _Pass:
                 done.good.append(picture)
                 done.contents.append(one.content)
                 done.all_grey = done.all_grey and one.grey
-                done.notes += one.notes
+                done.notes += [f"{picture.name} {note}" for note in one.notes]
                 for mode, value in one.white:
                     done.whites.setdefault(mode, set()).add(value)
                 file.write(one.pixels.tobytes())

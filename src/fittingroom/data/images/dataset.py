@@ -46,7 +46,9 @@ class ImageData:
 
     def split(self, seed: int, num_train: int | None = None) -> Splits:
         """Split into training and validation by `seed`. With `num_train`, keep a random choice of that many training images."""
-        train, val = self._given_parts() or split(self._train, seed, self.spec.num_val, avoid=self._test_digests)
+        train, val = self._given_parts() or split(
+            self._train, seed, self.spec.num_val, avoid=self._test_digests, names=self.spec.class_names
+        )
         return Splits(
             spec=self.spec,
             train=train if num_train is None else draw(train, num_train, seed),

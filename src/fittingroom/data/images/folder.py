@@ -50,7 +50,12 @@ def list_folder(root: Path) -> Listing:
     if loose:
         notes.append(f"not in a class folder, so not used: {counted(loose, 'picture')}")
     if others:
-        endings = listed([f"{ending or 'no ending'} {count:,}" for ending, count in others.most_common()])
+        endings = listed(
+            [
+                f"{ending or 'no ending'} {count:,}"
+                for ending, count in sorted(others.items(), key=lambda each: (-each[1], each[0]))
+            ]
+        )
         notes.append(f"not pictures by their names: {counted(sum(others.values()), 'file')} ({endings})")
     pictures.sort(key=lambda each: (each.part, each.label, each.name))
     return Listing(

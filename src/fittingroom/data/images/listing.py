@@ -91,7 +91,7 @@ def check_classes(listing: Listing) -> None:
     where = printable(str(listing.source))
     if len(names) < 2:
         raise FittingRoomError(
-            f"{where} holds one class only ('{names[0]}', {len(listing.pictures):,} pictures): "
+            f"{where} holds one class only ('{names[0]}', {counted(len(listing.pictures), 'picture')}): "
             "give pictures of two classes or more, each in its own folder"
         )
     parts = {part: {each.label for each in listing.pictures if each.part == part} for part in PARTS}

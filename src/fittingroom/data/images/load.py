@@ -6,10 +6,11 @@ from functools import cache
 from pathlib import Path
 
 from fittingroom.core.errors import FittingRoomError, did_you_mean
-from fittingroom.data.images import fashion_mnist  # noqa: F401  (the import registers the data set)
-from fittingroom.data.images.arrays import open_arrays_file
+from fittingroom.data.images import fashion_mnist, named  # noqa: F401  (the import registers the data sets)
+from fittingroom.data.images.arrays import open_array_files, open_arrays_file
 from fittingroom.data.images.dataset import IMAGE_DATA, ImageData
 from fittingroom.data.images.listing import printable
+from fittingroom.data.images.named import has_idx, open_idx
 from fittingroom.data.images.options import PictureOptions
 from fittingroom.data.images.pictures import open_cached, open_pictures
 from fittingroom.data.images.table import is_table
@@ -62,14 +63,20 @@ _SAID: set[str] = set()
 
 def is_images(source: str) -> bool:
     """Whether `source` names an image data set or looks like a file or folder of images."""
-    return source in IMAGE_DATA.names() or Path(source).suffix == ".npz" or is_pictures(source)
+    return (
+        source in IMAGE_DATA.names()
+        or Path(source).suffix in (".npz", ".npy")
+        or Path(source).is_dir()
+        or is_pictures(source)
+    )
 
 
 def is_pictures(source: str) -> bool:
     """Whether `source` is a folder or a table of pictures."""
     if source in IMAGE_DATA.names():
         return False
-    return Path(source).is_dir() or is_table(Path(source))
+    place = Path(source)
+    return not has_idx(place) if place.is_dir() else is_table(place)
 
 
 @cache
@@ -80,9 +87,20 @@ def _open(
         return IMAGE_DATA.get(source)(data_dir)
     if Path(source).suffix == ".npz":
         return open_arrays_file(Path(source))
+    if Path(source).suffix == ".npy":
+        return open_array_files(Path(source))
+    if has_idx(Path(source)):
+        return open_idx(Path(source))
     if is_pictures(source):
         return open_pictures(Path(source), options)
-    raise FittingRoomError(f"unknown data set '{source}': {did_you_mean(source, IMAGE_DATA)}, or give {ACCEPTED}")
+    raise unknown(source)
+
+
+def unknown(source: str, more: str = "") -> FittingRoomError:
+    """The error for a source that is no data set. `more` is what else is accepted."""
+    return FittingRoomError(
+        f"unknown data set '{printable(source)}': {did_you_mean(source, [*IMAGE_DATA, 'cmudict'])}, or give {ACCEPTED}{more}"
+    )
 
 
 def _fingerprint(source: str) -> tuple[int, ...] | None:

@@ -71,3 +71,13 @@ def picture_options(
         split_file=None if split_file is None else str(split_file),
         skip_bad=skip_bad,
     )
+
+
+def option_words(options: PictureOptions) -> list[str]:
+    """The options as words of a command."""
+    words = []
+    for name, value in vars(options).items():
+        if value != getattr(PictureOptions(), name):
+            text = "x".join(map(str, value)) if isinstance(value, tuple) else str(value)
+            words += [f"--{name.replace('_', '-')}"] + ([] if value is True else [text])
+    return words

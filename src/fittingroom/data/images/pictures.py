@@ -120,7 +120,7 @@ def _parts(
     if not drawn:
         return train, val, whole.subset(places["test"]), False
     num_test = max(len(names), round(TEST_SHARE * len(train)))
-    train, test = split(train, TEST_SEED, num_test, purpose="test part")
+    train, test = split(train, TEST_SEED, num_test, purpose="test part", names=names)
     return train, val, test, True
 
 

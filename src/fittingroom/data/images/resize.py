@@ -34,10 +34,10 @@ def to_pixels(
     """
     target, mode = (size[1], size[0]), "L" if channels == 1 else "RGB"
     small = _scaled(picture, target, rule)
-    ground = ground_behind(small, darkest)
+    ground = _ground_behind(small, darkest)
     opaque = _on_ground(small, ground, mode)
     if opaque.size != target:
-        canvas = Image.new(mode, target, border_colour(picture, ground, mode))
+        canvas = Image.new(mode, target, _border_colour(picture, ground, mode))
         canvas.paste(opaque, ((target[0] - opaque.width) // 2, (target[1] - opaque.height) // 2))
         opaque = canvas
     return np.atleast_3d(np.array(opaque)).transpose(2, 0, 1).copy()
@@ -53,7 +53,7 @@ def _scaled(picture: Image.Image, target: tuple[int, int], rule: Resize) -> Imag
     return picture.resize((max(1, round(picture.width * factor)), max(1, round(picture.height * factor))), RESAMPLE)
 
 
-def ground_behind(picture: Image.Image, darkest: int = VISIBLE) -> str:
+def _ground_behind(picture: Image.Image, darkest: int) -> str:
     """The ground on which the thing of a transparent picture can be seen: white behind a dark thing, else black."""
     if not picture.mode.endswith("A"):
         return "black"
@@ -69,7 +69,15 @@ def _on_ground(picture: Image.Image, ground: str, mode: str) -> Image.Image:
     return picture.convert(mode)
 
 
-def border_colour(picture: Image.Image, ground: str, mode: str) -> int | tuple[int, ...]:
+def border_brightness(picture: Image.Image, darkest: int = VISIBLE) -> int:
+    """How bright the outermost pixels are on average, 0 to 255."""
+    ground = _ground_behind(_scaled(picture, (MOST_SIDE, MOST_SIDE), "pad"), darkest)
+    colour = _border_colour(picture, ground, "L")
+    assert isinstance(colour, int)
+    return colour
+
+
+def _border_colour(picture: Image.Image, ground: str, mode: str) -> int | tuple[int, ...]:
     """Mean of the outermost pixels, 0 to 255 a channel."""
     width, height = picture.size
     boxes = ((0, 0, width, 1), (0, height - 1, width, height), (0, 0, 1, height), (width - 1, 0, width, height))

@@ -20,13 +20,18 @@ S = TypeVar("S", bound=Source)
 
 
 def split(
-    train: S, seed: int, num_val: int, avoid: Collection[bytes] = frozenset(), purpose: str = "split"
+    train: S,
+    seed: int,
+    num_val: int,
+    avoid: Collection[bytes] = frozenset(),
+    purpose: str = "split",
+    names: Sequence[str] | None = None,
 ) -> tuple[S, S]:
     """Divide `train` into (training part, validation part), both in the order of the file.
 
     Validation gets `num_val` images, divided between the classes in proportion to their size. The training part then loses
-    every image whose digest is in `avoid` (the test images) or in the validation part. Raises FittingRoomError if a class has
-    too few images.
+    every image whose digest is in `avoid` (the test images) or in the validation part. If `train` has groups, each group stays
+    in one part. Raises FittingRoomError if a class has too few images; `names` are those of the classes.
     """
     shuffled = torch.randperm(len(train), generator=generator(check_seed(seed), purpose))
     groups = getattr(train, "groups", None)
@@ -40,7 +45,7 @@ def split(
     in_val[val] = True
     prints = train.digests()
     kept = without_copies(prints, {prints[position] for position in val.tolist()} | set(avoid), ~in_val)
-    _demand_classes(train.labels[kept], train.labels.unique().tolist())
+    _demand_classes(train.labels[kept], train.labels.unique().tolist(), names)
     return train.subset(kept), train.subset(val)
 
 
@@ -115,10 +120,10 @@ def _share_with_rare(quotas: list[int], counts: list[int]) -> None:
             quotas[most] -= 1
 
 
-def _demand_classes(labels: Int64[Tensor, " kept"], wanted: list[int]) -> None:
+def _demand_classes(labels: Int64[Tensor, " kept"], wanted: list[int], names: Sequence[str] | None) -> None:
     missing = sorted(set(wanted) - set(labels.unique().tolist()))
     if missing:
+        name = missing[0] if names is None else repr(names[missing[0]])
         raise FittingRoomError(
-            f"class {missing[0]} has no training image left: all are copies of validation or test images; "
-            "add images of that class"
+            f"class {name} has no training image left: all are copies of validation or test images; add images of that class"
         )

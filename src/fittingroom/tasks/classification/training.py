@@ -19,17 +19,17 @@ from fittingroom.core.randomness import seeded
 from fittingroom.core.records import DataRecord, ReadLog, SplitRecord
 from fittingroom.data.images.batches import TrainBatches, eval_batches, normalise
 from fittingroom.data.images.dataset import RULE, ImageData, Splits
-from fittingroom.data.images.load import ACCEPTED, is_images, open_images, reopen, say
+from fittingroom.data.images.load import ACCEPTED, is_images, open_images, reopen, say, unknown
 from fittingroom.data.images.split_file import write_split
 from fittingroom.data.spec import DataSpec, Source
-from fittingroom.evaluation.evaluators import Evaluator
+from fittingroom.evaluation.evaluators import Evaluated, Evaluator
 from fittingroom.evaluation.metrics import negative_log_likelihood
 from fittingroom.evaluation.predict import PredictFn, predict
 from fittingroom.models import build_model, fit_to_images
 from fittingroom.models.cost import num_macs
-from fittingroom.tasks.base import DataRequest, Logged, Placed, Task, task
+from fittingroom.tasks.base import TASKS, DataRequest, Logged, Placed, Task, task
 from fittingroom.tasks.classification.config import ClassificationConfig
-from fittingroom.tasks.classification.scoring import ClassPredictions
+from fittingroom.tasks.classification.scoring import ClassPredictions, unbalanced_scores
 
 if TYPE_CHECKING:
     from fittingroom.tasks.classification.predict import ImagePredictions
@@ -53,11 +53,11 @@ class ClassificationTask(Task):
     @classmethod
     def data_fields(cls, request: DataRequest, model: str) -> dict[str, Any]:
         """The data set. Raises FittingRoomError for data and options of sequence models."""
+        if request.data is not None and not any(TASKS.get(each).reads(request.data) for each in TASKS):
+            raise unknown(request.data)
         given = [f"--{name}" for name in ("train", "dev", "test", "stress") if getattr(request, name) is not None]
         if request.data is not None and not is_images(request.data):
             given.insert(0, f"--data {request.data}")
-        if given and given[0].startswith("--data") and not Path(str(request.data)).suffix:
-            raise FittingRoomError(f"{given[0]}: no such folder, and no data set of that name: give {ACCEPTED}")
         if given:
             raise FittingRoomError(
                 f"{given[0]}: {model} classifies images ({ACCEPTED}); pairs are for transformer and recurrent"
@@ -218,6 +218,10 @@ class ClassificationTask(Task):
             Evaluator(name="val", predictions=lambda logits, log: predict_images(logits, splits.val, self.spec)),
             Evaluator(name="test", predictions=self._predict_test, sealed=True),
         )
+
+    def extras(self, evaluated: Sequence[Evaluated]) -> dict[str, float]:
+        """Balanced accuracy and macro F1 of the last evaluation, for unbalanced classes."""
+        return unbalanced_scores(evaluated[-1].predictions)
 
     def predictor(self, placed: Placed) -> PredictFn:
         """Normalised images to logits."""
