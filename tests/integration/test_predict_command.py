@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.command import call
+
 ODD = [b"plain.png", b"two\nlines.png", b'quote",comma.png', "été 上衣.png".encode(), b"latin-\xe9.png", b"-dash.png"]
 
 
@@ -58,11 +60,15 @@ def test_lines_show_unprintable_names_escaped(folder: Path) -> None:
     assert all(note.startswith("    ") for note in notes)
 
 
-def test_two_forms_an_unknown_run_and_a_run_on_words_are_refused(folder: Path) -> None:
-    for words, reason in (
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
         (("cnn", ".", "--csv", "--json"), "give one of them"),
         (("cnnn", "."), "did you mean 'cnn'"),
         (("transformer", "."), "does not read pictures"),
-    ):
-        code, out, err = predict(*words, cwd=folder)
-        assert (code, out) == (2, b"") and reason in err and err.count("\n") == 1
+        (("cnn", ".", "--top", "11"), "give 1 to 10"),
+    ],
+)
+def test_contradictions_unknown_runs_and_runs_on_words_are_refused(words: tuple[str, ...], reason: str) -> None:
+    code, out, err = call("predict", *words)
+    assert (code, out) == (2, "") and reason in err and err.count("\n") == 1

@@ -1,10 +1,10 @@
 """`train` and `load_run`: train a model, open a finished run, and use it."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from fittingroom.recipes import recipe
 from fittingroom.tasks.config import RunConfig
 from fittingroom.tasks.load import SavedRun
 from fittingroom.tasks.load import load_run as open_run
+
+if TYPE_CHECKING:
+    from fittingroom.api.predict import FilePrediction
 
 
 class Metrics(Mapping[str, list[float | None]]):
@@ -127,6 +130,15 @@ class Run:
         if number < 1:
             raise FittingRoomError(f"batch_size {number} is too small: choose 1 or more")
         return self._saved.task.predict_new(self._saved.placed, images, number)
+
+    def predict_files(self, files: Iterable[str | Path], *, top: int = 1) -> Iterator["FilePrediction"]:
+        """Answers for picture files, in order: `file`, `classes` (the `top` best, with probabilities), `notes` and `error`.
+
+        Folders stand for the pictures in them. Files are read while you iterate, so thousands need no more memory than a few.
+        """
+        from fittingroom.api.predict import predict_files
+
+        return predict_files(self, files, top=top)
 
     def __repr__(self) -> str:
         return f"Run({self.name!r}: {self._words()})"
