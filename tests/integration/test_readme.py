@@ -1,5 +1,6 @@
 """What the pages say can be done can be done: commands run or parse, targets, links and files exist."""
 
+import itertools
 import json
 import os
 import re
@@ -36,9 +37,10 @@ def inline_code(page: Path) -> list[str]:
 
 
 def commands(page: Path) -> list[list[str]]:
-    """Each line of the shell blocks as words; comments left out, lines that end in a backslash joined."""
+    """Each line of the shell blocks as words up to `>` or `|`; comments left out, lines that end in a backslash joined."""
     text = "\n".join(blocks(page, "sh", "sh test")).replace("\\\n", " ")
-    return [words for line in text.splitlines() if (words := shlex.split(line, comments=True))]
+    lines = [shlex.split(line, comments=True) for line in text.splitlines()]
+    return [list(itertools.takewhile(lambda word: word not in (">", "|"), words)) for words in lines if words]
 
 
 def mentioned(page: Path, program: str) -> list[list[str]]:
