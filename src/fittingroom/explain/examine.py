@@ -26,7 +26,7 @@ from fittingroom.explain.positions import (
     position_similarity,
 )
 from fittingroom.explain.rollout import attention_rollout
-from fittingroom.explain.tokens import has_tokens, pool_weights, token_layout
+from fittingroom.explain.tokens import check_tokens, has_tokens, pool_weights, token_layout
 
 MOST_FILTERS = 64
 
@@ -158,8 +158,9 @@ def examine_filters(model: nn.Module) -> Filters:
 
 
 def _attention(model: nn.Module, images: Tensor) -> Attention:
-    layout, first = token_layout(model), images[:1]
+    layout, first = token_layout(model, images), images[:1]
     layers, pool = attention_layers(model, first), pool_weights(model, first)
+    check_tokens(layout, layers[0].shape[-1])
     grid, prefix = (layout.grid_height, layout.grid_width), layout.num_prefix_tokens
     rows = torch.stack([(pool[:, None, None] @ layer)[0, :, 0, prefix:] for layer in layers])
     rolled = torch.stack([(pool[:, None] @ step)[0, 0, prefix:] for step in attention_rollout(layers)])
