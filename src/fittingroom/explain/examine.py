@@ -37,25 +37,29 @@ def examine(
     *,
     name: str,
     method: str | None = None,
+    target: int | None = None,
     beats_random: bool | None = None,
     faithfulness: Faithfulness | None = None,
 ) -> Findings:
     """What `model` answers to `images` (normalised, as the model takes them), where it looks, and what its first layers hold.
 
-    The default method is used if `method` is None or cannot explain this network. `beats_random` goes into the caption;
+    The default method is used if `method` is None or cannot explain this network. The maps are for the class `target`; None: for
+    the one that the network predicts. `beats_random` goes into the caption;
     `faithfulness` overrides it. Memory is bounded for any number of images.
     """
     chosen = method if method in methods_for(model) else default_method(model)
     probs = answers(model, images)
     if faithfulness is not None:
         beats_random = faithfulness.scores[chosen]["beats_random"]
+    classes = probs.argmax(axis=1) if target is None else np.full(len(probs), target)
     return Findings(
         name=name,
         probs=probs,
         method=chosen,
         title=METHODS[chosen].title,
         caption=caption(chosen, beats_random),
-        saliency=saliency(model, images, torch.from_numpy(probs.argmax(axis=1)), chosen),
+        saliency=saliency(model, images, torch.from_numpy(classes), chosen),
+        target=target,
         attention=_attention(model, images) if has_tokens(model) else None,
         positions=positions_of(model),
         filters=filters_of(model),
