@@ -198,9 +198,10 @@ def test_a_compiled_run_is_the_eager_one_but_for_rounding_and_its_weights_keep_t
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] >= 2, "the check of the compiler, and the model"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("compiler")
 @pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
-@pytest.mark.parametrize("precision", [pytest.param("fp32", marks=pytest.mark.slow), "bf16"])
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_compiled_runs_agree_bit_for_bit_also_when_resumed(precision: str, tmp_path: Path) -> None:
     """With dropout and stochastic depth, which compiled code draws by itself."""
     shape = {**TINY["vit"], "depth": 2, "drop_rate": 0.1, "drop_path_rate": 0.1}

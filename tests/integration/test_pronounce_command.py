@@ -181,6 +181,7 @@ print(*[name for name in {UNNEEDED} if name in sys.modules])
     assert found.stdout.splitlines()[-1] == ""
 
 
+@pytest.mark.slow
 def test_the_first_answer_comes_within_three_seconds_of_one_core(folder: Path) -> None:
     # Processor time of the whole process, interpreter and torch included: on an idle core that is the clock's time, and what
     # else the machine does changes it little. The best of up to three all the same.
