@@ -75,8 +75,8 @@ or things outside the ten classes. The network names one of the ten for any imag
 image belongs to them, because it was trained with smoothed labels.
 
 One run, chosen by its length and not by its score; its settings were chosen on validation images
-([how](../../../../docs/lab/results.md)). Another seed would give other numbers: the interval covers other test images, not other seeds.
-Licences: Apache 2.0 for the weights and the code, MIT for Fashion-MNIST.
+([how](../../../../docs/lab/results.md)). Another seed would give other numbers: the interval covers other test images, not
+other seeds. Licences: Apache 2.0 for the weights and the code, MIT for Fashion-MNIST.
 """
 
 
@@ -99,8 +99,8 @@ def word_card(name: str) -> str:
 | test | {score["test_word_error_rate"]} of {len(wrong):,} words wrong, {_interval(wrong)}; read once, after the last step |
 | phonemes of the test words | {phonemes} wrong |
 
-**For**: seeing what such a network has learned and which letters it looks at. **Not for**: speech products; it writes phonemes for
-any letters, even for nonsense. An answer counts as wrong unless it equals one of the dictionary's pronunciations.
+**For**: seeing what such a network has learned and which letters it looks at. **Not for**: speech products; it writes phonemes
+for any letters, even for nonsense. An answer counts as wrong unless it equals one of the dictionary's pronunciations.
 
 One run; its settings were chosen on validation words ([how](../../../../docs/lab/sequences.md)). Another seed would give
 other numbers: the interval covers other test words, not other seeds. Licences: Apache 2.0 for the weights and the code, BSD for
