@@ -129,7 +129,7 @@ CNN = [made_up(3.0, 3), made_up(3.0, 4)]
             LABELS,
             r"vit, seed 1: expected numbers of shape \[images, classes\], got int64 \(300,\)",
         ),
-        ({"vit": [[["a", "b"]]]}, LABELS, "vit, seed 0: <U1"),
+        ({"vit": [[["a", "b"]]]}, LABELS, "vit, seed 0: expected numbers .* got <U1"),
         ({"vit": [[[0.5, 0.5], [1.0]]]}, LABELS, "vit, seed 0: not an array of numbers"),
         ({"vit": [CNN[0][:, :1]]}, LABELS, "vit, seed 0: 1 column of probabilities"),
         ({"vit": [CNN[0], spoiled(7, [np.nan, 0, 1])]}, LABELS, "vit, seed 1: row 7 holds NaN or infinity"),

@@ -49,7 +49,7 @@ def test_names_are_listed_to_whoever_they_suit(tmp_path: Path, monkeypatch: pyte
     assert shipped("classification") == ["cnn"] and shipped("seq2seq") == ["recurrent", "transformer"]
     assert shipped() == ["cnn", "recurrent", "transformer"]
     assert find_run("transformer", "seq2seq") == tmp_path / "transformer"
-    with pytest.raises(FittingRoomError, match=r"no run at 'x'.*weights: known: cnn$"):
+    with pytest.raises(FittingRoomError, match=r"no run at 'x'.*included network: known: cnn$"):
         find_run("x", "classification")
     with pytest.raises(FittingRoomError, match=r"no run at 'recurent'.*did you mean 'recurrent'\?"):
         find_run("recurent", "seq2seq")
