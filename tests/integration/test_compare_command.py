@@ -192,7 +192,7 @@ def test_where_another_process_is_at_work_nothing_is_begun(tmp_path: Path) -> No
 
 def test_after_ctrl_c_it_goes_on_from_the_last_checkpoint(tmp_path: Path) -> None:
     folder = tmp_path / "out"
-    words = [*["20" if word == "1" else word for word in COMPARE], "--checkpoint-seconds", "0", "--out", str(folder)]
+    words = [*["6" if word == "1" else word for word in COMPARE], "--checkpoint-seconds", "0", "--out", str(folder)]
     process = start(*words)
     deadline = time.monotonic() + 120
     half = folder / "runs" / "vit-seed0"
