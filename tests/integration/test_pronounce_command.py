@@ -145,7 +145,7 @@ def test_shipped_weights_are_asked_by_name(here: Here, tmp_path: Path, monkeypat
         (
             ["cnn", "hello"],
             "run cnn is a run of classification, not of seq2seq: give the folder of another run, "
-            "or shipped weights (recurrent, transformer)",
+            "or an included network (recurrent, transformer)",
         ),
         (["nowhere", "hello"], "no run at 'nowhere'"),
         (["transformer-run"], "WORD"),
