@@ -169,6 +169,7 @@ def _explain_folder(args: argparse.Namespace, kind: str, number: int, inspection
         what = [args.files[0].stem, *([f"and-{len(args.files) - 1}-more"] if len(args.files) > 1 else [])]
     target = [] if args.target is None else [inspection.class_names[inspection.question["target"]]]
     asked = [*([args.method] if args.method else []), *target, *(["test"] if args.split == "test" else [])]
+    asked += [f"faithfulness-{args.faithfulness}"] if args.faithfulness else []
     parts = [*(each.name for each in inspection.networks), *what, *asked]
     return file_name("-".join(["explain", *(file_name(part, most=60) for part in parts)]), most=200)
 

@@ -148,7 +148,7 @@ def _names(runs: list[str]) -> list[str]:
     """The last part of each path, usable in file names. If several are the same, the later ones are numbered."""
     names: list[str] = []
     for run in runs:
-        short = Path(run).resolve().name
+        short = shown(Path(run).resolve().name)
         number = 1 + sum(each == short or each.startswith(f"{short} (") for each in names)
         names.append(short if number == 1 else f"{short} ({number})")
     return names
