@@ -5,6 +5,7 @@ A picture is WIDTH inches wide. Shown 400 pixels wide, its smallest letters are 
 
 import io
 import math
+import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -180,12 +181,14 @@ def text_width(text: str) -> float:
 
 def drawable(text: str) -> str:
     """The text with a box for each character that no font here has; matplotlib would warn about it on every drawing."""
-    return "".join(each if each == "\n" or (each.isprintable() and has_glyph(each)) else BOX for each in text)
+    return "".join(each if each == "\n" or has_glyph(each) else BOX for each in text)
 
 
 @cache
 def has_glyph(character: str) -> bool:
-    """Whether one of the fonts of the pictures can draw it."""
+    """Whether one of the fonts of the pictures can draw it, and it stands for itself (controls turn text around)."""
+    if not character.isprintable() and unicodedata.category(character) != "Zs":
+        return False
     fonts = [get_font(findfont(FontProperties(family=family))) for family in _families()]
     return any(font.get_char_index(ord(character)) != 0 for font in fonts)
 
