@@ -117,7 +117,7 @@ def plan_comparison(
         config = candidates[0].config
         default = TASKS.get(config.task).config_class.__dataclass_fields__["data"].default
         known = config.data == default and config.task == next(iter(TASKS))
-        name = [] if known else [Path(config.data).stem]
+        name = [] if known else [Path(config.data).resolve().stem]
         folder = Path("runs") / "-".join(["compare", *name, length.slug])
     return Comparison(
         folder=Path(folder),

@@ -123,7 +123,7 @@ def check_same_data(folder: Path, task: Task) -> None:
     if not path.exists():
         return
     spec = read_json(path).get("spec")
-    before, now = (spec or {}).get("digest"), getattr(task.spec, "digest", None)
+    before, now = spec.get("digest") if isinstance(spec, dict) else None, getattr(task.spec, "digest", None)
     if before and now and before != now:
         raise FittingRoomError(
             f"{task.title} has changed since the run in {folder}: choose another folder with --out, or put the old data back"

@@ -130,8 +130,15 @@ class ClassificationTask(Task):
             num_val=split.num_val,
             num_test=split.num_test,
             class_names=spec.class_names,
-            facts={"split": spec.split_rule, "notes": list(spec.notes)} if spec.split_rule else {},
+            facts=self._facts(),
         )
+
+    def _facts(self) -> dict[str, Any]:
+        """How pictures in files became a data set; nothing for other sources."""
+        spec = self.spec
+        if not spec.split_rule:
+            return {}
+        return {"split": spec.split_rule, "same_split": self.data.load_val is not None, "notes": list(spec.notes)}
 
     def write_data(self, folder: Path) -> None:
         """Write data.json, and for pictures in files split.csv."""
