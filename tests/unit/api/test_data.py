@@ -266,7 +266,7 @@ def test_settings_may_be_values_of_numpy(tmp_path: Path) -> None:
         ),
         (("vit", "a.tsv"), {}, "vit classifies images (a folder of pictures, a table of them, or a .npz file"),
         (("vit", "cmudict"), {}, "vit classifies images (a folder of pictures, a table of them, or a .npz file"),
-        (("vit", "pictures"), {}, "unknown data set 'pictures': did you mean"),
+        (("vit", "pictures"), {}, "unknown data set 'pictures': known: "),
     ],
 )
 def test_what_is_no_model_is_named(tmp_path: Path, args: Any, settings: Any, said: str) -> None:

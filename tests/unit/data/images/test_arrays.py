@@ -246,7 +246,7 @@ def test_what_is_wrong_with_a_file_is_said_in_one_line_that_names_it(
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (lambda path: path.unlink(), "cannot be read (No such file or directory): give a .npz file of images"),
+        (lambda path: path.unlink(), "cannot be read (No such file or directory): give a file of images"),
         (lambda path: path.write_bytes(b""), "is damaged (No data left in file): save it with np.savez"),
         (lambda path: path.write_text("label,pixels\n1,2\n"), "is damaged"),
         (lambda path: path.write_bytes(path.read_bytes()[:200]), "is damaged"),
