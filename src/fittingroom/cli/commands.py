@@ -119,7 +119,7 @@ def _explain_options(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
         "--image", type=Path, action="append", default=[], metavar="FILE", dest="files",
-        help="your own picture, PNG or JPEG; may be repeated",
+        help="your own picture, such as a PNG or JPEG; may be repeated",
     )  # fmt: skip
     which.add_argument("--index", type=int, metavar="N", help="image N of the split, from 0")
     which.add_argument(
@@ -137,6 +137,10 @@ def _explain_options(parser: argparse.ArgumentParser) -> None:
         help="attention, rollout, relevance, gradcam or random (default: relevance; for a CNN, gradcam)",
     )  # fmt: skip
     parser.add_argument(
+        "--target", metavar="CLASS",
+        help="the class that the maps explain, by name or number (default: in each image the one that the RUN answers)",
+    )  # fmt: skip
+    parser.add_argument(
         "--split",
         default="val",
         metavar="SPLIT",
@@ -147,7 +151,10 @@ def _explain_options(parser: argparse.ArgumentParser) -> None:
         help="test on N images whether each method's maps mean something (1,000 images take minutes per RUN)",
     )  # fmt: skip
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="folder for the pictures (default: runs/explain-RUNS-IMAGES)"
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="folder for the pictures (default: runs/explain-RUNS-IMAGES, or the next free name)",
     )
     parser.add_argument("--format", default="png", metavar="NAMES", help="png, svg or png,svg (default: png)")
 

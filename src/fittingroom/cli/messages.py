@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fittingroom.cli.text_width import padded, text_width
+
 if TYPE_CHECKING:
     from fittingroom.core.records import RunState
     from fittingroom.tasks.scoring import Scoring
@@ -116,8 +118,8 @@ def inspection_message(found: dict[str, Any], paths: list[Path]) -> str:
     for place, image in enumerate(found["images"]):
         answers = [_answer(network, place, image["label"]) for network in networks]
         rows.append([image["name"], image["label"] or "unknown", *answers])
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    widths = [max(text_width(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(padded(word, width) for word, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     for network in networks:
         lines += _faithfulness_lines(network)
     lines += [f"note: {note}" for note in found["notes"]]

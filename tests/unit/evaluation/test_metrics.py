@@ -100,7 +100,7 @@ def test_they_equal_those_of_scikit_learn(seed: int, num_classes: int) -> None:
     guesses = draw.integers(0, num_classes, len(labels))
     confusion = confusion_matrix(labels, guesses, num_classes)
     assert balanced_accuracy(confusion) == pytest.approx(balanced_accuracy_score(labels, guesses))
-    assert macro_f1(confusion) == pytest.approx(f1_score(labels, guesses, average="macro", zero_division=0))
+    assert macro_f1(confusion) == pytest.approx(f1_score(labels, guesses, average="macro", zero_division=0.0))  # type: ignore[arg-type]
 
 
 def test_a_class_that_is_neither_there_nor_predicted_does_not_count() -> None:

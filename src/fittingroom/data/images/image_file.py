@@ -44,7 +44,7 @@ def _own(decoded: Decoded, spec: DataSpec, name: str) -> OwnImage:
     notes = [f"{name} {note}" for note in decoded.notes]
     if inverted:
         notes.append(
-            f"{name} has a bright ground: its colours were inverted, since the networks know only dark grounds"
+            f"{name} has a light background: its colours were inverted, because the networks know only dark ones"
         )
     notes += [f"{name}: {doubt}" for doubt in doubts(pixels, spec)]
     return OwnImage(pixels=pixels, inverted=inverted, notes=tuple(notes))

@@ -236,10 +236,11 @@ class ClassificationTask(Task):
 
     def predict_new(self, placed: Placed, items: Any, batch_size: int) -> "ImagePredictions":
         """Predictions for arrays, tensors, pictures or paths."""
-        from fittingroom.tasks.classification.predict import ImagePredictions, as_images
+        from fittingroom.tasks.classification.predict import ImagePredictions, new_images
 
-        batches = eval_batches(as_images(items, self.spec), self.spec, batch_size)
-        return ImagePredictions(probs=predict(self.predictor(placed), batches), class_names=self.spec.class_names)
+        given = new_images(items, self.spec)
+        probs = predict(self.predictor(placed), eval_batches(given.images, self.spec, batch_size))
+        return ImagePredictions(probs=probs, class_names=self.spec.class_names, notes=tuple(given.notes))
 
     def val_loss(self, placed: Placed, predictions: ClassPredictions) -> float:
         """Cross-entropy against the labels."""

@@ -15,7 +15,6 @@ from fittingroom.core.errors import FittingRoomError
 from fittingroom.data.images.arrays import open_arrays_file, save_arrays
 from fittingroom.data.images.dataset import ImageData
 from fittingroom.data.images.load import open_images
-from fittingroom.data.spec import ImageSet
 
 HEIGHT, WIDTH = 6, 5
 
@@ -37,7 +36,7 @@ def write(folder: Path, **arrays: Any) -> Path:
     return path
 
 
-def whole(data: ImageData) -> tuple[ImageSet, ImageSet]:
+def whole(data: ImageData) -> tuple[Any, Any]:
     """The training file and the test part."""
     return data.load_train(), data.load_test()
 

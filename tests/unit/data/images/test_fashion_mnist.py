@@ -75,7 +75,7 @@ def test_the_test_split_opens_with_a_reason_in_the_log(tiny, unverified: None) -
     reasons: list[str] = []
     test = open_fashion_mnist(tiny.folder).open_test(reasons.append, "final epoch")
     assert reasons == ["final epoch"]
-    np.testing.assert_array_equal(test.images[:, 0].numpy(), tiny.test_images)
+    np.testing.assert_array_equal(test.read(torch.arange(len(test)))[:, 0].numpy(), tiny.test_images)
 
 
 def test_a_log_that_refuses_keeps_the_test_split_shut(tmp_path: Path, unverified: None) -> None:

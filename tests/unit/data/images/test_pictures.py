@@ -109,7 +109,7 @@ def test_every_kind_of_picture_is_read(tmp_path: Path) -> None:
     Image.fromarray(image.transpose(1, 0, 2)).save(tmp_path / "a" / "turned.jpg", exif=exif)
     frames = [Image.fromarray(image), Image.fromarray(255 - image)]
     frames[0].save(tmp_path / "a" / "moving.gif", save_all=True, append_images=frames[1:])
-    write_folder(tmp_path, ("b",), size=(20, 16))  # type: ignore[arg-type]
+    write_folder(tmp_path, ("b",), size=(20, 16))
     data = opened(tmp_path)
     assert data.spec.image_shape == (3, 20, 16)
     assert any("frames" in note for note in data.spec.notes)
