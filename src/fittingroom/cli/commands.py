@@ -6,7 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fittingroom.cli import bench, run
-from fittingroom.cli.options import add_checkpoint_seconds, add_data_dir, add_length, add_pairs, add_plan, add_set
+from fittingroom.cli.options import (
+    add_checkpoint_seconds,
+    add_data_dir,
+    add_length,
+    add_moved_data,
+    add_pairs,
+    add_pictures,
+    add_plan,
+    add_set,
+)
 from fittingroom.cli.pronounce import pronounce
 from fittingroom.cli.verdict import verdict
 
@@ -236,10 +245,19 @@ COMMANDS = {
         "  standard  3 seeds x 5 epochs\n  full      5 seeds x 20 epochs\n\n"
         "examples:\n  fittingroom compare --preset quick\n"
         "  fittingroom compare --models vit,vit@patch_size=7,cnn --seeds 3 --budget 10m --out runs/mine\n"
-        "  fittingroom compare --data mine.npz --epochs 10\n"
+        "  fittingroom compare --data pictures/ --epochs 10\n"
         "  fittingroom compare --models cnn --train-sizes 1000,10000\n"
         "  fittingroom compare --data cmudict --models transformer,recurrent --seeds 3 --budget 20m",
-        options=(_compare_options, add_pairs, add_length, add_set, add_plan, add_data_dir, add_checkpoint_seconds),
+        options=(
+            _compare_options,
+            add_pairs,
+            add_pictures,
+            add_length,
+            add_set,
+            add_plan,
+            add_data_dir,
+            add_checkpoint_seconds,
+        ),
         interrupted="finished runs and the last checkpoints are kept: the same command continues",
     ),
     "train": Command(
@@ -250,11 +268,13 @@ COMMANDS = {
         epilog="examples:\n  fittingroom train cnn --epochs 5\n  fittingroom train cnn --recipe cnn_20\n"
         "  fittingroom train vit --budget 10m --seed 1\n"
         "  fittingroom train vit --epochs 5 --set depth=6 --set optim.muon_lr=0.01\n"
+        "  fittingroom train cnn --data pictures/ --image-size 48 --group 'patient[0-9]+'\n"
         "  fittingroom train transformer --data cmudict --budget 20m\n"
         "  fittingroom train recurrent --train a.tsv --dev b.tsv --test c.tsv --epochs 30",
         options=(
             _model,
             add_pairs,
+            add_pictures,
             add_length,
             _train_options,
             add_set,
@@ -271,7 +291,7 @@ COMMANDS = {
         "(for included networks: in the cache, under fittingroom/test-reads).",
         epilog="examples:\n  fittingroom evaluate hybrid\n  fittingroom evaluate transformer\n"
         "  fittingroom evaluate runs/cnn-5-epochs-seed0 --split test",
-        options=(_evaluate_options, add_data_dir),
+        options=(_evaluate_options, add_moved_data, add_data_dir),
     ),
     "explain": Command(
         call=run.explain,
@@ -281,7 +301,7 @@ COMMANDS = {
         epilog="examples:\n  fittingroom explain\n  fittingroom explain vit --index 12\n"
         "  fittingroom explain vit cnn --image shoe.jpg\n  fittingroom explain hybrid --mistakes 16 --method rollout\n"
         "  fittingroom explain runs/vit-5-epochs-seed0 --disagreements 16 --faithfulness 200",
-        options=(_explain_options, add_data_dir),
+        options=(_explain_options, add_moved_data, add_data_dir),
     ),
     "pronounce": Command(
         call=pronounce,

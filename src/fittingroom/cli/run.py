@@ -84,12 +84,14 @@ def _command_line(args: argparse.Namespace) -> list[str]:
     """The command that repeats this comparison, in a fixed order of options."""
     words = ["fittingroom", "compare", "--preset", args.preset]
     for name in (
-        "data", "train", "dev", "test", "stress", "data_dir", "epochs", "budget", "seeds", "jobs", "out", "train_sizes",
+        "data", "train", "dev", "test", "stress", "image_size", "resize", "channels", "group", "split_file", "data_dir",
+        "epochs", "budget", "seeds", "jobs", "out", "train_sizes",
     ):  # fmt: skip
         value = getattr(args, name)
         shown = int(value) if isinstance(value, float) and value.is_integer() else value
         words += [] if value is None else [f"--{name.replace('_', '-')}", str(shown)]
     words += [] if args.models in (None, "vit,cnn,hybrid") else ["--models", args.models]
+    words += ["--skip-bad"] if args.skip_bad else []
     words += ["--plan", args.plan] if args.plan else []
     return words + [word for setting in args.settings for word in ("--set", setting)]
 
@@ -115,7 +117,7 @@ def evaluate(args: argparse.Namespace) -> int:
     from fittingroom.api.runs import evaluate_run
     from fittingroom.tasks.load import load_run
 
-    saved = load_run(args.run, data_dir=args.data_dir)
+    saved = load_run(args.run, data_dir=args.data_dir, data=args.data)
     scores, num_items = evaluate_run(saved, args.split)
     scoring = saved.task.scoring
     row = {
@@ -142,7 +144,7 @@ def explain(args: argparse.Namespace) -> int:
     kind, number = _which_images(args)
     question = Question(
         runs=tuple(args.runs), kind=kind, number=number, files=tuple(args.files), method=args.method, target=args.target,
-        split=args.split, faithfulness=args.faithfulness, data_dir=args.data_dir,
+        split=args.split, faithfulness=args.faithfulness, data_dir=args.data_dir, data=args.data,
     )  # fmt: skip
     with status(quiet=args.json) as say:
         inspection = inspect(question, say)

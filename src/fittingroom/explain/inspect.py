@@ -16,7 +16,7 @@ from fittingroom.core.text import shown
 from fittingroom.data.images.batches import normalise
 from fittingroom.data.images.dataset import Splits
 from fittingroom.data.images.image_file import read_image
-from fittingroom.data.spec import DataSpec, ImageSet
+from fittingroom.data.spec import DataSpec, Source
 from fittingroom.evaluation.read_log import log_test_read
 from fittingroom.evaluation.selection import disagreements, mistakes
 from fittingroom.evaluation.shipped import FAITHFULNESS, is_shipped, shipped
@@ -122,7 +122,7 @@ def _networks(question: Question) -> tuple[list[_Network], list[str]]:
     if len(set(runs)) != len(runs):
         raise FittingRoomError(f"RUN '{_twice(runs)}' is named twice: name each RUN once")
     if question.kind == "disagreements" and len(runs) == 1:
-        asked = _load(runs[0], runs[0], question.data_dir)
+        asked = _load(runs[0], runs[0], question)
         model = asked.saved.config.model
         added = [name for name in FAMILIES if name in shipped() and name not in (runs[0], model)]
         if any(_load(name, name).spec.digest != asked.spec.digest for name in added):
@@ -134,7 +134,7 @@ def _networks(question: Question) -> tuple[list[_Network], list[str]]:
     if len(runs) > MOST_NETWORKS:
         raise FittingRoomError(f"{len(runs)} RUNs do not fit side by side: give at most {MOST_NETWORKS}")
     names = _names(runs)
-    networks = [_load(run, name, question.data_dir) for run, name in zip(runs, names, strict=True)]
+    networks = [_load(run, name, question) for run, name in zip(runs, names, strict=True)]
     _check_same_data(networks)
     if question.method is not None and not any(question.method in methods_for(each.model) for each in networks):
         known = ", ".join(methods_for(networks[0].model))
@@ -154,8 +154,9 @@ def _names(runs: list[str]) -> list[str]:
     return names
 
 
-def _load(run: str, name: str, data_dir: Path | None = None) -> _Network:
-    return _Network(name=name, saved=load_run(run, "classification", data_dir))
+def _load(run: str, name: str, question: Question | None = None) -> _Network:
+    place = {} if question is None else {"data_dir": question.data_dir, "data": question.data}
+    return _Network(name=name, saved=load_run(run, "classification", **place))
 
 
 def _check_same_data(networks: list[_Network]) -> None:
@@ -169,7 +170,7 @@ def _check_same_data(networks: list[_Network]) -> None:
             )
 
 
-def _open(question: Question, networks: list[_Network]) -> tuple[ImageSet, list[str]]:
+def _open(question: Question, networks: list[_Network]) -> tuple[Source, list[str]]:
     """The images of the split. For validation: only images that no network was trained on."""
     by_seed: dict[int, Splits] = {}
     for network in networks:
@@ -210,7 +211,7 @@ def _from_memory(question: Question) -> _Chosen:
     return _Chosen(images=question.given, labels=None, names=names, what=what, notes=list(question.given_notes))
 
 
-def _from_split(question: Question, networks: list[_Network], pool: ImageSet | None, say: Say) -> _Chosen:
+def _from_split(question: Question, networks: list[_Network], pool: Source | None, say: Say) -> _Chosen:
     assert pool is not None
     split = {"val": "validation", "test": "test"}[question.split]
     positions, what, notes = _positions(question, networks, pool, split, say)
@@ -224,7 +225,7 @@ def _from_split(question: Question, networks: list[_Network], pool: ImageSet | N
 
 
 def _positions(
-    question: Question, networks: list[_Network], pool: ImageSet, split: str, say: Say
+    question: Question, networks: list[_Network], pool: Source, split: str, say: Say
 ) -> tuple[list[int], str, list[str]]:
     """Positions of the chosen images in the pool, what they are in words, and notes."""
     labels, number = pool.labels.numpy(), question.number
@@ -264,15 +265,13 @@ def _positions(
     return [int(position) for position in found[:number]], what, notes
 
 
-def _answers_of(network: _Network, pool: ImageSet) -> NDArray[np.float32]:
+def _answers_of(network: _Network, pool: Source) -> NDArray[np.float32]:
     """[images, classes]; normalised a part at a time, so that memory does not grow with the pool."""
     parts = torch.arange(len(pool)).split(500)
     return np.concatenate([answers(network.model, normalise(pool.read(part), network.spec)) for part in parts])
 
 
-def _measure_faithfulness(
-    question: Question, network: _Network, pool: ImageSet | None, say: Say
-) -> Faithfulness | None:
+def _measure_faithfulness(question: Question, network: _Network, pool: Source | None, say: Say) -> Faithfulness | None:
     if not question.faithfulness:
         return None
     assert pool is not None

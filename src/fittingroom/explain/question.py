@@ -40,6 +40,8 @@ class Question:
     faithfulness: int = 0
     """Number of images on which to measure whether the maps mean something; 0: do not measure."""
     data_dir: Path | None = None
+    data: str | None = None
+    """Where the data of the runs is now, if it was moved."""
 
     def asked(self, folders: Sequence[Path], target: int | None) -> dict[str, Any]:
         """The question as JSON, with the folders of its networks and the number of the target."""

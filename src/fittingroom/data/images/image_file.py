@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from jaxtyping import UInt8
 from PIL import Image
@@ -12,12 +11,11 @@ from torch import Tensor
 from fittingroom.core.text import shown
 from fittingroom.data.images.decode import Decoded, decode, eight_bits
 from fittingroom.data.images.doubts import doubts
+from fittingroom.data.images.resize import VISIBLE, border_brightness, to_pixels
 from fittingroom.data.spec import DataSpec
 
 BRIGHT = 127
 """A background counts as bright if the mean of the outermost pixels exceeds this."""
-VISIBLE = 32
-"""On black, a thing darker than this cannot be seen."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -55,53 +53,12 @@ def _own(decoded: Decoded, spec: DataSpec, name: str) -> OwnImage:
 def fit_picture(picture: Image.Image, spec: DataSpec) -> tuple[UInt8[Tensor, "channels height width"], bool]:
     """Convert a picture of mode L, LA, RGB or RGBA (from `decode`) to the data set's format, and whether it was inverted.
 
-    It is scaled to fit, then padded to the data set's proportions with its mean border colour. A transparent ground becomes
-    black, or white behind a dark thing. A bright ground is inverted if the data set requires it. Memory beyond the picture's
-    own is in proportion to the image.
+    It is resized as the data set's pictures were. A bright ground is inverted if the data set requires it.
     """
-    small = _scaled(picture, spec)
-    ground = _ground_behind(small, spec)
-    mode = "L" if spec.channels == 1 else "RGB"
-    border = _border_colour(picture, ground, mode)
-    image = Image.new(mode, (spec.width, spec.height), border)
-    image.paste(_on_ground(small, ground, mode), ((spec.width - small.width) // 2, (spec.height - small.height) // 2))
-    pixels = torch.from_numpy(np.atleast_3d(np.array(image)).transpose(2, 0, 1).copy())
-    brightness = border if isinstance(border, int) else Image.new(mode, (1, 1), border).convert("L").getpixel((0, 0))
-    inverted = brightness > BRIGHT and spec.preprocessing.bright_ground == "invert"  # type: ignore[operator]
-    return (255 - pixels if inverted else pixels), inverted
-
-
-def _scaled(picture: Image.Image, spec: DataSpec) -> Image.Image:
-    """As large as fits into the data set's images, at least one pixel high and wide."""
-    factor = min(spec.width / picture.width, spec.height / picture.height)
-    size = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
-    return picture.resize(size, Image.Resampling.LANCZOS)
-
-
-def _ground_behind(picture: Image.Image, spec: DataSpec) -> str:
-    """The ground on which the thing of a transparent picture can be seen."""
-    if not picture.mode.endswith("A"):
-        return "black"
-    alpha = np.asarray(picture.getchannel("A"), dtype=np.float64)
-    grey = np.asarray(picture.convert("LA").getchannel("L"), dtype=np.float64)
-    if not alpha.any():
-        return "black"
-    darkest = BRIGHT if spec.preprocessing.bright_ground == "invert" else VISIBLE
-    return "white" if np.average(grey, weights=alpha) < darkest else "black"
-
-
-def _on_ground(picture: Image.Image, ground: str, mode: str) -> Image.Image:
-    if picture.mode.endswith("A"):
-        picture = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", picture.size, ground), picture)
-    return picture.convert(mode)
-
-
-def _border_colour(picture: Image.Image, ground: str, mode: str) -> int | tuple[int, ...]:
-    """Mean of the outermost pixels, 0 to 255 a channel."""
-    width, height = picture.size
-    boxes = ((0, 0, width, 1), (0, height - 1, width, height), (0, 0, 1, height), (width - 1, 0, width, height))
-    edges = [np.atleast_3d(np.asarray(_on_ground(picture.crop(box), ground, mode))) for box in boxes]
-    means = np.concatenate([edge.reshape(-1, edge.shape[2]) for edge in edges]).mean(axis=0)
-    colour = tuple(round(float(mean)) for mean in means)
-    return colour[0] if len(colour) == 1 else colour
+    inverts = spec.preprocessing.bright_ground == "invert"
+    darkest = BRIGHT if inverts else VISIBLE
+    found = to_pixels(picture, (spec.height, spec.width), spec.channels, spec.preprocessing.resize, darkest)
+    pixels = torch.from_numpy(found)
+    if not inverts or border_brightness(picture, darkest) <= BRIGHT:
+        return pixels, False
+    return 255 - pixels, True
