@@ -101,7 +101,9 @@ def test_pictures_that_mean_nothing_are_noted(vit: fr.Run, tmp_path: Path) -> No
     found = fr.explain(vit, tmp_path / "grey.png")
     assert found.inspection.names == ["grey.png"] and "grey.png: nothing stands out in it" in repr(found)
     predicted = vit.predict([tmp_path / "grey.png", Image.new("I;16", (9, 9), 3000)])
-    assert len(predicted.notes) == 3 and predicted.notes[1].startswith("image 1 holds whole numbers of more than 8 bits")
+    assert len(predicted.notes) == 3 and predicted.notes[1].startswith(
+        "image 1 holds whole numbers of more than 8 bits"
+    )
     assert "note: grey.png" in repr(predicted) and vit.predict(IMAGES).notes == ()
 
 
