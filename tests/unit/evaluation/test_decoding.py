@@ -86,7 +86,9 @@ def plain_beam(decoder: RandomDecoder, row: int, max_len: int, width: int, alpha
             if filled[-1] is not None:
                 children.remove(filled[-1])
         ended += [
-            (each[0] / ((5 + length) / 6) ** alpha, True, each[1][:-1]) for each in filled if each and each[1][-1] == EOS
+            (each[0] / ((5 + length) / 6) ** alpha, True, each[1][:-1])
+            for each in filled
+            if each and each[1][-1] == EOS
         ]
         slots = [each if each and each[1][-1] != EOS else None for each in filled]
     left = [(each[0] / ((5 + max_len) / 6) ** alpha, False, each[1]) for each in slots if each]

@@ -87,7 +87,7 @@ def test_evaluating_without_the_file_or_with_another_one_is_refused(tmp_path: Pa
     ):
         load_run(tmp_path / "run").task.evaluators()
     path.unlink()
-    with pytest.raises(FittingRoomError, match=r"fruit\.npz cannot be read \(No such file or directory\)"):
+    with pytest.raises(FittingRoomError, match=r"fruit\.npz, the data of .*run, is missing: put it back, or .* --data"):
         load_run(tmp_path / "run").task.evaluators()
 
 

@@ -17,6 +17,7 @@ import torch
 
 from fittingroom.core.archives import open_arrays
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.files import check_file
 from fittingroom.core.rundir import cache_folder, write_atomic
 from fittingroom.data.images.dataset import ImageData
 from fittingroom.data.images.splits import quotas, split
@@ -28,10 +29,7 @@ FORM = "save it with np.savez(path, images=..., labels=...)"
 
 def open_arrays_file(path: Path) -> ImageData:
     """Open the data set in a .npz file. Raises FittingRoomError naming the file and its fault."""
-    try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-    except OSError as error:
-        raise FittingRoomError(f"{path} cannot be read ({error.strerror}): give a .npz file of images") from error
+    digest = digest_of(path)
     with open_arrays(path, missing=FORM, damaged=FORM) as archive:
         arrays = {name: archive[name] for name in archive.files}
     train, test, names = _parts(arrays, path)
@@ -54,6 +52,16 @@ def open_arrays_file(path: Path) -> ImageData:
         num_test=len(test),
     )
     return ImageData(spec=spec, load_train=lambda: train, load_test=lambda: test)
+
+
+def digest_of(path: Path) -> str:
+    """Twelve hex digits of the SHA-256 of the file. Raises FittingRoomError if it cannot be read."""
+    check_file(path, "give a .npz file of images")
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:12]
+    except OSError as error:
+        raise FittingRoomError(f"{path} cannot be read ({error.strerror}): give a .npz file of images") from error
 
 
 def save_arrays(images: Any, labels: Any, class_names: Any = None, name: str = "images") -> Path:

@@ -24,6 +24,11 @@ def is_images(source: str) -> bool:
     return source in IMAGE_DATA.names() or Path(source).suffix == ".npz"
 
 
+def is_file_of_images(source: str) -> bool:
+    """Whether `source` is the path of a file of images, not the name of a data set."""
+    return source not in IMAGE_DATA.names() and is_images(source)
+
+
 @cache
 def _open(source: str, data_dir: Path | None, _fingerprint: tuple[int, int] | None) -> ImageData:
     if source in IMAGE_DATA.names():

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from fittingroom.core.config import from_dict, to_dict
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.randomness import seeded
 from fittingroom.core.records import DataRecord, ReadLog, SplitRecord
+from fittingroom.data.images.arrays import digest_of
 from fittingroom.data.images.batches import TrainBatches, eval_batches, normalise
 from fittingroom.data.images.dataset import RULE, ImageData, Splits
 from fittingroom.data.images.load import is_images, open_images
@@ -63,13 +65,17 @@ class ClassificationTask(Task):
     @cached_property
     def data(self) -> ImageData:
         """The data set. Raises FittingRoomError if it differs from the data of the finished run."""
-        found = open_images(self._given.data, self.data_dir)
+        found = open_images(self.located.data, self.data_dir)
         saved = self.saved_data()
         if saved is not None and saved["spec"]["digest"] != found.spec.digest:
             raise FittingRoomError(
                 f"{self._given.data} has changed since {self.folder} was trained: put the old data back, or train again"
             )
         return found
+
+    def digest_of(self, files: tuple[str, ...]) -> str:
+        """The digest of a file of images."""
+        return digest_of(Path(files[0]))
 
     @cached_property
     def spec(self) -> DataSpec:
@@ -88,7 +94,8 @@ class ClassificationTask(Task):
             in_chans=spec.channels,
             num_classes=spec.num_classes,
         )
-        return replace(given, model_config=to_dict(fitted))
+        digest = spec.digest if given.data_files else ""
+        return replace(given, model_config=to_dict(fitted), digest=digest)
 
     @property
     def title(self) -> str:
