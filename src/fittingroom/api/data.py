@@ -1,5 +1,6 @@
 """`load_data`: a data set by name, from a file, or from arrays in memory."""
 
+import sys
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from fittingroom.core.errors import FittingRoomError, did_you_mean
+from fittingroom.core.files import check_file
 from fittingroom.data.images.arrays import save_arrays
 from fittingroom.data.images.batches import normalise
 from fittingroom.data.images.dataset import IMAGE_DATA
@@ -42,6 +44,11 @@ class Data:
     """The seed that divides the training file into `train` and `val`."""
     request: DataRequest | None = field(default=None, repr=False)
     """The data options, if there are more than `source`."""
+
+    def __post_init__(self) -> None:
+        for path in (self.source, *(getattr(self.request, name, None) for name in ("data", "train", "dev", "test"))):
+            if path is not None:
+                check_file(path, "give a file of images or of pairs")
 
     @property
     def asked(self) -> DataRequest:
@@ -157,6 +164,11 @@ def load_data(
             f"unknown data set '{name}': {did_you_mean(name, known)}, or give a file: .npz of images, .tsv of pairs"
         )
     return Data(name, folder, seed, DataRequest(data=name, stress=stress))
+
+
+def say_hint(hint: str) -> None:
+    """Print what looks like a mistake in the data, on standard error."""
+    print(f"hint: {hint}", file=sys.stderr)
 
 
 def _plain(values: Any) -> Any:

@@ -98,6 +98,11 @@ def _evaluate_options(parser: argparse.ArgumentParser) -> None:
         metavar="SPLIT",
         help="val or test; a read of test is logged in the run (default: val)",
     )
+    parser.add_argument(
+        "--data", metavar="FILE", help="where the run's file of data is now; its content must be the same"
+    )
+    for part in ("train", "dev", "test"):
+        parser.add_argument(f"--{part}", metavar="FILE", help=f"where the run's {part} file is now; give all three")
 
 
 def _explain_options(parser: argparse.ArgumentParser) -> None:

@@ -55,6 +55,12 @@ class Comparison:
     """Parts of the speed plan that the user chose."""
 
     @property
+    def hints(self) -> tuple[str, ...]:
+        """What looks like a mistake in the data, said before training. Raises FittingRoomError for missing or invalid data."""
+        first = self.candidates[0]
+        return open_task(first.with_seed(self.seeds[0]), self.data_dir).hints
+
+    @property
     def runs(self) -> list[tuple[Candidate, int]]:
         """Candidate and seed of each run, in the order of the runs."""
         by_name = {each.name: each for each in self.candidates}
@@ -167,7 +173,7 @@ def _check_folder(folder: Path, runs: list[_Run]) -> None:
         state = read_state(place)
         if state.status != "absent" and not holds(place, state, run.config):
             raise FittingRoomError(
-                f"{place} holds a run with other settings: choose another folder with --out, or delete it"
+                f"{place} holds a run with other settings or data: choose another folder with --out, or delete it"
             )
 
 

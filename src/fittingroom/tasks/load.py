@@ -14,7 +14,7 @@ from fittingroom.core.rundir import read_json
 from fittingroom.core.upgrade import upgrade_config
 from fittingroom.evaluation.shipped import find_run, shipped
 from fittingroom.evaluation.weights import in_layout, suits_channels_last
-from fittingroom.tasks.base import TASKS, Placed, Task
+from fittingroom.tasks.base import TASKS, DataRequest, Placed, Task
 from fittingroom.tasks.classification import training as _classification  # noqa: F401  (the import registers the task)
 from fittingroom.tasks.config import RunConfig
 from fittingroom.tasks.seq2seq import training as _seq2seq  # noqa: F401
@@ -102,8 +102,10 @@ class SavedRun:
         return Placed(model=self.model, channels_last=suits_channels_last(self.model))
 
 
-def load_run(run: str | Path, task: str | None = None, data_dir: Path | None = None) -> SavedRun:
-    """The finished run in a folder, or the included network of that name.
+def load_run(
+    run: str | Path, task: str | None = None, data_dir: Path | None = None, data: DataRequest | None = None
+) -> SavedRun:
+    """The finished run in a folder, or the included network of that name. `data` says where its files are now.
 
     Raises FittingRoomError for a missing or damaged file, and for a run of another task than `task`.
     """
@@ -120,4 +122,7 @@ def load_run(run: str | Path, task: str | None = None, data_dir: Path | None = N
         raise FittingRoomError(
             f"run {folder.name} is a run of {config.task}, not of {task}: give the folder of another run{hint}"
         )
-    return SavedRun(name=folder.name, folder=folder, task=TASKS.get(config.task)(config, data_dir, folder))
+    opened = TASKS.get(config.task)(config, data_dir, folder)
+    if data is not None:
+        opened.use_data(data)
+    return SavedRun(name=folder.name, folder=folder, task=opened)

@@ -10,6 +10,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.files import check_file
 from fittingroom.data.spec import DataSpec
 
 BRIGHT = 127  # A background counts as bright if the mean of the outermost pixels exceeds this.
@@ -22,6 +23,7 @@ def read_image(path: Path, spec: DataSpec) -> tuple[UInt8[Tensor, "channels heig
     colour, and scaled. A picture with a bright background is inverted if the data set requires it.
     Raises FittingRoomError if the file is missing or not a picture.
     """
+    check_file(path, "give a PNG or JPEG picture")
     try:
         with warnings.catch_warnings(), Image.open(path) as file:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
