@@ -5,7 +5,7 @@
 A source symbol is one code point. This loses nothing: `"".join(symbols)` restores the source. Combining marks are separate
 symbols, so a known letter with a new mark is still a known letter. Grapheme clusters (a letter with its marks) would need a
 table that grows with each Unicode version, and would turn every rare combination into an unknown symbol. Text is not
-normalised for the same reason: the model reads exactly what the file contains.
+normalised for the same reason. Evaluation reads other forms of a known letter as that letter (`lookalikes.py`).
 
 The reader accepts what editors commonly produce: a byte order mark at the start, CRLF, blank lines, and white space around
 source and target. Any other fault is an error that names the file and the line. The reader never guesses or skips.
