@@ -20,8 +20,10 @@ def check_file(path: str | Path, give: str) -> None:
         raise FittingRoomError(f"{path} is standard input, which can be read only once: save it in a file, and {give}")
     try:
         mode = Path(path).stat().st_mode
-    except (OSError, ValueError):
+    except OSError:
         return
+    except ValueError as error:
+        raise FittingRoomError(f"{str(path)!a} is not the name of a file ({error}): {give}") from error
     for is_kind, name in KINDS:
         if is_kind(mode):
             once = ", which can be read only once: save it in a file, and" if name == "a pipe" else ":"

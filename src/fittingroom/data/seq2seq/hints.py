@@ -87,7 +87,7 @@ def _is_quoted(field: str) -> bool:
 
 def _header(first: Line, pairs: Pairs) -> str | None:
     """The hint about a header: both columns have usual titles, or the second is a word that no other line holds."""
-    titles = (set(first.source.lower().split()), {symbol.lower() for symbol in first.target})
+    titles = (set(first.source.lstrip("#%; ").lower().split()), {symbol.lower() for symbol in first.target})
     usual = titles[0] & SOURCE_TITLES and titles[1] & TARGET_TITLES
     if not usual and not (_is_lone_word(first, pairs) and unsegmented(pairs) is None):
         return None

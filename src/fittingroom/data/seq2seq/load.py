@@ -1,6 +1,7 @@
 """Open pairs by name: cmudict, one TSV file or three. A digest shows whether the files have changed."""
 
 import hashlib
+import os
 from pathlib import Path
 
 from fittingroom.core.errors import FittingRoomError, did_you_mean
@@ -35,7 +36,7 @@ def check_digest(digest: str, data: str, dev: str | None = None, test: str | Non
 def check_name(data: str) -> None:
     """Raise FittingRoomError if `data` is neither the name of a data set nor looks like a file."""
     check_file(data, "give a TSV file of pairs")
-    if data != cmudict.NAME and not Path(data).exists() and not Path(data).suffix:
+    if data != cmudict.NAME and not os.path.exists(data) and not Path(data).suffix:
         raise FittingRoomError(f"unknown data set '{data}': {did_you_mean(data, (cmudict.NAME, 'fashion-mnist'))}")
 
 
@@ -62,4 +63,4 @@ def digest_of(data: str, dev: str | None = None, test: str | None = None) -> str
 def is_pairs(data: str) -> bool:
     """Whether `data` names pairs of sequences, or looks like a file of them."""
     suffix = Path(data).suffix
-    return data == cmudict.NAME or (suffix != ".npz" if suffix else Path(data).is_file())
+    return data == cmudict.NAME or (suffix != ".npz" if suffix else os.path.isfile(data))

@@ -29,6 +29,14 @@ MAX_LINE_BYTES = 16_384
 MAX_SYMBOLS = 256
 """Most symbols in a source or a target. A single longer line would slow down its whole batch."""
 BOM = b"\xef\xbb\xbf"
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+PACKED = {
+    b"\x1f\x8b": "gzip",
+    b"PK\x03\x04": "zip (or a spreadsheet)",
+    b"\xfd7zXZ": "xz",
+    b"BZh": "bzip2",
+    b"\x28\xb5\x2f\xfd": "zstd",
+}
 HIDDEN = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\ufeff]")
 """Control characters except the tab, and the byte order mark. They are invisible, so users would not find these symbols."""
 FORM = "write source TAB target, the target's symbols separated by spaces"
@@ -137,6 +145,9 @@ def read_lines(path: Path) -> Iterator[Line]:
             number = 0
             while raw := file.readline(MAX_LINE_BYTES + 1):
                 number += 1
+                if number == 1 and (format := _other_format(raw)):
+                    faults.add(number, format)
+                    break
                 if len(raw) > MAX_LINE_BYTES:
                     faults.add(number, f"is longer than {MAX_LINE_BYTES:,} bytes: {FORM}, one pair a line")
                     break  # The rest may be endless: this is not a TSV file.
@@ -159,12 +170,25 @@ class _BadLine(ValueError):
     """A fault in a line. The message completes the sentence 'line N ...'."""
 
 
+def _other_format(start: bytes) -> str | None:
+    """What is wrong with a file that starts with these bytes, if every line would be bad for the same reason."""
+    for magic, name in PACKED.items():
+        if start.startswith(magic):
+            return f"is not text but {name}: unpack the file first"
+    if start.startswith(UTF_16) or b"\0" in (start[1:2], start[:1]):
+        return "is UTF-16 or UTF-32: save the file as UTF-8"
+    return None
+
+
 def _parse(raw: bytes) -> tuple[str, Target] | None:
     """Parse one line into source and target. Returns None if it is blank. Raises _BadLine."""
     try:
         text = raw.decode().removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError as error:
         raise _BadLine(f"is not UTF-8 (byte {error.start + 1} is 0x{raw[error.start]:02x}): save it as UTF-8") from None
+    if "\r" in text:
+        place = text.index("\r") + 1
+        raise _BadLine(f"has a carriage return (U+000D) at place {place}: save the file with line ends LF or CRLF")
     if hidden := HIDDEN.search(text):
         raise _BadLine(f"holds the hidden character U+{ord(hidden[0]):04X} at place {hidden.start() + 1}: delete it")
     if not text.strip():

@@ -18,7 +18,9 @@ def hints(folder: Path, lines: list[tuple[str, str]]) -> list[str]:
     return [hint.removeprefix(str(path)) for hint in found.hints]
 
 
-@pytest.mark.parametrize("first", [("word", "phonemes"), ("Grapheme", "IPA transcription"), ("palabra", "fonemas")])
+@pytest.mark.parametrize(
+    "first", [("word", "phonemes"), ("#word", "ipa"), ("Grapheme", "IPA transcription"), ("palabra", "fonemas")]
+)
 def test_a_header_is_named_with_its_line(first: tuple[str, str], tmp_path: Path) -> None:
     (hint,) = hints(tmp_path, [first, *GOOD])
     assert hint == f", line 1 looks like a header ('{first[0]}', '{first[1]}'): delete it"
