@@ -33,7 +33,7 @@ HOSTILE = {
     "a spreadsheet": (b"PK\x03\x04\x14\x00", "pairs.tsv, line 1 is not text but zip (or a spreadsheet)"),
     "NUL": (GOOD + b"a\x00b\tA\n", "pairs.tsv, line 3 holds the hidden character U+0000 at place 2: delete it"),
     "a terminal's escape": (GOOD + b"a\tA \x1b[31m\n", "pairs.tsv, line 3 holds the hidden character U+001B at place 5"),
-    "old Mac line ends": (b"ab\tA B\rba\tB A\r", "pairs.tsv, line 1 has a carriage return (U+000D) at place 7: save it with"),
+    "old Mac line ends": (b"ab\tA B\rba\tB A\r", "pairs.tsv, line 1 has a carriage return (U+000D) at place 7: save"),
     "a second byte order mark": (GOOD + b"\xef\xbb\xbfa\tA\n", "pairs.tsv, line 3 holds the hidden character U+FEFF"),
     "one target symbol": (b"ab\tA\nba\tA A\n", "pairs.tsv: the training pairs hold only one target symbol, 'A'"),
     "one source symbol": (b"a\tA\naa\tA B\n", "pairs.tsv: the training pairs hold only one source symbol, 'a'"),
