@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import resource
 from pathlib import Path
 
@@ -91,3 +92,32 @@ def test_files_in_other_scripts_are_counted(tmp_path: Path, capsys: pytest.Captu
     assert main(["data", "check", str(path), "--json"]) == 0
     counts = json.loads(capsys.readouterr().out)["all"]
     assert (counts["num_sources"], counts["num_source_symbols"], counts["num_target_symbols"]) == (3, 13, 11)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["data", "check", "FILE"],
+        ["data", "check", "good.tsv", "good.tsv", "FILE"],
+        ["train", "recurrent", "--data", "FILE"],
+        ["train", "recurrent", "--train", "good.tsv", "--dev", "FILE", "--test", "good.tsv"],
+        ["train", "vit", "--data", "FILE"],
+        ["compare", "--data", "FILE"],
+        ["evaluate", "transformer", "--data", "FILE"],
+        ["explain", "vit", "--image", "FILE"],
+        ["verdict", "a=FILE", "--labels", "FILE"],
+    ],
+    ids=lambda words: " ".join(words),
+)
+def test_pipes_are_refused_by_their_name_and_never_waited_for(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("good.tsv").write_bytes(GOOD)
+    os.mkfifo("pipe")
+    names = {"pipe": "pipe is a pipe, which can be read only once"}
+    if words[0] != "verdict":  # its arguments are patterns, so it says that no file is called that
+        names |= {name: f"{name} is standard input, which can be read only once" for name in ("-", "/dev/stdin")}
+    for name, said in names.items():
+        assert said in complaint([word.replace("FILE", name) for word in words], capsys)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["good.tsv", "pipe"]  # nothing is left

@@ -166,9 +166,8 @@ def compare(
     comparison = replace(comparison, command=words)
     shown = sys.stderr.isatty() if progress is None else progress
     watcher = _notebook_watcher(comparison) if in_notebook() and progress is not False else None
-    for hint in comparison.hints:
-        say_hint(hint)
     with nullcontext(watcher or (_line_watcher(comparison) if shown else Watcher())) as told:
+        told.hints = say_hint
         summary = run_comparison(comparison, told)
     return ComparisonResult(folder=comparison.folder, summary=summary)
 

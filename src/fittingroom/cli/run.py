@@ -69,9 +69,8 @@ def compare(args: argparse.Namespace) -> int:
         jobs=args.jobs, plan=options.parse_plan(args.plan), checkpoint_seconds=args.checkpoint_seconds,
         command=_command_line(args),
     )  # fmt: skip
-    for hint in comparison.hints:
-        say_hint(hint)
     with watch(comparison, quiet=args.json) as watcher:
+        watcher.hints = say_hint
         summary = run_comparison(comparison, watcher)
     page = write_report(comparison.folder)
     if args.json:

@@ -55,12 +55,6 @@ class Comparison:
     """Parts of the speed plan that the user chose."""
 
     @property
-    def hints(self) -> tuple[str, ...]:
-        """What looks like a mistake in the data, said before training. Raises FittingRoomError for missing or invalid data."""
-        first = self.candidates[0]
-        return open_task(first.with_seed(self.seeds[0]), self.data_dir).hints
-
-    @property
     def runs(self) -> list[tuple[Candidate, int]]:
         """Candidate and seed of each run, in the order of the runs."""
         by_name = {each.name: each for each in self.candidates}
@@ -71,6 +65,8 @@ class Comparison:
 class Watcher:
     """Functions that report progress. By default they do nothing."""
 
+    hints: Callable[[str], None] = field(default=lambda hint: None)
+    """Called first, with each sentence about what looks like a mistake in the data."""
     plans: Callable[[], None] = field(default=lambda: None)
     """Called before speed plans are measured, which takes some seconds per candidate the first time on a machine."""
     starts: Callable[[int, str], None] = field(default=lambda number, run: None)
@@ -120,6 +116,8 @@ def run_comparison(comparison: Comparison, watcher: Watcher) -> Summary:
     """
     runs = _open(comparison)
     _check_plan(comparison)
+    for hint in runs[0].task.hints:
+        watcher.hints(hint)
     with exclusive_lock(comparison.folder):
         return _run_comparison(comparison, runs, watcher)
 

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from fittingroom.core.config import to_dict
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.files import check_file
 from fittingroom.core.records import DataRecord, SplitRecord
 from fittingroom.core.registry import Registry
 from fittingroom.core.rundir import read_json, write_json
@@ -161,6 +162,8 @@ class Task(ABC):
 
     def use_data(self, request: DataRequest) -> None:
         """Read the data of the finished run from other paths. Raises FittingRoomError if they hold other data."""
+        for path in filter(None, (request.data, request.train, request.dev, request.test)):
+            check_file(path, "give the run's file of data")
         values = self.data_fields(request, self._given.model)
         other = replace(self._given, **{key: value for key, value in values.items() if key != "keep_stress"})
         known = self._given.data_files
