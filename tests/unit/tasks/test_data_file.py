@@ -128,7 +128,8 @@ def opens_val(task: Any) -> bool:
 @pytest.mark.parametrize("how", ["where it was", "relative", "moved together", "copied beside", "--data"])
 def test_a_run_finds_its_pairs_again(how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     old, new, away = tmp_path / "old", tmp_path / "new", tmp_path / "away"
-    old.mkdir(), away.mkdir()
+    old.mkdir()
+    away.mkdir()
     write_tsv(old / "pairs.tsv", made_up(GREEK, 300))
     monkeypatch.chdir(old)
     write_pair_run(old / "run", Path("pairs.tsv"))
