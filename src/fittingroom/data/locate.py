@@ -20,12 +20,12 @@ def find_again(
     """
     wrong = None
     for files in _places(given, recorded, folder):
-        if all(os.path.isfile(file) for file in files):
+        if all(os.path.exists(file) for file in files):
             if digest_of(files) == digest:
                 return files
             wrong = wrong or files
     if wrong is None:
-        missing = next((file for file in given if not os.path.isfile(file)), given[0])
+        missing = next((file for file in given if not os.path.exists(file)), given[0])
         raise FittingRoomError(
             f"{missing}, the data of {folder}, is missing: put it back, or say where it is with {option}"
         )

@@ -75,7 +75,8 @@ class ClassificationTask(Task):
 
     def digest_of(self, files: tuple[str, ...]) -> str:
         """The digest of a file of images."""
-        return digest_of(Path(files[0]))
+        path = Path(files[0])
+        return digest_of(path) if path.suffix == ".npz" else open_images(files[0], self.data_dir).spec.digest
 
     @cached_property
     def spec(self) -> DataSpec:
