@@ -131,7 +131,7 @@ def test_a_byte_order_mark_and_windows_line_ends_are_taken_in_silence(tmp_path: 
 WRONG = [
     (
         ("train", "vit", "--data", "cmudict"),
-        "vit classifies images (fashion-mnist or a .npz file); pairs are for transformer and recurrent",
+        "vit classifies images (a folder of pictures, a table of them, or a .npz file); pairs are for transformer and recurrent",
     ),
     (
         ("train", "transformer", "--data", "fashion-mnist"),

@@ -11,7 +11,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
@@ -26,6 +26,7 @@ from fittingroom.core.records import DataRecord, SplitRecord
 from fittingroom.core.registry import Registry
 from fittingroom.core.rundir import read_json, write_json
 from fittingroom.core.upgrade import SCHEMA, check_schema
+from fittingroom.data.images.options import PictureOptions
 from fittingroom.data.locate import find_again
 from fittingroom.evaluation.evaluators import Evaluated, Evaluator
 from fittingroom.tasks.scoring import SCORINGS, Scoring
@@ -72,13 +73,15 @@ class Logged(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class DataRequest:
-    """The data options of the command line: `--data`, `--train`, `--dev`, `--test`, `--stress`. All are optional."""
+    """The data options of the command line: `--data`, `--train`, `--dev`, `--test`, `--stress`, and those for pictures."""
 
     data: str | None = None
     train: str | None = None
     dev: str | None = None
     test: str | None = None
     stress: str | None = None
+    pictures: PictureOptions = field(default_factory=PictureOptions)
+    """`--image-size`, `--resize`, `--channels`, `--group`, `--split-file`, `--skip-bad`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,9 +168,10 @@ class Task(ABC):
         for path in filter(None, (request.data, request.train, request.dev, request.test)):
             check_file(path, "give the run's file of data")
         values = self.data_fields(request, self._given.model)
-        other = replace(self._given, **{key: value for key, value in values.items() if key != "keep_stress"})
+        other = replace(self._given, **{key: value for key, value in values.items() if key in ("data", "dev", "test")})
         known = self._given.data_files
-        if not (known and other.data_files and self.digest_of(other.data_files) == self._saved_digest):
+        same = bool(known and other.data_files) and self.digest_of(other.data_files) == self._saved_digest
+        if (known or other.data_files) and not same:  # Other kinds of data are compared when they are opened.
             asked = ", ".join(other.data_files or (other.data,))
             was = ", ".join(known) or self._given.data
             raise FittingRoomError(f"{asked} is not the data of {self.folder}: give {was}, from any folder")

@@ -103,9 +103,9 @@ class SavedRun:
 
 
 def load_run(
-    run: str | Path, task: str | None = None, data_dir: Path | None = None, data: DataRequest | None = None
+    run: str | Path, task: str | None = None, data_dir: Path | None = None, data: str | DataRequest | None = None
 ) -> SavedRun:
-    """The finished run in a folder, or the included network of that name. `data` says where its files are now.
+    """The finished run in a folder, or the included network of that name. `data` is where its data is now, if it was moved.
 
     Raises FittingRoomError for a missing or damaged file, and for a run of another task than `task`.
     """
@@ -124,5 +124,5 @@ def load_run(
         )
     opened = TASKS.get(config.task)(config, data_dir, folder)
     if data is not None:
-        opened.use_data(data)
+        opened.use_data(DataRequest(data=data) if isinstance(data, str) else data)
     return SavedRun(name=folder.name, folder=folder, task=opened)

@@ -74,6 +74,7 @@ def fit(config: RunConfig, options: FitOptions) -> RunState:
 
 def _fit(task: Task, options: FitOptions, began: float) -> RunState:
     state = claim(options.folder, task.config, options.resume, options.run)
+    check_same_data(options.folder, task)
     if state.status == "finished":
         return state
     plan = earlier_plan(options)
@@ -118,6 +119,19 @@ def claim(folder: Path, config: RunConfig, resume: bool, run: str = "") -> RunSt
             f"{folder} holds this run, unfinished ({state.status}): add --resume to continue, or delete the folder"
         )
     return state if state.status == "finished" else replace(state, status="running", error=None)
+
+
+def check_same_data(folder: Path, task: Task) -> None:
+    """Raise FittingRoomError if the run in `folder` was trained on data of the same name and other content."""
+    path = folder / DATA_FILE
+    if not path.exists():
+        return
+    spec = read_json(path).get("spec")
+    before, now = spec.get("digest") if isinstance(spec, dict) else None, getattr(task.spec, "digest", None)
+    if before and now and before != now:
+        raise FittingRoomError(
+            f"{task.title} has changed since the run in {folder}: choose another folder with --out, or put the old data back"
+        )
 
 
 def holds(folder: Path, state: RunState, config: RunConfig) -> bool:
