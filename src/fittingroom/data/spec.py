@@ -6,8 +6,10 @@ from typing import Literal, Protocol, runtime_checkable
 from jaxtyping import Int, Int64, UInt8
 from torch import Tensor
 
+from fittingroom.core.config import config_dataclass
 
-@dataclass(frozen=True, kw_only=True)
+
+@config_dataclass
 class Preprocessing:
     """How any picture is converted to an image of this data set."""
 

@@ -8,23 +8,23 @@ convolutions and a 1x1 replace the patch projection. Pooling is the mean, as in 
 Initialisation: linear layers as in ViT, convolutions He normal.
 """
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from fittingroom.core.config import config_dataclass
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.models.image_size import ImageSize, check_image_size, height_width
 from fittingroom.models.layers.attention import AttentionPath
 from fittingroom.models.layers.blocks import NORM_EPSILON, Block, drop_path_rates, init_transformer
 from fittingroom.models.layers.patches import ConvTokenizer, to_tokens
 from fittingroom.models.layers.positions import PositionKind, add_position_embedding
-from fittingroom.models.registry import check_divides, check_mlp_ratio, check_positive, check_rate, variant
+from fittingroom.models.registry import DEEPEST, check_divides, check_mlp_ratio, check_positive, check_rate, variant
 from fittingroom.models.roles import Roles
 
 
-@dataclass(frozen=True, kw_only=True)
+@config_dataclass
 class HybridConfig:
     """The shape of a hybrid: a convolutional tokenizer, then an encoder."""
 
@@ -63,7 +63,8 @@ class HybridConfig:
 
     def __post_init__(self) -> None:
         check_image_size(self.img_size)
-        check_positive(in_chans=self.in_chans, num_classes=self.num_classes, depth=self.depth, embed_dim=self.embed_dim)
+        check_positive(in_chans=self.in_chans, num_classes=self.num_classes, embed_dim=self.embed_dim)
+        check_positive(DEEPEST, depth=self.depth)
         if len(self.stem_widths) != len(self.stem_strides) or not self.stem_widths:
             raise FittingRoomError(
                 f"stem_widths {self.stem_widths} and stem_strides {self.stem_strides} must have the same length, at least 1"

@@ -28,17 +28,18 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from fittingroom.core.config import config_dataclass
 from fittingroom.models.layers.attention import AttentionCore, masked_softmax
 from fittingroom.models.layers.dropout import Dropout
 from fittingroom.models.layers.tokens import TokenEmbed
-from fittingroom.models.registry import check_positive, check_rate, sequence_variant
+from fittingroom.models.registry import DEEPEST, check_positive, check_rate, sequence_variant
 from fittingroom.models.roles import Roles
 
 CELLS = {"gru": nn.GRU, "lstm": nn.LSTM}
 NUM_GATES = {"gru": 3, "lstm": 4}
 
 
-@dataclass(frozen=True, kw_only=True)
+@config_dataclass
 class RecurrentConfig:
     """The shape of a recurrent encoder and decoder."""
 
@@ -67,8 +68,8 @@ class RecurrentConfig:
             tgt_vocab_size=self.tgt_vocab_size,
             embed_dim=self.embed_dim,
             hidden_dim=self.hidden_dim,
-            depth=self.depth,
         )
+        check_positive(DEEPEST, depth=self.depth)
         check_rate("drop_rate", self.drop_rate)
 
 

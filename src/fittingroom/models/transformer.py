@@ -26,16 +26,24 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from fittingroom.core.config import config_dataclass
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.models.layers.attention import AttentionPath, CrossAttention, KeysValues, SelfAttention, causal_mask
 from fittingroom.models.layers.blocks import NORM_EPSILON, Activation, Mlp
 from fittingroom.models.layers.dropout import Dropout
 from fittingroom.models.layers.tokens import TokenEmbed
-from fittingroom.models.registry import check_divides, check_mlp_ratio, check_positive, check_rate, sequence_variant
+from fittingroom.models.registry import (
+    DEEPEST,
+    check_divides,
+    check_mlp_ratio,
+    check_positive,
+    check_rate,
+    sequence_variant,
+)
 from fittingroom.models.roles import Roles
 
 
-@dataclass(frozen=True, kw_only=True)
+@config_dataclass
 class TransformerConfig:
     """The shape of an encoder and a decoder."""
 
@@ -78,9 +86,8 @@ class TransformerConfig:
             tgt_vocab_size=self.tgt_vocab_size,
             max_len=self.max_len,
             embed_dim=self.embed_dim,
-            depth_encoder=self.depth_encoder,
-            depth_decoder=self.depth_decoder,
         )
+        check_positive(DEEPEST, depth_encoder=self.depth_encoder, depth_decoder=self.depth_decoder)
         check_divides("embed_dim", self.embed_dim, "num_heads", self.num_heads)
         check_mlp_ratio(self.mlp_ratio, self.embed_dim)
         check_rate("drop_rate", self.drop_rate)

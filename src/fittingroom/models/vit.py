@@ -15,23 +15,23 @@ Initialisation: truncated normal 0.02 for linear layers, zeros for biases, torch
 """
 
 import math
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from fittingroom.core.config import config_dataclass
 from fittingroom.models.image_size import ImageSize, ImageSizeError, check_image_size, height_width, size_text
 from fittingroom.models.layers.attention import AttentionPath
 from fittingroom.models.layers.blocks import NORM_EPSILON, Block, drop_path_rates, init_transformer
 from fittingroom.models.layers.patches import PatchEmbed
 from fittingroom.models.layers.positions import PositionKind, add_position_embedding
-from fittingroom.models.registry import check_divides, check_mlp_ratio, check_positive, check_rate, variant
+from fittingroom.models.registry import DEEPEST, check_divides, check_mlp_ratio, check_positive, check_rate, variant
 from fittingroom.models.roles import Roles
 
 
-@dataclass(frozen=True, kw_only=True)
+@config_dataclass
 class ViTConfig:
     """The shape of a ViT."""
 
@@ -66,7 +66,8 @@ class ViTConfig:
 
     def __post_init__(self) -> None:
         check_image_size(self.img_size)
-        check_positive(in_chans=self.in_chans, num_classes=self.num_classes, depth=self.depth, embed_dim=self.embed_dim)
+        check_positive(in_chans=self.in_chans, num_classes=self.num_classes, embed_dim=self.embed_dim)
+        check_positive(DEEPEST, depth=self.depth)
         check_patch_size(self.patch_size, self.img_size)
         check_divides("embed_dim", self.embed_dim, "num_heads", self.num_heads)
         check_mlp_ratio(self.mlp_ratio, self.embed_dim)

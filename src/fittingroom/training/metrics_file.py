@@ -56,6 +56,11 @@ class MetricsFile(Logger):
         self.rows[step]["seconds"] = seconds
         self.save()
 
+    def correct(self, step: int, **values: float) -> None:
+        """Put values measured later into the row of an earlier step, and save."""
+        self.rows[step] |= values
+        self.save()
+
     def save(self) -> None:
         """Write all rows, atomically."""
         text = io.StringIO()
