@@ -69,6 +69,8 @@ MISTAKES = [
     ("compare --jobs 1000000000", "--jobs 1000000000: give 1 (one run after another) or more, at most 1,000"),
     ("bench time-to-accuracy --jobs 1000000000", "at most 1,000"),
     ("compare --train-sizes ²", "--train-sizes '²': write whole numbers above 0"),
+    ("train vit --budget 0.001s", "vit: the budget is too short for one step and its validation: give at least"),
+    ("compare --models vit,cnn --budget 0.001s", "vit: the budget is too short for one step and its validation"),
     ("train vit --logger wandb --logger wandb", "--logger wandb,wandb: name each logger once"),
     ("train vit --logger wandb@projct=shoes", "unknown setting 'projct': did you mean 'project'?"),
     ("train vit --logger tensorboard@project=shoes", "tensorboard has no settings"),
@@ -241,7 +243,7 @@ def test_a_folder_holds_a_run_or_a_comparison_not_both(capsys: pytest.CaptureFix
 def test_a_run_that_failed_goes_on_with_its_own_command_once_mended(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    """A budget for not one step fails before the run has a state: the folder must still know whose it is."""
+    """A budget for not one step is found before anything is written, or fails before the run has a state."""
     words = ["train", "vit", "--budget", "0.01s", "--set", "train_images=64", "--set", "batch_size=32", "--resume"]
     words += ["--set", "depth=1", "--set", "patch_size=14", "--set", "embed_dim=8", "--out", str(tmp_path / "run")]
     for _ in range(2):

@@ -137,15 +137,17 @@ def test_wandb_works_offline_without_an_account_and_a_resumed_run_is_the_same_ru
     out, err = process.communicate(timeout=120)
     assert (process.returncode, out, err) == (9, "", "")
     run_json(*words, "--resume", "--out", str(folder))
-    first, second = (wandb_records(path) for path in sorted((folder / "wandb").glob("offline-run-*/*.wandb")))
-    for records in (first, second):
-        (run_record,) = [each.run for each in records if each.WhichOneof("record_type") == "run"]
-        assert run_record.run_id == (folder / "wandb" / "id.txt").read_text().strip()
-        assert (run_record.project, run_record.run_group, run_record.display_name) == ("shoes", "first", "vit-seed0")
-        logged = {u.key: u.value_json for each in records for u in each.config.update}
-        config = json.loads((folder / "config.json").read_text())
-        assert {key: json.loads(logged[key]) for key in config} == config
-    assert second[-1].exit.exit_code == 0
+    key = (folder / "wandb" / "id.txt").read_text().strip()
+    killed, resumed = sorted((folder / "wandb").glob("offline-run-*"))
+    assert killed.name.endswith(f"-{key}") and resumed.name.endswith(f"-{key}")
+    records = wandb_records(resumed / f"run-{key}.wandb")
+    (begun,) = [each.run for each in records if each.WhichOneof("record_type") == "run"]
+    names = (begun.run_id, begun.project, begun.run_group, begun.display_name)
+    assert names == (key, "shoes", "first", "vit-seed0")
+    logged = {item.key: item.value_json for each in records for item in each.config.update}
+    config = json.loads((folder / "config.json").read_text())
+    assert {name: json.loads(logged[name]) for name in config} == config
+    assert [each.exit.exit_code for each in records if each.WhichOneof("record_type") == "exit"] == [0]
 
 
 def test_wandb_that_is_disabled_writes_nothing_and_online_without_an_account_is_one_line(
@@ -165,7 +167,7 @@ def test_wandb_that_is_disabled_writes_nothing_and_online_without_an_account_is_
 
 def wandb_records(path: Path) -> list[Any]:
     """The records of a .wandb file: after seven bytes, blocks of 32 KiB that hold pieces of records."""
-    from wandb.proto import wandb_internal_pb2
+    from wandb.proto.wandb_internal_pb2 import Record  # pyright: ignore[reportAttributeAccessIssue]
 
     data, place, piece, found = path.read_bytes(), 7, b"", []
     while place + 7 <= len(data):
@@ -176,7 +178,7 @@ def wandb_records(path: Path) -> list[Any]:
         _, size, kind = struct.unpack("<IHB", data[place : place + 7])
         piece, place = piece + data[place + 7 : place + 7 + size], place + 7 + size
         if kind in (1, 4):  # a whole record, or its last piece
-            found.append(wandb_internal_pb2.Record())
+            found.append(Record())
             found[-1].ParseFromString(piece)
             piece = b""
     return found
@@ -189,7 +191,8 @@ def test_early_stopping_ends_with_the_best_weights_and_the_record_says_which(tmp
     words += ("--set", "schedule.shape=constant", "--early-stopping", "3", "--epochs", "50")
     row = call_json("train", "vit", *words, "--out", str(tmp_path / "run"))
     metrics = fittingroom.load_run(tmp_path / "run").metrics
-    losses = {s: loss for s, loss in zip(metrics["step"], metrics["val_loss"], strict=True) if loss is not None}
+    pairs = zip(metrics["step"], metrics["val_loss"], strict=True)
+    losses = {step: loss for step, loss in pairs if step is not None and loss is not None}
     best = min(losses, key=lambda step: losses[step])
     assert row["best_step"] == best < row["steps"] == max(losses)
     assert len([step for step in losses if step > best]) == 3

@@ -38,7 +38,11 @@ from fittingroom.training.checkpoints import check_checkpoint_seconds
 from fittingroom.training.fit import holds, new_state_of
 from fittingroom.training.loggers import check_loggers
 from fittingroom.training.memory import check_memory
+from fittingroom.training.speed.budget import check_budget
 from fittingroom.training.speed.plan import Plan, differences, first_guess, with_fixed
+
+CHECKED_BUDGET = 30.0
+"""Seconds of the longest budget for which one step of each candidate is measured before anything is written."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +127,7 @@ def run_comparison(comparison: Comparison, watcher: Watcher) -> Summary:
     """
     runs = _open(comparison)
     _check_plan(comparison)
+    _check_budget(comparison, runs)
     with exclusive_lock(comparison.folder):
         return _run_comparison(comparison, runs, watcher)
 
@@ -198,6 +203,13 @@ def _check_plan(comparison: Comparison) -> None:
                 f"{comparison.folder} was begun with another plan than {wanted}: omit --plan to continue, or choose another "
                 "folder with --out"
             )
+
+
+def _check_budget(comparison: Comparison, runs: Sequence[_Run]) -> None:
+    """Raise FittingRoomError if a short budget is not enough for one step of a candidate that has no run yet."""
+    for run in runs[: len(comparison.candidates)]:  # the first seed
+        if read_state(comparison.folder / run.folder).status == "absent":
+            check_budget(run.task, with_fixed(first_guess(run.config), comparison.plan), CHECKED_BUDGET)
 
 
 def _earlier_plans(folder: Path) -> dict[str, Any]:

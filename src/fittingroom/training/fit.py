@@ -28,6 +28,9 @@ from fittingroom.training.speed.engine import Fixed, check_compiler, choose_plan
 from fittingroom.training.speed.plan import Plan, check_device, differences, first_guess, with_fixed
 from fittingroom.training.speed.probe import time_step
 
+CHECKED_BUDGET = 1.0
+"""Seconds of the longest budget that is checked before anything is written. The check takes its time from the budget."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class FitOptions:
@@ -75,9 +78,12 @@ def fit(config: RunConfig, options: FitOptions) -> RunState:
     guess = with_fixed(first_guess(config), options.plan)  # refuse an impossible plan before writing anything
     task = open_task(config, options.data_dir)
     _ = task.config  # refuse missing or invalid data before creating the folder
-    if read_state(options.folder).status != "finished":
+    state = read_state(options.folder)
+    if state.status != "finished":
         _ = task.batches  # loads the data, which may fail too
         check_memory(task, guess)
+        if state.total_steps is None:
+            budget.check_budget(task, guess, up_to=CHECKED_BUDGET)
     with exclusive_lock(options.folder, options.patience):
         return _fit(task, options, began)
 
