@@ -18,6 +18,7 @@ from fittingroom.models.transformer import TransformerConfig
 from fittingroom.models.vit import ViTConfig
 from fittingroom.tasks.classification.config import ClassificationConfig
 from fittingroom.tasks.config import OptimConfig, ScheduleConfig
+from fittingroom.training.metrics_file import MetricsFile
 
 MISTAKES = [
     ("", "the following arguments are required: COMMAND"),
@@ -238,6 +239,17 @@ def test_a_folder_holds_a_run_or_a_comparison_not_both(capsys: pytest.CaptureFix
     assert capsys.readouterr().err == f"{run}: already finished, nothing trained\n"
     assert main(["train", "vit", *TINY_RUN, "--out", str(run), "--quiet"]) == 0
     assert capsys.readouterr().err == ""
+    (run / "model.safetensors").unlink()
+    assert main(["train", "vit", *TINY_RUN, "--out", str(run)]) == 2
+    assert "finished, but model.safetensors is gone: delete the folder to train again" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["ste", "step,lr\nx,1\n", "step,lr\n1,0.1,9\n", "\x00"])
+def test_a_damaged_metrics_file_is_one_line_when_a_run_is_resumed(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "metrics.csv"
+    path.write_text(text + "\n1,2\n")
+    with pytest.raises(FittingRoomError, match=r"metrics\.csv is damaged .* delete it to resume without its rows"):
+        MetricsFile(path, 10, lambda: 0.0).read(last_step=5)
 
 
 def test_a_run_that_failed_goes_on_with_its_own_command_once_mended(

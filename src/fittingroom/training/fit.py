@@ -128,6 +128,10 @@ def claim(folder: Path, config: RunConfig, resume: bool, run: str = "") -> RunSt
         raise FittingRoomError(
             f"{folder} holds a run with other settings: choose another folder with --out, or delete it"
         )
+    if state.status == "finished" and not (folder / "model.safetensors").exists():
+        raise FittingRoomError(
+            f"{folder} holds this run, finished, but model.safetensors is gone: delete the folder to train again"
+        )
     if state.status != "finished" and not resume:
         raise FittingRoomError(
             f"{folder} holds this run, unfinished ({state.status}): add --resume to continue, or delete the folder"
