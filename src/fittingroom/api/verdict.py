@@ -181,7 +181,7 @@ def _seeds(name: str, given: Any) -> list[NDArray[Any]]:
     for seed, array in enumerate(arrays):
         if array.ndim != 2 or array.dtype.kind not in "fiub":
             raise FittingRoomError(
-                f"{name}, seed {seed}: {array.dtype} {array.shape} where numbers [images, classes] are expected"
+                f"{name}, seed {seed}: expected numbers of shape [images, classes], got {array.dtype} {array.shape}"
             )
         if array.shape[1] < 2:
             raise FittingRoomError(
@@ -207,7 +207,7 @@ def _check_seeds(found: Mapping[str, Sequence[Any]]) -> None:
         listed = ", ".join(f"{name} {count}" for name, count in counts.items())
         odd = next(name for name, count in counts.items() if count != usual)
         raise FittingRoomError(
-            f"unequal numbers of seeds ({listed}): give {odd} as many predictions as the others, or fewer of theirs"
+            f"unequal numbers of seeds ({listed}): give {odd} as many predictions as the others, or give fewer for the others"
         )
 
 

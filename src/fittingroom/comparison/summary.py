@@ -221,7 +221,7 @@ def seed_notes(num_finished: int, num_contrasts: int, spread: SeedSpread, scorin
     if num_contrasts > 1:
         notes.append(f"the {num_contrasts} intervals of differences hold together with 95 % probability (Bonferroni)")
     if num_contrasts < math.comb(num_finished, 2):
-        notes.append("models that finished no seed in common are not compared")
+        notes.append("models without a common finished seed are not compared")
     if later and num_contrasts:
         others = " and ".join(metric.title for metric in later)
         notes.append(

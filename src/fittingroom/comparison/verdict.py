@@ -116,7 +116,7 @@ def verdict(
         return Verdict(headline="No run finished.", sentence=sentence)
     first, *later = (_ranking(metric, finished, contrasts) for metric in metrics)
     if len(finished) == 1:
-        headline = f"{finished[0].title} has no other model to be compared with."
+        headline = f"{finished[0].title} has no other model to compare with."
         clauses = [opening + _alone(finished[0], first.metric)]
     else:
         headline = _headline(first, later)
@@ -208,7 +208,7 @@ def _finding(ranking: _Ranking) -> str:
         clauses.append(f"nothing separates {ranking.leader} from {_tied(ranking.ties, ranking.metric)}")
     clauses += _beats(ranking)
     if ranking.not_compared:
-        clauses.append(f"{ranking.leader} finished no seed in common with {_listed(ranking.not_compared, 'or')}")
+        clauses.append(f"{ranking.leader} has no finished seed in common with {_listed(ranking.not_compared, 'or')}")
     return "; ".join(clauses)
 
 

@@ -184,7 +184,7 @@ def test_all_runs_failed_is_still_a_summary(tmp_path: Path) -> None:
 def test_models_without_a_common_seed_make_no_pair(tmp_path: Path) -> None:
     summary = summarise(make(tmp_path, names=("cnn", "vit"), failed=("cnn-seed0", "vit-seed1")))
     assert summary.contrasts == ()
-    assert "models that finished no seed in common are not compared" in summary.notes
+    assert "models without a common finished seed are not compared" in summary.notes
 
 
 def test_a_class_without_test_images_has_no_accuracy(tmp_path: Path) -> None:

@@ -189,7 +189,7 @@ def test_one_seed_speaks_of_the_trained_networks_only() -> None:
 
 def test_one_model_is_compared_with_nothing() -> None:
     found = said(([candidate("cnn", 0.9123)], []))
-    assert found.headline == "CNN has no other model to be compared with."
+    assert found.headline == "CNN has no other model to compare with."
     assert found.sentence.endswith(
         "CNN classifies 91.2 % of the test images correctly (95 % interval 90.2 to 92.3), "
         "with no other model to compare it with."
@@ -230,7 +230,7 @@ def test_nothing_is_said_when_all_runs_failed() -> None:
 def test_models_without_a_common_seed_are_not_compared() -> None:
     found = said(([candidate("cnn", 0.93, 1, 1), candidate("vit", 0.85, 1, 1)], []))
     assert found.headline == "CNN could not be compared with ViT."
-    assert "CNN finished no seed in common with ViT;" in found.sentence and "best" not in found.sentence
+    assert "CNN has no finished seed in common with ViT;" in found.sentence and "best" not in found.sentence
 
 
 def test_the_leader_is_not_a_model_that_its_own_contrast_contradicts() -> None:
