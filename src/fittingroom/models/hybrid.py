@@ -20,7 +20,7 @@ from fittingroom.models.layers.attention import AttentionPath
 from fittingroom.models.layers.blocks import NORM_EPSILON, Block, drop_path_rates, init_transformer
 from fittingroom.models.layers.patches import ConvTokenizer, to_tokens
 from fittingroom.models.layers.positions import PositionKind, add_position_embedding
-from fittingroom.models.registry import DEEPEST, check_divides, check_mlp_ratio, check_positive, check_rate, variant
+from fittingroom.models.registry import check_divides, check_mlp_ratio, check_positive, check_rate, variant
 from fittingroom.models.roles import Roles
 
 
@@ -63,8 +63,7 @@ class HybridConfig:
 
     def __post_init__(self) -> None:
         check_image_size(self.img_size)
-        check_positive(in_chans=self.in_chans, num_classes=self.num_classes, embed_dim=self.embed_dim)
-        check_positive(DEEPEST, depth=self.depth)
+        check_positive(in_chans=self.in_chans, num_classes=self.num_classes, depth=self.depth, embed_dim=self.embed_dim)
         if len(self.stem_widths) != len(self.stem_strides) or not self.stem_widths:
             raise FittingRoomError(
                 f"stem_widths {self.stem_widths} and stem_strides {self.stem_strides} must have the same length, at least 1"

@@ -32,7 +32,7 @@ from fittingroom.core.config import config_dataclass
 from fittingroom.models.layers.attention import AttentionCore, masked_softmax
 from fittingroom.models.layers.dropout import Dropout
 from fittingroom.models.layers.tokens import TokenEmbed
-from fittingroom.models.registry import DEEPEST, check_positive, check_rate, sequence_variant
+from fittingroom.models.registry import check_positive, check_rate, sequence_variant
 from fittingroom.models.roles import Roles
 
 CELLS = {"gru": nn.GRU, "lstm": nn.LSTM}
@@ -68,8 +68,8 @@ class RecurrentConfig:
             tgt_vocab_size=self.tgt_vocab_size,
             embed_dim=self.embed_dim,
             hidden_dim=self.hidden_dim,
+            depth=self.depth,
         )
-        check_positive(DEEPEST, depth=self.depth)
         check_rate("drop_rate", self.drop_rate)
 
 

@@ -116,9 +116,10 @@ def check_mlp_ratio(ratio: float, embed_dim: int) -> None:
         raise FittingRoomError(f"mlp_ratio {ratio:g} is too large: choose at most {LARGEST / embed_dim:g}")
 
 
-def check_positive(most: int = LARGEST, **values: int) -> None:
-    """Raise FittingRoomError for the first value below 1 or above `most`."""
+def check_positive(**values: int) -> None:
+    """Raise FittingRoomError for the first value below 1, or above `LARGEST` (a depth: above `DEEPEST`)."""
     for name, value in values.items():
+        most = DEEPEST if name.startswith("depth") else LARGEST
         if value < 1:
             raise FittingRoomError(f"{name} {value} is too small: it must be at least 1")
         if value > most:

@@ -32,14 +32,7 @@ from fittingroom.models.layers.attention import AttentionPath, CrossAttention, K
 from fittingroom.models.layers.blocks import NORM_EPSILON, Activation, Mlp
 from fittingroom.models.layers.dropout import Dropout
 from fittingroom.models.layers.tokens import TokenEmbed
-from fittingroom.models.registry import (
-    DEEPEST,
-    check_divides,
-    check_mlp_ratio,
-    check_positive,
-    check_rate,
-    sequence_variant,
-)
+from fittingroom.models.registry import check_divides, check_mlp_ratio, check_positive, check_rate, sequence_variant
 from fittingroom.models.roles import Roles
 
 
@@ -86,8 +79,9 @@ class TransformerConfig:
             tgt_vocab_size=self.tgt_vocab_size,
             max_len=self.max_len,
             embed_dim=self.embed_dim,
+            depth_encoder=self.depth_encoder,
+            depth_decoder=self.depth_decoder,
         )
-        check_positive(DEEPEST, depth_encoder=self.depth_encoder, depth_decoder=self.depth_decoder)
         check_divides("embed_dim", self.embed_dim, "num_heads", self.num_heads)
         check_mlp_ratio(self.mlp_ratio, self.embed_dim)
         check_rate("drop_rate", self.drop_rate)

@@ -27,7 +27,7 @@ from fittingroom.models.layers.attention import AttentionPath
 from fittingroom.models.layers.blocks import NORM_EPSILON, Block, drop_path_rates, init_transformer
 from fittingroom.models.layers.patches import PatchEmbed
 from fittingroom.models.layers.positions import PositionKind, add_position_embedding
-from fittingroom.models.registry import DEEPEST, check_divides, check_mlp_ratio, check_positive, check_rate, variant
+from fittingroom.models.registry import check_divides, check_mlp_ratio, check_positive, check_rate, variant
 from fittingroom.models.roles import Roles
 
 
@@ -66,8 +66,7 @@ class ViTConfig:
 
     def __post_init__(self) -> None:
         check_image_size(self.img_size)
-        check_positive(in_chans=self.in_chans, num_classes=self.num_classes, embed_dim=self.embed_dim)
-        check_positive(DEEPEST, depth=self.depth)
+        check_positive(in_chans=self.in_chans, num_classes=self.num_classes, depth=self.depth, embed_dim=self.embed_dim)
         check_patch_size(self.patch_size, self.img_size)
         check_divides("embed_dim", self.embed_dim, "num_heads", self.num_heads)
         check_mlp_ratio(self.mlp_ratio, self.embed_dim)
