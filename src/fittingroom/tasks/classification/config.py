@@ -1,8 +1,9 @@
 """The config of a run that learns to classify images."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar, Literal
 
+from fittingroom.core.config import config_dataclass
 from fittingroom.core.registry import Registry
 from fittingroom.data.images.augment import AugmentConfig
 from fittingroom.data.images.load import is_file_of_images
@@ -11,7 +12,7 @@ from fittingroom.models import MODELS, Variant
 from fittingroom.tasks.config import RunConfig
 
 
-@dataclass(frozen=True, kw_only=True)
+@config_dataclass
 class ClassificationConfig(RunConfig):
     """A run that learns to classify images."""
 

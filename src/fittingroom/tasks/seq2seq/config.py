@@ -1,15 +1,15 @@
 """The config of a run that learns to turn a source sequence into a target sequence."""
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from fittingroom.core.config import config_dataclass
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.registry import Registry
 from fittingroom.models import SEQUENCE_MODELS, Variant
 from fittingroom.tasks.config import RunConfig
 
 
-@dataclass(frozen=True, kw_only=True)
+@config_dataclass
 class Seq2seqConfig(RunConfig):
     """A run that learns to turn a source sequence into a target sequence."""
 
