@@ -17,6 +17,7 @@ from fittingroom.training.checkpoints import AtomicCheckpointIO, ResumableCheckp
 from fittingroom.training.loader import StepLoader, ValLoader
 from fittingroom.training.metrics_file import MetricsFile
 from fittingroom.training.module import TrainingModule
+from fittingroom.training.single_process import single_process
 from fittingroom.training.speed.budget import validations
 
 LOG_EVERY = 20
@@ -81,23 +82,24 @@ def train(
         ours.append(RichProgressBar(console_kwargs={"stderr": True}))
     if progress is not None:
         ours.append(ProgressReport(progress, task.score_names[0]))
-    trainer = pl.Trainer(
-        default_root_dir=folder,
-        accelerator={"cpu": "cpu", "cuda": "gpu", "mps": "mps"}[module.plan.device],
-        devices=1,
-        max_epochs=1,
-        max_steps=module.total_steps,
-        val_check_interval=min(every, module.total_steps),
-        log_every_n_steps=min(LOG_EVERY, max(2, module.total_steps // 50)),
-        num_sanity_val_steps=0,
-        deterministic=module.plan.device == "cpu",
-        enable_model_summary=False,
-        enable_progress_bar=progress_bar,
-        logger=[metrics, *(as_logger(each, folder, config.run) for each in loggers)],
-        callbacks=[*ours, *callbacks],
-        plugins=[AtomicCheckpointIO()],
-    )
-    _fit(trainer, module, StepLoader(batches, module.total_steps), ValLoader(task.val_batches(num_val)), checkpoint)
+    with single_process() as alone:
+        trainer = pl.Trainer(
+            default_root_dir=folder,
+            accelerator={"cpu": "cpu", "cuda": "gpu", "mps": "mps"}[module.plan.device],
+            devices=1,
+            max_epochs=1,
+            max_steps=module.total_steps,
+            val_check_interval=min(every, module.total_steps),
+            log_every_n_steps=min(LOG_EVERY, max(2, module.total_steps // 50)),
+            num_sanity_val_steps=0,
+            deterministic=module.plan.device == "cpu",
+            enable_model_summary=False,
+            enable_progress_bar=progress_bar,
+            logger=[metrics, *(as_logger(each, folder, config.run) for each in loggers)],
+            callbacks=[*ours, *callbacks],
+            plugins=[AtomicCheckpointIO(), alone],
+        )
+        _fit(trainer, module, StepLoader(batches, module.total_steps), ValLoader(task.val_batches(num_val)), checkpoint)
     return metrics
 
 
