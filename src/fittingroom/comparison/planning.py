@@ -1,15 +1,15 @@
 """Plan a grid of runs: the number of runs at a time, and a speed plan for each candidate, shared by all its seeds."""
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from fittingroom.comparison.candidate import Candidate
 from fittingroom.comparison.executors.base import Work
-from fittingroom.comparison.executors.processes import Processes, usable_cores
+from fittingroom.comparison.executors.processes import Processes
 from fittingroom.core.config import to_dict
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.machine import memory_bytes, num_cores, usable_cores
 from fittingroom.core.registry import external_modules
 from fittingroom.tasks.config import RunConfig
 from fittingroom.training.speed.plan import first_guess, with_fixed
@@ -58,7 +58,8 @@ def most_jobs(num_runs: int, device: str = "cpu") -> int:
     """The most runs at a time: limited by runs, cores and memory; 1 on a graphics card."""
     if device != "cpu":
         return 1
-    return max(1, min(num_runs, len(usable_cores()), _available_memory() // MEMORY_A_RUN))
+    memory = memory_bytes() or 2 * MEMORY_A_RUN
+    return max(1, min(num_runs, len(usable_cores()), num_cores(), memory // MEMORY_A_RUN))
 
 
 def _pays(config: RunConfig, tried: Answer, fixed: Mapping[str, str], data_dir: Path | None, jobs: int) -> bool:
@@ -84,11 +85,3 @@ def _ask(config: RunConfig, fixed: Mapping[str, str], data_dir: Path | None, job
         if event.kind == "finished":
             answers.append(event.content)
     return max(answers, key=lambda answer: answer[1] or 0.0)
-
-
-def _available_memory() -> int:
-    """Bytes of physical memory; if the system does not report it, enough for two runs."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError):
-        return 2 * MEMORY_A_RUN

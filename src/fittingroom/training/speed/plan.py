@@ -9,6 +9,7 @@ import torch
 
 from fittingroom.core.config import replace
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.machine import num_cores
 from fittingroom.tasks.config import RunConfig
 
 Device = Literal["cpu", "cuda", "mps"]
@@ -52,7 +53,7 @@ def first_guess(config: RunConfig) -> Plan:
         channels_last=config.family in ("cnn", "hybrid") and device != "mps",
         attention=_attention_for(device),
         compile=False,
-        num_threads=torch.get_num_threads(),
+        num_threads=min(torch.get_num_threads(), num_cores()),
     )
 
 
