@@ -82,6 +82,15 @@ def test_a_folder_is_taken_as_it_is_and_a_typing_error_is_answered(tmp_path: Pat
         find_run("hybird")
 
 
+def test_a_read_that_cannot_be_logged_says_so_and_names_the_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(FittingRoomError, match=r"cannot be logged: .*: set XDG_CACHE_HOME to another folder$"):
+        log_test_read(find_run("cnn"), "evaluate")
+
+
 def test_no_read_is_lost_where_several_log_at_once(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda number: log_test_read(tmp_path, f"read {number}"), range(40)))
