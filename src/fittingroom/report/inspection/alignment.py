@@ -108,5 +108,6 @@ def _not_drawn(found: Alignment) -> list[str]:
 @cache
 def has_glyph(character: str) -> bool:
     """Whether the font of the pictures can draw it."""
-    font = get_font(findfont(FontProperties(family=style.FAMILY)))
+    with style.drawing():
+        font = get_font(findfont(FontProperties(family=style.FAMILY)))
     return font.get_char_index(ord(character)) != 0

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import matplotlib
+import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
@@ -54,14 +54,22 @@ MOST_STRETCHED = 2.0
 class Picture(Figure):
     """A matplotlib figure that shows itself in a notebook, whether pyplot was imported or not."""
 
+    def draw(self, renderer: Any) -> None:
+        """Draw it with our settings, whoever asks: matplotlib makes some parts, such as ticks, only now."""
+        with drawing():
+            super().draw(renderer)
+
     def _repr_png_(self) -> bytes:
         return render(self, "png")
 
 
 @contextmanager
 def drawing() -> Iterator[None]:
-    """Make pictures inside this block: it sets ink and type, and switches off mathematics in class names."""
-    with matplotlib.rc_context(_settings()):
+    """Make pictures inside this block: it sets ink and type, and switches off mathematics in class names.
+
+    Settings of the user (a matplotlibrc file, a style) do not apply here, and are back after the block.
+    """
+    with matplotlib.style.context(_settings(), after_reset=True):
         yield
 
 
@@ -157,7 +165,9 @@ def broken(name: str, width: float, most: int = 2) -> list[str]:
 @cache
 def text_width(text: str) -> float:
     """Inches that small text takes on one line."""
-    font = FontProperties(family=FAMILY, size=SMALL)
+    font = FontProperties(
+        family=FAMILY, style="normal", variant="normal", weight="normal", stretch="normal", size=SMALL
+    )
     return text_to_path.get_text_width_height_descent(text, font, ismath=False)[0] / 72
 
 
