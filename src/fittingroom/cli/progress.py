@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from fittingroom.cli.console import Terminal
 from fittingroom.comparison.grid import Comparison, Watcher
 from fittingroom.core.records import RunRow
 from fittingroom.tasks.scoring import SCORINGS, Scoring
@@ -18,7 +18,7 @@ PLANS = "measuring the fastest settings for this machine (once)"
 @contextmanager
 def watch(comparison: Comparison, *, quiet: bool) -> Iterator[Watcher]:
     """A watcher that draws bars on a terminal, and prints lines elsewhere."""
-    console = Console(stderr=True, quiet=quiet)
+    console = Terminal(stderr=True, quiet=quiet)
     if quiet or not console.is_terminal:
         yield _lines(console, comparison)
         return
@@ -27,7 +27,7 @@ def watch(comparison: Comparison, *, quiet: bool) -> Iterator[Watcher]:
         yield _bars(bars, comparison)
 
 
-def _lines(console: Console, comparison: Comparison) -> Watcher:
+def _lines(console: Terminal, comparison: Comparison) -> Watcher:
     began, total, scoring = time.monotonic(), len(comparison.runs), _scoring(comparison)
     begun: set[int] = set()
     made = ended = 0
