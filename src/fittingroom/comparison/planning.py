@@ -58,8 +58,9 @@ def most_jobs(num_runs: int, device: str = "cpu") -> int:
     """The most runs at a time: limited by runs, cores and memory; 1 on a graphics card."""
     if device != "cpu":
         return 1
-    memory = memory_bytes() or 2 * MEMORY_A_RUN
-    return max(1, min(num_runs, len(usable_cores()), num_cores(), memory // MEMORY_A_RUN))
+    memory = memory_bytes()
+    fitting = 2 if memory is None else memory // MEMORY_A_RUN
+    return max(1, min(num_runs, len(usable_cores()), num_cores(), fitting))
 
 
 def _pays(config: RunConfig, tried: Answer, fixed: Mapping[str, str], data_dir: Path | None, jobs: int) -> bool:
