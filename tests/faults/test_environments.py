@@ -102,7 +102,7 @@ def test_without_unix_a_run_is_trained(tmp_path: Path) -> None:
     words = ("train", "vit", "--epochs", "0.2", *TINY_VIT, "--out", str(tmp_path / "run"))
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", WITHOUT_UNIX, *words],
-        env=environment(), capture_output=True, text=True, timeout=120,
+        env=environment(), capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     assert (tmp_path / "run" / "model.safetensors").exists()

@@ -30,7 +30,7 @@ result = fr.compare(["vit"], "mine", seeds=1, epochs=0.01, folder="compared", se
 
 def python(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, *words], cwd=cwd, env=environment(), capture_output=True, text=True, timeout=120
+        [sys.executable, *words], cwd=cwd, env=environment(), capture_output=True, text=True, timeout=300
     )
 
 

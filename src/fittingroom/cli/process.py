@@ -7,9 +7,9 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
+from fittingroom.core.cache import can_be_made, temporary_cache
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.machine import num_cores, usable_cores
-from fittingroom.core.rundir import can_be_made, temporary_cache
 
 RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK")
 

@@ -1,6 +1,5 @@
 """What this process may use of the machine: cores, processor time, memory. In a container that is less than the machine has."""
 
-import ctypes
 import os
 from collections.abc import Iterator
 from contextlib import suppress
@@ -103,6 +102,8 @@ def _cores_of_openmp() -> set[int]:
     """
     if not any(name in os.environ for name in OPENMP_BINDING):
         return set()
+    import ctypes
+
     cores: set[int] = set()
     for path in {line.split()[-1] for line in _lines(Path("/proc/self/maps")) if "/" in line}:
         if not os.path.basename(path).startswith(OPENMP):

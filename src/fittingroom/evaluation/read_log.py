@@ -4,9 +4,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from fittingroom.core.cache import cache_folder
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.records import TestRead, read_state, write_state
-from fittingroom.core.rundir import cache_folder, exclusive_lock
+from fittingroom.core.rundir import exclusive_lock
 from fittingroom.evaluation.shipped import is_shipped
 
 

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from fittingroom.api.runs import evaluate_run
+from fittingroom.core.cache import cache_folder
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.core.rundir import cache_folder, read_json
+from fittingroom.core.rundir import read_json
 from fittingroom.data.images.load import open_images
 from fittingroom.evaluation.read_log import log_test_read
 from fittingroom.evaluation.shipped import WEIGHTS, find_run, shipped

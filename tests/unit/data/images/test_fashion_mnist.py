@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from fittingroom.core.cache import cache_folder
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.core.rundir import cache_folder
 from fittingroom.data.images import fashion_mnist
 from fittingroom.data.images.dataset import ImageData
 from fittingroom.data.images.fashion_mnist import RELEASE, SPEC, open_fashion_mnist
