@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from fittingroom.api.data import Data, load_data
+from fittingroom.api.data import Data, load_data, say_hint
 from fittingroom.api.events import NotebookBar, in_notebook, on_terminal
 from fittingroom.api.settings import OLD_NAMES, apply_settings, check_length, named, seconds_of, whole
 from fittingroom.api.table import Table
@@ -167,6 +167,7 @@ def compare(
     shown = on_terminal() if progress is None else progress
     watcher = _notebook_watcher(comparison) if in_notebook() and progress is not False else None
     with nullcontext(watcher or (_line_watcher(comparison) if shown else Watcher())) as told:
+        told.hints = say_hint
         summary = run_comparison(comparison, told)
     return ComparisonResult(folder=comparison.folder, summary=summary)
 

@@ -107,6 +107,8 @@ def _evaluate_options(parser: argparse.ArgumentParser) -> None:
         metavar="SPLIT",
         help="val or test; a read of test is logged in the run (default: val)",
     )
+    for part in ("train", "dev", "test"):
+        parser.add_argument(f"--{part}", metavar="FILE", help=f"where the run's {part} file is now; give all three")
 
 
 def _explain_options(parser: argparse.ArgumentParser) -> None:

@@ -60,8 +60,9 @@ def _shares(extras: dict[str, float], scoring: "Scoring[Any]") -> str:
 
 
 def _unknown(extras: dict[str, float]) -> str:
-    number = extras.get("num_unknown")
-    return f" ({number:,.0f} unknown symbols)" if number else ""
+    counts = (("num_unknown", "unknown symbols"), ("num_read_as_known", "words read with look-alike symbols"))
+    found = [f"{extras[key]:,.0f} {text}" for key, text in counts if extras.get(key)]
+    return f" ({', '.join(found)})" if found else ""
 
 
 def data_words(found: dict[str, Any]) -> str:
@@ -109,6 +110,7 @@ def pair_words(found: dict[str, Any]) -> str:
         lines.append(
             f"sources that differ only in Unicode form (NFC, NFD): {found['num_unicode_twins']:,}; choose one form"
         )
+    lines += [f"hint: {hint}" for hint in found["hints"]]
     return "\n".join(lines)
 
 

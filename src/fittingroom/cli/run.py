@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # heavy: must not be imported for `--help`
 
 def train(args: argparse.Namespace) -> int:
     """`fittingroom train`"""
+    from fittingroom.api.data import say_hint
     from fittingroom.api.runs import configure, length_slug
     from fittingroom.training.fit import FitOptions, fit
 
@@ -41,7 +42,7 @@ def train(args: argparse.Namespace) -> int:
         FitOptions(
             folder=folder, data_dir=args.data_dir, resume=args.resume, loggers=tuple(args.loggers),
             progress_bar=not args.json and sys.stderr.isatty(), checkpoint_seconds=args.checkpoint_seconds,
-            plan=options.parse_plan(args.plan), open_test=not args.sealed, on_probe=_say_measuring,
+            plan=options.parse_plan(args.plan), open_test=not args.sealed, on_probe=_say_measuring, on_hint=say_hint,
         ),
     )  # fmt: skip
     _print(args, {**flat(state), "folder": str(folder)}, run_text(state, folder))
@@ -57,6 +58,7 @@ def _say_measuring() -> None:
 def compare(args: argparse.Namespace) -> int:
     """`fittingroom compare`"""
     from fittingroom.api.compare import plan_comparison
+    from fittingroom.api.data import say_hint
     from fittingroom.cli.progress import watch
     from fittingroom.comparison.grid import run_comparison
     from fittingroom.core.config import to_dict
@@ -70,6 +72,7 @@ def compare(args: argparse.Namespace) -> int:
         command=_command_line(args),
     )  # fmt: skip
     with watch(comparison, quiet=args.json) as watcher:
+        watcher.hints = say_hint
         summary = run_comparison(comparison, watcher)
     page = write_report(comparison.folder)
     if args.json:
@@ -114,9 +117,11 @@ def print_summary(summary: "Summary", page: Path | None) -> None:
 def evaluate(args: argparse.Namespace) -> int:
     """`fittingroom evaluate`"""
     from fittingroom.api.runs import evaluate_run
+    from fittingroom.tasks.base import DataRequest
     from fittingroom.tasks.load import load_run
 
-    saved = load_run(args.run, data_dir=args.data_dir, data=args.data)
+    request = DataRequest(data=args.data, train=args.train, dev=args.dev, test=args.test)
+    saved = load_run(args.run, data_dir=args.data_dir, data=None if request == DataRequest() else request)
     scores, num_items = evaluate_run(saved, args.split)
     scoring = saved.task.scoring
     row = {

@@ -65,6 +65,8 @@ class Comparison:
 class Watcher:
     """Functions that report progress. By default they do nothing."""
 
+    hints: Callable[[str], None] = field(default=lambda hint: None)
+    """Called first, with each sentence about what looks like a mistake in the data."""
     plans: Callable[[], None] = field(default=lambda: None)
     """Called before speed plans are measured, which takes some seconds per candidate the first time on a machine."""
     starts: Callable[[int, str], None] = field(default=lambda number, run: None)
@@ -114,6 +116,8 @@ def run_comparison(comparison: Comparison, watcher: Watcher) -> Summary:
     """
     runs = _open(comparison)
     _check_plan(comparison)
+    for hint in runs[0].task.hints:
+        watcher.hints(hint)
     with exclusive_lock(comparison.folder):
         return _run_comparison(comparison, runs, watcher)
 
@@ -167,7 +171,7 @@ def _check_folder(folder: Path, runs: list[_Run]) -> None:
         state = read_state(place)
         if state.status != "absent" and not holds(place, state, run.config):
             raise FittingRoomError(
-                f"{place} holds a run with other settings: choose another folder with --out, or delete it"
+                f"{place} holds a run with other settings or data: choose another folder with --out, or delete it"
             )
         check_same_data(place, run.task)
 

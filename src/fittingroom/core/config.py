@@ -46,9 +46,13 @@ def replace(config: T, changes: dict[str, str], where: str = "--set") -> T:
 
 
 def config_hash(config: Any) -> str:
-    """Twelve hex digits that identify this configuration: the run's id. `epochs` 5 and 5.0 give the same id."""
+    """Twelve hex digits that identify this configuration: the run's id. `epochs` 5 and 5.0 give the same id.
+
+    A config with a method `identity` chooses the values that identify it.
+    """
     read_back = from_dict(type(config), to_dict(config))
-    text = json.dumps(to_dict(read_back), sort_keys=True, separators=(",", ":"))
+    values = read_back.identity() if hasattr(read_back, "identity") else to_dict(read_back)
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

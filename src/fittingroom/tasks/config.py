@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+from fittingroom.core.config import to_dict
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.randomness import check_seed
 from fittingroom.core.registry import Registry
@@ -115,6 +116,21 @@ class RunConfig:
             )
         if self.clip_norm < 0:
             raise FittingRoomError(f"clip_norm {self.clip_norm} is negative: choose 0 (off) or more")
+
+    @property
+    def data_files(self) -> tuple[str, ...]:
+        """The paths of the data; none if the data set has a name."""
+        return ()
+
+    def identity(self) -> dict[str, Any]:
+        """The values that identify the run. Files count by their digest, wherever they are."""
+        values = to_dict(self)
+        if not values.get("digest"):
+            values.pop("digest", None)
+        elif self.data_files:
+            for name in ("data", "dev", "test"):
+                values.pop(name, None)
+        return values
 
     @property
     def run(self) -> str:

@@ -44,6 +44,8 @@ class FitOptions:
     checkpoint_seconds: float = 30.0
     on_probe: Callable[[], None] = field(default=lambda: None)
     """Called before the speed plan is measured, which takes some seconds the first time on a machine."""
+    on_hint: Callable[[str], None] = field(default=lambda hint: None)
+    """Called before training with each sentence about what looks like a mistake in the data."""
     plan: Fixed = field(default_factory=dict)
     """Parts of the speed plan that the user chose; the others are measured."""
     probe: Sequence[dict[str, Any]] = ()
@@ -77,6 +79,8 @@ def _fit(task: Task, options: FitOptions, began: float) -> RunState:
         return state
     plan = earlier_plan(options)
     _ = task.batches  # loads the data, which may fail too: do it before writing anything
+    for hint in task.hints:
+        options.on_hint(hint)
     write_json(options.folder / "config.json", to_dict(task.config))
     task.write_data(options.folder)
     try:
@@ -108,7 +112,7 @@ def claim(folder: Path, config: RunConfig, resume: bool, run: str = "") -> RunSt
         return replace(new_state_of(config, run), status="running")
     if not holds(folder, state, config):
         raise FittingRoomError(
-            f"{folder} holds a run with other settings: choose another folder with --out, or delete it"
+            f"{folder} holds a run with other settings or data: choose another folder with --out, or delete it"
         )
     if state.status != "finished" and not resume:
         raise FittingRoomError(
@@ -137,7 +141,11 @@ def holds(folder: Path, state: RunState, config: RunConfig) -> bool:
     path = folder / "config.json"
     if not path.exists():
         return False
-    return config_hash(run_config(upgrade_config(read_json(path)), str(path))) == config_hash(config)
+    held: Any = run_config(upgrade_config(read_json(path)), str(path))
+    data = folder / DATA_FILE
+    if held.data_files and not held.digest and data.exists():  # an older version kept the digest of images here only
+        held = replace(held, digest=str(read_json(data).get("spec", {}).get("digest", "")))
+    return config_hash(held) == config_hash(config)
 
 
 def new_state_of(config: RunConfig, run: str = "") -> RunState:

@@ -60,10 +60,6 @@ MOST_STRETCHED = 2.0
 """A cell is at most this many times as high as wide, or as wide as high; images beyond that leave a margin in it."""
 
 
-_OF_THE_MACHINE = ("backend", "toolbar", "interactive", "keymap.", "tk.", "webagg.", "macosx.")
-"""Settings that change no picture begin with these."""
-
-
 class Picture(Figure):
     """A matplotlib figure that shows itself in a notebook, whether pyplot was imported or not."""
 

@@ -29,6 +29,11 @@ class Seq2seqConfig(RunConfig):
     batch_size: int = 256
     """Pairs per step."""
 
+    @property
+    def data_files(self) -> tuple[str, ...]:
+        """One file of pairs, or three; none for cmudict."""
+        return () if self.data == "cmudict" else tuple(file for file in (self.data, self.dev, self.test) if file)
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if (self.dev is None) != (self.test is None):
