@@ -13,7 +13,7 @@ import pytest
 
 from fittingroom.cli.main import build_parser
 from fittingroom.cli.run import _command_line
-from fittingroom.comparison.executors.processes import usable_cores
+from fittingroom.core.machine import usable_cores
 from fittingroom.core.rundir import exclusive_lock
 from fittingroom.evaluation.read_log import log_test_read
 from tests.command import call, call_json, environment, run, start

@@ -1,8 +1,6 @@
 """`compare`: train several candidates under one protocol and compare them."""
 
 import json
-import multiprocessing
-import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -13,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from fittingroom.api.data import Data, load_data, say_hint
-from fittingroom.api.events import NotebookBar, in_notebook
+from fittingroom.api.events import NotebookBar, in_notebook, on_terminal
 from fittingroom.api.settings import OLD_NAMES, apply_settings, check_length, named, seconds_of, whole
 from fittingroom.api.table import Table
 from fittingroom.comparison.candidate import Candidate, candidate, parse_candidate
-from fittingroom.comparison.executors.processes import NO_MAIN_GUARD
+from fittingroom.comparison.executors.processes import check_main_guard
 from fittingroom.comparison.grid import Comparison, Watcher, run_comparison
 from fittingroom.comparison.protocol import PRESETS, Budget, check_seeds
 from fittingroom.core.errors import FittingRoomError
@@ -158,8 +156,8 @@ def compare(
     `vit@patch_size=7`. `train_sizes=[1000, 10000]` trains each candidate once per size. `settings` apply to all candidates. The
     default length and number of seeds come from `preset` (quick: 2 seeds, 100 s per run). The default folder is
     `runs/compare-LENGTH`. `loggers` are names: `tensorboard`, `wandb` or `wandb@project=shoes@group=first`. Finished runs in
-    the folder are kept, so you can stop the call and repeat it. Each run is a new process, so a script must call this under
-    `if __name__ == "__main__":`. Raises FittingRoomError for bad input.
+    the folder are kept, so you can stop the call and repeat it. Each run is a new process. A script that registers its own model
+    or data set must call this under `if __name__ == "__main__":`. Raises FittingRoomError for bad input.
     """
     check_main_guard()
     comparison = plan_comparison(
@@ -171,7 +169,7 @@ def compare(
         out=folder, **{"train-sizes": ",".join(map(str, train_sizes)) or None},
     )  # fmt: skip
     comparison = replace(comparison, command=words)
-    shown = sys.stderr.isatty() if progress is None else progress
+    shown = on_terminal() if progress is None else progress
     watcher = _notebook_watcher(comparison) if in_notebook() and progress is not False else None
     with nullcontext(watcher or (_line_watcher(comparison) if shown else Watcher())) as told:
         told.hints = say_hint
@@ -219,12 +217,6 @@ def _logger_names(loggers: Sequence[str]) -> list[str]:
             f"loggers {loggers!r}: give a list of names, such as ['wandb']: each run is a process of its own"
         )
     return list(loggers)
-
-
-def check_main_guard() -> None:
-    """Exit if this process is a child that runs the user's script again. The parent then reports the missing guard."""
-    if getattr(multiprocessing.current_process(), "_inheriting", False):
-        os._exit(NO_MAIN_GUARD)
 
 
 def _candidates(

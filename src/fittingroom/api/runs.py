@@ -95,7 +95,7 @@ class Run:
         """The curves of the run. Raises FittingRoomError for included networks, which have none."""
         path = self.folder / "metrics.csv"
         try:
-            rows = list(csv.DictReader(path.read_text().splitlines()))
+            rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
         except OSError as error:
             raise FittingRoomError(f"{path} is missing: only runs that you trained have curves") from error
         names = list(rows[0]) if rows else []
@@ -229,8 +229,10 @@ def train(
     test split is not read. Raises FittingRoomError for bad input.
     """
     from fittingroom.api.events import training_progress
+    from fittingroom.comparison.executors.processes import check_main_guard
     from fittingroom.training.fit import FitOptions, fit, resolve
 
+    check_main_guard()
     given, fixed = {**named(settings, "settings"), **more_settings}, named(plan, "plan")
     source = None if data is None else load_data(data)
     config = configure(model, source, epochs=epochs, budget=budget, seed=seed, recipe_name=recipe, settings=given)

@@ -16,9 +16,9 @@ def bench(args: argparse.Namespace) -> int:
     """`fittingroom bench`"""
     if args.action != "time-to-accuracy":
         raise FittingRoomError(f"unknown bench '{args.action}': {did_you_mean(args.action, ['time-to-accuracy'])}")
-    from rich.console import Console
     from rich.table import Column, Table
 
+    from fittingroom.cli.console import Terminal
     from fittingroom.evaluation.time_to_accuracy import finished_runs, milestone_lines, milestones
 
     if args.runs is not None:
@@ -43,7 +43,7 @@ def bench(args: argparse.Namespace) -> int:
     )
     for line in lines:
         table.add_row(*line)
-    Console().print(table)
+    Terminal().print(table)
     return 1 if failed else 0
 
 

@@ -1,13 +1,14 @@
 """`fittingroom COMMAND ...`: the parser, and the only place that turns errors into a message and an exit code."""
 
 import argparse
-import io
+import errno
 import re
 import sys
 from typing import Any, NoReturn
 
 from fittingroom import __version__
 from fittingroom.cli import commands, options
+from fittingroom.cli.process import leave_streams, prepare
 from fittingroom.core.errors import FittingRoomError, nearest
 
 EXIT_FAILED_RUNS, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
@@ -63,8 +64,25 @@ def build_parser() -> Parser:
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code: 0 success, 1 some runs failed, 2 bad input, 130 interrupted."""
+    try:
+        prepare()
+        try:
+            return _call(argv)
+        finally:
+            sys.stdout.flush()  # here, where a broken pipe is understood
+    except BrokenPipeError:
+        leave_streams()
+        return 0
+    except OSError as error:
+        if error.errno != errno.ENOSPC or error.filename is not None:
+            raise
+        leave_streams(sys.stdout)
+        print(f"fittingroom: cannot write the output: {error.strerror}: free some space", file=sys.stderr)
+        return EXIT_BAD_INPUT
+
+
+def _call(argv: list[str] | None) -> int:
     left = ""
-    _print_anything()
     try:
         args = build_parser().parse_args(argv)
         left = commands.COMMANDS[args.command].interrupted
@@ -72,16 +90,6 @@ def main(argv: list[str] | None = None) -> int:
     except FittingRoomError as error:
         print(f"fittingroom: {' '.join(str(error).split())}", file=sys.stderr)
         return EXIT_BAD_INPUT
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 0
     except KeyboardInterrupt:
         print(f"\nfittingroom: interrupted{'; ' * bool(left)}{left}", file=sys.stderr)
         return EXIT_INTERRUPTED
-
-
-def _print_anything() -> None:
-    """Escape what the terminal's encoding lacks: a file's name may hold letters of any script, or bytes of none."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")

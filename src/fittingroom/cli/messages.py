@@ -35,10 +35,11 @@ def run_text(state: "RunState", folder: Path) -> str:
     if "test" in state.evals:
         test = f"test {_scores(state.evals['test'], scoring)}{_shares(state.extras, scoring)}{_unknown(state.extras)}"
     best = "" if state.best_step is None else f" with the weights of step {state.best_step:,}, the best"
-    seconds, speed, memory = state.train_seconds or 0, state.items_per_second or 0, (state.peak_memory_bytes or 0) / 1e9
+    seconds, speed = state.train_seconds or 0, state.items_per_second or 0
+    memory = f", {state.peak_memory_bytes / 1e9:.1f} GB" if state.peak_memory_bytes else ""
     return (
         f"{state.run}: {test}; validation {_scores(state.evals['val'], scoring)} after {state.epochs:g} epochs{best} and "
-        f"{seconds:.0f} s ({speed:.0f} {scoring.batch_items}/s, {memory:.1f} GB)\n{folder}"
+        f"{seconds:.0f} s ({speed:.0f} {scoring.batch_items}/s{memory})\n{folder}"
     )
 
 

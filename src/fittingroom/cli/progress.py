@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, Task, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from fittingroom.cli.console import Terminal
 from fittingroom.cli.time_left import TimeLeft, duration
 from fittingroom.comparison.grid import Comparison, Watcher
 from fittingroom.core.records import RunRow
@@ -24,7 +24,7 @@ PICTURE_SECONDS = 10.0
 @contextmanager
 def watch(comparison: Comparison, *, quiet: bool) -> Iterator[Watcher]:
     """A watcher that draws bars on a terminal, and prints lines elsewhere."""
-    console = Console(stderr=True, quiet=quiet)
+    console = Terminal(stderr=True, quiet=quiet)
     total, seconds = len(comparison.runs), comparison.budget.seconds
     left = TimeLeft(total, usual=seconds, after=PICTURE_SECONDS * len(comparison.candidates), clock=_now)
     if quiet or not console.is_terminal:
@@ -76,7 +76,7 @@ class RunLines:
         self.say(text)
 
 
-def _lines(console: Console, comparison: Comparison, left: TimeLeft) -> Watcher:
+def _lines(console: Terminal, comparison: Comparison, left: TimeLeft) -> Watcher:
     scoring = _scoring(comparison)
 
     def say(text: str) -> None:

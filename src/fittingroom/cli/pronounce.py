@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fittingroom.cli.process import as_text
 from fittingroom.cli.text_width import for_terminal, padded, text_width
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.text import named, shown
@@ -35,7 +36,7 @@ def pronounce(args: argparse.Namespace) -> int:
     saved = load_run(args.model, "seq2seq")
     source, target = saved.task.vocabularies  # pyright: ignore[reportAttributeAccessIssue]
     model, folder = saved.model, saved.folder
-    answers = asking.pronounce(model, source, target, args.words, num_beams=args.beam)
+    answers = asking.pronounce(model, source, target, [*map(as_text, args.words)], num_beams=args.beam)
     entries = references(saved.config.data, target, [answer.spelling for answer in answers])
     known = [entries.get(answer.spelling) for answer in answers]
     aligned: list[Alignment | None] = [None] * len(answers)

@@ -128,11 +128,10 @@ def _command_line(args: argparse.Namespace) -> list[str]:
 
 def print_summary(summary: "Summary", page: Path | None) -> None:
     """Print table, verdict, notes and the path of the report."""
-    from rich.console import Console
-
+    from fittingroom.cli.console import Terminal
     from fittingroom.report.tables import terminal_table
 
-    console = Console()
+    console = Terminal()
     console.print(terminal_table(summary))
     console.print(summary.verdict.headline, style="bold", highlight=False, markup=False)
     console.print(summary.verdict.sentence, highlight=False, markup=False)
@@ -219,9 +218,9 @@ def report(args: argparse.Namespace) -> int:
 
 def models(args: argparse.Namespace) -> int:
     """`fittingroom models`"""
-    from rich.console import Console
     from rich.table import Column, Table
 
+    from fittingroom.cli.console import Terminal
     from fittingroom.models.listing import list_models
 
     rows = list_models()
@@ -233,7 +232,7 @@ def models(args: argparse.Namespace) -> int:
     for row in rows:
         size = (f"{row['num_params'] / 1e6:.2f} M", f"{row['num_macs'] / 1e6:.1f} M")
         table.add_row(row["name"], row["reads"], row["family"], *size, row["source"])
-    Console().print(table)
+    Terminal().print(table)
     return 0
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from fittingroom.comparison.candidate import Candidate
 from fittingroom.comparison.executors.base import Work
-from fittingroom.comparison.executors.processes import Processes, usable_cores
+from fittingroom.comparison.executors.processes import Processes
 from fittingroom.core.config import to_dict
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.machine import memory_bytes, num_cores, usable_cores
 from fittingroom.core.registry import external_modules
 from fittingroom.tasks.config import RunConfig
 from fittingroom.training.speed.plan import first_guess, with_fixed
@@ -59,7 +60,9 @@ def most_jobs(num_runs: int, device: str = "cpu", data_bytes: int = 0) -> int:
     """The most runs at a time: limited by runs, cores and memory; 1 on a graphics card. `data_bytes` is the size of the files."""
     if device != "cpu":
         return 1
-    return max(1, min(num_runs, len(usable_cores()), _available_memory() // (MEMORY_A_RUN + DATA_COPIES * data_bytes)))
+    memory, a_run = memory_bytes(), MEMORY_A_RUN + DATA_COPIES * data_bytes
+    fitting = (2 * MEMORY_A_RUN if memory is None else memory) // a_run
+    return max(1, min(num_runs, len(usable_cores()), num_cores(), fitting))
 
 
 def _data_bytes(config: RunConfig) -> int:
@@ -90,11 +93,3 @@ def _ask(config: RunConfig, fixed: Mapping[str, str], data_dir: Path | None, job
         if event.kind == "finished":
             answers.append(event.content)
     return max(answers, key=lambda answer: answer[1] or 0.0)
-
-
-def _available_memory() -> int:
-    """Bytes of physical memory; if the system does not report it, enough for two runs."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError):
-        return 2 * MEMORY_A_RUN

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 from xml.etree import ElementTree
 
-import matplotlib
+import matplotlib.style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -39,8 +39,11 @@ def level(share: float) -> str:
 
 @contextmanager
 def drawing(key: str) -> Iterator[None]:
-    """A figure is made and rendered inside of this: the ink, the salt of its ids, no mathematics in names."""
-    with matplotlib.rc_context(_settings(key)), warnings.catch_warnings():
+    """Make and render a figure inside this block: it sets the ink and the salt of ids, and switches off mathematics in names.
+
+    Settings of the user (a matplotlibrc file, a style) do not apply here, and are back after the block.
+    """
+    with matplotlib.style.context(_settings(key), after_reset=True), warnings.catch_warnings():
         # The reader's fonts draw the text: what matplotlib's own font lacks does not matter.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         yield

@@ -17,6 +17,7 @@ from fittingroom.training.loader import StepLoader, ValLoader
 from fittingroom.training.loggers import log_config, open_loggers
 from fittingroom.training.metrics_file import MetricsFile
 from fittingroom.training.module import TrainingModule
+from fittingroom.training.single_process import single_process
 from fittingroom.training.speed.budget import validations
 
 LOG_EVERY = 20
@@ -84,11 +85,16 @@ def train(
         ours.append(RichProgressBar(console_kwargs={"stderr": True}))
     if progress is not None:
         ours.append(ProgressReport(progress, task.score_names[0]))
-    with open_loggers(
-        loggers, folder, run=run or config.run, group=group, resumed_at=done if resume else None
-    ) as opened:
+    with (
+        open_loggers(
+            loggers, folder, run=run or config.run, group=group, resumed_at=done if resume else None
+        ) as opened,
+        single_process() as alone,
+    ):
         log_config(opened, to_dict(config))
-        trainer = _trainer(module, folder, every, [metrics, *opened], [*ours, *callbacks], progress_bar)
+        trainer = _trainer(
+            module, folder, every, [metrics, *opened], [*ours, *callbacks], [AtomicCheckpointIO(), alone], progress_bar
+        )
         loaders = StepLoader(batches, module.total_steps), ValLoader(task.val_batches(num_val))
         _fit(trainer, module, *loaders, checkpoint)
     module.best_step = None if best is None else best.best_step
@@ -101,6 +107,7 @@ def _trainer(
     every: int,
     loggers: list[Any],
     callbacks: list[Callback],
+    plugins: list[Any],
     progress_bar: bool,
 ) -> pl.Trainer:
     return pl.Trainer(
@@ -117,7 +124,7 @@ def _trainer(
         enable_progress_bar=progress_bar,
         logger=loggers,
         callbacks=callbacks,
-        plugins=[AtomicCheckpointIO()],
+        plugins=plugins,
     )
 
 

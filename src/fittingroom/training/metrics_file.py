@@ -80,7 +80,7 @@ class MetricsFile(Logger):
         if not self.path.exists():
             return
         try:
-            for row in csv.DictReader(self.path.read_text().splitlines()):
+            for row in csv.DictReader(self.path.read_text(encoding="utf-8").splitlines()):
                 step = int(row["step"])
                 if step <= last_step:
                     values = {key: float(value) for key, value in row.items() if value and key != "step"}

@@ -158,7 +158,8 @@ def test_another_plan_for_runs_that_have_one_is_refused_and_the_same_is_not(plan
 
 
 def test_the_protocol_says_how_runs_shared_the_machine(planner: Planner, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fittingroom.comparison.executors.processes.usable_cores", lambda: [0, 1])
+    for name, value in (("usable_cores", [0, 1]), ("num_cores", 2)):
+        monkeypatch.setattr(f"fittingroom.comparison.executors.processes.{name}", lambda value=value: value)
     one_thread, two_threads = {"vit": {"num_threads": 1}}, {"vit": {"num_threads": 1}, "cnn": {"num_threads": 2}}
     assert have_own_core(one_thread, 2)
     assert not have_own_core(one_thread, 1), "alone it has them all"

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from fittingroom.api.runs import evaluate_run
+from fittingroom.core.cache import cache_folder
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.core.rundir import cache_folder, read_json
+from fittingroom.core.rundir import read_json
 from fittingroom.data.images.load import open_images
 from fittingroom.evaluation.read_log import log_test_read
 from fittingroom.evaluation.shipped import WEIGHTS, find_run, shipped
@@ -82,6 +83,15 @@ def test_a_folder_is_taken_as_it_is_and_a_typing_error_is_answered(tmp_path: Pat
     assert find_run(tmp_path) == tmp_path
     with pytest.raises(FittingRoomError, match=r"no run at 'hybird'.*did you mean 'hybrid'\?"):
         find_run("hybird")
+
+
+def test_a_read_that_cannot_be_logged_says_so_and_names_the_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(FittingRoomError, match=r"cannot be logged: .*: set XDG_CACHE_HOME to another folder$"):
+        log_test_read(find_run("cnn"), "evaluate")
 
 
 def test_no_read_is_lost_where_several_log_at_once(tmp_path: Path) -> None:

@@ -17,9 +17,10 @@ import numpy as np
 import torch
 
 from fittingroom.core.archives import DAMAGE, open_arrays
+from fittingroom.core.cache import cache_folder
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.files import check_file
-from fittingroom.core.rundir import cache_folder, write_atomic
+from fittingroom.core.rundir import write_atomic
 from fittingroom.data.images.dataset import ImageData
 from fittingroom.data.images.splits import split
 from fittingroom.data.spec import DataSpec, ImageSet

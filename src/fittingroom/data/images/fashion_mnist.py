@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from fittingroom.core.cache import cache_folder
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.core.rundir import cache_folder
 from fittingroom.data.images import idx
 from fittingroom.data.images.dataset import ImageData, image_data
 from fittingroom.data.images.download import DownloadError, download

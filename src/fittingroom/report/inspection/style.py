@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import matplotlib
+import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
@@ -60,12 +60,13 @@ MOST_STRETCHED = 2.0
 """A cell is at most this many times as high as wide, or as wide as high; images beyond that leave a margin in it."""
 
 
-_OF_THE_MACHINE = ("backend", "toolbar", "interactive", "keymap.", "tk.", "webagg.", "macosx.")
-"""Settings that change no picture begin with these."""
-
-
 class Picture(Figure):
     """A matplotlib figure that shows itself in a notebook, whether pyplot was imported or not."""
+
+    def draw(self, renderer: Any) -> None:
+        """Draw it with our settings, whoever asks: matplotlib makes some parts, such as ticks, only now."""
+        with drawing():
+            super().draw(renderer)
 
     def _repr_png_(self) -> bytes:
         return render(self, "png")
@@ -73,14 +74,12 @@ class Picture(Figure):
 
 @contextmanager
 def drawing() -> Iterator[None]:
-    """Make pictures inside this block: it sets ink and type, and switches off mathematics in class names."""
-    with matplotlib.rc_context({**_defaults(), **_settings()}):
+    """Make pictures inside this block: it sets ink and type, and switches off mathematics in class names.
+
+    Settings of the user (a matplotlibrc file, a style) do not apply here, and are back after the block.
+    """
+    with matplotlib.style.context(_settings(), after_reset=True):
         yield
-
-
-def _defaults() -> dict[Any, Any]:
-    """matplotlib's own settings: those of a user may turn maps upside down, cut margins off, or need LaTeX."""
-    return {name: value for name, value in matplotlib.rcParamsDefault.items() if not name.startswith(_OF_THE_MACHINE)}
 
 
 def _settings() -> dict[Any, Any]:
@@ -175,7 +174,9 @@ def broken(name: str, width: float, most: int = 2) -> list[str]:
 @cache
 def text_width(text: str) -> float:
     """Inches that small text takes on one line."""
-    font = FontProperties(family=_families(), size=SMALL)
+    font = FontProperties(
+        family=_families(), style="normal", variant="normal", weight="normal", stretch="normal", size=SMALL
+    )
     return text_to_path.get_text_width_height_descent(drawable(text), font, ismath=False)[0] / 72
 
 

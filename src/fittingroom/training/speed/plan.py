@@ -8,6 +8,7 @@ import torch
 
 from fittingroom.core.config import config_dataclass, replace
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.machine import num_cores
 from fittingroom.tasks.config import RunConfig
 
 MOST_THREADS = 1024
@@ -54,7 +55,7 @@ def first_guess(config: RunConfig) -> Plan:
         channels_last=config.family in ("cnn", "hybrid") and device != "mps",
         attention=_attention_for(device),
         compile=False,
-        num_threads=torch.get_num_threads(),
+        num_threads=min(torch.get_num_threads(), num_cores()),
     )
 
 
