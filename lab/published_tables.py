@@ -16,6 +16,7 @@ import model_cards
 import sequence_tables
 import speed_tables
 
+from fittingroom.comparison.mixture import mixture
 from fittingroom.comparison.protocol import Budget
 from fittingroom.comparison.summary import read_runs, summarise, summarise_runs
 from fittingroom.core.records import RunRow, RunState, Summary, read_comparison, read_record, read_state
@@ -178,7 +179,8 @@ def rung_verdicts() -> str:
         paths = [path for model in targets for path in sorted(LADDER.glob(f"{model}_{rung}-seed*"))]
         runs = tuple(run_row(path) for path in paths)
         rung_record = replace(record, budget=Budget(epochs=rung).record, seeds=tuple(range(SEEDS)), runs=runs)
-        sentences.append(f"> {summarise_runs(rung_record, read_runs(ROOT, rung_record)).verdict}\n")
+        summary = summarise_runs(rung_record, read_runs(ROOT, rung_record), mixture(ROOT, rung_record))
+        sentences.append(f"> {summary.verdict}\n")
     return "\n".join(sentences)
 
 

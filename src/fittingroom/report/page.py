@@ -11,6 +11,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from fittingroom.comparison.conditions import seeds_text
 from fittingroom.comparison.protocol import budget_text
 from fittingroom.core.records import Summary, write_summary
 from fittingroom.core.rundir import write_text
@@ -59,7 +60,7 @@ def render_page(comparison: Comparison) -> str:
 def _values(comparison: Comparison) -> dict[str, Any]:
     record, summary = comparison.record, comparison.summary
     num_seeds = len(record.seeds)
-    seeds = "1 seed" if num_seeds == 1 else f"{num_seeds} seeds"
+    seeds = seeds_text([each for each in summary.candidates if each.num_runs] or summary.candidates)
     return {
         "record": record,
         "summary": summary,
@@ -101,7 +102,7 @@ def _tags(summary: Summary) -> list[dict[str, Any]]:
     for place, candidate in enumerate(summary.candidates):
         test = metric.score(candidate)
         if test.mean is not None:
-            score = f"{metric.scale * test.mean:.{metric.decimals}f}"
+            score = metric.number(test.mean)
             found.append(
                 {
                     "place": place,
