@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from fittingroom.comparison.conditions import seeds_text
 from fittingroom.comparison.protocol import budget_text
+from fittingroom.core.decision import RULE
 from fittingroom.core.records import Summary, write_summary
 from fittingroom.core.rundir import write_text
 from fittingroom.report import curves, figures, numbers, tables
@@ -75,6 +76,7 @@ def _values(comparison: Comparison) -> dict[str, Any]:
         "num_planned": len(record.candidates) * num_seeds,
         "failed": comparison.failed,
         "notes": _notes(comparison),
+        "rule": RULE,
         "created": _moment(record.created),
         "has_costs": any(candidate.train_seconds is not None for candidate in summary.candidates),
         "sources": any(candidate.source for candidate in record.candidates),
@@ -90,9 +92,9 @@ def _moment(text: str) -> str:
 
 
 def _notes(comparison: Comparison) -> list[str]:
-    """The summary's notes without those on failed runs, which have a section of their own."""
+    """The summary's notes without those on failed runs and the rule, which the page shows elsewhere."""
     openings = tuple(f"{row.run} failed" for row in comparison.failed)
-    return [note for note in comparison.summary.notes if not note.startswith(openings)]
+    return [note for note in comparison.summary.notes if note != RULE and not note.startswith(openings)]
 
 
 def _tags(summary: Summary) -> list[dict[str, Any]]:

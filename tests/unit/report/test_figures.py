@@ -63,7 +63,7 @@ def test_figures_are_drawn_in_the_colours_of_the_page_alone(figures: list[str]) 
 def test_figures_have_no_ground_and_no_size_of_their_own(figures: list[str]) -> None:
     for svg in figures:
         root = ElementTree.fromstring(svg)
-        assert "width" not in root.attrib and "viewBox" in root.attrib
+        assert [root.attrib["width"], root.attrib["height"]] == root.attrib["viewBox"].split()[2:]
         assert "fill: #ffffff" not in svg and "<style" not in svg and "<metadata" not in svg
 
 
