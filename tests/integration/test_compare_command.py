@@ -145,7 +145,7 @@ def test_another_plan_in_the_same_folder_is_refused_before_anything_runs(finishe
     before = (folder / "comparison.json").read_bytes()
     code, out, err = call(*COMPARE, "--plan", "num_threads=7", "--out", str(folder))
     assert (code, out) == (2, "")
-    assert "begun with another plan than num_threads=7" in err and err.count("\n") == 1
+    assert "started with another plan than num_threads=7" in err and err.count("\n") == 1
     assert (folder / "comparison.json").read_bytes() == before
 
 
@@ -183,16 +183,16 @@ def test_a_run_that_diverges_is_marked_and_the_others_go_on(tmp_path: Path) -> N
 def test_where_another_process_is_at_work_nothing_is_begun(tmp_path: Path) -> None:
     with exclusive_lock(tmp_path):
         code, out, err = call(*COMPARE, "--out", str(tmp_path))
-        assert (code, out) == (2, "") and f"another process is at work in {tmp_path}" in err
+        assert (code, out) == (2, "") and f"another process is using {tmp_path}" in err
         code, out, err = call("train", "vit", "--epochs", "1", *SMALL, "--out", str(tmp_path))
-        assert (code, out) == (2, "") and f"another process is at work in {tmp_path}" in err
+        assert (code, out) == (2, "") and f"another process is using {tmp_path}" in err
         assert [path.name for path in tmp_path.iterdir()] == [".lock"]
     assert list(tmp_path.iterdir()) == []
 
 
 def test_after_ctrl_c_it_goes_on_from_the_last_checkpoint(tmp_path: Path) -> None:
     folder = tmp_path / "out"
-    words = [*["20" if word == "1" else word for word in COMPARE], "--checkpoint-seconds", "0", "--out", str(folder)]
+    words = [*["6" if word == "1" else word for word in COMPARE], "--checkpoint-seconds", "0", "--out", str(folder)]
     process = start(*words)
     deadline = time.monotonic() + 120
     half = folder / "runs" / "vit-seed0"

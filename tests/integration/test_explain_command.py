@@ -115,6 +115,7 @@ def test_a_file_in_the_way_is_named_and_kept(tmp_path: Path, here: Here) -> None
     assert (tmp_path / "x").read_text() == "I was here first"
 
 
+@pytest.mark.slow
 def test_one_image_is_explained_within_a_second_after_loading() -> None:
     """Every shipped network, its default method, everything that `examine` finds; the best of three."""
     import torch

@@ -144,9 +144,9 @@ WRONG = [
     (("train", "transformer", "--data", "a.tsv", "--stress", "keep"), "--stress keep is for cmudict only"),
     (
         ("train", "transformer", "--recipe", "cnn_5"),
-        "recipe 'cnn_5' is for another family than transformer: for transformer choose transformer_10, transformer_24",
+        "recipe 'cnn_5' is not for transformer models: for transformer choose transformer_10, transformer_24",
     ),
-    (("train", "transformer", "--set", "src_vocab_size=9"), "--set src_vocab_size: the data decide it"),
+    (("train", "transformer", "--set", "src_vocab_size=9"), "--set src_vocab_size: the data set it"),
     (("train", "transformr"), "did you mean 'transformer'"),
     (
         ("compare", "--models", "vit,transformer"),

@@ -201,7 +201,7 @@ def check_sizes(train_sizes: Sequence[int], fixed: bool) -> list[int]:
     if min(sizes, default=1) < 1:
         raise FittingRoomError(f"train_sizes {train_sizes!r}: give whole numbers above 0, such as [1000, 10000]")
     if sizes and fixed:
-        raise FittingRoomError("train_sizes and num_train are two ways to say the same: give one of them")
+        raise FittingRoomError("train_sizes and num_train both set the training size: give one of them")
     return sizes
 
 

@@ -40,7 +40,7 @@ def apply_settings(config: C, changes: Mapping[str, Any], withheld: frozenset[st
         elif key in recipe_keys:
             paths[key] = text
         elif key in FROM_DATA:
-            raise FittingRoomError(f"--set {key}: the data decide it: omit it")
+            raise FittingRoomError(f"--set {key}: the data set it: omit it")
         else:
             hint = did_you_mean(key, sorted(recipe_keys | model_keys))
             raise FittingRoomError(f"--set: unknown key '{key}' for {config.model}: {hint}")
@@ -68,7 +68,7 @@ def check_length(epochs: float | None, seconds: float | None) -> None:
     if epochs is not None and not 0 < epochs < float("inf"):
         raise FittingRoomError(f"--epochs {epochs:g} is not a length: give a number above 0, such as 5 or 0.5")
     if epochs is not None and seconds is not None:
-        raise FittingRoomError("epochs and budget are two ways to say how long: give one of them")
+        raise FittingRoomError("epochs and budget both set the length: give one of them")
 
 
 def whole(value: Any, what: str) -> int:

@@ -184,7 +184,7 @@ def _seeds(name: str, given: Any) -> list[NDArray[Any]]:
     for seed, array in enumerate(arrays):
         if array.ndim != 2 or array.dtype.kind not in "fiub":
             raise FittingRoomError(
-                f"{name}, seed {seed}: {array.dtype} {array.shape} where numbers [images, classes] are expected"
+                f"{name}, seed {seed}: expected numbers of shape [images, classes], got {array.dtype} {array.shape}"
             )
         if array.shape[1] < 2:
             raise FittingRoomError(

@@ -35,11 +35,11 @@ def _model(parser: argparse.ArgumentParser) -> None:
 
 
 def _train_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="decides everything random (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="seed of all random choices (default: 0)")
     parser.add_argument(
         "--recipe", metavar="NAME",
         help="cnn_5, cnn_20, cnn_50, likewise for hybrid and vit; transformer_10, transformer_24, likewise for recurrent "
-        "(default: the family's recipe closest in epochs; with --budget its shortest, from one hour on the next)",
+        "(default: the family's recipe closest in epochs; with --budget the shortest recipe, or the second from one hour on)",
     )  # fmt: skip
     parser.add_argument(
         "--out", type=Path, metavar="DIR",
@@ -53,7 +53,7 @@ def _train_options(parser: argparse.ArgumentParser) -> None:
         help="log to tensorboard or wandb (offline, no account) as well; may be repeated",
     )  # fmt: skip
     parser.add_argument(
-        "--sealed", action="store_true", help="do not read the test part: for a trial that is judged on validation"
+        "--sealed", action="store_true", help="do not read the test part, for a trial that is judged on validation"
     )
     parser.add_argument(
         "--early-stopping", type=int, metavar="N", help="stop after N validations without a lower validation loss"
@@ -120,11 +120,12 @@ def _explain_options(parser: argparse.ArgumentParser) -> None:
         "--disagreements",
         type=int,
         metavar="N",
-        help="the N images on which two RUNs are confident of different classes (with one RUN: it and the included networks)",
+        help="the N images on which two RUNs predict different classes with the most confidence (a single RUN is compared "
+        "with the included networks)",
     )
     parser.add_argument(
         "--method", metavar="NAME",
-        help="attention, rollout, relevance, gradcam or random (default: relevance, for a CNN gradcam)",
+        help="attention, rollout, relevance, gradcam or random (default: relevance; for a CNN, gradcam)",
     )  # fmt: skip
     parser.add_argument(
         "--split",
@@ -153,7 +154,7 @@ def _pronounce_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--beam", type=int, default=1, metavar="N",
-        help="up to N answers a word, by beam search (default: 1, the likeliest symbol each time)",
+        help="up to N answers per word, by beam search (default: 1, always the most likely symbol)",
     )  # fmt: skip
     parser.add_argument("--explain", action="store_true", help="show which letters the model looked at for each symbol")
     parser.add_argument(
@@ -170,8 +171,8 @@ def _report_options(parser: argparse.ArgumentParser) -> None:
 def _verdict_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "predictions", nargs="+", metavar="NAME=FILE",
-        help="probabilities of a model, one file a seed: npy, npz or csv, one row an image, one column a class. A pattern such "
-        "as 'vit=vit*.npy' reads several",
+        help="probabilities of a model, one file per seed: npy, npz or csv, one row per image, one column per class. A pattern "
+        "such as 'vit=vit*.npy' reads several",
     )  # fmt: skip
     parser.add_argument(
         "--labels",
@@ -183,7 +184,9 @@ def _verdict_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--classes", metavar="A,B,C", help="class names in the order of the columns (default: the header of csv files)"
     )
-    parser.add_argument("--title", metavar="TEXT", help="what sentences call the data (default: 'N test images')")
+    parser.add_argument(
+        "--title", metavar="TEXT", help="name of the data in the verdict and the report (default: 'N test images')"
+    )
     parser.add_argument("--out", type=Path, metavar="FILE", help="write an HTML report there")
 
 
@@ -203,7 +206,9 @@ def _bench_options(parser: argparse.ArgumentParser) -> None:
 
 def _data_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "action", metavar="ACTION", help="check: verify files, count classes and duplicates; fetch: obtain them"
+        "action",
+        metavar="ACTION",
+        help="check: verify files, count classes and duplicates; fetch: find or download them",
     )
     parser.add_argument(
         "names", nargs="*", metavar="NAME",
@@ -218,8 +223,8 @@ COMMANDS = {
     "compare": Command(
         call=run.compare,
         help="train several models under one protocol; table, verdict and report.html",
-        description="Train every candidate with every seed and the same budget. Print a table and a verdict, write report.html.\n"
-        "Stop with Ctrl-C at any time. The same command continues and skips finished runs.",
+        description="Train every candidate with every seed and the same budget. Print a table and a verdict and write\n"
+        "report.html. Stop with Ctrl-C at any time. The same command continues and skips finished runs.",
         epilog="presets:\n  quick     2 seeds x 100 s each: six minutes on two cores, a first look\n"
         "  standard  3 seeds x 5 epochs\n  full      5 seeds x 20 epochs\n\n"
         "examples:\n  fittingroom compare --preset quick\n"
@@ -263,8 +268,8 @@ COMMANDS = {
     ),
     "explain": Command(
         call=run.explain,
-        help="pictures of what networks look at, and whether they mean something",
-        description="Draw where networks look: maps of the same images, heads, rollout, positions, filters. The default images\n"
+        help="draw what networks look at, and test whether the pictures mean anything",
+        description="Draw where networks look: maps for the same images, heads, rollout, positions, filters. The default images\n"
         "are the first of each class. The numbers are in explain.json.",
         epilog="examples:\n  fittingroom explain\n  fittingroom explain vit --index 12\n"
         "  fittingroom explain vit cnn --image shoe.jpg\n  fittingroom explain hybrid --mistakes 16 --method rollout\n"
@@ -274,8 +279,8 @@ COMMANDS = {
     "pronounce": Command(
         call=pronounce,
         help="ask a sequence model how words are pronounced, and which letters it looked at",
-        description="Print a trained model's pronunciation of any word, in the dictionary or not. For models trained on the\n"
-        "CMU dictionary, its entry is shown, too.",
+        description="Print how a trained model pronounces words, whether or not they are in the dictionary. For models\n"
+        "trained on the CMU dictionary, also print the entry of each word.",
         epilog="examples:\n  fittingroom pronounce transformer hello tomato\n"
         "  fittingroom pronounce transformer tomato --beam 4\n"
         "  fittingroom pronounce recurrent though through thorough --explain\n"
@@ -285,14 +290,14 @@ COMMANDS = {
     ),
     "report": Command(
         call=run.report,
-        help="write a comparison's report.html again from its files",
-        description="Write summary.json and report.html of a comparison again. This needs its files only: no images, no torch.",
+        help="rebuild a comparison's report.html from its files",
+        description="Rebuild summary.json and report.html of a comparison. This needs only its files: no images, no torch.",
         epilog="example:\n  fittingroom report runs/compare-100s",
         options=(_report_options,),
     ),
     "verdict": Command(
         call=verdict,
-        help="who beats whom, from predictions that any library made",
+        help="compare models by their predictions, made with any library",
         description="Compare models by their predictions on one test set: accuracies with 95 % intervals, pairwise differences,\n"
         "and a verdict that claims no more than they allow. Needs no run folders and no torch.",
         epilog="examples:\n  fittingroom verdict --labels y.npy 'vit=vit*.npy' 'cnn=cnn*.csv'\n"
@@ -301,7 +306,7 @@ COMMANDS = {
     ),
     "bench": Command(
         call=bench.bench,
-        help="time to accuracy: how long training takes to reach a given accuracy",
+        help="measure how long training takes to reach a given accuracy",
         description="Train every model with every seed. Report the median seconds to 90, 92, 93 and 94 % validation accuracy,\n"
         "including compilation and validation. The test part stays sealed. Stop at any time; the same command continues.",
         epilog="examples:\n  fittingroom bench time-to-accuracy --models cnn --epochs 5\n"

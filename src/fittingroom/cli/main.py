@@ -32,7 +32,7 @@ def build_parser() -> Parser:
     """The parser with all commands and their options."""
     parser = Parser(
         prog="fittingroom",
-        description="Try architectures on your images, see which one fits.",
+        description="Try architectures on your images and see which one fits.",
         epilog="Start with: fittingroom compare --preset quick",
         allow_abbrev=False,
     )

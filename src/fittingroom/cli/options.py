@@ -43,7 +43,9 @@ def add_pairs(parser: argparse.ArgumentParser) -> None:
         help="for image models fashion-mnist or a .npz file; for sequence models cmudict or a TSV file of pairs",
     )  # fmt: skip
     for part, what in (("train", "training"), ("dev", "validation"), ("test", "the test")):
-        parser.add_argument(f"--{part}", metavar="FILE", help=f"TSV file of pairs for {what}; give all three")
+        parser.add_argument(
+            f"--{part}", metavar="FILE", help=f"TSV file of pairs for {what}; give --train, --dev and --test together"
+        )
     parser.add_argument(
         "--stress", metavar="WHAT", help="stress marks of cmudict: strip (39 phonemes) or keep (69) (default: strip)"
     )

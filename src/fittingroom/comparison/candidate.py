@@ -99,7 +99,9 @@ def check_different(candidates: Sequence[Candidate]) -> None:
         if key in configs:
             raise FittingRoomError(f"--models: {configs[key]} and {each.name} are the same: name each candidate once")
         if run in runs:
-            raise FittingRoomError(f"--models: {runs[run]} and {each.name} have runs of one name: rename one of them")
+            raise FittingRoomError(
+                f"--models: {runs[run]} and {each.name} have runs with the same name: rename one of them"
+            )
         configs[key] = runs[run] = each.name
 
 

@@ -184,7 +184,7 @@ def _check_plan(comparison: Comparison) -> None:
         if changed:
             wanted = ", ".join(f"{key}={value}" for key, value in changed.items())
             raise FittingRoomError(
-                f"{comparison.folder} was begun with another plan than {wanted}: omit --plan to continue, or choose another "
+                f"{comparison.folder} was started with another plan than {wanted}: omit --plan to continue, or choose another "
                 "folder with --out"
             )
 

@@ -133,7 +133,7 @@ def verdict(
     about_leader: list[str] = []
     about_others: list[str] = []
     if len(finished) == 1:
-        headline = f"{finished[0].title} has no other model to be compared with"
+        headline = f"{finished[0].title} has no other model to compare with"
         found = [_alone(finished[0], first.metric)]
     else:
         headline = _headline(first, later)

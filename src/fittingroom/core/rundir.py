@@ -97,7 +97,7 @@ def exclusive_lock(folder: Path, patience: float = 0.0, lock: str = ".lock") -> 
         held.acquire()
     except Timeout as error:
         raise FittingRoomError(
-            f"another process is at work in {folder}: wait for it to end, or choose another folder with --out"
+            f"another process is using {folder}: wait for it to end, or choose another folder with --out"
         ) from error
     except OSError as error:
         if error.errno not in NO_LOCKS:

@@ -141,7 +141,7 @@ def _networks(question: Question) -> tuple[list[_Network], list[str]]:
         added = [name for name in FAMILIES if name in shipped() and name not in (runs[0], model)]
         if any(_load(name, name).spec.digest != asked.spec.digest for name in added):
             raise FittingRoomError(
-                f"--disagreements: {runs[0]} was trained on other data than the package's: name two RUNs"
+                f"--disagreements: {runs[0]} was not trained on the data of the included networks: name two RUNs"
             )
         runs += added
         notes.append(f"{' and '.join(added)}, which come with the package, were added")
@@ -211,7 +211,7 @@ def _from_files(question: Question, spec: DataSpec) -> _Chosen:
         images.append(image)
         if inverted:
             notes.append(
-                f"{path.name} has a bright ground: its colours were inverted, since the networks know only dark grounds"
+                f"{path.name} has a light background: its colours were inverted, because the networks know only dark ones"
             )
     notes.append(f"the networks know only these classes: {_listed(spec.class_names)}")
     names = [path.name for path in question.files]
@@ -271,7 +271,7 @@ def _positions(
             own, *others = probs.values()
             sides, between = {"own": own[None], "others": np.stack(others)}, f"{networks[0].name} and the others"
         found = disagreements(sides, labels, limit=number)
-        what = f"{split} images on which {between} are confident of different classes"
+        what = f"{split} images on which {between} predict different classes with the most confidence"
     if not len(found):
         raise FittingRoomError(
             f"there are no {question.kind} among the {len(pool):,} {split} images: choose an image with --index N"

@@ -233,7 +233,7 @@ class Task(ABC):
 
     def predict_new(self, placed: Placed, items: Any, batch_size: int) -> Any:
         """Predictions for items from outside the data set. Raises FittingRoomError if the model cannot read them."""
-        raise FittingRoomError(f"task {self.name} predicts no new items: evaluate its run instead")
+        raise FittingRoomError(f"task {self.name} cannot predict new items: evaluate its run instead")
 
     def extras(self, evaluated: Sequence[Evaluated]) -> dict[str, float]:
         """Numbers that only this task reports."""

@@ -100,7 +100,7 @@ class RunConfig:
         with suppress(ImageSizeError):  # the data decides the image size: `Task.config` checks it
             resolve_config(self.model, self.model_config, self.registry)
         if (self.epochs is None) == (self.budget_seconds is None):
-            raise FittingRoomError("give either epochs or budget_seconds, not both and not neither")
+            raise FittingRoomError("give exactly one of epochs and budget_seconds")
         for name in ("epochs", "budget_seconds"):
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):

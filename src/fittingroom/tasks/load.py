@@ -116,7 +116,7 @@ def load_run(run: str | Path, task: str | None = None, data_dir: Path | None = N
     config = run_config(values, str(path))
     if task is not None and config.task != task:
         names = shipped(task)
-        hint = f", or shipped weights ({', '.join(names)})" if names else ""
+        hint = f", or an included network ({', '.join(names)})" if names else ""
         raise FittingRoomError(
             f"run {folder.name} is a run of {config.task}, not of {task}: give the folder of another run{hint}"
         )

@@ -220,9 +220,9 @@ def _size(number: int | None) -> str:
 def _turns(facts: ProtocolFacts) -> str:
     order = "in a fair order: the models take turns at going first."
     if facts.jobs == 1:
-        return f"Runs are made one after another, {order}"
+        return f"Runs train one after another, {order}"
     core = ", each on its own processor core," if facts.own_core else ""
-    return f"Runs are made {facts.jobs} at a time{core or ','} {order}"
+    return f"Runs train {facts.jobs} at a time{core or ','} {order}"
 
 
 # The tasks that come with the package. At the end: they need what stands above.

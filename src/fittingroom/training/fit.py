@@ -145,13 +145,13 @@ def earlier_plan(options: FitOptions) -> Plan | None:
         return None
     found = read_json(path)
     if "plan" not in found:
-        raise FittingRoomError(f"{path} has no speed plan: an older version began this run; delete {options.folder}")
+        raise FittingRoomError(f"{path} has no speed plan: an older version started this run; delete {options.folder}")
     plan = from_dict(Plan, found["plan"], f"{path}: plan")
     changed = differences(with_fixed(plan, options.plan), plan)
     if changed:
         wanted = ", ".join(f"{key}={value}" for key, value in changed.items())
         raise FittingRoomError(
-            f"{options.folder} was begun with another plan than {wanted}: omit --plan to continue, or delete the folder"
+            f"{options.folder} was started with another plan than {wanted}: omit --plan to continue, or delete the folder"
         )
     check_device(plan.device)
     if plan.compile:

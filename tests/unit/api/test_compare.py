@@ -98,7 +98,7 @@ def test_the_data_decide_the_models() -> None:
         ({"seeds": True}, "--seeds True: give a whole number"),
         ({"epochs": 0}, "--epochs 0 is not a length"),
         ({"epochs": "3"}, "epochs '3' is not a length"),
-        ({"epochs": 3, "budget": "10m"}, "epochs and budget are two ways to say how long"),
+        ({"epochs": 3, "budget": "10m"}, "epochs and budget both set the length"),
         ({"budget": "soon"}, "--budget 'soon' is not a time"),
         ({"budget": -1}, "budget -1 is not a time"),
         ({"jobs": 0}, "--jobs 0: give 1 (one run after another) or more"),

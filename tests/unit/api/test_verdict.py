@@ -144,9 +144,9 @@ CNN = [made_up(3.0, 3), made_up(3.0, 4)]
         (
             {"vit": [CNN[0], CNN[1].argmax(axis=1)]},
             LABELS,
-            r"vit, seed 1: int64 \(300,\) where numbers \[images, classes\]",
+            r"vit, seed 1: expected numbers of shape \[images, classes\], got int64 \(300,\)",
         ),
-        ({"vit": [[["a", "b"]]]}, LABELS, "vit, seed 0: <U1"),
+        ({"vit": [[["a", "b"]]]}, LABELS, "vit, seed 0: expected numbers .* got <U1"),
         ({"vit": [[[0.5, 0.5], [1.0]]]}, LABELS, "vit, seed 0: not an array of numbers"),
         ({"vit": [CNN[0][:, :1]]}, LABELS, "vit, seed 0: 1 column of probabilities"),
         ({"vit": [CNN[0], spoiled(7, [np.nan, 0, 1])]}, LABELS, "vit, seed 1: row 7 holds NaN or infinity"),
@@ -255,11 +255,11 @@ def test_a_pattern_gives_seeds_in_the_order_of_their_numbers(tmp_path: Path) -> 
         ("x.npy", b"<html>", r"x\.npy cannot be read"),
         ("x.npz", b"PK\x03\x04 no", r"x\.npz cannot be read"),
         ("x.csv", b"", r"x\.csv is empty"),
-        ("x.csv", b"0.5,0.5\n0.5\n", r"x\.csv, line 2: 1 columns where others have 2"),
+        ("x.csv", b"0.5,0.5\n0.5\n", r"x\.csv, line 2: 1 columns, other lines have 2"),
         ("x.csv", b"0.5,0.5\n0.5,x\n0.5,0.5\n", r"x\.csv, line 2: '0.5,x' is not all numbers"),
-        ("x.csv", b"a,b\nc,d\n", r"x\.csv holds text where probabilities are expected"),
+        ("x.csv", b"a,b\nc,d\n", r"x\.csv holds text such as '\w': give probabilities"),
         ("x.csv", b"\xff\xfe", r"x\.csv cannot be read"),
-        ("x.pkl", b"", r"x\.pkl is none of \.npy, \.npz, \.csv"),
+        ("x.pkl", b"", r"x\.pkl does not end in \.npy, \.npz, \.csv"),
     ],
 )
 def test_a_bad_file_is_named(tmp_path: Path, name: str, content: bytes, words: str) -> None:
@@ -302,4 +302,4 @@ def test_the_command_prints_the_verdict_and_writes_the_page(tmp_path: Path, foun
     assert len(wrong.stderr.strip().splitlines()) == 1
     (tmp_path / "cnn1.csv").write_text((tmp_path / "cnn1.csv").read_text().replace("cat,dog", "dog,cat"))
     wrong = command(*words, cwd=tmp_path)
-    assert wrong.returncode == 2 and "cnn1.csv has other columns than vit0.csv" in wrong.stderr
+    assert wrong.returncode == 2 and "cnn1.csv has different columns from vit0.csv" in wrong.stderr

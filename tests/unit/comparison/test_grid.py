@@ -152,7 +152,7 @@ def test_another_plan_for_runs_that_have_one_is_refused_and_the_same_is_not(plan
     begin(tmp_path, "vit", plan={"precision": "bf16"})
     before = {path: path.read_bytes() for path in tmp_path.rglob("*.json")}
     comparison = tiny_comparison(tmp_path, "vit", plan={"precision": "fp32"})
-    with pytest.raises(FittingRoomError, match="was begun with another plan than precision=fp32: omit --plan"):
+    with pytest.raises(FittingRoomError, match="was started with another plan than precision=fp32: omit --plan"):
         run_comparison(comparison, Watcher())
     assert before == {path: path.read_bytes() for path in tmp_path.rglob("*.json")}
 

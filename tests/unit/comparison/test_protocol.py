@@ -64,7 +64,7 @@ def test_the_protocol_states_sizes_and_seeds() -> None:
         "55,000 training, 5,000 validation and 10,000 test images.",
         "Recipes were chosen on validation images only.",
         "Each run reads the 10,000 test images once",
-        "Runs are made 2 at a time, each on its own processor core, in a fair order",
+        "Runs train 2 at a time, each on its own processor core, in a fair order",
     ):
         assert words in text
     assert "word" not in text and "docs/" not in text

@@ -277,7 +277,7 @@ def test_runs_made_in_different_ways_are_part_of_the_verdict() -> None:
 
 def test_one_model_is_compared_with_nothing() -> None:
     found = said(([candidate("cnn", 0.9123)], []))
-    assert found.headline == "CNN has no other model to be compared with."
+    assert found.headline == "CNN has no other model to compare with."
     assert found.sentence.startswith(
         "CNN classifies 91.23 % of the test images correctly (95 % interval 90.23 to 92.23), "
         "with no other model to compare it with."

@@ -108,7 +108,7 @@ def test_two_processes_do_not_work_in_one_folder_and_a_killed_one_lets_go(tmp_pa
         assert other.stdout is not None and other.stdout.readline() == "inside\n"
         began = time.monotonic()
         with (
-            pytest.raises(FittingRoomError, match=r"another process is at work in .*run: wait for it"),
+            pytest.raises(FittingRoomError, match=r"another process is using .*run: wait for it"),
             exclusive_lock(folder),
         ):
             pass

@@ -53,6 +53,18 @@ def test_half_precision_scores_as_the_record_says_and_costs_nothing(name: str) -
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("name", WORDS)
+def test_shipped_sequence_weights_are_those_of_the_record(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """300 words. `make test-slow` uses all 6,387."""
+    run = load_run(name, "seq2seq")
+    splits = run.task.splits
+    monkeypatch.setitem(vars(run.task), "splits", replace(splits, val=splits.val.subset(range(0, 6300, 21))))
+    found, num_words = evaluate_run(run, "val")
+    assert num_words == 300
+    assert found["word_error_rate"] == pytest.approx(run.state.evals["val"]["word_error_rate"], abs=0.06)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WORDS)
 def test_shipped_sequence_weights_score_as_the_record_says_and_half_precision_costs_nothing(name: str) -> None:
     """Uses all validation words, which takes seconds."""
     run = load_run(name, "seq2seq")

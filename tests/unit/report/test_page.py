@@ -62,7 +62,7 @@ def test_the_page_is_made_without_torch_and_with_the_same_bytes(comparison_folde
 
 def test_the_summary_is_written_beside_the_page(comparison_folder: Path, page: str) -> None:
     verdict = read_summary(comparison_folder).verdict
-    assert f'<p class="verdict">{verdict.headline}</p>' in page
+    assert f'<p class="verdict"><b>{verdict.headline}</b></p>' in page
     assert verdict.sentence.replace(" %", "\N{NO-BREAK SPACE}%") in page
 
 

@@ -74,7 +74,7 @@ def split_pairs(name: str, load: Callable[[], Pairs]) -> PairSplits:
         if not len(pairs):
             raise FittingRoomError(
                 f"{name}: {sum(map(len, parts.values()))} different sources are too few to split 90/5/5, the {which} part is "
-                "empty: add pairs (200 do), or give three files: --train, --dev and --test"
+                "empty: add pairs (200 are enough), or give three files: --train, --dev and --test"
             )
     return PairSplits(
         name=name,

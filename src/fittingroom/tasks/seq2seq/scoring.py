@@ -182,7 +182,7 @@ class Seq2SeqScoring(Scoring[SequencePredictions]):
     def scoring_rules(self) -> list[str]:
         """How words are written and what counts as an error."""
         return [
-            "Words are written greedily, with the likeliest symbol each time: no beam search, dictionary or language model.",
+            "Words are written greedily, always with the most likely symbol: no beam search, dictionary or language model.",
             "A word is wrong unless it equals one of its right answers. Phoneme errors are substitutions, deletions and "
             "insertions against the closest right answer, divided by its phonemes, both summed over all words.",
         ]

@@ -97,7 +97,7 @@ class Seq2seqTask(Task):
         if any(files) and not all(files):
             raise FittingRoomError("--train, --dev and --test belong together: give all three, or one file with --data")
         if any(files) and request.data is not None:
-            raise FittingRoomError("--data and --train are two ways to say the same: give one of them")
+            raise FittingRoomError("--data and --train both name the data: give one of them")
         if request.data is not None and is_images(request.data):
             raise FittingRoomError(
                 f"--data {request.data} holds images, and {model} reads pairs of sequences: give cmudict or a TSV file"
@@ -256,7 +256,7 @@ class Seq2seqTask(Task):
         for side, vocabulary, size in zip(("source", "target"), self.vocabularies, sizes, strict=True):
             if len(vocabulary) != size:
                 raise FittingRoomError(
-                    f"{folder}/{VOCABULARIES}: {side} makes {len(vocabulary)} ids where the model has {size}: use the file of "
+                    f"{folder}/{VOCABULARIES}: {side} holds {len(vocabulary)} ids, the model has {size}: use the file of "
                     "that run"
                 )
         return model
