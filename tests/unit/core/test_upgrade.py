@@ -29,7 +29,7 @@ from fittingroom.core.upgrade import SCHEMA, upgrade_comparison, upgrade_config,
 from fittingroom.tasks.load import run_config
 
 ROOT = Path(__file__).parents[3]
-FOLDERS = (ROOT / "results", ROOT / "src" / "fittingroom" / "weights")
+FOLDERS = (ROOT / "results", ROOT / "src" / "fittingroom" / "weights", ROOT / "tests" / "old_comparisons")
 READERS: dict[str, tuple[Callable[[Path], Any], Callable[[Path, Any], None], Callable[[Any], Any]]] = {
     "state.json": (read_state, write_state, upgrade_state),
     "comparison.json": (read_comparison, write_comparison, upgrade_comparison),
@@ -120,6 +120,8 @@ def test_the_numbers_of_an_old_comparison_are_where_they_belong() -> None:
             for metric, score in row.evals["test"].items():
                 assert score == before[f"test_{metric}"]
         summary, before = read_summary(folder), content(folder / "summary.json")
+        if "pairs" not in before:
+            continue  # made anew from the old runs
         assert [(each.a, each.b) for each in summary.contrasts] == [(each["a"], each["b"]) for each in before["pairs"]]
         assert str(summary.verdict) == before["verdict"]
         for candidate, model in zip(summary.candidates, before["models"], strict=True):
