@@ -6,6 +6,7 @@ import jupytext
 import nbformat
 import numpy as np
 import pytest
+import torch
 from nbclient import NotebookClient
 
 from fittingroom.data.images.load import open_images
@@ -33,9 +34,9 @@ def write_few_images(path: Path) -> None:
     train, test = data.load_train(), data.load_test()
     np.savez(
         path,
-        images=train.images[:800, 0].numpy(),
+        images=train.read(torch.arange(800))[:, 0].numpy(),
         labels=train.labels[:800].numpy(),
-        test_images=test.images[:200, 0].numpy(),
+        test_images=test.read(torch.arange(200))[:, 0].numpy(),
         test_labels=test.labels[:200].numpy(),
         class_names=np.array(data.spec.class_names),
     )

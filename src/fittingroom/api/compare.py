@@ -22,6 +22,7 @@ from fittingroom.comparison.grid import Comparison, Watcher, run_comparison
 from fittingroom.comparison.protocol import PRESETS, Budget, check_seeds
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.records import ComparisonRecord, RunRow, Summary, Verdict, read_comparison
+from fittingroom.data.images.options import option_words
 from fittingroom.recipes import recipe
 from fittingroom.tasks.base import TASKS
 
@@ -116,7 +117,7 @@ def plan_comparison(
         config = candidates[0].config
         default = TASKS.get(config.task).config_class.__dataclass_fields__["data"].default
         known = config.data == default and config.task == next(iter(TASKS))
-        name = [] if known else [Path(config.data).stem]
+        name = [] if known else [Path(config.data).resolve().stem]
         folder = Path("runs") / "-".join(["compare", *name, length.slug])
     return Comparison(
         folder=Path(folder),
@@ -256,6 +257,7 @@ def _call(
         asked = data.asked
         options |= {"data": asked.data, "train": asked.train, "dev": asked.dev, "test": asked.test}
         options |= {"stress": asked.stress, "data-dir": data.data_dir}
+        words += option_words(asked.pictures)
     else:
         options["data"] = data
     options["models"] = models if isinstance(models, str) or models is None else ",".join(models)

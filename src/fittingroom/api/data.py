@@ -8,11 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fittingroom.core.errors import FittingRoomError, did_you_mean
+from fittingroom.core.errors import FittingRoomError
 from fittingroom.data.images.arrays import save_arrays
 from fittingroom.data.images.batches import normalise
-from fittingroom.data.images.dataset import IMAGE_DATA
-from fittingroom.data.spec import DataSpec, ImageSet
+from fittingroom.data.images.load import unknown
+from fittingroom.data.images.memory import as_array, is_dataset, items_of
+from fittingroom.data.images.options import PictureOptions, picture_options
+from fittingroom.data.spec import DataSpec, Source
 from fittingroom.tasks.base import TASKS, DataRequest, Task
 from fittingroom.tasks.load import task_of_data
 
@@ -20,7 +22,7 @@ from fittingroom.tasks.load import task_of_data
 class NormalisedImages(torch.utils.data.Dataset[tuple[Tensor, int]]):
     """A torch `Dataset` of (normalised float image [channels, height, width], label), for a plain `DataLoader`."""
 
-    def __init__(self, images: ImageSet, spec: DataSpec) -> None:
+    def __init__(self, images: Source, spec: DataSpec) -> None:
         self.images, self.spec = images, spec
 
     def __len__(self) -> int:
@@ -100,7 +102,7 @@ class Data:
 
     def _part(self, name: str) -> Any:
         part = getattr(self._task.splits, name)
-        return NormalisedImages(part, self.spec) if isinstance(part, ImageSet) else part
+        return NormalisedImages(part, self.spec) if isinstance(part, Source) else part
 
     def __repr__(self) -> str:
         return f"Data({self.source!r})"
@@ -124,26 +126,36 @@ def load_data(
     dev: str | Path | None = None,
     test: str | Path | None = None,
     stress: str | None = None,
+    image_size: int | str | tuple[int, int] | None = None,
+    resize: str | None = None,
+    channels: int | str | None = None,
+    group: str | None = None,
+    split_file: str | Path | None = None,
+    skip_bad: bool = False,
     data_dir: str | Path | None = None,
     seed: int = 0,
 ) -> Data:
-    """A data set by name (`fashion-mnist`, `cmudict`), from a file (`.npz` of images, `.tsv` of pairs), or from arrays.
+    """A data set by name (`fashion-mnist`, `cifar10`, `cmudict`), from files, or from memory.
 
-    For arrays call `load_data(images, labels)`. Images are uint8 or floats from 0 to 1, with shape (N, height, width) or
-    (N, height, width, 3). Labels are one number or name per image. The arrays are stored in the user's cache, so that runs
-    find them again. `seed` divides the training file into `train` and `val`. With `dev` and `test`, `source` is the training
-    file of pairs. Raises FittingRoomError for bad input.
+    Files are a folder or a table of pictures, `.npz` or `.npy` arrays, or a `.tsv` of pairs; docs/your-images.md lists the
+    layouts. `image_size` (64, or height and width), `resize` (crop, pad, stretch), `channels` (1, 3), `group`, `split_file` and
+    `skip_bad` are for pictures, as on the command line.
+
+    In memory: `load_data(images, labels)` with arrays, tensors or PIL pictures, or `load_data(dataset)` with items (picture,
+    label). Arrays are uint8 or floats from 0 to 1, with shape (N, height, width) or (N, height, width, 3). Labels are one number
+    or name per image. They are stored in the user's cache, so that runs find them again.
+
+    `seed` divides the training images into `train` and `val`. With `dev` and `test`, `source` is the training file of pairs.
+    Raises FittingRoomError for bad input.
     """
     folder = None if data_dir is None else Path(data_dir)
+    options = picture_options(
+        image_size=image_size, resize=resize, channels=channels, group=group, split_file=split_file, skip_bad=skip_bad
+    )
     if isinstance(source, Data):
         return source
     if not isinstance(source, str | Path):
-        if labels is None:
-            raise FittingRoomError("load_data was given arrays without labels: write load_data(images, labels)")
-        path = save_arrays(_plain(source), _plain(labels), class_names)
-        data = Data(str(path), folder, seed, DataRequest(data=str(path)))
-        _ = data.spec  # raises an error for bad arrays
-        return data
+        return _in_memory(source, labels, class_names, options, folder, seed)
     name = str(source)
     if labels is not None or class_names is not None:
         raise FittingRoomError(f"labels and class_names belong to arrays, and {name} has its own: omit them")
@@ -151,12 +163,25 @@ def load_data(
         files = (None if each is None else str(each) for each in (dev, test))
         train_dev, train_test = files
         return Data(name, folder, seed, DataRequest(train=name, dev=train_dev, test=train_test, stress=stress))
-    known = [*IMAGE_DATA, "cmudict"]
     if not any(TASKS.get(task).reads(name) for task in TASKS):
-        raise FittingRoomError(
-            f"unknown data set '{name}': {did_you_mean(name, known)}, or give a file: .npz of images, .tsv of pairs"
-        )
-    return Data(name, folder, seed, DataRequest(data=name, stress=stress))
+        raise unknown(name, ", or a .tsv file of pairs")
+    request = DataRequest(data=name, stress=stress, pictures=options)
+    return Data(name, folder, seed, request)
+
+
+def _in_memory(
+    values: Any, labels: Any, class_names: Any, options: PictureOptions, folder: Path | None, seed: int
+) -> Data:
+    """Arrays, tensors, pictures or a data set of (picture, label) items, stored in the user's cache."""
+    if labels is None and is_dataset(values):
+        values, labels, found = items_of(values)
+        class_names = found if class_names is None else class_names
+    if labels is None:
+        raise FittingRoomError("load_data was given arrays without labels: write load_data(images, labels)")
+    path = save_arrays(as_array(values, options), _plain(labels), class_names)
+    data = Data(str(path), folder, seed, DataRequest(data=str(path)))
+    _ = data.spec  # raises an error for bad arrays
+    return data
 
 
 def _plain(values: Any) -> Any:

@@ -146,13 +146,17 @@ class Run:
         return ", ".join(scores) or self.state.status
 
 
-def load_run(run: str | Path, data_dir: str | Path | None = None) -> Run:
-    """Open a finished run by its folder, or an included network by name: `vit`, `cnn`, `hybrid`, `vit_cls`, ..."""
+def load_run(run: str | Path, data_dir: str | Path | None = None, data: str | Path | None = None) -> Run:
+    """Open a finished run by its folder, or an included network by name: `vit`, `cnn`, `hybrid`, `vit_cls`, ...
+
+    `data` is where the run's data is now, if it was moved.
+    """
     if not isinstance(run, str | Path):
         raise FittingRoomError(
             f"load_run does not accept type {type(run).__name__}: give the folder of a run, or a name such as 'vit'"
         )
-    return Run(open_run(run, data_dir=None if data_dir is None else Path(data_dir)))
+    place = None if data is None else str(data)
+    return Run(open_run(run, data_dir=None if data_dir is None else Path(data_dir), data=place))
 
 
 def evaluate_run(saved: SavedRun, split: str) -> tuple[dict[str, float], int]:

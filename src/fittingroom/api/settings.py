@@ -14,7 +14,8 @@ from fittingroom.tasks.config import RunConfig
 
 C = TypeVar("C", bound=RunConfig)
 FIXED = {
-    "task", "model", "data", "dev", "test", "digest", "keep_stress", "seed", "epochs", "budget_seconds", "model_config",
+    "task", "model", "data", "pictures", "dev", "test", "digest", "keep_stress", "seed", "epochs", "budget_seconds",
+    "model_config",
 }  # fmt: skip
 """Config fields that have their own options."""
 FROM_DATA = {"img_size", "in_chans", "num_classes", "src_vocab_size", "tgt_vocab_size"}

@@ -6,7 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fittingroom.cli import bench, run
-from fittingroom.cli.options import add_checkpoint_seconds, add_data_dir, add_length, add_pairs, add_plan, add_set
+from fittingroom.cli.options import (
+    add_checkpoint_seconds,
+    add_data_dir,
+    add_length,
+    add_moved_data,
+    add_pairs,
+    add_pictures,
+    add_plan,
+    add_set,
+)
 from fittingroom.cli.pronounce import pronounce
 from fittingroom.cli.verdict import verdict
 
@@ -110,7 +119,7 @@ def _explain_options(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
         "--image", type=Path, action="append", default=[], metavar="FILE", dest="files",
-        help="your own picture, PNG or JPEG; may be repeated",
+        help="your own picture, such as a PNG or JPEG; may be repeated",
     )  # fmt: skip
     which.add_argument("--index", type=int, metavar="N", help="image N of the split, from 0")
     which.add_argument(
@@ -128,6 +137,10 @@ def _explain_options(parser: argparse.ArgumentParser) -> None:
         help="attention, rollout, relevance, gradcam or random (default: relevance; for a CNN, gradcam)",
     )  # fmt: skip
     parser.add_argument(
+        "--target", metavar="CLASS",
+        help="the class that the maps explain, by name or number (default: in each image the one that the RUN answers)",
+    )  # fmt: skip
+    parser.add_argument(
         "--split",
         default="val",
         metavar="SPLIT",
@@ -138,7 +151,10 @@ def _explain_options(parser: argparse.ArgumentParser) -> None:
         help="test on N images whether each method's maps mean something (1,000 images take minutes per RUN)",
     )  # fmt: skip
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="folder for the pictures (default: runs/explain-RUNS-IMAGES)"
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="folder for the pictures (default: runs/explain-RUNS-IMAGES, or the next free name)",
     )
     parser.add_argument("--format", default="png", metavar="NAMES", help="png, svg or png,svg (default: png)")
 
@@ -229,10 +245,19 @@ COMMANDS = {
         "  standard  3 seeds x 5 epochs\n  full      5 seeds x 20 epochs\n\n"
         "examples:\n  fittingroom compare --preset quick\n"
         "  fittingroom compare --models vit,vit@patch_size=7,cnn --seeds 3 --budget 10m --out runs/mine\n"
-        "  fittingroom compare --data mine.npz --epochs 10\n"
+        "  fittingroom compare --data pictures/ --epochs 10\n"
         "  fittingroom compare --models cnn --train-sizes 1000,10000\n"
         "  fittingroom compare --data cmudict --models transformer,recurrent --seeds 3 --budget 20m",
-        options=(_compare_options, add_pairs, add_length, add_set, add_plan, add_data_dir, add_checkpoint_seconds),
+        options=(
+            _compare_options,
+            add_pairs,
+            add_pictures,
+            add_length,
+            add_set,
+            add_plan,
+            add_data_dir,
+            add_checkpoint_seconds,
+        ),
         interrupted="finished runs and the last checkpoints are kept: the same command continues",
     ),
     "train": Command(
@@ -243,11 +268,13 @@ COMMANDS = {
         epilog="examples:\n  fittingroom train cnn --epochs 5\n  fittingroom train cnn --recipe cnn_20\n"
         "  fittingroom train vit --budget 10m --seed 1\n"
         "  fittingroom train vit --epochs 5 --set depth=6 --set optim.muon_lr=0.01\n"
+        "  fittingroom train cnn --data pictures/ --image-size 48 --group 'patient[0-9]+'\n"
         "  fittingroom train transformer --data cmudict --budget 20m\n"
         "  fittingroom train recurrent --train a.tsv --dev b.tsv --test c.tsv --epochs 30",
         options=(
             _model,
             add_pairs,
+            add_pictures,
             add_length,
             _train_options,
             add_set,
@@ -264,7 +291,7 @@ COMMANDS = {
         "(for included networks: in the cache, under fittingroom/test-reads).",
         epilog="examples:\n  fittingroom evaluate hybrid\n  fittingroom evaluate transformer\n"
         "  fittingroom evaluate runs/cnn-5-epochs-seed0 --split test",
-        options=(_evaluate_options, add_data_dir),
+        options=(_evaluate_options, add_moved_data, add_data_dir),
     ),
     "explain": Command(
         call=run.explain,
@@ -274,7 +301,7 @@ COMMANDS = {
         epilog="examples:\n  fittingroom explain\n  fittingroom explain vit --index 12\n"
         "  fittingroom explain vit cnn --image shoe.jpg\n  fittingroom explain hybrid --mistakes 16 --method rollout\n"
         "  fittingroom explain runs/vit-5-epochs-seed0 --disagreements 16 --faithfulness 200",
-        options=(_explain_options, add_data_dir),
+        options=(_explain_options, add_moved_data, add_data_dir),
     ),
     "pronounce": Command(
         call=pronounce,

@@ -1,6 +1,7 @@
 """`fittingroom COMMAND ...`: the parser, and the only place that turns errors into a message and an exit code."""
 
 import argparse
+import io
 import sys
 from typing import Any, NoReturn
 
@@ -57,6 +58,7 @@ def build_parser() -> Parser:
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code: 0 success, 1 some runs failed, 2 bad input, 130 interrupted."""
     left = ""
+    _print_anything()
     try:
         args = build_parser().parse_args(argv)
         left = commands.COMMANDS[args.command].interrupted
@@ -70,3 +72,10 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"\nfittingroom: interrupted{'; ' * bool(left)}{left}", file=sys.stderr)
         return EXIT_INTERRUPTED
+
+
+def _print_anything() -> None:
+    """Escape what the terminal's encoding lacks: a file's name may hold letters of any script, or bytes of none."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fittingroom.cli.text_width import padded, text_width
+
 if TYPE_CHECKING:
     from fittingroom.core.records import RunState
     from fittingroom.tasks.scoring import Scoring
@@ -31,7 +33,7 @@ def run_text(state: "RunState", folder: Path) -> str:
     scoring = SCORINGS.get(state.task)
     test = f"test {scoring.items} sealed"
     if "test" in state.evals:
-        test = f"test {_scores(state.evals['test'], scoring)}{_unknown(state.extras)}"
+        test = f"test {_scores(state.evals['test'], scoring)}{_shares(state.extras, scoring)}{_unknown(state.extras)}"
     seconds, speed, memory = state.train_seconds or 0, state.items_per_second or 0, (state.peak_memory_bytes or 0) / 1e9
     return (
         f"{state.run}: {test}; validation {_scores(state.evals['val'], scoring)} after {state.epochs:g} epochs and "
@@ -41,12 +43,19 @@ def run_text(state: "RunState", folder: Path) -> str:
 
 def score_text(run: str, split: str, scores: dict[str, float], num_items: int, scoring: "Scoring[Any]") -> str:
     """The output of `evaluate`."""
-    return f"{run}: {split} {_scores(scores, scoring)} on {num_items:,} {scoring.items}{_unknown(scores)}"
+    found = f"{_scores(scores, scoring)}{_shares(scores, scoring)}"
+    return f"{run}: {split} {found} on {num_items:,} {scoring.items}{_unknown(scores)}"
 
 
 def _scores(found: dict[str, float], scoring: "Scoring[Any]") -> str:
     """'accuracy 92.13 %', or 'word error rate 12.30 %, phoneme error rate 3.10 %'."""
     return ", ".join(f"{m.title} {m.scale * found[m.name]:.2f} {m.unit}".rstrip() for m in scoring.metrics)
+
+
+def _shares(extras: dict[str, float], scoring: "Scoring[Any]") -> str:
+    """', balanced accuracy 81.20 %, macro F1 79.90 %', where the classes are unbalanced."""
+    names = [column.key for column in scoring.extras if column.is_share and column.key in extras]
+    return "".join(f", {name.replace('_f1', ' F1').replace('_', ' ')} {100 * extras[name]:.2f} %" for name in names)
 
 
 def _unknown(extras: dict[str, float]) -> str:
@@ -109,8 +118,8 @@ def inspection_message(found: dict[str, Any], paths: list[Path]) -> str:
     for place, image in enumerate(found["images"]):
         answers = [_answer(network, place, image["label"]) for network in networks]
         rows.append([image["name"], image["label"] or "unknown", *answers])
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    widths = [max(text_width(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(padded(word, width) for word, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     for network in networks:
         lines += _faithfulness_lines(network)
     lines += [f"note: {note}" for note in found["notes"]]

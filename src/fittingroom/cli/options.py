@@ -19,7 +19,8 @@ def add_data_dir(parser: argparse.ArgumentParser) -> None:
     """--data-dir"""
     parser.add_argument(
         "--data-dir", type=Path, metavar="DIR",
-        help="folder of the four Fashion-MNIST files (default: $FITTINGROOM_DATA, the cache, Debian's package, download)",
+        help="folder of the files of fashion-mnist, mnist, kmnist or cifar10 (default: the cache or a download; for "
+        "fashion-mnist also $FITTINGROOM_DATA and Debian's package)",
     )  # fmt: skip
 
 
@@ -40,7 +41,8 @@ def add_pairs(parser: argparse.ArgumentParser) -> None:
     """--data, --train, --dev, --test, --stress"""
     parser.add_argument(
         "--data", metavar="NAME",
-        help="for image models fashion-mnist or a .npz file; for sequence models cmudict or a TSV file of pairs",
+        help="for image models a folder or table of pictures, a .npz file, or fashion-mnist; for sequence models cmudict or a "
+        "TSV file of pairs",
     )  # fmt: skip
     for part, what in (("train", "training"), ("dev", "validation"), ("test", "the test")):
         parser.add_argument(
@@ -49,6 +51,43 @@ def add_pairs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--stress", metavar="WHAT", help="stress marks of cmudict: strip (39 phonemes) or keep (69) (default: strip)"
     )
+
+
+def add_moved_data(parser: argparse.ArgumentParser) -> None:
+    """--data of a finished run"""
+    parser.add_argument(
+        "--data",
+        metavar="PATH",
+        help="where the data of the runs is now (default: where it was when they were trained)",
+    )
+
+
+PICTURES = ("image_size", "resize", "channels", "group", "split_file", "skip_bad")
+"""The options of `add_pictures`."""
+
+
+def add_pictures(parser: argparse.ArgumentParser) -> None:
+    """--image-size, --resize, --channels, --group, --split-file, --skip-bad"""
+    parser.add_argument(
+        "--image-size", metavar="N|HxW",
+        help="pixels that pictures in files are brought to, such as 64 or 48x64 (default: theirs, at most 64 a side)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--resize", metavar="RULE",
+        help="crop (keep the middle), pad or stretch (default: crop, but pad where that loses too much)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--channels", metavar="N", help="auto, 1 (grey) or 3 (RGB) (default: auto, 1 if every picture is grey)"
+    )
+    parser.add_argument(
+        "--group", metavar="REGEX|COLUMN",
+        help="what the pictures of one group have in common, in their path or in a column: a group stays in one part",
+    )  # fmt: skip
+    parser.add_argument(
+        "--split-file", metavar="FILE",
+        help="table of path and split (train, val, test, none), such as split.csv of a run (default: draw the parts)",
+    )  # fmt: skip
+    parser.add_argument("--skip-bad", action="store_true", help="list pictures that cannot be read and leave them out")
 
 
 def add_set(parser: argparse.ArgumentParser) -> None:
@@ -81,9 +120,13 @@ def data_of(args: argparse.Namespace, model: str | None = None) -> "Data | None"
     With only --data-dir, it is the default data set of `model`.
     """
     from fittingroom.api.data import Data
+    from fittingroom.data.images.options import picture_options
     from fittingroom.tasks.base import DataRequest
 
-    request = DataRequest(data=args.data, train=args.train, dev=args.dev, test=args.test, stress=args.stress)
+    request = DataRequest(
+        data=args.data, train=args.train, dev=args.dev, test=args.test, stress=args.stress,
+        pictures=picture_options(**{name: getattr(args, name) for name in PICTURES}),
+    )  # fmt: skip
     if request == DataRequest() and args.data_dir is None:
         return None
     source = args.train or args.data

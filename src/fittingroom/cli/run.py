@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 from fittingroom.cli import options
 from fittingroom.cli.messages import data_words, flat, inspection_message, pair_words, run_text, score_text
 from fittingroom.core.errors import FittingRoomError, did_you_mean
+from fittingroom.core.text import file_name
 
 if TYPE_CHECKING:  # heavy: must not be imported for `--help`
     from fittingroom.core.records import Summary
+    from fittingroom.explain.findings import Inspection
 
 
 def train(args: argparse.Namespace) -> int:
@@ -82,12 +84,14 @@ def _command_line(args: argparse.Namespace) -> list[str]:
     """The command that repeats this comparison, in a fixed order of options."""
     words = ["fittingroom", "compare", "--preset", args.preset]
     for name in (
-        "data", "train", "dev", "test", "stress", "data_dir", "epochs", "budget", "seeds", "jobs", "out", "train_sizes",
+        "data", "train", "dev", "test", "stress", "image_size", "resize", "channels", "group", "split_file", "data_dir",
+        "epochs", "budget", "seeds", "jobs", "out", "train_sizes",
     ):  # fmt: skip
         value = getattr(args, name)
         shown = int(value) if isinstance(value, float) and value.is_integer() else value
         words += [] if value is None else [f"--{name.replace('_', '-')}", str(shown)]
     words += [] if args.models in (None, "vit,cnn,hybrid") else ["--models", args.models]
+    words += ["--skip-bad"] if args.skip_bad else []
     words += ["--plan", args.plan] if args.plan else []
     return words + [word for setting in args.settings for word in ("--set", setting)]
 
@@ -113,7 +117,7 @@ def evaluate(args: argparse.Namespace) -> int:
     from fittingroom.api.runs import evaluate_run
     from fittingroom.tasks.load import load_run
 
-    saved = load_run(args.run, data_dir=args.data_dir)
+    saved = load_run(args.run, data_dir=args.data_dir, data=args.data)
     scores, num_items = evaluate_run(saved, args.split)
     scoring = saved.task.scoring
     row = {
@@ -135,17 +139,16 @@ def explain(args: argparse.Namespace) -> int:
         raise FittingRoomError(f"unknown split '{args.split}': choose val or test")
     from fittingroom.cli.status import status
     from fittingroom.explain.inspect import Question, inspect
-    from fittingroom.report.inspection import record, write_inspection
+    from fittingroom.report.inspection import own_folder, record, write_inspection
 
     kind, number = _which_images(args)
     question = Question(
-        runs=tuple(args.runs), kind=kind, number=number, files=tuple(args.files), method=args.method, split=args.split,
-        faithfulness=args.faithfulness, data_dir=args.data_dir,
+        runs=tuple(args.runs), kind=kind, number=number, files=tuple(args.files), method=args.method, target=args.target,
+        split=args.split, faithfulness=args.faithfulness, data_dir=args.data_dir, data=args.data,
     )  # fmt: skip
     with status(quiet=args.json) as say:
         inspection = inspect(question, say)
-        names = [each.name for each in inspection.networks]
-        folder = args.out or Path("runs") / "-".join(["explain", *names, *_slug(kind, number, args.files)])
+        folder = args.out or own_folder(Path("runs") / _explain_folder(args, kind, number, inspection), inspection)
         say("drawing")
         command = ["fittingroom", *sys.argv[1:]]
         paths = write_inspection(inspection, folder, formats, command)
@@ -161,10 +164,16 @@ def _which_images(args: argparse.Namespace) -> tuple[Any, int]:
     return ("image", 0) if args.files else ("examples", 0)
 
 
-def _slug(kind: str, number: int, files: list[Path]) -> list[str]:
+def _explain_folder(args: argparse.Namespace, kind: str, number: int, inspection: "Inspection") -> str:
+    """The name of the folder for the pictures: networks, images, and what else was asked."""
+    what = [kind] if kind == "examples" else [kind, str(number)]
     if kind == "image":
-        return [files[0].stem]
-    return [kind] if kind == "examples" else [kind, str(number)]
+        what = [args.files[0].stem, *([f"and-{len(args.files) - 1}-more"] if len(args.files) > 1 else [])]
+    target = [] if args.target is None else [inspection.class_names[inspection.question["target"]]]
+    asked = [*([args.method] if args.method else []), *target, *(["test"] if args.split == "test" else [])]
+    asked += [f"faithfulness-{args.faithfulness}"] if args.faithfulness else []
+    parts = [*(each.name for each in inspection.networks), *what, *asked]
+    return file_name("-".join(["explain", *(file_name(part, most=60) for part in parts)]), most=200)
 
 
 def report(args: argparse.Namespace) -> int:

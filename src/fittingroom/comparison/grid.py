@@ -34,7 +34,7 @@ from fittingroom.tasks.base import Task
 from fittingroom.tasks.config import RunConfig
 from fittingroom.tasks.load import open_task
 from fittingroom.tasks.scoring import ProtocolFacts
-from fittingroom.training.fit import holds, new_state_of
+from fittingroom.training.fit import check_same_data, holds, new_state_of
 from fittingroom.training.speed.budget import agree_on_steps
 from fittingroom.training.speed.plan import Plan, differences, first_guess, with_fixed
 
@@ -170,6 +170,7 @@ def _check_folder(folder: Path, runs: list[_Run]) -> None:
             raise FittingRoomError(
                 f"{place} holds a run with other settings: choose another folder with --out, or delete it"
             )
+        check_same_data(place, run.task)
 
 
 def _check_plan(comparison: Comparison) -> None:
@@ -315,6 +316,7 @@ def _record(comparison: Comparison, runs: list[_Run], watcher: Watcher) -> Compa
                     num_train=data.num_train,
                     num_val=data.num_val or 0,
                     num_test=data.num_test or 0,
+                    split=data.facts.get("split", ""),
                     task=data.facts,
                 )
             )

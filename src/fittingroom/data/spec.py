@@ -1,18 +1,22 @@
-"""The types that describe an image data set to other packages: `DataSpec`, and images with labels. Imports torch only."""
+"""The types that describe an image data set to other packages: `DataSpec`, and images with labels. Needs torch and numpy only."""
 
+import hashlib
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, Self, runtime_checkable
 
+import numpy as np
 from jaxtyping import Int, Int64, UInt8
 from torch import Tensor
+
+Resize = Literal["crop", "pad", "stretch"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Preprocessing:
     """How any picture is converted to an image of this data set."""
 
-    resize: Literal["pad"] = "pad"
-    """pad: pad with the border colour to the data set's proportions, then scale."""
+    resize: Resize = "pad"
+    """crop: scale, then keep the middle. pad: scale, then fill up with the border colour. stretch: ignore proportions."""
     bright_ground: Literal["keep", "invert"] = "keep"
     """invert: the data set shows light objects on black, so a picture with a bright background is inverted."""
 
@@ -45,6 +49,12 @@ class DataSpec:
     num_test: int
     """Number of images in the test split. Known without opening it."""
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    split_rule: str = ""
+    """How parts were made, if not in the usual way: a sentence for the report."""
+    skipped: tuple[str, ...] = ()
+    """Pictures that could not be read and were left out, each with its fault."""
+    notes: tuple[str, ...] = ()
+    """What the program chose and what it noticed, for the user."""
 
     @property
     def num_classes(self) -> int:
@@ -55,6 +65,11 @@ class DataSpec:
     def image_shape(self) -> tuple[int, int, int]:
         """Channels, height, width."""
         return self.channels, self.height, self.width
+
+
+def digests(images: UInt8[Tensor, "num ..."] | UInt8[np.ndarray, "num ..."]) -> list[bytes]:
+    """A 16-byte fingerprint (BLAKE2b) of each image. Fingerprints are equal exactly when all pixels are equal."""
+    return [hashlib.blake2b(row, digest_size=16).digest() for row in np.ascontiguousarray(images)]
 
 
 @runtime_checkable  # The unit tests check every annotation at run time.
@@ -75,6 +90,14 @@ class Source(Protocol):
 
     def read(self, positions: Int[Tensor, " chosen"]) -> UInt8[Tensor, "chosen channels height width"]:
         """The images at these positions."""
+        ...
+
+    def subset(self, positions: Int[Tensor, " chosen"]) -> Self:
+        """The images at these positions, in the given order. `index` still points into the original file."""
+        ...
+
+    def digests(self) -> list[bytes]:
+        """A fingerprint of each image, as `digests` makes it."""
         ...
 
 
@@ -101,3 +124,7 @@ class ImageSet:
     def subset(self, positions: Int[Tensor, " chosen"]) -> "ImageSet":
         """The images at these positions, in the given order. `index` still points into the original file."""
         return ImageSet(self.images[positions], self.labels[positions], self.index[positions])
+
+    def digests(self) -> list[bytes]:
+        """A fingerprint of each image."""
+        return digests(self.images)

@@ -38,6 +38,18 @@ def expected_calibration_error(probs: Array, labels: Array, num_bins: int = 15) 
     return float(np.sum(np.abs(gaps)) / len(labels))
 
 
+def balanced_accuracy(confusion: Array) -> float:
+    """Mean of the accuracies of the classes that have images, 0 to 1."""
+    return float(np.nanmean(per_class_accuracy(confusion)))
+
+
+def macro_f1(confusion: Array) -> float:
+    """Mean F1 score of the classes that have images or are predicted, 0 to 1. F1 is 0 for a class without a right prediction."""
+    counts = np.asarray(confusion, dtype=np.float64)
+    both = counts.sum(axis=1) + counts.sum(axis=0)
+    return float(np.mean(2 * np.diagonal(counts)[both > 0] / both[both > 0]))
+
+
 def confusion_matrix(labels: Array, predictions: Array, num_classes: int) -> NDArray[np.int64]:
     """Counts [num_classes, num_classes]: row = true class, column = predicted class."""
     cells = np.asarray(labels, dtype=np.int64) * num_classes + np.asarray(predictions, dtype=np.int64)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,10 +12,11 @@ from torch import Tensor, nn
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import read_json
+from fittingroom.core.text import shown
 from fittingroom.data.images.batches import normalise
 from fittingroom.data.images.dataset import Splits
 from fittingroom.data.images.image_file import read_image
-from fittingroom.data.spec import DataSpec, ImageSet
+from fittingroom.data.spec import DataSpec, Source
 from fittingroom.evaluation.read_log import log_test_read
 from fittingroom.evaluation.selection import disagreements, mistakes
 from fittingroom.evaluation.shipped import FAITHFULNESS, is_shipped, shipped
@@ -23,35 +24,13 @@ from fittingroom.explain.catalogue import check_method
 from fittingroom.explain.examine import answers, examine, measure_faithfulness
 from fittingroom.explain.findings import Faithfulness, Findings, Inspection
 from fittingroom.explain.methods import default_method, methods_for
+from fittingroom.explain.question import Question, check_target, class_number
 from fittingroom.tasks.load import SavedRun, load_run
 
 MOST_IMAGES, MOST_NETWORKS = 100, 5
 FAMILIES = ("vit", "hybrid", "cnn")
 """One network of each family that comes with the package: the default if no RUN is named."""
-Kind = Literal["examples", "index", "image", "given", "mistakes", "disagreements"]
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Question:
-    """What a user wants to see."""
-
-    runs: tuple[str, ...]
-    """Run folders or names of weights that come with the package. Empty: one of each family."""
-    kind: Kind = "examples"
-    """examples: the first image of each class; mistakes: the most confident ones; disagreements: where networks are confident
-    of different classes."""
-    number: int = 0
-    """The index, or how many mistakes or disagreements."""
-    files: tuple[Path, ...] = ()
-    """Image files, for kind 'image'."""
-    given: Tensor | None = None
-    """uint8 images [N, channels, height, width], for kind 'given'."""
-    method: str | None = None
-    split: Literal["val", "test"] = "val"
-    faithfulness: int = 0
-    """Number of images on which to measure whether the maps mean something; 0: do not measure."""
-    data_dir: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +73,9 @@ def inspect(question: Question, say: Say = lambda words: None) -> Inspection:
     """
     networks, notes = _networks(question)
     spec, pool = networks[0].spec, None
+    target = None if question.target is None else class_number(question.target, spec.class_names)
+    if target is not None:
+        notes.append(f"the maps are for the class {spec.class_names[target]}, whatever the answer is")
     if question.kind not in ("image", "given") or question.faithfulness:
         pool, more = _open(question, networks)
         notes += more
@@ -113,6 +95,7 @@ def inspect(question: Question, say: Say = lambda words: None) -> Inspection:
                 images,
                 name=network.name,
                 method=question.method,
+                target=target,
                 faithfulness=faithfulness,
                 beats_random=beats_random,
             )
@@ -125,6 +108,7 @@ def inspect(question: Question, say: Say = lambda words: None) -> Inspection:
         what=chosen.what,
         notes=[*notes, *chosen.notes],
         networks=found,
+        question=question.asked([network.folder for network in networks], target),
     )
 
 
@@ -132,11 +116,13 @@ def _networks(question: Question) -> tuple[list[_Network], list[str]]:
     """The requested networks under distinct names, and notes about networks that were added."""
     if question.method is not None:
         check_method(question.method)
+    if question.target is not None:
+        check_target(question.method)
     runs, notes = list(question.runs or FAMILIES), []
     if len(set(runs)) != len(runs):
         raise FittingRoomError(f"RUN '{_twice(runs)}' is named twice: name each RUN once")
     if question.kind == "disagreements" and len(runs) == 1:
-        asked = _load(runs[0], runs[0], question.data_dir)
+        asked = _load(runs[0], runs[0], question)
         model = asked.saved.config.model
         added = [name for name in FAMILIES if name in shipped() and name not in (runs[0], model)]
         if any(_load(name, name).spec.digest != asked.spec.digest for name in added):
@@ -148,7 +134,7 @@ def _networks(question: Question) -> tuple[list[_Network], list[str]]:
     if len(runs) > MOST_NETWORKS:
         raise FittingRoomError(f"{len(runs)} RUNs do not fit side by side: give at most {MOST_NETWORKS}")
     names = _names(runs)
-    networks = [_load(run, name, question.data_dir) for run, name in zip(runs, names, strict=True)]
+    networks = [_load(run, name, question) for run, name in zip(runs, names, strict=True)]
     _check_same_data(networks)
     if question.method is not None and not any(question.method in methods_for(each.model) for each in networks):
         known = ", ".join(methods_for(networks[0].model))
@@ -162,14 +148,15 @@ def _names(runs: list[str]) -> list[str]:
     """The last part of each path, usable in file names. If several are the same, the later ones are numbered."""
     names: list[str] = []
     for run in runs:
-        short = Path(run).resolve().name
+        short = shown(Path(run).resolve().name)
         number = 1 + sum(each == short or each.startswith(f"{short} (") for each in names)
         names.append(short if number == 1 else f"{short} ({number})")
     return names
 
 
-def _load(run: str, name: str, data_dir: Path | None = None) -> _Network:
-    return _Network(name=name, saved=load_run(run, "classification", data_dir))
+def _load(run: str, name: str, question: Question | None = None) -> _Network:
+    place = {} if question is None else {"data_dir": question.data_dir, "data": question.data}
+    return _Network(name=name, saved=load_run(run, "classification", **place))
 
 
 def _check_same_data(networks: list[_Network]) -> None:
@@ -183,7 +170,7 @@ def _check_same_data(networks: list[_Network]) -> None:
             )
 
 
-def _open(question: Question, networks: list[_Network]) -> tuple[ImageSet, list[str]]:
+def _open(question: Question, networks: list[_Network]) -> tuple[Source, list[str]]:
     """The images of the split. For validation: only images that no network was trained on."""
     by_seed: dict[int, Splits] = {}
     for network in networks:
@@ -207,26 +194,24 @@ def _open(question: Question, networks: list[_Network]) -> tuple[ImageSet, list[
 def _from_files(question: Question, spec: DataSpec) -> _Chosen:
     images, notes = [], []
     for path in question.files:
-        image, inverted = read_image(path, spec)
-        images.append(image)
-        if inverted:
-            notes.append(
-                f"{path.name} has a light background: its colours were inverted, because the networks know only dark ones"
-            )
+        own = read_image(path, spec)
+        images.append(own.pixels)
+        notes += own.notes
     notes.append(f"the networks know only these classes: {_listed(spec.class_names)}")
-    names = [path.name for path in question.files]
-    return _Chosen(images=torch.stack(images), labels=None, names=names, what=", ".join(names), notes=notes)
+    names = [shown(path.name) for path in question.files]
+    return _Chosen(images=torch.stack(images), labels=None, names=names, what=_listed(names), notes=notes)
 
 
 def _from_memory(question: Question) -> _Chosen:
     assert question.given is not None
     if len(question.given) > MOST_IMAGES:
         raise FittingRoomError(f"{len(question.given)} images are too many to show: give at most {MOST_IMAGES}")
-    names = [f"image {place}" for place in range(len(question.given))]
-    return _Chosen(images=question.given, labels=None, names=names, what=f"{len(names)} images", notes=[])
+    names = list(question.given_names) or [f"image {place}" for place in range(len(question.given))]
+    what = f"{len(names)} images" if names[0] == "image 0" else _listed(names)
+    return _Chosen(images=question.given, labels=None, names=names, what=what, notes=list(question.given_notes))
 
 
-def _from_split(question: Question, networks: list[_Network], pool: ImageSet | None, say: Say) -> _Chosen:
+def _from_split(question: Question, networks: list[_Network], pool: Source | None, say: Say) -> _Chosen:
     assert pool is not None
     split = {"val": "validation", "test": "test"}[question.split]
     positions, what, notes = _positions(question, networks, pool, split, say)
@@ -240,7 +225,7 @@ def _from_split(question: Question, networks: list[_Network], pool: ImageSet | N
 
 
 def _positions(
-    question: Question, networks: list[_Network], pool: ImageSet, split: str, say: Say
+    question: Question, networks: list[_Network], pool: Source, split: str, say: Say
 ) -> tuple[list[int], str, list[str]]:
     """Positions of the chosen images in the pool, what they are in words, and notes."""
     labels, number = pool.labels.numpy(), question.number
@@ -280,15 +265,13 @@ def _positions(
     return [int(position) for position in found[:number]], what, notes
 
 
-def _answers_of(network: _Network, pool: ImageSet) -> NDArray[np.float32]:
+def _answers_of(network: _Network, pool: Source) -> NDArray[np.float32]:
     """[images, classes]; normalised a part at a time, so that memory does not grow with the pool."""
     parts = torch.arange(len(pool)).split(500)
     return np.concatenate([answers(network.model, normalise(pool.read(part), network.spec)) for part in parts])
 
 
-def _measure_faithfulness(
-    question: Question, network: _Network, pool: ImageSet | None, say: Say
-) -> Faithfulness | None:
+def _measure_faithfulness(question: Question, network: _Network, pool: Source | None, say: Say) -> Faithfulness | None:
     if not question.faithfulness:
         return None
     assert pool is not None

@@ -78,8 +78,8 @@ def costs(summary: Summary) -> list[Cost]:
     speed = Cost(key="items_per_second", label=f"{scoring.batch_items} per second in training", is_speed=True)
     time = speed if is_equal else Cost(key="train_seconds", label="training time (s)")
     params = Cost(key="num_params", label="parameters")
-    if scoring.extras:
-        extras = [Cost(key=extra.key, label=extra.axis, is_speed=True) for extra in scoring.extras]
+    extras = [Cost(key=extra.key, label=extra.axis, is_speed=True) for extra in scoring.extras if extra.axis]
+    if extras:
         found = [params, time, *extras]
     else:
         found = [Cost(key="num_macs", label=f"multiply-adds for one {scoring.item}"), params, time]

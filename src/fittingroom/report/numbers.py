@@ -38,6 +38,11 @@ def rate(value: float | None) -> str:
     return f"{value:,.0f}" if value >= 99.95 else _three_digits(value)
 
 
+def share(value: float | None) -> str:
+    """A share in percent with two decimals, like scores: '87.31'."""
+    return ABSENT if value is None else f"{100 * value:.2f}"
+
+
 def score(found: Score, metric: Metric) -> str:
     """'92.31 ± 0.22' in the metric's unit: mean and standard deviation over seeds; without the latter for one seed."""
     if found.mean is None:

@@ -42,7 +42,11 @@ def headings(summary: Summary) -> list[Heading]:
         Heading(key="multiply_adds", text="Multiply-adds", short="Mult-\nadds", spare=2),
         Heading(key="training_seconds", text="Training seconds", short="Train\ns"),
         Heading(key="items_per_second", text=speed, short=speed.replace("/", "\n/"), spare=1),
-        *(Heading(key=extra.key, text=extra.heading, short=extra.short) for extra in scoring.extras),
+        *(
+            Heading(key=extra.key, text=extra.heading, short=extra.short)
+            for extra in scoring.extras
+            if not extra.is_share or any(each.extras.get(extra.key) is not None for each in summary.candidates)
+        ),
         Heading(key="peak_memory", text="Peak memory", short="Peak\nmemory"),
     ]
     for split in SPLITS:
@@ -134,7 +138,10 @@ def _row(candidate: CandidateSummary, task: str) -> dict[str, str]:
         "training_seconds": numbers.seconds(candidate.train_seconds),
         "items_per_second": numbers.rate(candidate.items_per_second),
         "peak_memory": numbers.memory(candidate.peak_memory_bytes),
-        **{extra.key: numbers.rate(candidate.extras.get(extra.key)) for extra in scoring.extras},
+        **{
+            extra.key: (numbers.share if extra.is_share else numbers.rate)(candidate.extras.get(extra.key))
+            for extra in scoring.extras
+        },
     }
     for split in SPLITS:
         for metric in scoring.metrics:

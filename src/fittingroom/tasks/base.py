@@ -10,7 +10,7 @@ To add a task, subclass `Task` and `Scoring`, decorate them with `task("name")` 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
@@ -24,6 +24,7 @@ from fittingroom.core.records import DataRecord, SplitRecord
 from fittingroom.core.registry import Registry
 from fittingroom.core.rundir import read_json, write_json
 from fittingroom.core.upgrade import SCHEMA, check_schema
+from fittingroom.data.images.options import PictureOptions
 from fittingroom.evaluation.evaluators import Evaluated, Evaluator
 from fittingroom.tasks.scoring import SCORINGS, Scoring
 
@@ -69,13 +70,15 @@ class Logged(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class DataRequest:
-    """The data options of the command line: `--data`, `--train`, `--dev`, `--test`, `--stress`. All are optional."""
+    """The data options of the command line: `--data`, `--train`, `--dev`, `--test`, `--stress`, and those for pictures."""
 
     data: str | None = None
     train: str | None = None
     dev: str | None = None
     test: str | None = None
     stress: str | None = None
+    pictures: PictureOptions = field(default_factory=PictureOptions)
+    """`--image-size`, `--resize`, `--channels`, `--group`, `--split-file`, `--skip-bad`."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Find and open the task of a config, a model, a data set or a finished run. Importing this file registers the tasks."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -102,8 +102,10 @@ class SavedRun:
         return Placed(model=self.model, channels_last=suits_channels_last(self.model))
 
 
-def load_run(run: str | Path, task: str | None = None, data_dir: Path | None = None) -> SavedRun:
-    """The finished run in a folder, or the included network of that name.
+def load_run(
+    run: str | Path, task: str | None = None, data_dir: Path | None = None, data: str | None = None
+) -> SavedRun:
+    """The finished run in a folder, or the included network of that name. `data` is where its data is now, if it was moved.
 
     Raises FittingRoomError for a missing or damaged file, and for a run of another task than `task`.
     """
@@ -120,4 +122,5 @@ def load_run(run: str | Path, task: str | None = None, data_dir: Path | None = N
         raise FittingRoomError(
             f"run {folder.name} is a run of {config.task}, not of {task}: give the folder of another run{hint}"
         )
+    config = config if data is None else replace(config, data=data)
     return SavedRun(name=folder.name, folder=folder, task=TASKS.get(config.task)(config, data_dir, folder))

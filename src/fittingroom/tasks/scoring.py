@@ -18,6 +18,7 @@ from fittingroom.core.decision import RULE
 from fittingroom.core.records import BudgetRecord, DataRecord, RunRow
 from fittingroom.core.registry import Registry
 from fittingroom.core.rundir import write_atomic
+from fittingroom.core.text import sentence_case
 from fittingroom.evaluation.metric import Metric
 
 P = TypeVar("P")
@@ -35,7 +36,9 @@ class Column(NamedTuple):
     short: str
     """The heading in two short lines, for terminals."""
     axis: str
-    """The label of an axis, such as 'words written per second'; more is better."""
+    """The label of an axis, such as 'words written per second'; more is better. Empty: no cost, so no axis."""
+    is_share: bool = False
+    """Shown in percent."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,9 +130,10 @@ class Scoring(ABC, Generic[P]):
         """How the comparison was made, in sentences for the report."""
         return [
             _length(facts),
-            f"{_paired(facts)} A seed decides {self.seed_decides}, in the same way for all models.{self._same_parts()}",
+            f"{_paired(facts)} A seed decides {self._decided(facts)}, in the same way for all models.{self._same_parts()}",
             f"{_size(facts.num_train)} training, {facts.num_val:,} validation and {facts.num_test:,} test {self.items}. "
             f"{facts.split or self.usual_split(facts)}".strip(),
+            *(f"{sentence_case(note)}." for note in facts.task.get("notes", ())),
             f"Recipes were chosen on validation {self.items} only.",
             f"Each run reads the {facts.num_test:,} test {self.items} once, after its last epoch. {self._no_tricks()}",
             *self.scoring_rules(),
@@ -147,6 +151,9 @@ class Scoring(ABC, Generic[P]):
     def scoring_rules(self) -> list[str]:
         """Sentences of the protocol on how answers are made and counted."""
         return []
+
+    def _decided(self, facts: ProtocolFacts) -> str:
+        return self.seed_decides.removeprefix("the split, ") if facts.task.get("same_split") else self.seed_decides
 
     def _same_parts(self) -> str:
         return ""

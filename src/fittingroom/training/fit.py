@@ -13,7 +13,7 @@ from fittingroom.core.records import RunState, read_state, write_state
 from fittingroom.core.rundir import exclusive_lock, make_folder, read_json, write_json
 from fittingroom.core.upgrade import upgrade_config
 from fittingroom.models.cost import num_params
-from fittingroom.tasks.base import Task
+from fittingroom.tasks.base import DATA_FILE, Task
 from fittingroom.tasks.config import RunConfig
 from fittingroom.tasks.load import open_task, run_config
 from fittingroom.training.environment import describe_environment
@@ -74,6 +74,7 @@ def fit(config: RunConfig, options: FitOptions) -> RunState:
 
 def _fit(task: Task, options: FitOptions, began: float) -> RunState:
     state = claim(options.folder, task.config, options.resume, options.run)
+    check_same_data(options.folder, task)
     if state.status == "finished":
         return state
     plan = earlier_plan(options)
@@ -116,6 +117,19 @@ def claim(folder: Path, config: RunConfig, resume: bool, run: str = "") -> RunSt
             f"{folder} holds this run, unfinished ({state.status}): add --resume to continue, or delete the folder"
         )
     return state if state.status == "finished" else replace(state, status="running", error=None)
+
+
+def check_same_data(folder: Path, task: Task) -> None:
+    """Raise FittingRoomError if the run in `folder` was trained on data of the same name and other content."""
+    path = folder / DATA_FILE
+    if not path.exists():
+        return
+    spec = read_json(path).get("spec")
+    before, now = spec.get("digest") if isinstance(spec, dict) else None, getattr(task.spec, "digest", None)
+    if before and now and before != now:
+        raise FittingRoomError(
+            f"{task.title} has changed since the run in {folder}: choose another folder with --out, or put the old data back"
+        )
 
 
 def holds(folder: Path, state: RunState, config: RunConfig) -> bool:

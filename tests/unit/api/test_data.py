@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -16,6 +17,7 @@ from fittingroom.data.images.batches import normalise
 from fittingroom.tasks.base import DataRequest
 from tests.image_fixture import CLASS_NAMES, TINY_MODELS, image_arrays, write_npz
 from tests.pairs_fixture import GREEK, made_up, write_tsv
+from tests.pictures_fixture import write_folder
 
 
 @pytest.fixture(autouse=True)
@@ -79,6 +81,63 @@ def test_arrays_of_any_kind_are_one_data_set(convert: Any) -> None:
     assert data.class_names == CLASS_NAMES and data.spec.image_shape == (1, 8, 8)
     assert Path(data.source).is_file()
     assert fr.load_data(data.source).spec == data.spec
+
+
+class Pairs:
+    """A data set as torchvision has it."""
+
+    def __init__(self, items: list[Any], classes: list[str]) -> None:
+        self.items, self.classes = items, classes
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, place: int) -> Any:
+        return self.items[place]
+
+
+def fruit_pictures(channels: int = 3) -> tuple[list[Image.Image], list[int]]:
+    arrays = image_arrays(channels=channels)
+    return [Image.fromarray(each.squeeze()) for each in arrays["images"]], arrays["labels"].tolist()
+
+
+def test_pil_pictures_are_a_data_set() -> None:
+    pictures, labels = fruit_pictures()
+    data = fr.load_data(pictures, labels, class_names=CLASS_NAMES)
+    assert data.class_names == CLASS_NAMES and data.spec.image_shape == (3, 8, 8)
+    stored = data.train.images
+    wanted = np.asarray(pictures[int(stored.index[0])]).transpose(2, 0, 1)
+    assert np.array_equal(stored.read(torch.tensor([0]))[0].numpy(), wanted)
+    sized = fr.load_data(
+        [each.resize((40, 30)) for each in pictures], labels, image_size=(12, 16), resize="pad", channels=1
+    )
+    assert sized.spec.image_shape == (1, 12, 16)
+    assert fr.load_data(*fruit_pictures(channels=1)).spec.channels == 1
+
+
+@pytest.mark.parametrize("convert", [lambda each: each, torch.tensor, lambda each: Image.fromarray(each)])
+def test_a_data_set_of_pairs_is_a_data_set(convert: Any) -> None:
+    arrays = image_arrays(channels=3)
+    items = [(convert(image), int(label)) for image, label in zip(arrays["images"], arrays["labels"], strict=True)]
+    data = fr.load_data(Pairs(items, list(CLASS_NAMES)))
+    assert data.class_names == CLASS_NAMES and data.spec.image_shape == (3, 8, 8)
+
+
+def test_what_is_no_picture_is_named() -> None:
+    pictures, labels = fruit_pictures()
+    assert "item 1 is no picture, but others are" in refused(fr.load_data, [pictures[0], 3], labels[:2])
+    assert "group is for pictures in files: omit it" in refused(fr.load_data, pictures, labels, group="a")
+    assert "image_size is for pictures" in refused(fr.load_data, np.zeros((9, 2, 2)), labels[:9], image_size=8)
+    assert "item 0 of the data set is Image, not (picture, label)" in refused(fr.load_data, Pairs(pictures, []))
+
+
+def test_a_folder_of_pictures_is_a_data_set(tmp_path: Path) -> None:
+    data = fr.load_data(write_folder(tmp_path / "pets"), image_size=8)
+    assert data.class_names == ("cat", "dog") and data.spec.image_shape == (3, 8, 8) and data.title == "pets"
+    image, label = data.train[0]
+    assert image.shape == (3, 8, 8) and label == 0
+    images, labels = next(iter(DataLoader(data.val, batch_size=2)))
+    assert images.shape == (2, 3, 8, 8) and len(labels) == 2
 
 
 def test_lists_of_whole_numbers_are_no_pixels_by_mistake() -> None:
@@ -205,8 +264,9 @@ def test_settings_may_be_values_of_numpy(tmp_path: Path) -> None:
             {},
             "holds images, and transformer reads pairs of sequences: give cmudict or a TSV file",
         ),
-        (("vit", "a.tsv"), {}, "vit classifies images (fashion-mnist or a .npz file)"),
-        (("vit", "cmudict"), {}, "vit classifies images (fashion-mnist or a .npz file)"),
+        (("vit", "a.tsv"), {}, "vit classifies images (a folder of pictures, a table of them, or a .npz file"),
+        (("vit", "cmudict"), {}, "vit classifies images (a folder of pictures, a table of them, or a .npz file"),
+        (("vit", "pictures"), {}, "unknown data set 'pictures': known: "),
     ],
 )
 def test_what_is_no_model_is_named(tmp_path: Path, args: Any, settings: Any, said: str) -> None:

@@ -122,3 +122,14 @@ def test_training_sizes_are_a_column_where_they_differ(summary: Summary) -> None
 )
 def test_numbers_are_written_one_way(shown: str, expected: str) -> None:
     assert shown == expected
+
+
+def test_scores_of_unbalanced_classes_have_columns_in_percent(summary: Summary) -> None:
+    keys = {"balanced_accuracy", "macro_f1"}
+    assert not keys & {heading.key for heading in headings(summary)}
+    first, *rest = summary.candidates
+    odd = replace(summary, candidates=(replace(first, extras={"balanced_accuracy": 0.75, "macro_f1": 0.6789}), *rest))
+    assert keys <= {heading.key for heading in headings(odd)}
+    row, *others = summary_rows(odd)
+    assert (row["balanced_accuracy"], row["macro_f1"]) == ("75.00", "67.89") and others[0]["macro_f1"] == numbers.ABSENT
+    assert max(map(len, printed(odd, 80).splitlines())) <= 80 and "67.89" in printed(odd, 80)

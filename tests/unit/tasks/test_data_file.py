@@ -87,7 +87,7 @@ def test_evaluating_without_the_file_or_with_another_one_is_refused(tmp_path: Pa
     ):
         load_run(tmp_path / "run").task.evaluators()
     path.unlink()
-    with pytest.raises(FittingRoomError, match=r"fruit\.npz cannot be read \(No such file or directory\)"):
+    with pytest.raises(FittingRoomError, match=r"fruit\.npz has gone: put it back, or say with --data"):
         load_run(tmp_path / "run").task.evaluators()
 
 
@@ -158,5 +158,5 @@ def test_weights_that_come_with_the_package_say_all_about_their_data(
     task = load_run(name).task
     saved = read_json(WEIGHTS / name / "data.json")
     assert saved["schema"] == SCHEMA and TASKS.get(saved["task"]) is type(task)
-    assert to_dict(task.spec) == saved["spec"]
+    assert saved["spec"].items() <= to_dict(task.spec).items(), "keys that are newer have their defaults"
     from_dict(SplitRecord, saved["split"])

@@ -20,7 +20,7 @@ from fittingroom.core.records import ComparisonRecord
 from fittingroom.core.rundir import write_atomic
 from fittingroom.data.images.batches import normalise
 from fittingroom.data.images.dataset import Splits
-from fittingroom.data.spec import ImageSet
+from fittingroom.data.spec import Source
 from fittingroom.evaluation.selection import disagreements, mistakes
 from fittingroom.explain.examine import beats_random
 from fittingroom.explain.explorer import explorer_arrays
@@ -74,7 +74,7 @@ def write_image_pictures(
     _write_explorer(folder, names, first, lambda seed: tasks[seed].splits, test)
 
 
-def _write_gallery(folder: Path, found: dict[str, list[_Run]], of_runs: list[str], test: ImageSet) -> None:
+def _write_gallery(folder: Path, found: dict[str, list[_Run]], of_runs: list[str], test: Source) -> None:
     probs = {model: np.stack([run.test.probs for run in runs]) for model, runs in found.items()}
     labels = test.labels.numpy()
     chosen = disagreements(probs, labels, limit=GALLERY_SIZE)
@@ -88,7 +88,7 @@ def _write_gallery(folder: Path, found: dict[str, list[_Run]], of_runs: list[str
 
 
 def _write_explorer(
-    folder: Path, models: list[str], first: dict[str, _Run], splits_of: Callable[[int], Splits], test: ImageSet
+    folder: Path, models: list[str], first: dict[str, _Run], splits_of: Callable[[int], Splits], test: Source
 ) -> None:
     """Write `explorer.npz`. It uses the first finished run of each model.
 
@@ -110,7 +110,8 @@ def _write_explorer(
         if name in first:
             model = load_run(first[name].folder).model
             splits = splits_of(first[name].seed)
-            proven = beats_random(model, normalise(splits.val.images[:PROOF_IMAGES], splits.spec))
+            some = torch.arange(min(PROOF_IMAGES, len(splits.val)))
+            proven = beats_random(model, normalise(splits.val.read(some), splits.spec))
             found = explorer_arrays(model, normalise(images, splits.spec), beats_random=proven)
             arrays |= {f"m{place}_{key}": value for key, value in found.items()}
     write_atomic(folder / "explorer.npz", lambda file: np.savez_compressed(file, **arrays))

@@ -1,4 +1,4 @@
-"""Images from a .npz file: `np.savez("mine.npz", images=..., labels=...)`.
+"""Images in arrays, from a .npz file or .npy files: `np.savez("mine.npz", images=..., labels=...)`.
 
     images        uint8 (N, height, width) grey, (N, height, width, 1 or 3), or (N, 1 or 3, height, width); floats 0..1 also work
     labels        (N,) whole numbers, or names
@@ -9,40 +9,86 @@ The mapping from labels to classes is computed once, from the whole file.
 """
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from fittingroom.core.archives import open_arrays
+from fittingroom.core.archives import DAMAGE, open_arrays
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import cache_folder, write_atomic
 from fittingroom.data.images.dataset import ImageData
-from fittingroom.data.images.splits import quotas, split
+from fittingroom.data.images.splits import split
 from fittingroom.data.spec import DataSpec, ImageSet
 
 TEST_SHARE, VAL_SHARE, MOST_VAL = 0.2, 0.15, 5000
+NPY_FORM = "save images.npy and labels.npy with np.save, one label per image"
 FORM = "save it with np.savez(path, images=..., labels=...)"
 
 
 def open_arrays_file(path: Path) -> ImageData:
     """Open the data set in a .npz file. Raises FittingRoomError naming the file and its fault."""
-    try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-    except OSError as error:
-        raise FittingRoomError(f"{path} cannot be read ({error.strerror}): give a .npz file of images") from error
+    digest = digest_of([path])
     with open_arrays(path, missing=FORM, damaged=FORM) as archive:
         arrays = {name: archive[name] for name in archive.files}
+    return data_of_arrays(arrays, path, digest)
+
+
+def open_array_files(path: Path) -> ImageData:
+    """Open images in a .npy file, with their labels beside it. Raises FittingRoomError naming the file and its fault."""
+    files = {"images": path, "labels": _beside(path, "labels")}
+    tests = {f"test_{key}": file.with_name(f"test_{file.name}") for key, file in files.items()}
+    files |= tests if any(each.exists() for each in tests.values()) else {}
+    arrays = {key: _read_npy(file) for key, file in files.items()}
+    return data_of_arrays(arrays, path, digest_of(list(files.values())))
+
+
+def _beside(path: Path, what: str) -> Path:
+    """The file with the labels of `images.npy`, `mine_images.npy` or `x.npy`: labels.npy, mine_labels.npy or labels.npy."""
+    named = (
+        path.with_name(path.name.replace("images", what)) if "images" in path.name else path.with_name(f"{what}.npy")
+    )
+    return named if named != path else path.with_name(f"{path.stem}_{what}.npy")
+
+
+def _read_npy(path: Path) -> np.ndarray:
+    try:
+        found = np.load(path, allow_pickle=False)
+        if not isinstance(found, np.ndarray):
+            raise ValueError("it is an archive, not one array")
+        return found
+    except FileNotFoundError as error:
+        raise FittingRoomError(f"{path} is missing: {NPY_FORM}") from error
+    except DAMAGE as error:
+        raise FittingRoomError(f"{path} is damaged ({error}): {NPY_FORM}") from error
+
+
+def digest_of(paths: Sequence[Path]) -> str:
+    """Twelve hex digits of the SHA-256 of the files' content. Raises FittingRoomError for a file that cannot be read."""
+    content = hashlib.sha256()
+    for path in paths:
+        try:
+            content.update(path.read_bytes())
+        except OSError as error:
+            raise FittingRoomError(f"{path} cannot be read ({error.strerror}): give a file of images") from error
+    return content.hexdigest()[:12]
+
+
+def data_of_arrays(
+    arrays: dict[str, np.ndarray], path: Path, digest: str, name: str | None = None, title: str | None = None
+) -> ImageData:
+    """The data set in arrays `images`, `labels` and so on, from `path`. Raises FittingRoomError naming the fault."""
     train, test, names = _parts(arrays, path)
+    _check_counts(train.labels, 2, names, path)
+    num_val = max(len(names), min(MOST_VAL, round(VAL_SHARE * len(train))))
     mean, std = _statistics(train.images)
     _, channels, height, width = train.images.shape
-    num_val = max(len(names), min(MOST_VAL, round(VAL_SHARE * len(train))))
-    _check_counts(train.labels, num_val, names, path)
     spec = DataSpec(
-        name=path.stem,
-        title=path.stem,
-        source=str(path),
+        name=name or path.stem,
+        title=title or path.stem,
+        source=name or str(path),
         digest=digest,
         class_names=names,
         channels=channels,
@@ -108,7 +154,7 @@ def _parts(arrays: dict[str, np.ndarray], path: Path) -> tuple[ImageSet, ImageSe
             raise FittingRoomError(f"{path}: class '{names[unseen[0]]}' is in the test part only: add training images")
         return whole, _image_set(test_images, numbers[1], f"{path}, test_labels"), names
     num_test = max(len(names), round(TEST_SHARE * len(whole)))
-    _check_counts(whole.labels, num_test, names, path)
+    _check_counts(whole.labels, 3, names, path)
     train, test = split(whole, 0, num_test, purpose="test part")
     return train, test, names
 
@@ -182,17 +228,15 @@ def _class_names(names: np.ndarray, path: Path) -> tuple[str, ...]:
     return known
 
 
-def _check_counts(labels: torch.Tensor, number: int, names: tuple[str, ...], path: Path) -> None:
-    """Raise FittingRoomError if a class has too few images for a training, a validation and a test part."""
-    try:
-        quotas(labels, number)
-    except FittingRoomError as error:
-        present, counts = (column.tolist() for column in labels.unique(return_counts=True))
-        count, label = min(zip(counts, present, strict=True))
+def _check_counts(labels: torch.Tensor, least: int, names: tuple[str, ...], path: Path) -> None:
+    """Raise FittingRoomError if a class has fewer images than the parts that are drawn from it."""
+    present, counts = (column.tolist() for column in labels.unique(return_counts=True))
+    count, label = min(zip(counts, present, strict=True))
+    if count < least:
+        parts = "a training, a validation and a test part" if least > 2 else "a training and a validation part"
         raise FittingRoomError(
-            f"{path}: class '{names[label]}' has {count} of {len(labels)} images, too few for a training, a validation and a "
-            "test part: add images of that class"
-        ) from error
+            f"{path}: class '{names[label]}' has {count} of {len(labels)} images, too few for {parts}: add images of that class"
+        )
 
 
 def _image_set(images: np.ndarray, labels: np.ndarray, where: str) -> ImageSet:

@@ -1,4 +1,4 @@
-"""Training and evaluation batches from tensors in memory. A training batch depends only on `(seed, epoch, step)`."""
+"""Training and evaluation batches from a source of images. A training batch depends only on `(seed, epoch, step)`."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.randomness import generator
 from fittingroom.data.images.augment import AugmentConfig, erase, mixup, rand_augment, shift_and_flip
 from fittingroom.data.shard import shard
-from fittingroom.data.spec import DataSpec, ImageSet, Source
+from fittingroom.data.spec import DataSpec, Source
 
 
 def normalise(
@@ -99,8 +99,8 @@ class TrainBatches:
 
 
 def eval_batches(
-    images: ImageSet, spec: DataSpec, batch_size: int = 500
+    images: Source, spec: DataSpec, batch_size: int = 500
 ) -> Iterator[Float[Tensor, "batch channels height width"]]:
     """Normalised images in order, without augmentation. The last batch may be smaller."""
     for start in range(0, len(images), batch_size):
-        yield normalise(images.images[start : start + batch_size], spec)
+        yield normalise(images.read(torch.arange(start, min(start + batch_size, len(images)))), spec)

@@ -4,7 +4,7 @@ To add a data set, write a file with a function `(data_dir) -> ImageData`, decor
 file in `load.py`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,8 +15,9 @@ from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.randomness import generator
 from fittingroom.core.records import ReadLog
 from fittingroom.core.registry import Registry
-from fittingroom.data.images.splits import digests, split
-from fittingroom.data.spec import DataSpec, ImageSet
+from fittingroom.data.images.listing import Picture
+from fittingroom.data.images.splits import demand_classes, split, without_copies
+from fittingroom.data.spec import DataSpec, Source
 
 RULE = "stratified by seed; training images that also occur in validation or test are left out"
 
@@ -26,9 +27,9 @@ class Splits:
     """Training and validation images, and a function that opens the test images. It requires a log and a reason."""
 
     spec: DataSpec
-    train: ImageSet
-    val: ImageSet
-    open_test: Callable[[ReadLog, str], ImageSet]
+    train: Source
+    val: Source
+    open_test: Callable[[ReadLog, str], Source]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,12 +37,18 @@ class ImageData:
     """An image data set. It loads the images on first use."""
 
     spec: DataSpec
-    load_train: Callable[[], ImageSet]
-    load_test: Callable[[], ImageSet]
+    load_train: Callable[[], Source]
+    load_test: Callable[[], Source]
+    load_val: Callable[[], Source] | None = None
+    """The data set's own validation images. Without them, validation is drawn from the training images by seed."""
+    pictures: Callable[[], Sequence[Picture]] | None = None
+    """For pictures in files: the file of each image, by its position in the data set (`Source.index`)."""
 
     def split(self, seed: int, num_train: int | None = None) -> Splits:
         """Split into training and validation by `seed`. With `num_train`, keep a random choice of that many training images."""
-        train, val = split(self._train, seed, self.spec.num_val, avoid=self._test_digests)
+        train, val = self._given_parts() or split(
+            self._train, seed, self.spec.num_val, avoid=self._test_digests, names=self.spec.class_names
+        )
         return Splits(
             spec=self.spec,
             train=train if num_train is None else draw(train, num_train, seed),
@@ -49,20 +56,31 @@ class ImageData:
             open_test=self.open_test,
         )
 
-    def open_test(self, log: ReadLog, why: str) -> ImageSet:
+    def _given_parts(self) -> tuple[Source, Source] | None:
+        """Training and validation images where the data set has both. Copies are left out of training."""
+        if self.load_val is None:
+            return None
+        val, prints = self.load_val(), self._train.digests()
+        barred = self._test_digests | set(val.digests())
+        kept = without_copies(prints, barred, torch.ones(len(prints), dtype=torch.bool))
+        labels = self._train.labels
+        demand_classes(labels[kept], labels.unique().tolist(), self.spec.class_names)
+        return self._train.subset(kept), val
+
+    def open_test(self, log: ReadLog, why: str) -> Source:
         """Open the sealed test images. `log(why)` is called first; if it raises, the images stay sealed."""
         assert why.strip(), "say why the test split is opened"
         log(why)
         return self.load_test()
 
     @cached_property
-    def _train(self) -> ImageSet:
+    def _train(self) -> Source:
         return self.load_train()
 
     @cached_property
     def _test_digests(self) -> frozenset[bytes]:
         """Fingerprints of the test images, used to keep copies out of training. Labels are not used."""
-        return frozenset(digests(self.load_test().images))
+        return frozenset(self.load_test().digests())
 
 
 Opener = Callable[[Path | None], ImageData]
@@ -75,7 +93,7 @@ def image_data(name: str) -> Callable[[Opener], Opener]:
     return IMAGE_DATA.register(name)
 
 
-def draw(train: ImageSet, number: int, seed: int) -> ImageSet:
+def draw(train: Source, number: int, seed: int) -> Source:
     """Choose `number` images of `train` at random by seed. They keep the order of the file."""
     if number > len(train):
         raise FittingRoomError(f"num_train {number} is more than there are: choose at most {len(train)}")

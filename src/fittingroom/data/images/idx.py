@@ -32,6 +32,14 @@ def read(path: Path) -> UInt8[np.ndarray, "..."]:
         raise FittingRoomError(f"{path} {error}: {MEND}") from error
 
 
+def read_plain(path: Path) -> UInt8[np.ndarray, "..."]:
+    """Read the array in an IDX file that is not compressed. Raises FittingRoomError naming the file and its fault."""
+    try:
+        return parse(read_bytes(path))
+    except BadContent as error:
+        raise FittingRoomError(f"{path} {error}: {MEND}") from error
+
+
 def read_bytes(path: Path) -> bytes:
     """The raw bytes of the file. Raises BadContent if it cannot be read."""
     try:

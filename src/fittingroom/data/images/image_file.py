@@ -1,66 +1,64 @@
 """Convert any picture to an image of a data set: upright, grey or RGB, in the data set's size."""
 
-import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from jaxtyping import UInt8
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
-from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.text import shown
+from fittingroom.data.images.decode import Decoded, decode, eight_bits
+from fittingroom.data.images.doubts import doubts
+from fittingroom.data.images.resize import VISIBLE, border_brightness, to_pixels
 from fittingroom.data.spec import DataSpec
 
-BRIGHT = 127  # A background counts as bright if the mean of the outermost pixels exceeds this.
+BRIGHT = 127
+"""A background counts as bright if the mean of the outermost pixels exceeds this."""
 
 
-def read_image(path: Path, spec: DataSpec) -> tuple[UInt8[Tensor, "channels height width"], bool]:
-    """Read a picture and convert it to the data set's format. Also returns whether its colours were inverted.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class OwnImage:
+    """A user's picture as an image of the data set."""
 
-    The picture is turned upright (EXIF), put on black where transparent, padded to the data set's proportions with its border
-    colour, and scaled. A picture with a bright background is inverted if the data set requires it.
-    Raises FittingRoomError if the file is missing or not a picture.
-    """
-    try:
-        with warnings.catch_warnings(), Image.open(path) as file:
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            picture = ImageOps.exif_transpose(file).convert("RGBA")
-    except FileNotFoundError as error:
-        raise FittingRoomError(f"{path} does not exist: give the path of a PNG or JPEG picture") from error
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise FittingRoomError(f"{path} has too many pixels to open safely: scale it down first") from error
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        raise FittingRoomError(
-            f"{path} is not a readable picture ({error}): give a complete PNG or JPEG file"
-        ) from error
-    return fit_picture(picture, spec)
+    pixels: UInt8[Tensor, "channels height width"]
+    inverted: bool
+    """Whether bright and dark were exchanged."""
+    notes: tuple[str, ...]
+    """How the file was read, and why the answer of a network may be worth nothing. Each begins with the picture's name."""
+
+
+def read_image(path: Path, spec: DataSpec) -> OwnImage:
+    """Read a picture file and convert it. Raises FittingRoomError if it cannot be read, see `decode`."""
+    return _own(decode(path), spec, shown(path.name))
+
+
+def own_image(picture: Image.Image, spec: DataSpec, name: str = "the picture") -> OwnImage:
+    """Convert a picture in memory, of any mode. It is not turned."""
+    return _own(eight_bits(picture, name), spec, name)
+
+
+def _own(decoded: Decoded, spec: DataSpec, name: str) -> OwnImage:
+    pixels, inverted = fit_picture(decoded.picture, spec)
+    notes = [f"{name} {note}" for note in decoded.notes]
+    if inverted:
+        notes.append(
+            f"{name} has a light background: its colours were inverted, because the networks know only dark ones"
+        )
+    notes += [f"{name}: {doubt}" for doubt in doubts(pixels, spec)]
+    return OwnImage(pixels=pixels, inverted=inverted, notes=tuple(notes))
 
 
 def fit_picture(picture: Image.Image, spec: DataSpec) -> tuple[UInt8[Tensor, "channels height width"], bool]:
-    """Convert an RGBA picture to the data set's format. Also returns whether its colours were inverted."""
-    picture = Image.alpha_composite(Image.new("RGBA", picture.size, "black"), picture)
-    picture = picture.convert("L" if spec.channels == 1 else "RGB")
-    border = _border_mean(picture)
-    picture = _pad(picture, spec.width / spec.height, border).resize(
-        (spec.width, spec.height), Image.Resampling.LANCZOS
-    )
-    pixels = torch.from_numpy(np.atleast_3d(np.array(picture)).transpose(2, 0, 1).copy())
-    inverted = border > BRIGHT and spec.preprocessing.bright_ground == "invert"
-    return (255 - pixels if inverted else pixels), inverted
+    """Convert a picture of mode L, LA, RGB or RGBA (from `decode`) to the data set's format, and whether it was inverted.
 
-
-def _border_mean(picture: Image.Image) -> int:
-    """Mean brightness of the outermost pixels, 0 to 255."""
-    grey = np.asarray(picture.convert("L"))
-    return round(float(np.mean(np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]]))))
-
-
-def _pad(picture: Image.Image, proportion: float, fill: int) -> Image.Image:
-    """Pad the picture on two sides until width / height = `proportion`."""
-    width = max(picture.width, round(picture.height * proportion))
-    height = max(picture.height, round(picture.width / proportion))
-    colour = fill if picture.mode == "L" else (fill, fill, fill)
-    padded = Image.new(picture.mode, (width, height), colour)
-    padded.paste(picture, ((width - picture.width) // 2, (height - picture.height) // 2))
-    return padded
+    It is resized as the data set's pictures were. A bright ground is inverted if the data set requires it.
+    """
+    inverts = spec.preprocessing.bright_ground == "invert"
+    darkest = BRIGHT if inverts else VISIBLE
+    found = to_pixels(picture, (spec.height, spec.width), spec.channels, spec.preprocessing.resize, darkest)
+    pixels = torch.from_numpy(found)
+    if not inverts or border_brightness(picture, darkest) <= BRIGHT:
+        return pixels, False
+    return 255 - pixels, True

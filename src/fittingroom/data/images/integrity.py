@@ -11,8 +11,7 @@ from typing import Any
 
 from fittingroom.data.images import fashion_mnist, idx
 from fittingroom.data.images.fashion_mnist import RELEASE, SPEC, DataFile, Release
-from fittingroom.data.images.splits import digests
-from fittingroom.data.spec import ImageSet
+from fittingroom.data.spec import ImageSet, digests
 
 WHY = "data check: class counts and duplicates"
 

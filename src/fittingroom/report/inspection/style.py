@@ -5,6 +5,7 @@ A picture is WIDTH inches wide. Shown 400 pixels wide, its smallest letters are 
 
 import io
 import math
+import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -17,7 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, Normalize, PowerNorm
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
+from matplotlib.font_manager import FontProperties, findfont, get_font, get_font_names
 from matplotlib.image import AxesImage
 from matplotlib.textpath import text_to_path
 from matplotlib.ticker import FixedLocator, FormatStrFormatter, MaxNLocator
@@ -40,6 +41,14 @@ BOLD = 1.25
 """A bold letter of SIZE is about this much wider than one of SMALL."""
 FAMILY = "DejaVu Sans"
 """Comes with matplotlib, so pictures are the same everywhere."""
+OTHER_SCRIPTS = (
+    "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Source Han Sans SC", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei",
+    "Droid Sans Fallback", "PingFang SC", "Hiragino Sans GB", "Microsoft YaHei", "Malgun Gothic", "Arial Unicode MS",
+    "Noto Sans Devanagari", "Noto Sans Thai", "Nirmala UI", "Noto Emoji",
+)  # fmt: skip
+"""Fonts for letters that FAMILY lacks, where they are installed."""
+BOX = "\N{WHITE SQUARE}"
+"""Drawn for a character that no font has."""
 HEAT = "magma"
 """For amounts: perceptually uniform, and ordered for every kind of colour vision and in grey."""
 SIGNED = "PuOr_r"
@@ -49,6 +58,10 @@ BREAKS = " _-./"
 """A name can be broken behind these."""
 MOST_STRETCHED = 2.0
 """A cell is at most this many times as high as wide, or as wide as high; images beyond that leave a margin in it."""
+
+
+_OF_THE_MACHINE = ("backend", "toolbar", "interactive", "keymap.", "tk.", "webagg.", "macosx.")
+"""Settings that change no picture begin with these."""
 
 
 class Picture(Figure):
@@ -61,14 +74,19 @@ class Picture(Figure):
 @contextmanager
 def drawing() -> Iterator[None]:
     """Make pictures inside this block: it sets ink and type, and switches off mathematics in class names."""
-    with matplotlib.rc_context(_settings()):
+    with matplotlib.rc_context({**_defaults(), **_settings()}):
         yield
+
+
+def _defaults() -> dict[Any, Any]:
+    """matplotlib's own settings: those of a user may turn maps upside down, cut margins off, or need LaTeX."""
+    return {name: value for name, value in matplotlib.rcParamsDefault.items() if not name.startswith(_OF_THE_MACHINE)}
 
 
 def _settings() -> dict[Any, Any]:
     ink, quiet = LIGHT["ink"], LIGHT["quiet"]
     return {
-        "font.family": FAMILY,
+        "font.family": _families(),
         "font.size": SMALL,
         "axes.titlesize": SMALL,
         "axes.labelsize": SMALL,
@@ -101,7 +119,7 @@ def place(figure: Figure, left: float, top: float, width: float, height: float) 
 def write(figure: Figure, left: float, top: float, text: str, **style: Any) -> None:
     """Text with its upper left corner (`ha` and `va` may differ) there, in inches from the figure's upper left corner."""
     style = {"fontsize": SMALL, "va": "top", **style}
-    figure.text(left / figure.get_figwidth(), 1 - top / figure.get_figheight(), text, **style)
+    figure.text(left / figure.get_figwidth(), 1 - top / figure.get_figheight(), drawable(text), **style)
 
 
 def title_height(title: str, width: float = WIDTH) -> float:
@@ -133,7 +151,7 @@ def wrapped(text: str, width: float = WIDTH - 2 * MARGIN) -> list[str]:
 
 def shortened(text: str, width: float) -> str:
     """The text, its end cut off with an ellipsis if it is wider than `width` inches."""
-    short = text
+    short = text = drawable(text)
     while text_width(short) > width and len(text) > 1:
         text = text[:-1]
         short = f"{text}…"
@@ -142,7 +160,7 @@ def shortened(text: str, width: float) -> str:
 
 def broken(name: str, width: float, most: int = 2) -> list[str]:
     """A name on at most `most` lines of `width` inches, broken behind one of BREAKS if possible; the last line is cut."""
-    lines, rest = [], name
+    lines, rest = [], drawable(name)
     while len(lines) < most - 1 and text_width(rest) > width:
         end = len(rest)
         while end > 1 and text_width(rest[:end]) > width:
@@ -157,8 +175,29 @@ def broken(name: str, width: float, most: int = 2) -> list[str]:
 @cache
 def text_width(text: str) -> float:
     """Inches that small text takes on one line."""
-    font = FontProperties(family=FAMILY, size=SMALL)
-    return text_to_path.get_text_width_height_descent(text, font, ismath=False)[0] / 72
+    font = FontProperties(family=_families(), size=SMALL)
+    return text_to_path.get_text_width_height_descent(drawable(text), font, ismath=False)[0] / 72
+
+
+def drawable(text: str) -> str:
+    """The text with a box for each character that no font here has; matplotlib would warn about it on every drawing."""
+    return "".join(each if each == "\n" or has_glyph(each) else BOX for each in text)
+
+
+@cache
+def has_glyph(character: str) -> bool:
+    """Whether one of the fonts of the pictures can draw it, and it stands for itself (controls turn text around)."""
+    if not character.isprintable() and unicodedata.category(character) != "Zs":
+        return False
+    fonts = [get_font(findfont(FontProperties(family=family))) for family in _families()]
+    return any(font.get_char_index(ord(character)) != 0 for font in fonts)
+
+
+@cache
+def _families() -> list[str]:
+    """FAMILY, then those of OTHER_SCRIPTS that this machine has."""
+    installed = set(get_font_names())
+    return [FAMILY, *(name for name in OTHER_SCRIPTS if name in installed)]
 
 
 def sentences(figure: Figure, top: float, texts: Sequence[str]) -> float:

@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 
 from fittingroom.core.registry import Registry
 from fittingroom.data.images.augment import AugmentConfig
+from fittingroom.data.images.options import PictureOptions
 from fittingroom.models import MODELS, Variant
 from fittingroom.tasks.config import RunConfig
 
@@ -17,6 +18,8 @@ class ClassificationConfig(RunConfig):
 
     task: Literal["classification"] = "classification"
     data: str = "fashion-mnist"
-    """fashion-mnist, or a .npz file of images."""
+    """The name of a data set, or the path of a folder of pictures, a table of them, or a .npz file."""
+    pictures: PictureOptions = field(default_factory=PictureOptions)
+    """How pictures in files become images."""
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     """Augmentation of the training images."""

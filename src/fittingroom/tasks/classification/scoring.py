@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fittingroom.core.records import DataRecord
+from fittingroom.core.records import DataRecord, RunRow
 from fittingroom.evaluation import metrics
 from fittingroom.evaluation.metric import Metric
 from fittingroom.evaluation.statistics import accuracy_interval
-from fittingroom.tasks.scoring import ProtocolFacts, Scoring, register_scoring
+from fittingroom.tasks.scoring import Column, ProtocolFacts, Scoring, register_scoring
+
+UNBALANCED = 1.5
+"""Classes count as unbalanced if the largest has more than this many times the images of the smallest."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +58,10 @@ class ClassificationScoring(Scoring[ClassPredictions]):
     task = "classification"
     items, item, batch_items = "images", "image", "images"
     metrics = (ACCURACY,)
+    extras = (
+        Column("balanced_accuracy", "Balanced accuracy, %", "Balanced\naccur. %", "", is_share=True),
+        Column("macro_f1", "Macro F1, %", "Macro\nF1 %", "", is_share=True),
+    )
 
     def to_arrays(self, predictions: ClassPredictions) -> dict[str, Any]:
         """Probabilities in 16 bits that keep each image's class, labels, positions."""
@@ -84,6 +91,11 @@ class ClassificationScoring(Scoring[ClassPredictions]):
         """Accuracy."""
         return {ACCURACY.name: metrics.accuracy(predictions.probs, predictions.labels)}
 
+    def summarise_extras(self, rows: Sequence[RunRow], num_test: int) -> dict[str, float | None]:
+        """Those of unbalanced classes; nothing for balanced ones."""
+        found = super().summarise_extras(rows, num_test)
+        return {key: value for key, value in found.items() if value is not None}
+
     def details(self, tests: Sequence[ClassPredictions], data: DataRecord) -> dict[str, Any]:
         """Accuracy by class, confusion matrix, and two scores of the probabilities. Counts are summed over seeds."""
         if not tests:
@@ -108,6 +120,15 @@ class ClassificationScoring(Scoring[ClassPredictions]):
 
     def _no_tricks(self) -> str:
         return "No earlier epoch is picked, no run stops early, and test images are not augmented."
+
+
+def unbalanced_scores(predictions: ClassPredictions) -> dict[str, float]:
+    """Balanced accuracy and macro F1 if the classes of this part are unbalanced, else nothing."""
+    counts = np.bincount(predictions.labels, minlength=predictions.probs.shape[1])
+    if counts.max() <= UNBALANCED * counts.min():
+        return {}
+    confusion = metrics.confusion_matrix(predictions.labels, predictions.classes, len(counts))
+    return {"balanced_accuracy": metrics.balanced_accuracy(confusion), "macro_f1": metrics.macro_f1(confusion)}
 
 
 def read_predictions(folder: Path, num_classes: int) -> dict[str, ClassPredictions]:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,16 +19,17 @@ from fittingroom.core.randomness import seeded
 from fittingroom.core.records import DataRecord, ReadLog, SplitRecord
 from fittingroom.data.images.batches import TrainBatches, eval_batches, normalise
 from fittingroom.data.images.dataset import RULE, ImageData, Splits
-from fittingroom.data.images.load import is_images, open_images
-from fittingroom.data.spec import DataSpec, ImageSet
-from fittingroom.evaluation.evaluators import Evaluator
+from fittingroom.data.images.load import ACCEPTED, is_images, open_images, reopen, say, unknown
+from fittingroom.data.images.split_file import write_split
+from fittingroom.data.spec import DataSpec, Source
+from fittingroom.evaluation.evaluators import Evaluated, Evaluator
 from fittingroom.evaluation.metrics import negative_log_likelihood
 from fittingroom.evaluation.predict import PredictFn, predict
 from fittingroom.models import build_model, fit_to_images
 from fittingroom.models.cost import num_macs
-from fittingroom.tasks.base import DataRequest, Logged, Placed, Task, task
+from fittingroom.tasks.base import TASKS, DataRequest, Logged, Placed, Task, task
 from fittingroom.tasks.classification.config import ClassificationConfig
-from fittingroom.tasks.classification.scoring import ClassPredictions
+from fittingroom.tasks.classification.scoring import ClassPredictions, unbalanced_scores
 
 if TYPE_CHECKING:
     from fittingroom.tasks.classification.predict import ImagePredictions
@@ -51,23 +53,30 @@ class ClassificationTask(Task):
     @classmethod
     def data_fields(cls, request: DataRequest, model: str) -> dict[str, Any]:
         """The data set. Raises FittingRoomError for data and options of sequence models."""
+        if request.data is not None and not any(TASKS.get(each).reads(request.data) for each in TASKS):
+            raise unknown(request.data)
         given = [f"--{name}" for name in ("train", "dev", "test", "stress") if getattr(request, name) is not None]
         if request.data is not None and not is_images(request.data):
             given.insert(0, f"--data {request.data}")
         if given:
             raise FittingRoomError(
-                f"{given[0]}: {model} classifies images (fashion-mnist or a .npz file); pairs are for transformer and recurrent"
+                f"{given[0]}: {model} classifies images ({ACCEPTED}); pairs are for transformer and recurrent"
             )
-        return {} if request.data is None else {"data": request.data}
+        named = {} if request.data is None else {"data": request.data}
+        return {**named, "pictures": request.pictures}
 
     @cached_property
     def data(self) -> ImageData:
         """The data set. Raises FittingRoomError if it differs from the data of the finished run."""
-        found = open_images(self._given.data, self.data_dir)
-        saved = self.saved_data()
-        if saved is not None and saved["spec"]["digest"] != found.spec.digest:
+        given = self._given
+        if self.saved_data() is None:
+            found = open_images(given.data, self.data_dir, given.pictures)
+            say(found.spec)
+            return found
+        found = reopen(self.spec, given.data, given.pictures, self.data_dir)
+        if self.spec.digest != found.spec.digest:
             raise FittingRoomError(
-                f"{self._given.data} has changed since {self.folder} was trained: put the old data back, or train again"
+                f"{given.data} has changed since {self.folder} was trained: put the old data back, or train again"
             )
         return found
 
@@ -108,7 +117,7 @@ class ClassificationTask(Task):
             num_train=len(splits.train),
             num_val=len(splits.val),
             num_test=self.spec.num_test,
-            rule=RULE,
+            rule=self.spec.split_rule or RULE,
         )
 
     def data_record(self) -> DataRecord:
@@ -121,7 +130,24 @@ class ClassificationTask(Task):
             num_val=split.num_val,
             num_test=split.num_test,
             class_names=spec.class_names,
+            facts=self._facts(),
         )
+
+    def _facts(self) -> dict[str, Any]:
+        """How pictures in files became a data set; nothing for other sources."""
+        spec = self.spec
+        if not spec.split_rule:
+            return {}
+        return {"split": spec.split_rule, "same_split": self.data.load_val is not None, "notes": list(spec.notes)}
+
+    def write_data(self, folder: Path) -> None:
+        """Write data.json, and for pictures in files split.csv."""
+        super().write_data(folder)
+        if self.data.pictures is None:
+            return
+        splits = self.splits
+        parts = {"train": splits.train.index, "val": splits.val.index, "test": self.data.load_test().index}
+        write_split(folder, self.data.pictures(), parts)
 
     @cached_property
     def batches(self) -> TrainBatches:
@@ -200,16 +226,21 @@ class ClassificationTask(Task):
             Evaluator(name="test", predictions=self._predict_test, sealed=True),
         )
 
+    def extras(self, evaluated: Sequence[Evaluated]) -> dict[str, float]:
+        """Balanced accuracy and macro F1 of the last evaluation, for unbalanced classes."""
+        return unbalanced_scores(evaluated[-1].predictions)
+
     def predictor(self, placed: Placed) -> PredictFn:
         """Normalised images to logits."""
         return lambda images: placed.model(placed.place(images))
 
     def predict_new(self, placed: Placed, items: Any, batch_size: int) -> "ImagePredictions":
         """Predictions for arrays, tensors, pictures or paths."""
-        from fittingroom.tasks.classification.predict import ImagePredictions, as_images
+        from fittingroom.tasks.classification.predict import ImagePredictions, new_images
 
-        batches = eval_batches(as_images(items, self.spec), self.spec, batch_size)
-        return ImagePredictions(probs=predict(self.predictor(placed), batches), class_names=self.spec.class_names)
+        given = new_images(items, self.spec)
+        probs = predict(self.predictor(placed), eval_batches(given.images, self.spec, batch_size))
+        return ImagePredictions(probs=probs, class_names=self.spec.class_names, notes=tuple(given.notes))
 
     def val_loss(self, placed: Placed, predictions: ClassPredictions) -> float:
         """Cross-entropy against the labels."""
@@ -222,7 +253,7 @@ class ClassificationTask(Task):
 class EvalLoader:
     """Images in order, in large batches, with their labels."""
 
-    def __init__(self, images: ImageSet, spec: DataSpec, batch_size: int = CHUNK) -> None:
+    def __init__(self, images: Source, spec: DataSpec, batch_size: int = CHUNK) -> None:
         self.images, self.spec, self.batch_size = images, spec, batch_size
 
     def __len__(self) -> int:
@@ -230,11 +261,11 @@ class EvalLoader:
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         for start in range(0, len(self.images), self.batch_size):
-            chosen = self.images.subset(torch.arange(start, min(start + self.batch_size, len(self.images))))
-            yield normalise(chosen.images, self.spec), chosen.labels
+            chosen = torch.arange(start, min(start + self.batch_size, len(self.images)))
+            yield normalise(self.images.read(chosen), self.spec), self.images.labels[chosen]
 
 
-def predict_images(logits: PredictFn, images: ImageSet, spec: DataSpec) -> ClassPredictions:
+def predict_images(logits: PredictFn, images: Source, spec: DataSpec) -> ClassPredictions:
     """Predictions for `images` by a function from normalised images to logits."""
     probs: Float[np.ndarray, "images classes"] = predict(logits, eval_batches(images, spec))
     return ClassPredictions(probs=probs, labels=images.labels.numpy(), index=images.index.numpy())

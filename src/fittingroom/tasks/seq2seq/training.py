@@ -18,6 +18,7 @@ from fittingroom.core.randomness import generator, seeded
 from fittingroom.core.records import DataRecord, ReadLog, SplitRecord
 from fittingroom.core.rundir import read_json, write_json
 from fittingroom.data.images.load import is_images
+from fittingroom.data.images.options import PictureOptions
 from fittingroom.data.seq2seq import cmudict
 from fittingroom.data.seq2seq.batches import (
     EncodedPairs,
@@ -102,6 +103,8 @@ class Seq2seqTask(Task):
             raise FittingRoomError(
                 f"--data {request.data} holds images, and {model} reads pairs of sequences: give cmudict or a TSV file"
             )
+        if request.pictures != PictureOptions():
+            raise FittingRoomError(f"{model} reads pairs of sequences: omit the options for pictures")
         if request.stress not in (None, "strip", "keep"):
             raise FittingRoomError(f"--stress {request.stress}: choose strip or keep")
         if request.stress is not None and (any(files) or request.data not in (None, "cmudict")):

@@ -12,7 +12,7 @@ from fittingroom.core.rundir import cache_folder
 from fittingroom.data.images import fashion_mnist
 from fittingroom.data.images.dataset import ImageData
 from fittingroom.data.images.fashion_mnist import RELEASE, SPEC, open_fashion_mnist
-from fittingroom.data.images.splits import digests
+from fittingroom.data.spec import digests
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_the_test_split_opens_with_a_reason_in_the_log(tiny, unverified: None) -
     reasons: list[str] = []
     test = open_fashion_mnist(tiny.folder).open_test(reasons.append, "final epoch")
     assert reasons == ["final epoch"]
-    np.testing.assert_array_equal(test.images[:, 0].numpy(), tiny.test_images)
+    np.testing.assert_array_equal(test.read(torch.arange(len(test)))[:, 0].numpy(), tiny.test_images)
 
 
 def test_a_log_that_refuses_keeps_the_test_split_shut(tmp_path: Path, unverified: None) -> None:
@@ -102,7 +102,7 @@ def test_a_split_leaves_out_copies_of_test_images_whatever_their_labels(tiny) ->
     first, second = (each.split(seed=0) for each in parts)
     kept = [*first.train.index.tolist(), *first.val.index.tolist()]
     assert 4 not in kept, "train image 4 is in test as image 7"
-    assert not frozenset(digests(first.train.images)) & frozenset(digests(tiny.test_images))
+    assert not frozenset(first.train.digests()) & frozenset(digests(tiny.test_images))
     for one, other in ((first.train, second.train), (first.val, second.val)):
         assert torch.equal(one.index, other.index)
 

@@ -1,5 +1,7 @@
 """Pictures of any size, colour and background become images of the data set."""
 
+import resource
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,14 @@ import torch
 from PIL import Image, ImageDraw
 
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.data.images import decode, image_file
 from fittingroom.data.images.fashion_mnist import SPEC
-from fittingroom.data.images.image_file import read_image
+from fittingroom.data.spec import DataSpec
+
+
+def read_image(path: Path, spec: DataSpec) -> tuple[torch.Tensor, bool]:
+    own = image_file.read_image(path, spec)
+    return own.pixels, own.inverted
 
 
 def picture(ground: int = 0, thing: int = 255, size: tuple[int, int] = (56, 56), mode: str = "L") -> Image.Image:
@@ -75,12 +83,26 @@ def test_what_is_no_picture_is_named(tmp_path: Path, content: bytes) -> None:
 def test_missing_files_folders_halves_and_bombs_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(FittingRoomError, match="does not exist"):
         read_image(tmp_path / "nowhere.png", SPEC)
-    with pytest.raises(FittingRoomError, match="is not a readable picture"):
+    with pytest.raises(FittingRoomError, match="is a folder"):
         read_image(tmp_path, SPEC)
     whole = saved(tmp_path / "whole.png", Image.effect_noise((64, 64), 50)).read_bytes()
     (tmp_path / "half.png").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(FittingRoomError, match=r"half\.png is not a readable picture"):
         read_image(tmp_path / "half.png", SPEC)
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
-    with pytest.raises(FittingRoomError, match=r"whole\.png has too many pixels"):
+    monkeypatch.setattr(decode, "MAX_PIXELS", 1000)
+    with pytest.raises(FittingRoomError, match=r"whole\.png has 64 x 64 pixels; at most"):
         read_image(tmp_path / "whole.png", SPEC)
+
+
+@pytest.mark.parametrize(
+    "size", [(60_000, 10), (10, 60_000), pytest.param((80_000, 1_000), marks=pytest.mark.thorough)]
+)
+@pytest.mark.parametrize("mode", ["L", "LA"])
+def test_extreme_proportions_take_memory_in_proportion_to_the_picture(size: tuple[int, int], mode: str) -> None:
+    """Padded to a square first, these would take 3.6 to 25 GB."""
+    image = Image.new(mode, size, 5 if mode == "L" else (5, 255))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    pixels, _ = image_file.fit_picture(image, SPEC)
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before  # kB on Linux, bytes on a Mac
+    assert grown < 700_000 * (1024 if sys.platform == "darwin" else 1)
+    assert pixels.shape == (1, 28, 28)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.data.images.fashion_mnist import open_fashion_mnist
-from fittingroom.data.images.splits import digests, split
-from fittingroom.data.spec import ImageSet
+from fittingroom.data.images.splits import split
+from fittingroom.data.spec import ImageSet, digests
 
 
 def image_set(labels: list[int], codes: list[int] | None = None) -> ImageSet:

@@ -1,0 +1,53 @@
+"""Split files: a table of path, label, split and group that a run writes and that `--split-file` reads."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from torch import Tensor
+
+from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.rundir import write_text
+from fittingroom.data.images.listing import LEFT_OUT, Listing, Picture, counted, listed, printable
+from fittingroom.data.images.table import PATH, SPLIT, column, part_of, read_rows
+
+FILE = "split.csv"
+
+
+def write_split(folder: Path, pictures: Sequence[Picture], parts: Mapping[str, Tensor]) -> None:
+    """Write split.csv. `parts` maps train, val and test to the positions of their pictures; the others are in no part."""
+    part_of_place = {place: part for part, index in parts.items() for place in index.tolist()}
+    grouped = any(each.group for each in pictures)
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["path", "label", "split", *["group"] * grouped])
+    for place, each in enumerate(pictures):
+        row = [each.name, each.label, part_of_place.get(place, LEFT_OUT)]
+        writer.writerow([*row, *[each.group] * grouped])
+    write_text(folder / FILE, text.getvalue())
+
+
+def with_parts(listing: Listing, path: Path) -> Listing:
+    """The listing with the parts of a split file. Raises FittingRoomError if the file does not name every picture."""
+    where, rows = printable(str(path)), read_rows(path)
+    names = column(rows[0], PATH, "path of the picture", path), column(rows[0], SPLIT, "split", path)
+    parts = {
+        row[names[0]].strip(): part_of(row[names[1]], path, line) or LEFT_OUT for line, row in enumerate(rows, start=2)
+    }
+    unknown = [each.name for each in listing.pictures if each.name not in parts]
+    if unknown:
+        raise FittingRoomError(
+            f"{where} does not say in which part {len(unknown):,} of {len(listing.pictures):,} pictures are: {listed(unknown)}: "
+            f"add rows for them ('{LEFT_OUT}' leaves them out)"
+        )
+    kept = [each._replace(part=parts[each.name]) for each in listing.pictures if parts[each.name] != LEFT_OUT]
+    if not kept:
+        raise FittingRoomError(f"{where} leaves out all pictures: write train, val or test in its split column")
+    gone = len(parts) - len({each.name for each in listing.pictures} & parts.keys())
+    notes = [f"{where} names {counted(gone, 'picture')} that the data lacks"] if gone else []
+    left_out = len(listing.pictures) - len(kept)
+    notes += [f"left out, as {where} says: {counted(left_out, 'picture')}"] if left_out else []
+    kept.sort(key=lambda each: (each.part, each.label, each.name))
+    return replace(listing, pictures=tuple(kept), notes=(*listing.notes, *notes))
