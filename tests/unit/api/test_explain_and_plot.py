@@ -133,7 +133,7 @@ def test_giving_images_opens_no_data_set(folder: Path, tmp_path: Path) -> None:
     write_image_run(tmp_path / "run", path)
     path.unlink()
     assert fr.explain(tmp_path / "run", IMAGES).saliency["run"].shape == (3, 8, 8)
-    assert "gone.npz has gone" in refused(fr.explain, tmp_path / "run", index=0)
+    assert "gone.npz, the data of" in refused(fr.explain, tmp_path / "run", index=0)
 
 
 def test_test_images_are_read_for_a_reason_that_is_logged(folder: Path, vit: fr.Run) -> None:

@@ -136,6 +136,7 @@ def _do(work: Work, pipe: Connection) -> Any:
         progress=tell, checkpoint_seconds=work.checkpoint_seconds, plan=work.plan, open_test=work.open_test,
         patience=PATIENCE, probe=work.probe, concurrency=work.concurrency,
         steps_file=None if work.steps_file is None else Path(work.steps_file),
+        loggers=work.loggers, group=work.group,
     )  # fmt: skip
     config = run_config(work.config)
     return plan_and_time(config, options) if work.only_plan else to_dict(fit(config, options))

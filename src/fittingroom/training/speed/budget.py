@@ -11,8 +11,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import torch
+
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import exclusive_lock, read_json, write_json
+from fittingroom.tasks.base import Task
+from fittingroom.training.speed.plan import Plan
 from fittingroom.training.speed.probe import Trial, new_trial
 from fittingroom.training.step import TrainState
 
@@ -124,6 +128,24 @@ def agree_on_steps(path: Path, total_steps: int) -> None:
     with exclusive_lock(path.parent, AGREEMENT_SECONDS, lock=f".{path.name}.lock"):
         if not path.exists():
             write_json(path, {"total_steps": total_steps})
+
+
+def check_budget(task: Task, plan: Plan, up_to: float) -> None:
+    """Raise FittingRoomError if the budget is certainly too short for one step. Budgets over `up_to` seconds are not measured."""
+    config = task.config
+    if config.budget_seconds is None or config.budget_seconds > up_to:
+        return
+    before = torch.get_num_threads()
+    try:
+        trial = new_trial(task, plan)
+        step_seconds = min(trial.step() for _ in range(3))
+        seconds_each = evaluation_seconds(trial.state)
+    finally:
+        torch.set_num_threads(before)
+    try:
+        steps_in_budget(config.budget_seconds, step_seconds, seconds_each, task.batches.steps_per_epoch, task.num_val)
+    except FittingRoomError as error:
+        raise FittingRoomError(f"{config.model}: {error}") from error
 
 
 def evaluation_seconds(state: TrainState) -> float:
