@@ -216,3 +216,13 @@ def test_after_ctrl_c_it_goes_on_from_the_last_checkpoint(tmp_path: Path) -> Non
 def rows_of_the_clock(run_folder: Path, before: list[str]) -> bool:
     """Whether the learning curve holds these rows, seconds included."""
     return set(before) <= set((run_folder / "metrics.csv").read_text().splitlines())
+
+
+@pytest.mark.slow
+def test_both_seeds_of_a_model_do_the_same_number_of_steps_in_a_time_budget(tmp_path: Path) -> None:
+    words = ("compare", "--models", "vit_cls,vit", "--seeds", "2", "--budget", "10s", "--jobs", "2", *SMALL)
+    summary = call_json(*words, "--out", str(tmp_path / "out"))
+    steps = {row["run"]: row["steps"] for row in summary["runs"]}
+    assert steps["vit-seed0"] == steps["vit-seed1"] > 0
+    assert steps["vit_cls-seed0"] == steps["vit_cls-seed1"] > 0
+    assert json.loads((tmp_path / "out/steps/vit.json").read_text()) == {"total_steps": steps["vit-seed0"]}

@@ -38,7 +38,7 @@ from fittingroom.training.checkpoints import check_checkpoint_seconds
 from fittingroom.training.fit import check_same_data, holds, new_state_of
 from fittingroom.training.loggers import check_loggers
 from fittingroom.training.memory import check_memory
-from fittingroom.training.speed.budget import check_budget
+from fittingroom.training.speed.budget import agree_on_steps, check_budget
 from fittingroom.training.speed.plan import Plan, differences, first_guess, with_fixed
 
 CHECKED_BUDGET = 30.0
@@ -235,6 +235,8 @@ def _run_all(
     missing = [number for number, state in enumerate(states) if state.status != "finished"]
     for number in sorted(set(range(len(runs))) - set(missing)):
         yield number, runs[number].row(states[number])
+    if comparison.budget.seconds is not None:
+        _keep_steps(comparison, runs, states)
     probes = _earlier_plans(comparison.folder).get("probes", {})
     works = [_work(comparison, runs[number], record, probes) for number in missing]
     for event in Processes(jobs=record.jobs).run(works):
@@ -251,6 +253,18 @@ def _run_all(
             yield number, run.row(state)
 
 
+def _steps_file(comparison: Comparison, run: _Run) -> Path:
+    """Where the runs of one candidate agree on how many steps fit into a time budget."""
+    return comparison.folder / "steps" / f"{run.candidate.slug}.json"
+
+
+def _keep_steps(comparison: Comparison, runs: Sequence[_Run], states: Sequence[RunState]) -> None:
+    """In a folder begun by an earlier version: the steps of a candidate's first run hold for its other seeds."""
+    for run, state in zip(runs, states, strict=True):
+        if state.total_steps is not None:
+            agree_on_steps(_steps_file(comparison, run), state.total_steps)
+
+
 def _work(comparison: Comparison, run: _Run, record: ComparisonRecord, probes: dict[str, Any]) -> Work:
     name = run.candidate.name
     return Work(
@@ -259,6 +273,7 @@ def _work(comparison: Comparison, run: _Run, record: ComparisonRecord, probes: d
         run=run.name,
         data_dir=None if comparison.data_dir is None else str(comparison.data_dir),
         checkpoint_seconds=comparison.checkpoint_seconds,
+        steps_file=None if comparison.budget.seconds is None else str(_steps_file(comparison, run)),
         plan={key: json.dumps(value) for key, value in record.plans[name].items()},
         probe=probes.get(name, []),
         loggers=list(comparison.loggers),

@@ -26,7 +26,6 @@ def texts(scoring: Scoring[Any]) -> dict[str, str]:
         "differences": ""
         if metric.higher_is_better
         else " Each difference is the error of the first model minus the error of the second.",
-        "together": "All intervals hold" if len(scoring.metrics) == 1 else "The intervals of each figure hold",
     }
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.lib.npyio import NpzFile
 
 from fittingroom.core.archives import open_arrays
+from fittingroom.core.decision import RULE
 from fittingroom.core.records import BudgetRecord, DataRecord, RunRow
 from fittingroom.core.registry import Registry
 from fittingroom.core.rundir import write_atomic
@@ -137,8 +138,7 @@ class Scoring(ABC, Generic[P]):
             f"Each run reads the {facts.num_test:,} test {self.items} once, after its last epoch. {self._no_tricks()}",
             *self.scoring_rules(),
             _turns(facts),
-            f"Intervals are 95 %, over seeds and test {self.items} together. Intervals of differences hold for all "
-            "pairs of models at once (Bonferroni); p-values are adjusted after Holm.",
+            f"Intervals are 95 %, over seeds and test {self.items} together. {RULE}",
             *self._order_of_metrics(),
             "Training seconds count from the start of a run to its last step. They include validation, but not "
             f"{self.final_step}.",
@@ -211,13 +211,13 @@ def _length(facts: ProtocolFacts) -> str:
     if facts.budget.kind == "epochs":
         return f"{start} The learning-rate schedule is fitted to that length."
     return (
-        f"{start} The first seconds of a run measure how many steps fit; some time is kept in reserve. The learning-rate "
-        "schedule is fitted to these steps. The table shows the seconds that were used."
+        f"{start} The first run of each model measures how many steps fit; some time is kept in reserve. All its seeds do that "
+        "number of steps, and the learning-rate schedule is fitted to it. The table shows the seconds that were used."
     )
 
 
 def _paired(facts: ProtocolFacts) -> str:
-    return "1 seed." if facts.num_seeds == 1 else f"{facts.num_seeds} seeds, paired."
+    return "1 seed." if facts.num_seeds == 1 else f"{facts.num_seeds} seeds, the same for all models."
 
 
 def _size(number: int | None) -> str:

@@ -60,6 +60,8 @@ class FitOptions:
     """The timings behind a plan that was measured before this run. They go into environment.json."""
     concurrency: int = 1
     """How many processes measure plans at the same time, each on its own core."""
+    steps_file: Path | None = None
+    """For a time budget: a file in which the runs of one model agree on their number of steps (see `budget.agreed_steps`)."""
     open_test: bool = True
     """Score the test split at the end. A trial of a search does not."""
     patience: float = 0.0
@@ -231,7 +233,10 @@ def _train_and_evaluate(task: Task, options: FitOptions, plan: Plan | None, stat
         _note_resumption(options.folder / "environment.json", plan)
     set_up_process(plan)
     module = TrainingModule(task, plan, began=began)
-    module.total_steps = state.total_steps or budget.total_steps(module.state, began)
+    shared = None if task.config.budget_seconds is None else options.steps_file
+    module.total_steps = state.total_steps or budget.agreed_steps(
+        shared, lambda: budget.total_steps(module.state, began)
+    )
     state = replace(
         state, num_params=num_params(module.model), num_macs=task.step_macs(), total_steps=module.total_steps
     )

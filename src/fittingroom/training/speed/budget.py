@@ -1,13 +1,20 @@
-"""Convert a wall-clock budget to a number of steps. It is measured once at the start, so that a resumed run keeps its length."""
+"""Convert a wall-clock budget to a number of steps. It is measured once at the start, so that a resumed run keeps its length.
+
+In a comparison it is measured once per model: all seeds do the same number of steps. Otherwise the noise of the measurement
+would look like variation between seeds.
+"""
 
 import itertools
 import math
 import statistics
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import torch
 
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.rundir import exclusive_lock, read_json, write_json
 from fittingroom.tasks.base import Task
 from fittingroom.training.speed.plan import Plan
 from fittingroom.training.speed.probe import Trial, new_trial
@@ -25,6 +32,8 @@ DISTURBED_SHARE = 0.04
 """Share of a budget to measure on a machine that stalls: stalls are rare, and a short measurement misses them."""
 LOOP_SECONDS = 0.005
 """Seconds that Lightning adds to a step for callbacks and logs."""
+AGREEMENT_SECONDS = 30.0
+"""Seconds to wait for another run of the same model that is just writing its number of steps."""
 SHORT_VALIDATION = 1000
 """Items in each validation of a run under two epochs. Its final evaluation uses the whole validation split."""
 
@@ -97,6 +106,28 @@ def total_steps(state: TrainState, began: float) -> int:
     seconds_each = evaluation_seconds(state)
     left = config.budget_seconds - (time.perf_counter() - began)
     return steps_in_budget(left, seconds, seconds_each, batches.steps_per_epoch, task.num_val)
+
+
+def agreed_steps(path: Path | None, measure: Callable[[], int]) -> int:
+    """The number of steps that the runs of one model share in the file `path`. The first run to end its measurement decides.
+
+    Without a path, the run's own measurement counts. Raises FittingRoomError that names a damaged file.
+    """
+    if path is None:
+        return measure()
+    if not path.exists():
+        agree_on_steps(path, measure())
+    found = read_json(path).get("total_steps")
+    if not isinstance(found, int) or found < 1:
+        raise FittingRoomError(f"{path} lacks total_steps: delete it and run the command again")
+    return found
+
+
+def agree_on_steps(path: Path, total_steps: int) -> None:
+    """Write the number of steps into `path`, unless another run has."""
+    with exclusive_lock(path.parent, AGREEMENT_SECONDS, lock=f".{path.name}.lock"):
+        if not path.exists():
+            write_json(path, {"total_steps": total_steps})
 
 
 def check_budget(task: Task, plan: Plan, up_to: float) -> None:
