@@ -154,7 +154,7 @@ class _Strict(http.server.SimpleHTTPRequestHandler):
         self.send_header("Content-Security-Policy", STRICT)
         super().end_headers()
 
-    def log_message(self, *_: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:
         """Nothing on standard error."""
 
 
