@@ -36,10 +36,10 @@ imports: setup ## check imports between packages with import-linter
 
 quick: lint imports data ## a minute: style, import rules, types of the package and the fast unit tests
 	$(PYTHON_BIN)/basedpyright src
-	$(PYTHON_BIN)/python -m pytest -m "not slow and not thorough" --numprocesses 2 tests/unit
+	$(PYTHON_BIN)/python -m pytest -m "not slow and not thorough" --numprocesses 2 --dist loadfile tests/unit
 
 unit: data ## run the unit tests, with array shapes checked at every call
-	$(PYTHON_BIN)/python -m pytest -m "not slow" --numprocesses 2 --jaxtyping-packages=$(SHAPES),beartype.beartype $(SHAPE_CHECKED)
+	$(PYTHON_BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile --jaxtyping-packages=$(SHAPES),beartype.beartype $(SHAPE_CHECKED)
 
 # Keep the order of the files: pytest-xdist would start files with few tests last, and some of these tests take two minutes.
 integration: data browser ## run the other tests, without shape checks

@@ -10,8 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from fittingroom.comparison.executors.base import Work
-from fittingroom.comparison.executors.processes import Processes, usable_cores
+from fittingroom.comparison.executors.processes import Processes
 from fittingroom.core.config import from_dict, to_dict
+from fittingroom.core.machine import usable_cores
 from fittingroom.core.records import RunState, read_state
 from fittingroom.core.rundir import make_folder, write_atomic
 from fittingroom.recipes import RECIPES

@@ -70,13 +70,13 @@ def image_card(name: str) -> str:
 |---|---:|---|
 {LINE.join(by_class)}
 
-**For**: seeing at once what such a network does and where it looks, and as a line to beat. **Not for**: photographs, colours,
-or things that are none of the ten: it names one of them whatever it sees, and its probabilities, trained with smoothed labels,
-are no measure of that.
+**For**: seeing quickly what such a network does and where it looks, and as a baseline. **Not for**: photographs, colour images,
+or things outside the ten classes. The network names one of the ten for any image. Its probabilities do not show whether the
+image belongs to them, because it was trained with smoothed labels.
 
 One run, chosen by its length and not by its score; its settings were chosen on validation images
-([how](../../../../docs/lab/results.md)). Another seed would differ: the interval covers other test images, not other seeds.
-Licences: the weights as the code, Apache 2.0; Fashion-MNIST, MIT.
+([how](../../../../docs/lab/results.md)). Another seed would give other numbers: the interval covers other test images, not
+other seeds. Licences: Apache 2.0 for the weights and the code, MIT for Fashion-MNIST.
 """
 
 
@@ -99,11 +99,12 @@ def word_card(name: str) -> str:
 | test | {score["test_word_error_rate"]} of {len(wrong):,} words wrong, {_interval(wrong)}; read once, after the last step |
 | phonemes of the test words | {phonemes} wrong |
 
-**For**: hearing what such a network has learned, and seeing which letters it looks at. **Not for**: speech products; it writes
-something for any letters at all. A word counts as wrong unless it is written exactly as the dictionary has it.
+**For**: seeing what such a network has learned and which letters it looks at. **Not for**: speech products; it writes phonemes
+for any letters, even for nonsense. An answer counts as wrong unless it equals one of the dictionary's pronunciations.
 
-One run; its settings were chosen on validation words ([how](../../../../docs/lab/sequences.md)). Another seed would differ: the
-interval covers other test words, not other seeds. Licences: the weights as the code, Apache 2.0; cmudict, BSD.
+One run; its settings were chosen on validation words ([how](../../../../docs/lab/sequences.md)). Another seed would give
+other numbers: the interval covers other test words, not other seeds. Licences: Apache 2.0 for the weights and the code, BSD for
+cmudict.
 """
 
 

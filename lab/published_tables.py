@@ -16,6 +16,7 @@ import model_cards
 import sequence_tables
 import speed_tables
 
+from fittingroom.comparison.mixture import mixture
 from fittingroom.comparison.protocol import Budget
 from fittingroom.comparison.summary import read_runs, summarise, summarise_runs
 from fittingroom.core.records import RunRow, RunState, Summary, read_comparison, read_record, read_state
@@ -29,7 +30,7 @@ PAGES = (
     ROOT / "README.md",
     *(
         ROOT / "docs" / "lab" / name
-        for name in ("results.md", "records.md", "looking-inside.md", "benchmarks.md", "sequences.md")
+        for name in ("results.md", "records.md", "looking-inside.md", "benchmarks.md", "sequences.md", "coverage.md")
     ),
 )
 WEIGHTS = ROOT / "src" / "fittingroom" / "weights"
@@ -178,7 +179,8 @@ def rung_verdicts() -> str:
         paths = [path for model in targets for path in sorted(LADDER.glob(f"{model}_{rung}-seed*"))]
         runs = tuple(run_row(path) for path in paths)
         rung_record = replace(record, budget=Budget(epochs=rung).record, seeds=tuple(range(SEEDS)), runs=runs)
-        sentences.append(f"> {summarise_runs(rung_record, read_runs(ROOT, rung_record)).verdict}\n")
+        summary = summarise_runs(rung_record, read_runs(ROOT, rung_record), mixture(ROOT, rung_record))
+        sentences.append(f"> {summary.verdict}\n")
     return "\n".join(sentences)
 
 
@@ -336,10 +338,38 @@ def shipped_faithfulness() -> str:
     return json.dumps(found, indent=2) + "\n"
 
 
+def false_claims() -> str:
+    """Simulated comparisons of equal models: how many claim a difference, by models, spread and seeds."""
+    rows = read(RESULTS / "statistics" / "verdicts.json")["equal"]
+    seeds = sorted({row["num_seeds"] for row in rows})
+    lines = [
+        f"| models | spread over seeds, points | {' | '.join(f'{number} seeds' for number in seeds)} |",
+        "|---:|---:|" + "---:|" * len(seeds),
+    ]
+    for models, spread in sorted({(row["num_models"], row["spread"]) for row in rows}):
+        found = {row["num_seeds"]: row for row in rows if (row["num_models"], row["spread"]) == (models, spread)}
+        cells = [f"{found[number]['any_false_claim']:.1f}" if number in found else "" for number in seeds]
+        lines.append(f"| {models} | {spread} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def power() -> str:
+    """How often a lead is found, and what became of ties to which more seeds were advised."""
+    record = read(RESULTS / "statistics" / "verdicts.json")
+    found = ", ".join(f"{row['percent']:.0f} % with {row['num_seeds']} seeds" for row in record["power"])
+    settled = [row["settled"] for row in record["advice"] if row["settled"] is not None]
+    return (
+        f"> Of three models, the best leads by {record['power'][0]['gap']} points. The verdict says so in {found}. Where it "
+        f"advised more seeds for a tie, and they were added, {min(settled):.0f} to {max(settled):.0f} % of the ties were "
+        "settled.\n"
+    )
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "quick": quick,
     "shipped": shipped_networks, "attempts": attempts, "earlier": earlier,
     "ladder": ladder, "hours": hours, "rungs": rungs, "rung-verdicts": rung_verdicts, "records": records, "search": search,
+    "false-claims": false_claims, "power": power,
     "faithfulness": faithfulness, "positions": positions, "explaining": explaining,
     **sequence_tables.TABLES,
     **speed_tables.TABLES,

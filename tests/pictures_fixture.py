@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -26,7 +27,7 @@ def save(path: Path | str, image: np.ndarray, mode: str | None = None) -> Path:
 
 
 def write_folder(
-    root: Path, classes: Sequence[str] = ("cat", "dog"), number: int = 10, parts: Sequence[str] = ("",), **how: int
+    root: Path, classes: Sequence[str] = ("cat", "dog"), number: int = 10, parts: Sequence[str] = ("",), **how: Any
 ) -> Path:
     """`root/PART/CLASS/N.png`, `number` pictures of each class in each part, all different; returns `root`."""
     for place, part in enumerate(parts):

@@ -1,4 +1,4 @@
-"""Try architectures on your images, see which one fits.
+"""Try architectures on your images and see which one fits.
 
     import fittingroom as fr
 

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
+from fittingroom.core.cache import cache_folder
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.core.rundir import cache_folder
 from fittingroom.data.images import fashion_mnist
 from fittingroom.data.images.download import DownloadError, download
 from fittingroom.data.images.fashion_mnist import RELEASE, DataFile, Release

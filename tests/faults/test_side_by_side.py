@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from fittingroom.comparison.executors.base import Event, Work
-from fittingroom.comparison.executors.processes import Processes, usable_cores
+from fittingroom.comparison.executors.processes import Processes
 from fittingroom.core.config import to_dict
+from fittingroom.core.machine import usable_cores
 from fittingroom.core.records import read_state
 from fittingroom.tasks.classification.config import ClassificationConfig
 from tests.command import start

@@ -13,7 +13,7 @@ import pytest
 
 from fittingroom.cli.main import build_parser
 from fittingroom.cli.run import _command_line
-from fittingroom.comparison.executors.processes import usable_cores
+from fittingroom.core.machine import usable_cores
 from fittingroom.core.rundir import exclusive_lock
 from fittingroom.evaluation.read_log import log_test_read
 from tests.command import call, call_json, environment, run, start
@@ -145,7 +145,7 @@ def test_another_plan_in_the_same_folder_is_refused_before_anything_runs(finishe
     before = (folder / "comparison.json").read_bytes()
     code, out, err = call(*COMPARE, "--plan", "num_threads=7", "--out", str(folder))
     assert (code, out) == (2, "")
-    assert "begun with another plan than num_threads=7" in err and err.count("\n") == 1
+    assert "started with another plan than num_threads=7" in err and err.count("\n") == 1
     assert (folder / "comparison.json").read_bytes() == before
 
 
@@ -183,16 +183,16 @@ def test_a_run_that_diverges_is_marked_and_the_others_go_on(tmp_path: Path) -> N
 def test_where_another_process_is_at_work_nothing_is_begun(tmp_path: Path) -> None:
     with exclusive_lock(tmp_path):
         code, out, err = call(*COMPARE, "--out", str(tmp_path))
-        assert (code, out) == (2, "") and f"another process is at work in {tmp_path}" in err
+        assert (code, out) == (2, "") and f"another process is using {tmp_path}" in err
         code, out, err = call("train", "vit", "--epochs", "1", *SMALL, "--out", str(tmp_path))
-        assert (code, out) == (2, "") and f"another process is at work in {tmp_path}" in err
+        assert (code, out) == (2, "") and f"another process is using {tmp_path}" in err
         assert [path.name for path in tmp_path.iterdir()] == [".lock"]
     assert list(tmp_path.iterdir()) == []
 
 
 def test_after_ctrl_c_it_goes_on_from_the_last_checkpoint(tmp_path: Path) -> None:
     folder = tmp_path / "out"
-    words = [*["20" if word == "1" else word for word in COMPARE], "--checkpoint-seconds", "0", "--out", str(folder)]
+    words = [*["6" if word == "1" else word for word in COMPARE], "--checkpoint-seconds", "0", "--out", str(folder)]
     process = start(*words)
     deadline = time.monotonic() + 120
     half = folder / "runs" / "vit-seed0"
@@ -216,3 +216,13 @@ def test_after_ctrl_c_it_goes_on_from_the_last_checkpoint(tmp_path: Path) -> Non
 def rows_of_the_clock(run_folder: Path, before: list[str]) -> bool:
     """Whether the learning curve holds these rows, seconds included."""
     return set(before) <= set((run_folder / "metrics.csv").read_text().splitlines())
+
+
+@pytest.mark.slow
+def test_both_seeds_of_a_model_do_the_same_number_of_steps_in_a_time_budget(tmp_path: Path) -> None:
+    words = ("compare", "--models", "vit_cls,vit", "--seeds", "2", "--budget", "10s", "--jobs", "2", *SMALL)
+    summary = call_json(*words, "--out", str(tmp_path / "out"))
+    steps = {row["run"]: row["steps"] for row in summary["runs"]}
+    assert steps["vit-seed0"] == steps["vit-seed1"] > 0
+    assert steps["vit_cls-seed0"] == steps["vit_cls-seed1"] > 0
+    assert json.loads((tmp_path / "out/steps/vit.json").read_text()) == {"total_steps": steps["vit-seed0"]}

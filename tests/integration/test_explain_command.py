@@ -1,6 +1,9 @@
 """`fittingroom explain` as a user calls it: pictures on disk, numbers in explain.json, no training needed."""
 
+import io
 import json
+import os
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -75,6 +78,57 @@ def test_a_picture_of_ones_own_as_svg_with_json_on_standard_output(tmp_path: Pat
     assert (folder / "panel.svg").read_text().startswith("<?xml")
 
 
+def test_two_questions_never_share_a_folder(tmp_path: Path, here: Here) -> None:
+    for folder, brightness in (("a", 200), ("b", 255)):
+        (tmp_path / folder).mkdir()
+        image = np.zeros((40, 40), np.uint8)
+        image[10:30, 10:30] = brightness
+        Image.fromarray(image).save(tmp_path / folder / "x.png")
+
+    def folder_of(*words: str) -> str:
+        return Path(here.run_json("explain", "cnn", *words)["files"][0]).parent.name
+
+    assert folder_of("--image", "a/x.png") == folder_of("--image", "a/x.png") == "explain-cnn-x"
+    assert folder_of("--image", "b/x.png") == "explain-cnn-x-2"
+    assert folder_of("--image", "a/x.png", "--method", "random") == "explain-cnn-x-random"
+    assert folder_of("--image", "a/x.png", "--target", "bag") == "explain-cnn-x-Bag"
+    code, _, err = here.run("explain", "cnn", "--image", "b/x.png", "--out", "runs/explain-cnn-x")
+    assert code == 2 and "holds the pictures of another question" in err
+
+
+def test_a_class_of_ones_choice_is_explained(tmp_path: Path, here: Here) -> None:
+    Image.effect_noise((28, 28), 90).save(tmp_path / "x.png")
+    first, second = (here.run_json("explain", "cnn", "--image", "x.png", "--target", each) for each in ("Sneaker", "0"))
+    assert (first["question"]["target"], second["question"]["target"]) == (7, 0)
+    assert any("the maps are for the class Sneaker" in note for note in first["notes"])
+    assert first["networks"] == second["networks"], "the answer is the same, whatever the maps explain"
+    panels = [Path(each["files"][0]).read_bytes() for each in (first, second)]
+    assert panels[0] != panels[1]
+    for words, said in (
+        (("--target", "sneeker"), "did you mean 'Sneaker'?"),
+        (("--target", "bag", "--method", "rollout"), "are the same for every class"),
+    ):
+        code, out, err = here.run("explain", "cnn", "--image", "x.png", *words)
+        assert code == 2 and said in err and not out
+
+
+def test_names_of_any_bytes_reach_the_terminal_and_a_folder(
+    tmp_path: Path, here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a terminal that knows ASCII only. The names: another script, too long for a folder's name with more in it, no UTF-8."""
+    image = np.zeros((40, 40), np.uint8)
+    image[10:30, 10:30] = 220
+    for name in ("日本語 😀.png", "長" * 80 + ".png", os.fsdecode(b"a\xff\xfeb.png")):
+        Image.fromarray(image).save(tmp_path / name)
+        monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
+        assert main(["explain", "cnn", "--image", name]) == 0
+        sys.stdout.flush()
+        assert b"pictures and explain.json in" in sys.stdout.buffer.getvalue()  # type: ignore[attr-defined]
+    assert here.capsys.readouterr().err.count("Traceback") == 0
+    folders = list((tmp_path / "runs").iterdir())
+    assert len(folders) == 3 and all((folder / "panel.png").is_file() for folder in folders)
+
+
 def test_a_method_without_merit_says_so_in_its_picture(here: Here) -> None:
     """Grad-CAM on the shipped hybrid does not beat random maps (results/explain): the caption must not hide it."""
     found = here.run_json("explain", "hybrid", "vit", "--index", "0", "--method", "gradcam", "--out", "x")
@@ -115,6 +169,7 @@ def test_a_file_in_the_way_is_named_and_kept(tmp_path: Path, here: Here) -> None
     assert (tmp_path / "x").read_text() == "I was here first"
 
 
+@pytest.mark.slow
 def test_one_image_is_explained_within_a_second_after_loading() -> None:
     """Every shipped network, its default method, everything that `examine` finds; the best of three."""
     import torch

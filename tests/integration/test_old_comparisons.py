@@ -43,8 +43,17 @@ def weights(folder: Path) -> dict[str, tuple[int, bytes]]:
     return {path.parent.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in found}
 
 
-def assert_same_numbers(found: Summary, old: dict[str, Any], metrics: tuple[str, ...]) -> None:
-    """Every score and difference of `found` is the one in the old summary.json, read here without our upgrade."""
+ONLY_MEANS = ("mean", "sd", "difference")
+"""What the present statistics compute as the old ones did. Intervals and p follow another rule since."""
+
+
+def assert_same_numbers(
+    found: Summary, old: dict[str, Any], metrics: tuple[str, ...], only: tuple[str, ...] = ()
+) -> None:
+    """Every score and difference of `found` is the one in the old summary.json, read here without our upgrade.
+
+    With `only`, just the numbers of these names.
+    """
     assert [each.name for each in found.candidates] == [model["name"] for model in old["models"]]
     for each, model in zip(found.candidates, old["models"], strict=True):
         assert (each.num_params, each.num_runs, each.epochs) == (
@@ -55,24 +64,27 @@ def assert_same_numbers(found: Summary, old: dict[str, Any], metrics: tuple[str,
         for split in ("val", "test"):
             for metric in metrics:
                 expected = model[split] if len(metrics) == 1 else model[split][metric]
-                assert vars(each.evals[split][metric]) == pytest.approx(expected), (each.name, split, metric)
+                score = {
+                    key: value for key, value in vars(each.evals[split][metric]).items() if not only or key in only
+                }
+                assert score == pytest.approx({key: expected[key] for key in score}), (each.name, split, metric)
     assert [(each.a, each.b) for each in found.contrasts] == [(pair["a"], pair["b"]) for pair in old["pairs"]]
     for each, pair in zip(found.contrasts, old["pairs"], strict=True):
         for metric in metrics:
             expected = pair if len(metrics) == 1 else pair[metric]
-            assert vars(each.metrics[metric]) == pytest.approx(
-                {key: expected[key] for key in vars(each.metrics[metric])}
-            )
+            expected = {**expected, "p_adjusted": expected["p_holm"], "outlook": None}
+            difference = {key: value for key, value in vars(each.metrics[metric]).items() if not only or key in only}
+            assert difference == pytest.approx({key: expected[key] for key in difference})
     assert found.best_by_val == old["best_by_val"]
 
 
 @pytest.mark.parametrize(
     ("folder", "metrics"), [("images", ("accuracy",)), ("words/compared", ("word_error_rate", "phoneme_error_rate"))]
 )
-def test_an_old_summary_is_read_and_computed_again_with_the_same_numbers(folder: str, metrics: tuple[str, ...]) -> None:
+def test_an_old_summary_is_read_and_computed_again_with_the_same_scores(folder: str, metrics: tuple[str, ...]) -> None:
     old = json.loads((OLD / folder / "summary.json").read_text())
     assert_same_numbers(read_summary(OLD / folder), old, metrics)
-    assert_same_numbers(summarise(OLD / folder), old, metrics)
+    assert_same_numbers(summarise(OLD / folder), old, metrics, ONLY_MEANS)
 
 
 @pytest.mark.parametrize(("folder", "score"), [("images", "17.43"), ("words/compared", "81.67")])
@@ -116,4 +128,5 @@ def test_old_words_are_asked_for_again_and_nothing_is_trained(here: Path, monkey
     assert weights(here / "words") == before
     assert len(summary["runs"]) == 4
     old = json.loads((OLD / "words" / "compared" / "summary.json").read_text())
-    assert_same_numbers(read_summary(here / "words" / "compared"), old, ("word_error_rate", "phoneme_error_rate"))
+    metrics = ("word_error_rate", "phoneme_error_rate")
+    assert_same_numbers(read_summary(here / "words" / "compared"), old, metrics, ONLY_MEANS)

@@ -114,7 +114,9 @@ def test_a_resumed_run_keeps_the_plan_with_which_it_began(interrupted: Path, tmp
 def test_resuming_with_another_plan_is_refused_and_touches_nothing(interrupted: Path) -> None:
     before = {path: path.read_bytes() for path in interrupted.rglob("*") if path.is_file()}
     guess = first_guess(CONFIG).precision
-    with pytest.raises(FittingRoomError, match=f"was begun with another plan than precision={guess}: omit --plan") as e:
+    with pytest.raises(
+        FittingRoomError, match=f"was started with another plan than precision={guess}: omit --plan"
+    ) as e:
         make(interrupted, plan={"precision": guess}, resume=True)
     assert "\n" not in str(e.value)
     assert before == {path: path.read_bytes() for path in interrupted.rglob("*") if path.is_file()}
@@ -125,7 +127,7 @@ def test_a_run_of_a_version_without_plans_is_not_resumed_but_named(interrupted: 
     place = interrupted / "environment.json"
     found = read_json(place)
     place.write_text(json.dumps({key: value for key, value in found.items() if key not in ("plan", "probe")}))
-    with pytest.raises(FittingRoomError, match="has no speed plan: an older version began this run; delete"):
+    with pytest.raises(FittingRoomError, match="has no speed plan: an older version started this run; delete"):
         make(interrupted, resume=True)
 
 
@@ -198,9 +200,10 @@ def test_a_compiled_run_is_the_eager_one_but_for_rounding_and_its_weights_keep_t
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] >= 2, "the check of the compiler, and the model"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("compiler")
 @pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
-@pytest.mark.parametrize("precision", [pytest.param("fp32", marks=pytest.mark.slow), "bf16"])
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_compiled_runs_agree_bit_for_bit_also_when_resumed(precision: str, tmp_path: Path) -> None:
     """With dropout and stochastic depth, which compiled code draws by itself."""
     shape = {**TINY["vit"], "depth": 2, "drop_rate": 0.1, "drop_path_rate": 0.1}

@@ -145,7 +145,7 @@ def test_shipped_weights_are_asked_by_name(here: Here, tmp_path: Path, monkeypat
         (
             ["cnn", "hello"],
             "run cnn is a run of classification, not of seq2seq: give the folder of another run, "
-            "or shipped weights (recurrent, transformer)",
+            "or an included network (recurrent, transformer)",
         ),
         (["nowhere", "hello"], "no run at 'nowhere'"),
         (["transformer-run"], "WORD"),
@@ -181,6 +181,7 @@ print(*[name for name in {UNNEEDED} if name in sys.modules])
     assert found.stdout.splitlines()[-1] == ""
 
 
+@pytest.mark.slow
 def test_the_first_answer_comes_within_three_seconds_of_one_core(folder: Path) -> None:
     # Processor time of the whole process, interpreter and torch included: on an idle core that is the clock's time, and what
     # else the machine does changes it little. The best of up to three all the same.

@@ -51,7 +51,7 @@ def test_what_is_said_of_the_shipped_networks_was_measured_on_them() -> None:
     assert [network["name"] for network in record["networks"]] == ["vit", "hybrid", "cnn", "vit_cls"]
     test = open_images().load_test()
     shown = [int(image["name"].removeprefix("test image ")) for image in record["images"]]
-    images = normalise(test.images[shown], SPEC)
+    images = normalise(test.read(torch.tensor(shown)), SPEC)
     for network in record["networks"]:
         run = load_run(network["name"])
         model = run.model

@@ -1,6 +1,9 @@
 """The report in a real browser: desktop and phone, light and dark, by mouse and by keyboard."""
 
+import functools
+import http.server
 import re
+import threading
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
@@ -139,6 +142,49 @@ def test_without_scripts_the_page_is_whole_and_shows_no_dead_button(browser: Bro
     assert page.locator(".card:visible").count() == 36
     assert page.locator("button:visible").count() == 0
     context.close()
+
+
+STRICT = "sandbox; default-src 'none'; style-src 'self'"
+
+
+class _Strict(http.server.SimpleHTTPRequestHandler):
+    """Serves a folder as a careful server does: no scripts, no styles inside the page, no data addresses."""
+
+    def end_headers(self) -> None:
+        self.send_header("Content-Security-Policy", STRICT)
+        super().end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing on standard error."""
+
+
+@pytest.fixture
+def strict(report: str) -> Iterator[str]:
+    """The address of the report on such a server."""
+    folder = Path(report.removeprefix("file://")).parent
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Strict, directory=str(folder))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/report.html"
+        server.shutdown()
+
+
+def test_under_a_strict_policy_verdict_table_and_figures_can_be_read(browser: Browser, strict: str) -> None:
+    page = browser.new_context(java_script_enabled=False, viewport={"width": 1280, "height": 900}).new_page()
+    page.goto(strict)
+    assert page.locator("body").evaluate("e => getComputedStyle(e).maxWidth") == "none", "the styles are blocked"
+    assert page.locator(".verdict").is_visible() and "beat" in page.locator(".verdict").inner_text()
+    row = page.get_by_role("row").nth(2)
+    assert "Multiply-adds" not in row.inner_text(), "names of columns stand in the head only"
+    assert "±" in row.inner_text() and re.search(r"\d\.\d\d to \d", row.inner_text())
+    assert page.locator("button:visible").count() == 0
+    filled = """e => [...e.querySelectorAll("path, rect, use")].filter(x => x.closest("defs") === null)
+        .map(x => getComputedStyle(x)).filter(s => s.fill === "rgb(0, 0, 0)" && s.stroke === "none").length"""
+    for figure in page.locator("figure svg[role=img]").all():
+        assert figure.evaluate(filled) == 0, "black boxes"
+        assert figure.bounding_box()["width"] < 500  # pyright: ignore[reportOptionalSubscript]
+        assert figure.locator("text").first.evaluate("e => getComputedStyle(e).fontSize") in ("10px", "12px")
+    assert max(mark.bounding_box()["width"] for mark in page.locator(".swatch").all()) < 20  # pyright: ignore[reportOptionalSubscript]
+    page.context.close()
 
 
 def test_on_a_phone_each_row_is_a_card_that_names_its_numbers(browser: Browser, report: str) -> None:

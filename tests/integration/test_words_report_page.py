@@ -174,7 +174,7 @@ def test_words_that_begin_so_come_before_those_that_hold_it(desk: Visit) -> None
 
 def test_nothing_found_is_said_and_a_typed_tag_is_text(desk: Visit) -> None:
     desk.search.fill("<img src=x>")
-    assert desk.status() == "No word here holds “<img src=x>”"
+    assert desk.status() == "No word here contains “<img src=x>”"
     assert desk.words() == [] and desk.page.locator("#words-shown img").count() == 0
 
 

@@ -291,7 +291,7 @@ def test_catching_nothing_raises() -> None:
     eager = hugging_face("eager")
     with pytest.raises(FittingRoomError, match="attn_implementation='sdpa'"), capture_attention(eager):
         run(eager, draw_images())
-    with pytest.raises(FittingRoomError, match="no attention was captured of FastCNN"):
+    with pytest.raises(FittingRoomError, match="no attention was captured from FastCNN"):
         attention_layers(tiny("cnn"), draw_images())
 
 

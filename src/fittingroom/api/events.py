@@ -17,13 +17,18 @@ def in_notebook() -> bool:
     return shell is not None and type(shell).__name__ == "ZMQInteractiveShell"
 
 
+def on_terminal() -> bool:
+    """Whether standard error is a terminal. A program without a console may have none, or a closed one."""
+    return sys.stderr is not None and not sys.stderr.closed and sys.stderr.isatty()
+
+
 @contextmanager
 def training_progress(run: str, show: bool | None = None) -> Iterator[Progress | None]:
     """A function to call with (steps done, total steps, score), or None if progress is not shown.
 
     By default (`show` None) progress is shown on terminals and in notebooks.
     """
-    if show is False or (show is None and not in_notebook() and not sys.stderr.isatty()):
+    if show is False or (show is None and not in_notebook() and not on_terminal()):
         yield None
         return
     if in_notebook():

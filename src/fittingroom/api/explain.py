@@ -11,7 +11,7 @@ from fittingroom.api.settings import whole
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.explain.findings import Findings, Inspection
 from fittingroom.explain.inspect import Question, inspect
-from fittingroom.tasks.classification.predict import as_images
+from fittingroom.tasks.classification.predict import new_images
 from fittingroom.tasks.load import load_run
 
 
@@ -40,14 +40,18 @@ class Explanation:
         return pictures(self.inspection)
 
     def save(self, folder: str | Path, formats: Sequence[str] = ("png",)) -> list[Path]:
-        """Write all figures and explain.json into `folder` and return their paths."""
+        """Write all figures and explain.json into `folder` and return their paths.
+
+        Raises FittingRoomError if the folder holds the pictures of another question.
+        """
         from fittingroom.report.inspection import write_inspection
 
         return write_inspection(self.inspection, Path(folder), list(formats), ["fittingroom.explain(...)"])
 
     def __repr__(self) -> str:
         names = ", ".join(each.name for each in self.inspection.networks)
-        return f"Explanation({self.inspection.what}; {names})"
+        notes = "".join(f"; note: {note}" for note in self.inspection.notes)
+        return f"Explanation({self.inspection.what}; {names}{notes})"
 
     def _repr_png_(self) -> bytes:
         return self.figures["panel"]._repr_png_()
@@ -58,6 +62,7 @@ def explain(
     images: Any = None,
     *,
     method: str | None = None,
+    target: str | int | None = None,
     index: int | None = None,
     mistakes: int | None = None,
     disagreements: int | None = None,
@@ -70,6 +75,7 @@ def explain(
     `runs` is a run, its folder, the name of an included network, or a list of these (default: vit, hybrid and cnn). `images` are
     as for `Run.predict`. Instead of `images`, choose from the `split`: image `index`, the most confident `mistakes`, or
     `disagreements`; the default is one image per class. `method` is attention, rollout, relevance, gradcam or random.
+    `target` is the class that the maps explain, by name or number; the default is the one that each network predicts.
     `faithfulness=N` tests on N images whether the maps mean something. Raises FittingRoomError for bad input.
     """
     several: list[Any] = list(runs) if isinstance(runs, list | tuple) else [] if runs is None else [runs]
@@ -89,13 +95,15 @@ def explain(
     kind: Any = chosen[0] if chosen else "examples" if images is None else "given"
     given = None
     if images is not None:
-        spec = load_run(names[0] if names else "vit", "classification").task.spec
-        given = as_images(images, spec).images
+        given = new_images(images, load_run(names[0] if names else "vit", "classification").task.spec)
     question = Question(
         runs=names,
         kind=kind,
         number=whole(asked[chosen[0]], chosen[0]) if chosen else 0,
-        given=given,
+        given=None if given is None else given.images.images,
+        given_names=() if given is None else tuple(given.names),
+        given_notes=() if given is None else tuple(given.notes),
+        target=target,
         method=method,
         split=split,  # type: ignore[arg-type]
         faithfulness=whole(faithfulness, "faithfulness"),

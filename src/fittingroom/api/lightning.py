@@ -28,7 +28,7 @@ def _lightning() -> Any:
     by_us = "fittingroom.training.loop" in sys.modules  # `train` imports `lightning.pytorch`, whatever the user has
     if "pytorch_lightning" in sys.modules and "lightning.pytorch" in sys.modules and not by_us:
         raise FittingRoomError(
-            "both `pytorch_lightning` and `lightning.pytorch` are imported: their classes do not know each other; use one"
+            "both `pytorch_lightning` and `lightning.pytorch` are imported: their classes do not work together; use one"
         )
     if "pytorch_lightning" in sys.modules:
         return sys.modules["pytorch_lightning"]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fittingroom.core.archives import DAMAGE
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.files import check_file
 
 ENDINGS = (".npy", ".npz", ".csv")
 DELIMITERS = (",", ";", "\t")
@@ -45,11 +46,11 @@ def read_prediction_files(words: Sequence[str], labels: Path) -> PredictionFiles
         for path in _files(pattern):
             array, names = read_array(path)
             if array.dtype.kind == "U":
-                raise FittingRoomError(f"{path} holds text where probabilities are expected, such as '{array.flat[0]}'")
+                raise FittingRoomError(f"{path} holds text such as '{array.flat[0]}': give probabilities")
             probs.setdefault(name, []).extend(array if array.ndim == 3 else [array])
             if names and header and names != header[1]:
                 raise FittingRoomError(
-                    f"{path} has other columns than {header[0]}: all files need the same class order"
+                    f"{path} has different columns from {header[0]}: all files need the same class order"
                 )
             if names:
                 header = header or (path, names)
@@ -61,9 +62,10 @@ def read_prediction_files(words: Sequence[str], labels: Path) -> PredictionFiles
 
 def read_array(path: Path) -> tuple[NDArray[Any], tuple[str, ...]]:
     """The array in a file and the names in its csv header (empty without a header). Raises FittingRoomError for a bad file."""
+    check_file(path, f"give one of {', '.join(ENDINGS)}")
     ending = path.suffix.lower()
     if ending not in ENDINGS:
-        raise FittingRoomError(f"{path} is none of {', '.join(ENDINGS)}: save the predictions as one of them")
+        raise FittingRoomError(f"{path} does not end in {', '.join(ENDINGS)}: save the predictions as one of these")
     try:
         if ending == ".csv":
             return _read_csv(path)
@@ -112,7 +114,7 @@ def _read_csv(path: Path) -> tuple[NDArray[Any], tuple[str, ...]]:
     odd = next((number for number, row in enumerate(rows) if len(row) != len(rows[0])), None)
     if odd is not None:
         line = odd + 1 + bool(header)
-        raise FittingRoomError(f"{path}, line {line}: {len(rows[odd])} columns where others have {len(rows[0])}")
+        raise FittingRoomError(f"{path}, line {line}: {len(rows[odd])} columns, other lines have {len(rows[0])}")
     if is_text:
         return np.array([[cell.strip() for cell in row] for row in rows]), header
     for number, row in enumerate(rows):

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from fittingroom import __version__
 from fittingroom.api.table import Table
 from fittingroom.comparison.summary import summarise_runs
+from fittingroom.core.decision import RULE
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.records import (
     BudgetRecord,
@@ -30,8 +31,7 @@ TOLERANCE = 0.01
 PROTOCOL = (
     "The predictions come from files or arrays. How the models were trained and chosen is not known.",
     "Accuracy is the share of test images whose most probable class is the label.",
-    "Intervals are 95 %, over seeds and test images together; with one seed, over test images only. Intervals of differences "
-    "hold for all pairs of models at once (Bonferroni); p-values are adjusted after Holm.",
+    f"Intervals are 95 %, over seeds and test images together; with one seed, over test images only. {RULE}",
 )
 
 
@@ -45,11 +45,13 @@ class VerdictContrast:
     """Test accuracy of a minus that of b, as a fraction."""
     low: float
     high: float
-    """The ends of its 95 % interval. The intervals of all contrasts hold simultaneously (Bonferroni)."""
+    """The ends of the 95 % interval for this pair alone."""
     p: float
-    """The p-value, adjusted for the number of contrasts (Holm)."""
+    """The p-value, adjusted for the number of contrasts: Shaffer's step-down for three models, Holm's for more."""
     separated: bool
-    """Whether the interval excludes zero."""
+    """Whether p is below 0.05: one model beats the other."""
+    more_seeds: int | None
+    """If not separated: so many more seeds per model would separate them with 80 % assurance. None: no such number is known."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +89,9 @@ class VerdictResult:
                 difference=each.difference,
                 low=each.low,
                 high=each.high,
-                p=each.p_holm,
-                separated=each.low > 0 or each.high < 0,
+                p=each.p_adjusted,
+                separated=each.is_decided,
+                more_seeds=None if each.outlook is None else each.outlook.more_seeds,
             )
             for a, b, each in found
         )
@@ -128,17 +131,17 @@ def verdict(
         v = verdict({"vit": [probs_seed0, probs_seed1], "cnn": [...]}, labels)
         v.sentence, v.contrasts, v.report("report.html")
 
-    `probs` maps a model's name to its probabilities [images, classes], one array for each seed; a single array is one seed.
+    `probs` maps a model's name to its probabilities [images, classes], one array for each seed; a single array is one seed. One
+    model may have more seeds than another.
     `labels` [images] are class numbers, or class names if `class_names` lists the names in the order of the columns. Arrays may
     be numpy arrays, lists, or tensors. `title` names the data in the verdict.
 
     Raises FittingRoomError, naming model and seed, if shapes do not match, if values are not probabilities (each image's must
-    sum to 1 within 0.01), if a label is not one of the classes, and if models have different numbers of seeds.
+    sum to 1 within 0.01), and if a label is not one of the classes.
     """
     found = {str(name): _seeds(str(name), given) for name, given in probs.items()}
     if not found:
         raise FittingRoomError("no predictions: give at least one model, such as {'vit': [probs]}")
-    _check_seeds(found)
     num_classes = _check_classes(found, class_names)
     numbers = _labels(labels, num_classes, class_names)
     for name, seeds in found.items():
@@ -181,7 +184,7 @@ def _seeds(name: str, given: Any) -> list[NDArray[Any]]:
     for seed, array in enumerate(arrays):
         if array.ndim != 2 or array.dtype.kind not in "fiub":
             raise FittingRoomError(
-                f"{name}, seed {seed}: {array.dtype} {array.shape} where numbers [images, classes] are expected"
+                f"{name}, seed {seed}: expected numbers of shape [images, classes], got {array.dtype} {array.shape}"
             )
         if array.shape[1] < 2:
             raise FittingRoomError(
@@ -198,17 +201,6 @@ def _first(given: Any) -> Any:
 def _is_number(given: Any) -> bool:
     """Whether `given` is a number. A row of numbers begins with one; a list of rows does not."""
     return isinstance(given, int | float | np.number)
-
-
-def _check_seeds(found: Mapping[str, Sequence[Any]]) -> None:
-    counts = {name: len(seeds) for name, seeds in found.items()}
-    if len(set(counts.values())) > 1:
-        usual = Counter(counts.values()).most_common(1)[0][0]
-        listed = ", ".join(f"{name} {count}" for name, count in counts.items())
-        odd = next(name for name, count in counts.items() if count != usual)
-        raise FittingRoomError(
-            f"unequal numbers of seeds ({listed}): give {odd} as many predictions as the others, or fewer of theirs"
-        )
 
 
 def _check_classes(found: Mapping[str, Sequence[NDArray[Any]]], class_names: Sequence[str] | None) -> int:
@@ -287,7 +279,7 @@ def _check_probs(array: NDArray[np.float64], num_images: int, where: str) -> Non
 def _record(
     found: Mapping[str, Sequence[Any]], num_images: int, class_names: Sequence[str], title: str | None
 ) -> ComparisonRecord:
-    num_seeds = len(next(iter(found.values())))
+    num_seeds = max(map(len, found.values()))
     return ComparisonRecord(
         task=ClassificationScoring.task,
         title=title or f"{num_images:,} test images",
@@ -300,8 +292,8 @@ def _record(
         candidates=tuple(CandidateRecord(name=name, title=name, model=name, family="") for name in found),
         runs=tuple(
             RunRow(run=f"{name}-seed{seed}", folder="", candidate=name, seed=seed, status="finished")
-            for name in found
-            for seed in range(num_seeds)
+            for name, seeds in found.items()
+            for seed in range(len(seeds))
         ),
         protocol=PROTOCOL,
         environment={},

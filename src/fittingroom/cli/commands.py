@@ -10,11 +10,15 @@ from fittingroom.cli.options import (
     add_checkpoint_seconds,
     add_data_dir,
     add_length,
+    add_loggers,
     add_moved_data,
     add_pairs,
     add_pictures,
     add_plan,
+    add_quiet,
     add_set,
+    number,
+    whole_number,
 )
 from fittingroom.cli.predict import predict
 from fittingroom.cli.pronounce import pronounce
@@ -45,11 +49,13 @@ def _model(parser: argparse.ArgumentParser) -> None:
 
 
 def _train_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="decides everything random (default: 0)")
+    parser.add_argument(
+        "--seed", type=whole_number, default=0, metavar="S", help="seed of all random choices (default: 0)"
+    )
     parser.add_argument(
         "--recipe", metavar="NAME",
         help="cnn_5, cnn_20, cnn_50, likewise for hybrid and vit; transformer_10, transformer_24, likewise for recurrent "
-        "(default: the family's recipe closest in epochs; with --budget its shortest, from one hour on the next)",
+        "(default: the family's recipe closest in epochs; with --budget the shortest recipe, or the second from one hour on)",
     )  # fmt: skip
     parser.add_argument(
         "--out", type=Path, metavar="DIR",
@@ -59,14 +65,13 @@ def _train_options(parser: argparse.ArgumentParser) -> None:
         "--resume", action="store_true", help="continue a stopped run; it ends with exactly the same weights"
     )
     parser.add_argument(
-        "--logger", action="append", default=[], metavar="NAME", dest="loggers",
-        help="log to tensorboard or wandb (offline, no account) as well; may be repeated",
-    )  # fmt: skip
-    parser.add_argument(
-        "--sealed", action="store_true", help="do not read the test part: for a trial that is judged on validation"
+        "--sealed", action="store_true", help="do not read the test part, for a trial that is judged on validation"
     )
     parser.add_argument(
-        "--early-stopping", type=int, metavar="N", help="stop after N validations without a lower validation loss"
+        "--early-stopping",
+        type=whole_number,
+        metavar="N",
+        help="stop after N validations without a lower validation loss, and keep the weights of the lowest",
     )
 
 
@@ -78,7 +83,7 @@ def _compare_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--preset", default="quick", metavar="NAME", help="quick, standard or full (default: quick)")
     parser.add_argument(
-        "--seeds", type=int, metavar="N", help="runs of each model, seeds 0 to N-1 (default: the preset's)"
+        "--seeds", type=whole_number, metavar="N", help="runs of each model, seeds 0 to N-1 (default: the preset's)"
     )
     parser.add_argument(
         "--train-sizes",
@@ -86,7 +91,7 @@ def _compare_options(parser: argparse.ArgumentParser) -> None:
         help="train each candidate on N items, on M items, ...",
     )
     parser.add_argument(
-        "--jobs", type=int, metavar="N",
+        "--jobs", type=whole_number, metavar="N",
         help="runs at a time, one thread and one core each; 1: one after another with all threads, which changes the last digits "
         "(default: whichever is measured to be faster)",
     )  # fmt: skip
@@ -108,6 +113,8 @@ def _evaluate_options(parser: argparse.ArgumentParser) -> None:
         metavar="SPLIT",
         help="val or test; a read of test is logged in the run (default: val)",
     )
+    for part in ("train", "dev", "test"):
+        parser.add_argument(f"--{part}", metavar="FILE", help=f"where the run's {part} file is now; give all three")
 
 
 def _explain_options(parser: argparse.ArgumentParser) -> None:
@@ -120,21 +127,29 @@ def _explain_options(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
         "--image", type=Path, action="append", default=[], metavar="FILE", dest="files",
-        help="your own picture, PNG or JPEG; may be repeated",
+        help="your own picture, such as a PNG or JPEG; may be repeated",
     )  # fmt: skip
-    which.add_argument("--index", type=int, metavar="N", help="image N of the split, from 0")
+    which.add_argument("--index", type=whole_number, metavar="N", help="image N of the split, from 0")
     which.add_argument(
-        "--mistakes", type=int, metavar="N", help="the N images on which all RUNs are wrong, the most confident first"
+        "--mistakes",
+        type=whole_number,
+        metavar="N",
+        help="the N images on which all RUNs are wrong, the most confident first",
     )
     which.add_argument(
         "--disagreements",
-        type=int,
+        type=whole_number,
         metavar="N",
-        help="the N images on which two RUNs are confident of different classes (with one RUN: it and the included networks)",
+        help="the N images on which two RUNs predict different classes with the most confidence (a single RUN is compared "
+        "with the included networks)",
     )
     parser.add_argument(
         "--method", metavar="NAME",
-        help="attention, rollout, relevance, gradcam or random (default: relevance, for a CNN gradcam)",
+        help="attention, rollout, relevance, gradcam or random (default: relevance; for a CNN, gradcam)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--target", metavar="CLASS",
+        help="the class that the maps explain, by name or number (default: in each image the one that the RUN answers)",
     )  # fmt: skip
     parser.add_argument(
         "--split",
@@ -143,11 +158,14 @@ def _explain_options(parser: argparse.ArgumentParser) -> None:
         help="val or test; a read of test is logged in each RUN (default: val)",
     )
     parser.add_argument(
-        "--faithfulness", type=int, default=0, metavar="N",
+        "--faithfulness", type=whole_number, default=0, metavar="N",
         help="test on N images whether each method's maps mean something (1,000 images take minutes per RUN)",
     )  # fmt: skip
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="folder for the pictures (default: runs/explain-RUNS-IMAGES)"
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="folder for the pictures (default: runs/explain-RUNS-IMAGES, or the next free name)",
     )
     parser.add_argument("--format", default="png", metavar="NAMES", help="png, svg or png,svg (default: png)")
 
@@ -172,8 +190,8 @@ def _pronounce_options(parser: argparse.ArgumentParser) -> None:
         "words", nargs="+", metavar="WORD", help="a spelling; put -- before one that begins with a dash"
     )
     parser.add_argument(
-        "--beam", type=int, default=1, metavar="N",
-        help="up to N answers a word, by beam search (default: 1, the likeliest symbol each time)",
+        "--beam", type=whole_number, default=1, metavar="N",
+        help="up to N answers per word, by beam search (default: 1, always the most likely symbol)",
     )  # fmt: skip
     parser.add_argument("--explain", action="store_true", help="show which letters the model looked at for each symbol")
     parser.add_argument(
@@ -190,8 +208,8 @@ def _report_options(parser: argparse.ArgumentParser) -> None:
 def _verdict_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "predictions", nargs="+", metavar="NAME=FILE",
-        help="probabilities of a model, one file a seed: npy, npz or csv, one row an image, one column a class. A pattern such "
-        "as 'vit=vit*.npy' reads several",
+        help="probabilities of a model, one file per seed: npy, npz or csv, one row per image, one column per class. A pattern "
+        "such as 'vit=vit*.npy' reads several",
     )  # fmt: skip
     parser.add_argument(
         "--labels",
@@ -203,7 +221,9 @@ def _verdict_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--classes", metavar="A,B,C", help="class names in the order of the columns (default: the header of csv files)"
     )
-    parser.add_argument("--title", metavar="TEXT", help="what sentences call the data (default: 'N test images')")
+    parser.add_argument(
+        "--title", metavar="TEXT", help="name of the data in the verdict and the report (default: 'N test images')"
+    )
     parser.add_argument("--out", type=Path, metavar="FILE", help="write an HTML report there")
 
 
@@ -215,15 +235,17 @@ def _bench_options(parser: argparse.ArgumentParser) -> None:
         "--runs", type=Path, metavar="DIR", help="read the finished runs at or below DIR; nothing is trained"
     )
     parser.add_argument("--models", metavar="A,B", help="names, separated by commas (default: vit,cnn,hybrid)")
-    parser.add_argument("--seeds", type=int, metavar="N", help="runs of each model (default: 3)")
-    parser.add_argument("--epochs", type=float, metavar="N", help="length of each run (default: 5)")
-    parser.add_argument("--jobs", type=int, metavar="N", help="runs at a time (default: one per core)")
+    parser.add_argument("--seeds", type=whole_number, metavar="N", help="runs of each model (default: 3)")
+    parser.add_argument("--epochs", type=number, metavar="N", help="length of each run (default: 5)")
+    parser.add_argument("--jobs", type=whole_number, metavar="N", help="runs at a time (default: one per core)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the runs (default: runs/bench-N-epochs)")
 
 
 def _data_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "action", metavar="ACTION", help="check: verify files, count classes and duplicates; fetch: obtain them"
+        "action",
+        metavar="ACTION",
+        help="check: verify files, count classes and duplicates; fetch: find or download them",
     )
     parser.add_argument(
         "names", nargs="*", metavar="NAME",
@@ -238,8 +260,8 @@ COMMANDS = {
     "compare": Command(
         call=run.compare,
         help="train several models under one protocol; table, verdict and report.html",
-        description="Train every candidate with every seed and the same budget. Print a table and a verdict, write report.html.\n"
-        "Stop with Ctrl-C at any time. The same command continues and skips finished runs.",
+        description="Train every candidate with every seed and the same budget. Print a table and a verdict and write\n"
+        "report.html. Stop with Ctrl-C at any time. The same command continues and skips finished runs.",
         epilog="presets:\n  quick     2 seeds x 100 s each: six minutes on two cores, a first look\n"
         "  standard  3 seeds x 5 epochs\n  full      5 seeds x 20 epochs\n\n"
         "examples:\n  fittingroom compare --preset quick\n"
@@ -256,13 +278,15 @@ COMMANDS = {
             add_plan,
             add_data_dir,
             add_checkpoint_seconds,
+            add_loggers,
+            add_quiet,
         ),
         interrupted="finished runs and the last checkpoints are kept: the same command continues",
     ),
     "train": Command(
         call=run.train,
         help="train one model; weights, metrics and predictions in a run folder",
-        description="Train one model with its family's recipe and evaluate its last epoch.\n"
+        description="Train one model with its family's recipe and evaluate its last epoch (with --early-stopping its best).\n"
         "Stop or kill it at any time. The same command with --resume ends with exactly the same weights.",
         epilog="examples:\n  fittingroom train cnn --epochs 5\n  fittingroom train cnn --recipe cnn_20\n"
         "  fittingroom train vit --budget 10m --seed 1\n"
@@ -280,6 +304,8 @@ COMMANDS = {
             add_plan,
             add_data_dir,
             add_checkpoint_seconds,
+            add_loggers,
+            add_quiet,
         ),
         interrupted="the last checkpoint, if there was one, is kept: the same command with --resume continues",
     ),
@@ -294,8 +320,8 @@ COMMANDS = {
     ),
     "explain": Command(
         call=run.explain,
-        help="pictures of what networks look at, and whether they mean something",
-        description="Draw where networks look: maps of the same images, heads, rollout, positions, filters. The default images\n"
+        help="draw what networks look at, and test whether the pictures mean anything",
+        description="Draw where networks look: maps for the same images, heads, rollout, positions, filters. The default images\n"
         "are the first of each class. The numbers are in explain.json.",
         epilog="examples:\n  fittingroom explain\n  fittingroom explain vit --index 12\n"
         "  fittingroom explain vit cnn --image shoe.jpg\n  fittingroom explain hybrid --mistakes 16 --method rollout\n"
@@ -315,8 +341,8 @@ COMMANDS = {
     "pronounce": Command(
         call=pronounce,
         help="ask a sequence model how words are pronounced, and which letters it looked at",
-        description="Print a trained model's pronunciation of any word, in the dictionary or not. For models trained on the\n"
-        "CMU dictionary, its entry is shown, too.",
+        description="Print how a trained model pronounces words, whether or not they are in the dictionary. For models\n"
+        "trained on the CMU dictionary, also print the entry of each word.",
         epilog="examples:\n  fittingroom pronounce transformer hello tomato\n"
         "  fittingroom pronounce transformer tomato --beam 4\n"
         "  fittingroom pronounce recurrent though through thorough --explain\n"
@@ -326,14 +352,14 @@ COMMANDS = {
     ),
     "report": Command(
         call=run.report,
-        help="write a comparison's report.html again from its files",
-        description="Write summary.json and report.html of a comparison again. This needs its files only: no images, no torch.",
+        help="rebuild a comparison's report.html from its files",
+        description="Rebuild summary.json and report.html of a comparison. This needs only its files: no images, no torch.",
         epilog="example:\n  fittingroom report runs/compare-100s",
         options=(_report_options,),
     ),
     "verdict": Command(
         call=verdict,
-        help="who beats whom, from predictions that any library made",
+        help="compare models by their predictions, made with any library",
         description="Compare models by their predictions on one test set: accuracies with 95 % intervals, pairwise differences,\n"
         "and a verdict that claims no more than they allow. Needs no run folders and no torch.",
         epilog="examples:\n  fittingroom verdict --labels y.npy 'vit=vit*.npy' 'cnn=cnn*.csv'\n"
@@ -342,12 +368,12 @@ COMMANDS = {
     ),
     "bench": Command(
         call=bench.bench,
-        help="time to accuracy: how long training takes to reach a given accuracy",
+        help="measure how long training takes to reach a given accuracy",
         description="Train every model with every seed. Report the median seconds to 90, 92, 93 and 94 % validation accuracy,\n"
         "including compilation and validation. The test part stays sealed. Stop at any time; the same command continues.",
         epilog="examples:\n  fittingroom bench time-to-accuracy --models cnn --epochs 5\n"
         "  fittingroom bench time-to-accuracy --runs results/ladder",
-        options=(_bench_options, add_data_dir, add_checkpoint_seconds),
+        options=(_bench_options, add_data_dir, add_checkpoint_seconds, add_quiet),
         interrupted="finished runs and the last checkpoints are kept: the same command continues",
     ),
     "models": Command(

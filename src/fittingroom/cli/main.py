@@ -1,11 +1,14 @@
 """`fittingroom COMMAND ...`: the parser, and the only place that turns errors into a message and an exit code."""
 
 import argparse
+import errno
+import re
 import sys
 from typing import Any, NoReturn
 
 from fittingroom import __version__
 from fittingroom.cli import commands, options
+from fittingroom.cli.process import leave_streams, prepare
 from fittingroom.core.errors import FittingRoomError, nearest
 
 EXIT_FAILED_RUNS, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
@@ -16,6 +19,11 @@ class Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Like argparse's method, but unknown arguments raise a FittingRoomError that suggests the nearest option."""
+        words: list[str] = list(args or [])
+        for before, word in zip(["", *words], words, strict=False):
+            if word == "" or re.fullmatch("--[a-z-]+=", word):
+                name = next((each for each in (word, before) if each.startswith("--")), "an argument").rstrip("=")
+                self.error(f"{name}: the value is empty: was a variable of your shell not set?")
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:
             options = [name for action in self._actions for name in action.option_strings]
@@ -32,7 +40,7 @@ def build_parser() -> Parser:
     """The parser with all commands and their options."""
     parser = Parser(
         prog="fittingroom",
-        description="Try architectures on your images, see which one fits.",
+        description="Try architectures on your images and see which one fits.",
         epilog="Start with: fittingroom compare --preset quick",
         allow_abbrev=False,
     )
@@ -56,6 +64,24 @@ def build_parser() -> Parser:
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code: 0 success, 1 some runs failed, 2 bad input, 130 interrupted."""
+    try:
+        prepare()
+        try:
+            return _call(argv)
+        finally:
+            sys.stdout.flush()  # here, where a broken pipe is understood
+    except BrokenPipeError:
+        leave_streams()
+        return 0
+    except OSError as error:
+        if error.errno != errno.ENOSPC or error.filename is not None:
+            raise
+        leave_streams(sys.stdout)
+        print(f"fittingroom: cannot write the output: {error.strerror}: free some space", file=sys.stderr)
+        return EXIT_BAD_INPUT
+
+
+def _call(argv: list[str] | None) -> int:
     left = ""
     try:
         args = build_parser().parse_args(argv)
@@ -64,9 +90,6 @@ def main(argv: list[str] | None = None) -> int:
     except FittingRoomError as error:
         print(f"fittingroom: {' '.join(str(error).split())}", file=sys.stderr)
         return EXIT_BAD_INPUT
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 0
     except KeyboardInterrupt:
         print(f"\nfittingroom: interrupted{'; ' * bool(left)}{left}", file=sys.stderr)
         return EXIT_INTERRUPTED

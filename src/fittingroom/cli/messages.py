@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fittingroom.cli.text_width import padded, text_width
+
 if TYPE_CHECKING:
     from fittingroom.core.records import RunState
     from fittingroom.tasks.scoring import Scoring
@@ -12,7 +14,7 @@ def flat(state: "RunState") -> dict[str, Any]:
     """The state of a run as a flat dictionary for `--json`: `val_accuracy`, `images_per_second`, ..."""
     from fittingroom.tasks.scoring import SCORINGS
 
-    keys = ("run", "task", "model", "seed", "status", "error", "epochs", "steps", "train_seconds")
+    keys = ("run", "task", "model", "seed", "status", "error", "epochs", "steps", "best_step", "train_seconds")
     costs = ("peak_memory_bytes", "config_hash", "num_params", "num_macs")
     row = {key: getattr(state, key) for key in (*keys, *costs)}
     if state.task in SCORINGS.names():
@@ -32,10 +34,12 @@ def run_text(state: "RunState", folder: Path) -> str:
     test = f"test {scoring.items} sealed"
     if "test" in state.evals:
         test = f"test {_scores(state.evals['test'], scoring)}{_shares(state.extras, scoring)}{_unknown(state.extras)}"
-    seconds, speed, memory = state.train_seconds or 0, state.items_per_second or 0, (state.peak_memory_bytes or 0) / 1e9
+    best = "" if state.best_step is None else f" with the weights of step {state.best_step:,}, the best"
+    seconds, speed = state.train_seconds or 0, state.items_per_second or 0
+    memory = f", {state.peak_memory_bytes / 1e9:.1f} GB" if state.peak_memory_bytes else ""
     return (
-        f"{state.run}: {test}; validation {_scores(state.evals['val'], scoring)} after {state.epochs:g} epochs and "
-        f"{seconds:.0f} s ({speed:.0f} {scoring.batch_items}/s, {memory:.1f} GB)\n{folder}"
+        f"{state.run}: {test}; validation {_scores(state.evals['val'], scoring)} after {state.epochs:g} epochs{best} and "
+        f"{seconds:.0f} s ({speed:.0f} {scoring.batch_items}/s{memory})\n{folder}"
     )
 
 
@@ -57,8 +61,9 @@ def _shares(extras: dict[str, float], scoring: "Scoring[Any]") -> str:
 
 
 def _unknown(extras: dict[str, float]) -> str:
-    number = extras.get("num_unknown")
-    return f" ({number:,.0f} unknown symbols)" if number else ""
+    counts = (("num_unknown", "unknown symbols"), ("num_read_as_known", "words read with look-alike symbols"))
+    found = [f"{extras[key]:,.0f} {text}" for key, text in counts if extras.get(key)]
+    return f" ({', '.join(found)})" if found else ""
 
 
 def data_words(found: dict[str, Any]) -> str:
@@ -106,6 +111,7 @@ def pair_words(found: dict[str, Any]) -> str:
         lines.append(
             f"sources that differ only in Unicode form (NFC, NFD): {found['num_unicode_twins']:,}; choose one form"
         )
+    lines += [f"hint: {hint}" for hint in found["hints"]]
     return "\n".join(lines)
 
 
@@ -116,8 +122,8 @@ def inspection_message(found: dict[str, Any], paths: list[Path]) -> str:
     for place, image in enumerate(found["images"]):
         answers = [_answer(network, place, image["label"]) for network in networks]
         rows.append([image["name"], image["label"] or "unknown", *answers])
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    widths = [max(text_width(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(padded(word, width) for word, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     for network in networks:
         lines += _faithfulness_lines(network)
     lines += [f"note: {note}" for note in found["notes"]]

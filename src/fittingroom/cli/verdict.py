@@ -16,7 +16,7 @@ def verdict(args: argparse.Namespace) -> int:
     if args.json:
         from fittingroom.core.config import to_dict
 
-        values = {"headline": found.headline, "sentence": found.sentence, "notes": found.notes}
+        values = {**to_dict(found.summary.verdict), "notes": found.notes}
         rows = [{"model": each.name, **to_dict(each.evals["test"]["accuracy"])} for each in found.summary.candidates]
         contrasts = [to_dict(each) for each in found.contrasts]
         print(json.dumps({**values, "models": rows, "contrasts": contrasts, "report": page and str(page)}))

@@ -34,9 +34,14 @@ class Candidate:
         """The config of the run with this seed."""
         return replace(self.config, seed=seed)
 
+    @property
+    def slug(self) -> str:
+        """The name as part of the names of files."""
+        return UNSAFE.sub("-", "".join(self.name.split()))
+
     def run(self, seed: int) -> str:
         """The short name of the run with this seed, such as `vit-seed0`; also the name of its folder."""
-        return f"{UNSAFE.sub('-', ''.join(self.name.split()))}-seed{seed}"
+        return f"{self.slug}-seed{seed}"
 
     def record(self, *, num_params: int, num_macs: int) -> CandidateRecord:
         """The candidate for comparison.json."""
@@ -94,7 +99,9 @@ def check_different(candidates: Sequence[Candidate]) -> None:
         if key in configs:
             raise FittingRoomError(f"--models: {configs[key]} and {each.name} are the same: name each candidate once")
         if run in runs:
-            raise FittingRoomError(f"--models: {runs[run]} and {each.name} have runs of one name: rename one of them")
+            raise FittingRoomError(
+                f"--models: {runs[run]} and {each.name} have runs with the same name: rename one of them"
+            )
         configs[key] = runs[run] = each.name
 
 

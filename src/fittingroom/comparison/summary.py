@@ -4,7 +4,6 @@
 statistic changed, without training anything. It works for any task: the task's `Scoring` knows the predictions and metrics.
 """
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -14,7 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fittingroom.comparison.conditions import planned_runs
+from fittingroom.comparison.mixture import mixture
 from fittingroom.comparison.verdict import verdict
+from fittingroom.core.decision import ALPHA, RULE, is_decided
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.records import (
     CandidateRecord,
@@ -27,17 +29,18 @@ from fittingroom.core.records import (
     Summary,
     read_comparison,
 )
-from fittingroom.evaluation.metric import Metric
+from fittingroom.evaluation.metric import Metric, p_text
+from fittingroom.evaluation.seeds import collapse_rate, outlook, unequal_spread
 from fittingroom.evaluation.statistics import (
     SeedSpread,
-    holm,
+    adjusted,
     paired_difference,
     pooled_seed_spread,
-    simultaneous_level,
+    step_down,
 )
 from fittingroom.tasks.scoring import SCORINGS, SPLITS, Scoring
 
-LEVEL = 0.95
+LEVEL = 1 - ALPHA
 
 Runs = Mapping[str, Mapping[int, Mapping[str, Any]]]
 """Candidate -> seed -> part ('val', 'test') -> the task's predictions. Finished runs only."""
@@ -52,7 +55,7 @@ def summarise(folder: Path) -> Summary:
     damaged, where a run has no test predictions, and where two runs were scored on different items.
     """
     record = read_comparison(folder)
-    return summarise_runs(record, read_runs(folder, record))
+    return summarise_runs(record, read_runs(folder, record), mixture(folder, record))
 
 
 def read_runs(folder: Path, record: ComparisonRecord) -> dict[str, dict[int, dict[str, Any]]]:
@@ -66,11 +69,14 @@ def read_runs(folder: Path, record: ComparisonRecord) -> dict[str, dict[int, dic
     }
 
 
-def summarise_runs(record: ComparisonRecord, runs: Runs) -> Summary:
-    """The summary of a comparison with these predictions. Raises FittingRoomError where they cannot be compared."""
+def summarise_runs(record: ComparisonRecord, runs: Runs, mixed: str = "") -> Summary:
+    """The summary of a comparison with these predictions. Raises FittingRoomError where they cannot be compared.
+
+    `mixed` is the sentence of `mixture` on runs that were made in different ways.
+    """
     scoring = SCORINGS.get(record.task)
     check_comparable(record, runs, scoring)
-    return _Pass(record=record, runs=runs, scoring=scoring).summary()
+    return _Pass(record=record, runs=runs, scoring=scoring, mixed=mixed).summary()
 
 
 def check_comparable(record: ComparisonRecord, runs: Runs, scoring: Scoring[Any]) -> None:
@@ -100,6 +106,7 @@ class _Pass:
     record: ComparisonRecord
     runs: Runs
     scoring: Scoring[Any]
+    mixed: str
 
     def summary(self) -> Summary:
         metrics, finished = self.scoring.metrics, {name: found for name, found in self.runs.items() if found}
@@ -113,15 +120,17 @@ class _Pass:
         spreads = {key: pooled_seed_spread([stacked(runs) for runs in found.values()]) for key, found in values.items()}
         candidates = tuple(self._candidate(candidate, values, spreads) for candidate in self.record.candidates)
         contrasts = self._contrasts(values, spreads)
-        spread = spreads[metrics[0].name, "test"]
         notes = failure_notes(self.record, candidates)
-        notes += seed_notes(len(finished), len(contrasts), spread, self.scoring)
+        notes += seed_notes(len(contrasts), spreads[metrics[0].name, "test"], self.scoring)
+        notes += variation_notes(candidates, values[metrics[0].name, "test"])
+        tests = next((parts["test"] for seeds in finished.values() for parts in seeds.values()), None)
+        num_items = f"{0 if tests is None else self.scoring.num_items(tests):,} test {self.scoring.items}"
         return Summary(
             task=self.record.task,
             candidates=candidates,
             contrasts=contrasts,
             best_by_val=best_by_val(candidates, metrics[0]),
-            verdict=verdict(self.record, candidates, contrasts, metrics),
+            verdict=verdict(self.record, candidates, contrasts, metrics, num_items=num_items, mixed=self.mixed),
             notes=tuple(notes),
         )
 
@@ -150,6 +159,7 @@ class _Pass:
             num_macs=candidate.num_macs,
             num_runs=len(rows),
             num_failed=len(self.record.failed(name)),
+            num_planned=planned_runs(self.record, name),
             epochs=over(rows, lambda row: row.epochs),
             train_seconds=over(rows, lambda row: row.train_seconds),
             items_per_second=over(rows, lambda row: row.items_per_second),
@@ -162,7 +172,7 @@ class _Pass:
     def _contrasts(
         self, values: Mapping[tuple[str, str], Values], spreads: Mapping[tuple[str, str], SeedSpread]
     ) -> tuple[Contrast, ...]:
-        """Every two candidates with a common seed. The intervals of each metric hold together."""
+        """Every two candidates that finished a run."""
         names = [metric.name for metric in self.scoring.metrics]
         found = {name: differences(values[name, "test"], spreads[name, "test"]) for name in names}
         return tuple(
@@ -170,28 +180,30 @@ class _Pass:
         )
 
 
-def stacked(runs: Mapping[int, NDArray[Any]], seeds: Sequence[int] | None = None) -> NDArray[Any]:
-    """One candidate's values [seeds, items], seeds ascending: all of them, or those asked for."""
-    return np.stack([runs[seed] for seed in sorted(runs if seeds is None else seeds)])
+def stacked(runs: Mapping[int, NDArray[Any]]) -> NDArray[Any]:
+    """One candidate's values [seeds, items], seeds ascending."""
+    return np.stack([runs[seed] for seed in sorted(runs)])
 
 
 def differences(by_candidate: Values, spread: SeedSpread) -> dict[tuple[str, str], Difference]:
-    """Every two candidates over the seeds that both finished, with intervals that hold together.
-
-    Two candidates without a common seed are left out.
-    """
-    common = {(a, b): sorted(by_candidate[a].keys() & by_candidate[b].keys()) for a, b in combinations(by_candidate, 2)}
-    common = {pair: seeds for pair, seeds in common.items() if seeds}
-    level = simultaneous_level(LEVEL, len(common))
-    found = [
-        paired_difference(stacked(by_candidate[a], seeds), stacked(by_candidate[b], seeds), level, spread)
-        for (a, b), seeds in common.items()
-    ]
-    adjusted = holm([each.p for each in found])
-    return {
-        names: Difference(difference=each.difference, low=each.low, high=each.high, p=each.p, p_holm=p_holm)
-        for names, each, p_holm in zip(common, found, adjusted, strict=True)
-    }
+    """Every two candidates, each over all seeds that it finished, with p adjusted for the number of pairs."""
+    values = {name: stacked(runs) for name, runs in by_candidate.items()}
+    pairs = list(combinations(values, 2))
+    found = [paired_difference(values[a], values[b], LEVEL, spread) for a, b in pairs]
+    raw = [each.p for each in found]
+    told = {}
+    for names, each, p, factor in zip(
+        pairs, found, adjusted(raw, len(values)), step_down(raw, len(values)), strict=True
+    ):
+        told[names] = Difference(
+            difference=each.difference,
+            low=each.low,
+            high=each.high,
+            p=each.p,
+            p_adjusted=p,
+            outlook=None if is_decided(p) else outlook(each, len(values), factor),
+        )
+    return told
 
 
 def over(
@@ -210,23 +222,41 @@ def failure_notes(record: ComparisonRecord, candidates: Sequence[CandidateSummar
     return notes + [f"{each.title} finished no run and is left out" for each in candidates if not each.num_runs]
 
 
-def seed_notes(num_finished: int, num_contrasts: int, spread: SeedSpread, scoring: Scoring[Any]) -> list[str]:
-    """What the intervals cover (seeds and items, or less), and how many of them hold together."""
+def seed_notes(num_contrasts: int, spread: SeedSpread, scoring: Scoring[Any]) -> list[str]:
+    """What the intervals cover (seeds and items, or less), and the rule by which a difference counts."""
     items, (first, *later) = scoring.items, scoring.metrics
     notes = []
-    if num_finished and spread.df == 0:
+    if spread.df == 0:
         notes.append(f"one seed: the intervals cover {items} only, not other seeds")
     if spread.df > 0 and spread.variance == 0:
         notes.append(f"every seed gave the same test {first.title}: the intervals cover {items} only")
     if num_contrasts > 1:
-        notes.append(f"the {num_contrasts} intervals of differences hold together with 95 % probability (Bonferroni)")
-    if num_contrasts < math.comb(num_finished, 2):
-        notes.append("models that finished no seed in common are not compared")
+        notes.append(RULE)
     if later and num_contrasts:
         others = " and ".join(metric.title for metric in later)
         notes.append(
             f"the {first.title} decides; the verdict compares the {others} only for models that the {first.title} separates, so "
-            "that both claims together hold with 95 % probability"
+            "that both claims together are wrong in at most 5 % of comparisons"
+        )
+    return notes
+
+
+def variation_notes(candidates: Sequence[CandidateSummary], values: Values) -> list[str]:
+    """Models whose seeds vary far more than the others', and how often models may collapse that did not in these seeds."""
+    titles = {each.name: each.title for each in candidates}
+    found = [stacked(runs) for runs in values.values()]
+    notes = [
+        f"warning: the seeds of {titles[list(values)[index]]} vary {times:.1f} times as much as those of the other models "
+        f"(F test, p {p_text(p)}); look at its runs, and give it more seeds"
+        for index, times, p in unequal_spread(found)
+    ]
+    calm = [each.num_runs for each in candidates if each.num_runs and not each.num_failed]
+    if calm:
+        fewest = min(calm)
+        seeds = "1 seed" if fewest == 1 else f"{fewest} seeds"
+        notes.append(
+            f"no collapse in {seeds} rules out only that a model collapses in more than {100 * collapse_rate(fewest):.0f} % of "
+            "its runs (95 % confidence)"
         )
     return notes
 

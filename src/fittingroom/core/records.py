@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from fittingroom.core.config import from_dict, to_dict
+from fittingroom.core.decision import is_decided
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import read_json, write_json
 from fittingroom.core.upgrade import SCHEMA, check_schema, upgrade_comparison, upgrade_state, upgrade_summary
@@ -64,6 +65,8 @@ class RunState:
     """Steps completed when the state was written."""
     steps: int | None = None
     """Total steps of a finished run."""
+    best_step: int | None = None
+    """The step whose weights early stopping kept, because its validation loss was the lowest. None: the last step."""
     epochs: float | None = None
     train_seconds: float | None = None
     items_per_second: float | None = None
@@ -192,14 +195,35 @@ class Score:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Outlook:
+    """What it takes to separate two models that nothing separates yet."""
+
+    more_seeds: int | None = None
+    """So many more seeds per model separate them with a probability of 80 %. None: no advisable number does."""
+    images_limit: bool = False
+    """No number of seeds is enough: only more test images can help."""
+    least_gap: float = 0.0
+    """Even with unlimited seeds, these test images separate no smaller difference."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Difference:
     """Score of candidate a minus score of candidate b in one metric, with its interval."""
 
     difference: float
     low: float
     high: float
+    """The ends of the 95 % interval for this pair alone."""
     p: float
-    p_holm: float
+    p_adjusted: float
+    """p, adjusted for the number of pairs. It decides."""
+    outlook: Outlook | None = None
+    """Of an undecided difference. None where it is decided, and with one seed, where nothing is known of others."""
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether one candidate beats the other."""
+        return is_decided(self.p_adjusted)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,6 +248,8 @@ class CandidateSummary:
     num_runs: int = 0
     """Number of finished runs."""
     num_failed: int = 0
+    num_planned: int | None = None
+    """Number of runs that the comparison planned. More than `num_runs`: the candidate is incomplete."""
     epochs: float | None = None
     train_seconds: float | None = None
     items_per_second: float | None = None
@@ -242,6 +268,10 @@ class Verdict:
 
     headline: str
     sentence: str
+    conditions: tuple[str, ...] = ()
+    """What limits it, as sentences: runs that are missing, and runs made in different ways."""
+    outlook: tuple[str, ...] = ()
+    """What would settle each tie, as sentences."""
 
     def __str__(self) -> str:
         return f"{self.headline} {self.sentence}".strip()

@@ -7,11 +7,18 @@ from fittingroom.core.errors import FittingRoomError, did_you_mean
 
 T = TypeVar("T")
 _EXTERNAL: list[str] = []
+_SCRIPT = ("__main__", "__mp_main__")
+"""The user's script, and its name in a child process of multiprocessing."""
 
 
 def external_modules() -> list[str]:
     """Modules outside fittingroom that registered something. Child processes must import them too."""
-    return list(_EXTERNAL)
+    return [module for module in _EXTERNAL if module not in _SCRIPT]
+
+
+def script_registers() -> bool:
+    """Whether the user's script registered something, so that child processes must import it."""
+    return any(module in _SCRIPT for module in _EXTERNAL)
 
 
 class Registry(Generic[T]):
@@ -27,7 +34,7 @@ class Registry(Generic[T]):
         def file(thing: T) -> T:
             assert name not in self._things, f"{self.kind} '{name}' is registered twice"
             module = str(getattr(thing, "__module__", None) or type(thing).__module__)
-            if module.split(".")[0] not in ("fittingroom", "builtins", "__main__") and module not in _EXTERNAL:
+            if module.split(".")[0] not in ("fittingroom", "builtins") and module not in _EXTERNAL:
                 _EXTERNAL.append(module)
             self._things[name] = thing
             return thing

@@ -14,7 +14,7 @@ checkpoints/         Lightning checkpoints, each with a checksum; deleted when t
 import errno
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,35 +22,49 @@ from typing import IO, Any
 
 from filelock import FileLock, Timeout
 
+from fittingroom.core.cache import cache_folder
 from fittingroom.core.errors import FittingRoomError
 
-NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
+NOT_SUPPORTED = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
+"""What file systems answer that lack an operation, such as locks or fsync."""
+
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def write_atomic(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
     """Call `write(file)` on a temporary file next to `path`, then move it into place. A failure leaves nothing behind."""
-    make_folder(path.parent)
+    temporary = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.tmp")
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with os.fdopen(handle, "wb") as file:
+            with temporary.open("xb") as file:  # created by the system, so that the user's umask applies
                 write(file)
                 file.flush()
-                os.fsync(file.fileno())
-            os.chmod(name, 0o644)
-            os.replace(name, path)
+                _sync(file)
+            os.replace(temporary, path)
         except BaseException:
-            Path(name).unlink(missing_ok=True)
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
+        advice = "free some space" if error.errno in NO_SPACE else "make the folder writable"
         raise FittingRoomError(
-            f"cannot write {path}: {error.strerror}: free some space or choose another folder"
+            f"cannot write {path}: {error.strerror}: {advice}{_other_cache(path) or ' or choose another folder'}"
         ) from error
 
 
+def _sync(file: IO[bytes]) -> None:
+    """Wait until the file is on the disk. File systems without fsync are left alone."""
+    try:
+        os.fsync(file.fileno())
+    except OSError as error:
+        if error.errno not in NOT_SUPPORTED:
+            raise
+
+
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text atomically."""
-    write_atomic(path, lambda file: file.write(text.encode()))
+    """Write UTF-8 text atomically. Bytes of a file name that are no text become question marks."""
+    write_atomic(path, lambda file: file.write(text.encode("utf-8", "replace")))
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -61,7 +75,7 @@ def write_json(path: Path, value: Any) -> None:
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object from a file. Raises FittingRoomError naming the file if it is missing, damaged or not an object."""
     try:
-        found = json.loads(path.read_text())
+        found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise FittingRoomError(f"{path} is missing: is {path.parent} a finished run or comparison?") from error
     except (OSError, ValueError) as error:
@@ -71,39 +85,40 @@ def read_json(path: Path) -> dict[str, Any]:
     return found
 
 
-def make_folder(folder: Path) -> Path:
-    """Create `folder` and its parents. Raises FittingRoomError if the folder cannot be created or written to."""
+def make_folder(folder: Path, *, fixed: bool = False) -> Path:
+    """Create `folder` and its parents. Raises FittingRoomError if the folder cannot be created or written to.
+
+    `fixed` says that the command has no option for another folder. The message then does not suggest one.
+    """
+    advice = _other_cache(folder)[5:] or (
+        "make it writable, or work on a copy" if fixed else "choose another with --out"
+    )
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise FittingRoomError(
-            f"cannot make the folder {folder}: {error.strerror}: choose another with --out"
-        ) from error
+        raise FittingRoomError(f"cannot make the folder {folder}: {error.strerror}: {advice}") from error
     if not os.access(folder, os.W_OK):
-        raise FittingRoomError(f"cannot write into {folder}: permission denied: choose another with --out")
+        raise FittingRoomError(f"cannot write into {folder}: permission denied: {advice}")
     return folder
 
 
 @contextmanager
-def exclusive_lock(folder: Path, patience: float = 0.0, lock: str = ".lock") -> Iterator[None]:
+def exclusive_lock(folder: Path, patience: float = 0.0, lock: str = ".lock", *, fixed: bool = False) -> Iterator[None]:
     """Create `folder` and lock it against other processes. The system releases the lock even if this process is killed.
 
     Raises FittingRoomError if another process still holds the lock after `patience` seconds. Some network file systems have
-    no locks; on them the folder is not protected.
+    no locks; on them the folder is not protected. `fixed`: see `make_folder`.
     """
-    place = make_folder(folder) / lock
+    place = make_folder(folder, fixed=fixed) / lock
+    other = _other_cache(folder) or ("" if fixed else ", or choose another folder with --out")
     held = FileLock(place, timeout=patience)
     try:
         held.acquire()
     except Timeout as error:
-        raise FittingRoomError(
-            f"another process is at work in {folder}: wait for it to end, or choose another folder with --out"
-        ) from error
+        raise FittingRoomError(f"another process is using {folder}: wait for it to end{other}") from error
     except OSError as error:
-        if error.errno not in NO_LOCKS:
-            raise FittingRoomError(
-                f"cannot lock {place}: {error.strerror}: delete it, or choose another folder with --out"
-            ) from error
+        if error.errno not in (errno.ENOLCK, *NOT_SUPPORTED):
+            raise FittingRoomError(f"cannot lock {place}: {error.strerror}: delete it{other}") from error
     try:
         yield
     finally:
@@ -112,7 +127,6 @@ def exclusive_lock(folder: Path, patience: float = 0.0, lock: str = ".lock") -> 
         held.release()
 
 
-def cache_folder(name: str) -> Path:
-    """`$XDG_CACHE_HOME/fittingroom/NAME`, or `~/.cache/fittingroom/NAME`. The folder may not exist yet."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "fittingroom" / name
+def _other_cache(path: Path) -> str:
+    """How to choose another cache, as the end of a sentence, if `path` is in the cache. Otherwise empty."""
+    return ", or set XDG_CACHE_HOME to another folder" if path.is_relative_to(cache_folder("")) else ""

@@ -1,5 +1,6 @@
 """Show symbols of any script to people: invisible characters become visible, and control characters are escaped."""
 
+import hashlib
 import unicodedata
 
 SPACE, CARRIER = "\N{OPEN BOX}", "\N{DOTTED CIRCLE}"
@@ -8,6 +9,18 @@ SPACE, CARRIER = "\N{OPEN BOX}", "\N{DOTTED CIRCLE}"
 def shown(text: str) -> str:
     """`text` with unprintable characters (controls, lone surrogates) escaped, for example as `\\x1b`."""
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+
+
+def file_name(text: str, most: int = 100) -> str:
+    """`text` as a part of a file's name: at most `most` bytes, without characters that a file system may refuse.
+
+    Changed names end in a digest of the original, so that two of them stay two.
+    """
+    clean = "".join("_" if each in '<>:"/\\|?*' or not each.isprintable() else each for each in text)
+    if clean == text and len(text.encode()) <= most:
+        return text
+    digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:6]
+    return f"{clean.encode()[: most - 7].decode(errors='ignore')}-{digest}"
 
 
 def symbol(text: str) -> str:

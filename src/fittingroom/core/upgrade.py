@@ -4,9 +4,11 @@ Before schema 2 a run had the `kind` "images" or "pairs" and stored scores as `v
 A comparison had one entry per model name.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
+from fittingroom.core.decision import RULE
 from fittingroom.core.errors import FittingRoomError
 
 SCHEMA = 2
@@ -23,6 +25,10 @@ DETAILS = ("per_class", "confusion", "nll", "ece", "confusions")
 SPLITS = ("val", "test")
 NOW_IN_PLAN = ("precision", "accelerator")
 """Settings of the first configs. The speed plan now decides them."""
+
+
+OLD_RULE = re.compile(r"Intervals of differences hold .*?Holm\.")
+"""What the protocol of earlier comparisons said of pairs. Their verdicts now follow `RULE`: they are made from predictions."""
 
 
 def check_schema(values: dict[str, Any], path: Path) -> dict[str, Any]:
@@ -63,6 +69,7 @@ def upgrade_state(values: dict[str, Any]) -> dict[str, Any]:
 
 def upgrade_comparison(values: dict[str, Any]) -> dict[str, Any]:
     """Upgrade comparison.json from any version. Missing keys and wrong types stay: `read_comparison` reports them."""
+    values = _with_rule(values)
     if "schema" in values:
         return values
     kind = values.get("kind", "images")
@@ -84,7 +91,7 @@ def upgrade_comparison(values: dict[str, Any]) -> dict[str, Any]:
 def upgrade_summary(values: dict[str, Any]) -> dict[str, Any]:
     """Upgrade summary.json from any version. An old verdict, a single sentence, gets an empty headline."""
     if "schema" in values:
-        return values
+        return {**values, "contrasts": [_adjusted(each) for each in values.get("contrasts", [])]}
     kind = values.get("kind", "images")
     task, speed, metrics = OLD_KINDS.get(kind, OLD_KINDS["images"])
     return {
@@ -96,6 +103,23 @@ def upgrade_summary(values: dict[str, Any]) -> dict[str, Any]:
         "verdict": {"headline": "", "sentence": values.get("verdict", "")},
         "notes": values.get("notes", []),
     }
+
+
+def _with_rule(values: dict[str, Any]) -> dict[str, Any]:
+    """The values with today's rule in place of an earlier one in the protocol."""
+    protocol = values.get("protocol")
+    if not isinstance(protocol, list):
+        return values
+    return {**values, "protocol": [OLD_RULE.sub(RULE, each) if isinstance(each, str) else each for each in protocol]}
+
+
+def _adjusted(contrast: dict[str, Any]) -> dict[str, Any]:
+    """The contrast with the adjusted p-values under their present name."""
+    return {**contrast, "metrics": {name: _renamed(found) for name, found in contrast["metrics"].items()}}
+
+
+def _renamed(difference: dict[str, Any]) -> dict[str, Any]:
+    return {"p_adjusted" if key == "p_holm" else key: value for key, value in difference.items()}
 
 
 def _run_values(values: dict[str, Any], kind: str) -> tuple[str, dict[str, Any]]:
@@ -143,7 +167,7 @@ def _old_summary(model: dict[str, Any], speed: str, metrics: tuple[str, ...]) ->
 
 def _old_contrast(pair: dict[str, Any], metrics: tuple[str, ...]) -> dict[str, Any]:
     rest = {key: value for key, value in pair.items() if key not in ("a", "b")}
-    return {"a": pair["a"], "b": pair["b"], "metrics": _by_metric(rest, metrics)}
+    return _adjusted({"a": pair["a"], "b": pair["b"], "metrics": _by_metric(rest, metrics)})
 
 
 def _by_metric(values: dict[str, Any], metrics: tuple[str, ...]) -> dict[str, Any]:

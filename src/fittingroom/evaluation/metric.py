@@ -1,5 +1,6 @@
 """A metric: its name, its direction, the functions that compute it, and the words that describe it."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -27,8 +28,8 @@ class Metric:
     """Unit shown after a score."""
     points: tuple[str, str] = ("percentage points", "points")
     """Unit shown after a difference: long form and short form."""
-    decimals: int = 1
-    """Decimals of a score in a sentence."""
+    decimals: int = 2
+    """Decimals of a score and of the ends of an interval, wherever they are shown."""
     wins: str
     """Predicate for the best candidate, used after its title: 'classifies best'."""
     beyond: str
@@ -55,3 +56,32 @@ class Metric:
     def difference(self, contrast: Contrast) -> Difference:
         """Score of candidate a minus score of candidate b."""
         return contrast.metrics[self.name]
+
+    def number(self, value: float) -> str:
+        """A score or a difference for display, without its unit: '92.31', '-0.58'. Never a minus before zero."""
+        text = f"{self.scale * value:.{self.decimals}f}"
+        return text.removeprefix("-") if float(text) == 0 else text
+
+    def interval_text(self, low: float, high: float) -> str:
+        """The one way to write an interval: '3.20 to 5.00', rounded outward; 'more than 0' for an end that would become zero."""
+        return f"{self.low_text(low)} to {self._rounded(high, math.ceil, -1e-6)}"
+
+    def low_text(self, low: float) -> str:
+        """The lower end of an interval."""
+        text = self._rounded(low, math.floor, 1e-6)
+        return "more than 0" if low > 0 and float(text) == 0 else text
+
+    def _rounded(self, value: float, towards: Callable[[float], int], forgiven: float) -> str:
+        """The millionth of the last digit forgives binary fractions such as 3.1999999999999997."""
+        unit = 10**self.decimals
+        text = f"{towards(self.scale * value * unit + forgiven) / unit:.{self.decimals}f}"
+        return text.removeprefix("-") if float(text) == 0 else text
+
+
+def p_text(value: float) -> str:
+    """A p-value with two digits: '0.034', '0.00051'; 'under 0.0001' below that."""
+    if value < 1e-4:
+        return "under 0.0001"
+    if 0.0495 <= value < 0.05:
+        return f"{value:.3g}" if value < 0.04995 else "just under 0.05"
+    return f"{min(value, 1.0):.2g}" if value < 0.995 else "1"

@@ -4,8 +4,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from fittingroom.core.cache import cache_folder
+from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.records import TestRead, read_state, write_state
-from fittingroom.core.rundir import cache_folder, exclusive_lock
+from fittingroom.core.rundir import exclusive_lock
 from fittingroom.evaluation.shipped import is_shipped
 
 
@@ -17,6 +19,9 @@ def log_test_read(folder: Path, why: str) -> None:
     if is_shipped(folder):
         folder = cache_folder("test-reads") / folder.name
     read = TestRead(when=datetime.now(UTC).isoformat(timespec="seconds"), why=why)
-    with exclusive_lock(folder, patience=60, lock=".reads.lock"):  # `fit` holds the run's own lock.
-        state = read_state(folder)
-        write_state(folder, replace(state, test_reads=(*state.test_reads, read)))
+    try:
+        with exclusive_lock(folder, patience=60, lock=".reads.lock", fixed=True):  # `fit` holds the run's own lock.
+            state = read_state(folder)
+            write_state(folder, replace(state, test_reads=(*state.test_reads, read)))
+    except FittingRoomError as error:
+        raise FittingRoomError(f"this read of the test part cannot be logged: {error}") from error

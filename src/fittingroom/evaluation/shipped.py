@@ -42,7 +42,7 @@ def find_run(run: str | Path, task: str | None = None) -> Path:
     if folder.is_dir():
         return folder
     names = shipped(task)
-    hint = f", or the name of shipped weights: {did_you_mean(str(run), names)}" if names else ""
+    hint = f", or the name of an included network: {did_you_mean(str(run), names)}" if names else ""
     raise FittingRoomError(f"no run at '{run}': give the folder of a finished run{hint}")
 
 

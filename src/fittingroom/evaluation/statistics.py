@@ -1,10 +1,18 @@
 """Confidence intervals for scores. They cover two sources of chance at once: other seeds and other test images (or words).
 
-Seeds and images are crossed: the networks of all seeds predict the same images. The variance of a mean accuracy then has two
-parts, estimated from samples of very different size: a few seeds and thousands of images. Each part gets the t quantile of its
-own degrees of freedom, and the squares of the two half-widths are added (Banerjee 1960, Sankhya 22, 357):
+Seeds and images are crossed: the networks of all seeds predict the same images. Whether seed s is right on image i is
 
-    half-width^2 = t(seed df)^2 * seed variance / S  +  (image half-width)^2
+    mean + seed effect[s] + image effect[i] + residual[s, i]
+
+The variance of a mean accuracy has two parts, estimated from samples of very different size: a few seeds and thousands of
+images. Each part gets the t quantile of its own degrees of freedom, and the squares of the two half-widths are added
+(Banerjee 1960, Sankhya 22, 357):
+
+    half-width^2 = t(seed df)^2 * V_seed / S  +  t(image df)^2 * (V_image - V_residual / S) / N
+
+`V_seed`, the variance of a seed's accuracy, contains the residual divided by N. So does `V_image`, the variance of an image's
+mean over seeds: it contains the residual divided by S. The residual is chance of one seed on one image. It counts once, with
+the seeds, and is taken off the images.
 
 The coverage of this interval is at least its nominal level for any ratio of the two parts. Proof: let F be the distribution
 function of a squared standard normal. F is concave, so F(w1 x1 + w2 x2) >= w1 F(x1) + w2 F(x2), and each part alone covers
@@ -64,6 +72,12 @@ class PairedDifference:
     high: float
     p: float
     seed_df: int
+    variance_per_seed: tuple[float, float]
+    """The variance of one seed's score, of a and of b."""
+    num_seeds: tuple[int, int]
+    image_variance: float
+    """The part of the variance of the difference that more seeds do not reduce."""
+    image_df: int
 
 
 def ratio_values(numerators: NDArray[Any], denominators: NDArray[Any]) -> NDArray[np.float64]:
@@ -82,6 +96,20 @@ def seed_variance(values: Values) -> float:
     return float(np.var(values.mean(axis=1), ddof=1)) if len(values) > 1 else 0.0
 
 
+def residual_variance(values: Values) -> float:
+    """Variance of the residual: what is left of the values without the effects of seeds and of items. 0 with one seed.
+
+    It is the residual mean square of a two-way analysis of variance with one value per cell.
+    """
+    num_seeds, num_items = _shape(values)
+    if num_seeds == 1 or num_items == 1:
+        return 0.0
+    means = values.mean(axis=0)
+    squares = means if values.dtype == np.bool_ else np.square(values).mean(axis=0)
+    within_items = float((squares - np.square(means)).mean()) * num_seeds / (num_seeds - 1)
+    return max(0.0, (within_items - seed_variance(values)) * num_items / (num_items - 1))
+
+
 def pooled_seed_spread(of_models: Sequence[Values]) -> SeedSpread:
     """Pool the seed variances of several models, each with weight S - 1, as in an analysis of variance."""
     dfs = [len(values) - 1 for values in of_models]
@@ -95,14 +123,14 @@ def accuracy_interval(correct: Correct, level: float = 0.95, spread: SeedSpread 
     """Interval for the expected accuracy of one model over new seeds and new images.
 
     The image part is Wilson's score interval (1927) for N images. It stays within 0 and 1, and has a width even if all images
-    are correct. With one seed, it is the whole interval. `spread` is the seed variance pooled over the models of a
-    comparison; the model's own variance replaces it if larger.
+    are correct. With one seed, it is the whole interval. With several, the residual is taken off it. `spread` is the seed
+    variance pooled over the models of a comparison; the model's own variance replaces it if larger.
     """
     num_seeds, num_images = _shape(correct)
     spread = spread or pooled_seed_spread([correct])
     mean, own = float(correct.mean()), seed_variance(correct)
     seed_square = _t_square(spread.df, 1 - level) * max(own, spread.variance) / num_seeds
-    wilson_low, wilson_high = _wilson(mean, num_images, 1 - level)
+    wilson_low, wilson_high = _wilson(mean, num_images / _image_share(correct), 1 - level)
     low = mean - np.sqrt((mean - wilson_low) ** 2 + seed_square)
     high = mean + np.sqrt((wilson_high - mean) ** 2 + seed_square)
     sd = float(np.sqrt(own)) if num_seeds > 1 else None
@@ -120,8 +148,8 @@ def rate_interval(values: Values, level: float = 0.95, spread: SeedSpread | None
     num_seeds, num_words = _shape(values)
     spread = spread or pooled_seed_spread([values])
     mean, own = float(values.mean()), seed_variance(values)
-    padded = np.append(values.mean(axis=0), [0.0, 1.0])
-    per_rate = float(np.var(padded, ddof=1)) / len(padded) / float(padded.mean())
+    word_variance, rate = _padded_variance(values)
+    per_rate = word_variance / (num_words + 2) / rate
     step = _t_square(num_words, 1 - level) * per_rate
     reach = float(np.sqrt(step * mean + step**2 / 4))
     seed_square = _t_square(spread.df, 1 - level) * max(own, spread.variance) / num_seeds
@@ -134,23 +162,31 @@ def rate_interval(values: Values, level: float = 0.95, spread: SeedSpread | None
 def paired_difference(
     values_a: Values, values_b: Values, level: float = 0.95, spread: SeedSpread | None = None
 ) -> PairedDifference:
-    """Difference between the scores of two models on the same items with the same seeds (equal shapes [seeds, items]).
+    """Difference between the scores of two models on the same items, each with its own seeds ([seeds, items]).
 
-    Images are paired: the image part comes from the per-image differences, as in a paired t-test. One imaginary image is added
-    in favour of each model (after Bonett and Price 2012), so that the width is not zero if the models agree on every image.
-    The seed variances of the two models are added as if independent. Models with the same seed share at most the order of the
-    data, and a positive correlation would only reduce the variance of the difference. For `ratio_values`, the two imaginary
-    items are words of mean length, completely wrong for one model and correct for the other.
+    Images are paired: the image part comes from the per-image differences, as in a paired t-test, without the residual. One
+    imaginary image is added in favour of each model (after Bonett and Price 2012), so that the width is not zero if the models
+    agree on every image. For `ratio_values`, the two imaginary items are words of mean length, completely wrong for one model
+    and correct for the other.
+
+    Seeds are not paired, and the models may have different numbers of them. Models with the same seed share at most the order
+    of the data, and a positive correlation would only reduce the variance of the difference.
     """
-    num_seeds, _ = _shape(values_a)
-    assert values_a.shape == values_b.shape, f"{values_a.shape}, {values_b.shape}: not the same seeds and items"
+    (num_a, num_items), (num_b, num_items_b) = _shape(values_a), _shape(values_b)
+    assert num_items == num_items_b, f"{values_a.shape}, {values_b.shape}: not the same items"
     spread = spread or pooled_seed_spread([values_a, values_b])
     per_image = values_a.mean(axis=0) - values_b.mean(axis=0)
     padded = np.append(per_image, [1.0, -1.0])
+    residual = residual_variance(values_a) / num_a + residual_variance(values_b) / num_b
+    # The two imaginary images always count: what is left of the others is not below zero.
+    image = max(float(np.var(padded, ddof=1)) - residual, 2 / (len(padded) - 1))
+    own = (seed_variance(values_a), seed_variance(values_b))
+    pool = (spread.variance, spread.variance)
+    per_seed = max(own, pool, key=lambda pair: pair[0] / num_a + pair[1] / num_b)
     variances = _Variances(
-        seed=max(seed_variance(values_a) + seed_variance(values_b), 2 * spread.variance) / num_seeds,
+        seed=per_seed[0] / num_a + per_seed[1] / num_b,
         seed_df=spread.df,
-        image=float(np.var(padded, ddof=1)) / len(padded),
+        image=image / len(padded),
         image_df=len(padded) - 1,
     )
     difference, half = float(per_image.mean()), variances.half_width(1 - level)
@@ -160,25 +196,38 @@ def paired_difference(
         high=difference + half,
         p=variances.p_value(difference),
         seed_df=spread.df,
+        variance_per_seed=per_seed,
+        num_seeds=(num_a, num_b),
+        image_variance=variances.image,
+        image_df=variances.image_df,
     )
 
 
-def simultaneous_level(level: float, num_pairs: int) -> float:
-    """Level for each of `num_pairs` intervals, so that all of them hold at once with probability `level` (Bonferroni)."""
-    return 1 - (1 - level) / max(1, num_pairs)
+def adjusted(p_values: Sequence[float], num_models: int) -> list[float]:
+    """Adjust the p-values of all pairs of models for their number, keeping their order.
 
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjust p-values for their number (Holm 1979), keeping their order.
-
-    Holm's p-values never exceed Bonferroni's. If the simultaneous interval of a pair excludes 0, its adjusted p is therefore
-    below 1 - level.
+    Each is multiplied by its factor of `step_down`, and none is below that of a smaller p. They are at most 1.
     """
-    adjusted, running = [0.0] * len(p_values), 0.0
-    for rank, index in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
-        running = max(running, min(1.0, (len(p_values) - rank) * p_values[index]))
-        adjusted[index] = running
-    return adjusted
+    found, running = [0.0] * len(p_values), 0.0
+    factors = step_down(p_values, num_models)
+    for index in sorted(range(len(p_values)), key=lambda i: p_values[i]):
+        running = max(running, min(1.0, factors[index] * p_values[index]))
+        found[index] = running
+    return found
+
+
+def step_down(p_values: Sequence[float], num_models: int) -> list[int]:
+    """The factor for each p-value of all pairs of models: how many pairs can be equal where the smaller p are differences.
+
+    For three models these are Shaffer's (1986): if two models differ, at most one of the other two pairs can be equal, so
+    only the smallest p is multiplied, by 3. For other numbers they are Holm's (1979): the number of pairs, one less, and so on.
+    """
+    number = len(p_values)
+    factors = [3, 1, 1] if num_models == number == 3 else list(range(number, 0, -1))
+    found = [1] * number
+    for factor, index in zip(factors, sorted(range(number), key=lambda i: p_values[i]), strict=True):
+        found[index] = factor
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,7 +270,27 @@ def _t_square(df: int, p: float) -> float:
     return float(stdtrit(df, p / 2)) ** 2 if df > 0 else 0.0
 
 
-def _wilson(mean: float, num_images: int, p: float) -> tuple[float, float]:
+def _image_share(correct: Correct) -> float:
+    """The share of p (1 - p), the variance of one image, that is left in the mean over seeds without the residual."""
+    if len(correct) == 1:
+        return 1.0
+    variance, mean = _padded_variance(correct)
+    size = correct.shape[1] + 2
+    return min(1.0, variance * (size - 1) / size / (mean * (1 - mean)))
+
+
+def _padded_variance(values: Values) -> tuple[float, float]:
+    """Variance over items of the mean over seeds, without the residual, and the mean over items.
+
+    Includes two imaginary items, one of value 0 and one of value 1. They always count: what is left of the others is not
+    below zero.
+    """
+    padded = np.append(values.mean(axis=0), [0.0, 1.0])
+    residual = residual_variance(values) / len(values)
+    return max(float(np.var(padded, ddof=1)) - residual, 0.5 / (len(padded) - 1)), float(padded.mean())
+
+
+def _wilson(mean: float, num_images: float, p: float) -> tuple[float, float]:
     """Wilson's score interval with level 1 - p for a share `mean` of `num_images`."""
     from scipy.special import ndtri
 

@@ -38,7 +38,7 @@ def seconds_to(run: Path, threshold: float) -> float:
     """Seconds until the validation accuracy (a fraction) first reached `threshold`; infinity if it never did."""
     place = run / "metrics.csv"
     try:
-        for row in csv.DictReader(place.read_text().splitlines()):
+        for row in csv.DictReader(place.read_text(encoding="utf-8").splitlines()):
             if row["val_accuracy"] and float(row["val_accuracy"]) >= threshold:
                 return float(row["seconds"])
     except (OSError, KeyError, ValueError) as error:

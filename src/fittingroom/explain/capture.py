@@ -42,7 +42,7 @@ def capture_attention(model: nn.Module, *, keep_graph: bool = False) -> Iterator
     weights.update({name.replace("_orig_mod.", "").removesuffix("._orig_mod"): each for name, each in caught.items()})
     if not weights:
         raise FittingRoomError(
-            f"no attention was captured of {type(network).__name__}: run it inside the block, with torch's fused "
+            f"no attention was captured from {type(network).__name__}: run it inside the block, with torch's fused "
             "attention (Hugging Face: attn_implementation='sdpa'; timm: set_fused_attn(True)); a CNN has none"
         )
 

@@ -15,6 +15,8 @@ class Method:
     """One sentence below the picture: what it shows, and what it does not."""
     families: tuple[str, ...]
     """The families of networks it can explain: vit, cnn, hybrid."""
+    of_a_class: bool
+    """Whether its maps differ from class to class."""
 
 
 _TOKENS = ("vit", "hybrid")
@@ -28,6 +30,7 @@ METHODS: dict[str, Method] = {
             caption="The attention of the last block, averaged over its heads: where information is gathered, not what "
             "decides the answer.",
             families=_TOKENS,
+            of_a_class=False,
         ),
         Method(
             name="rollout",
@@ -35,6 +38,7 @@ METHODS: dict[str, Method] = {
             caption="Attention through all blocks, skip connections included: where information can come from. It is the "
             "same for every class.",
             families=_TOKENS,
+            of_a_class=False,
         ),
         Method(
             name="relevance",
@@ -42,6 +46,7 @@ METHODS: dict[str, Method] = {
             caption="Attention through all blocks, weighted by how much more of it would raise the score of this class: "
             "evidence for the class, not against it.",
             families=_TOKENS,
+            of_a_class=True,
         ),
         Method(
             name="gradcam",
@@ -49,12 +54,14 @@ METHODS: dict[str, Method] = {
             caption="Where the last feature maps raise the score of this class, on a coarse grid smoothed over the image: "
             "evidence for the class, not against it.",
             families=_ALL,
+            of_a_class=True,
         ),
         Method(
             name="random",
             title="Random map",
             caption="Random numbers on the same grid: the baseline that every method has to beat.",
             families=_ALL,
+            of_a_class=False,
         ),
     )
 }

@@ -26,7 +26,7 @@ from fittingroom.explain.positions import (
     position_similarity,
 )
 from fittingroom.explain.rollout import attention_rollout
-from fittingroom.explain.tokens import has_tokens, pool_weights, token_layout
+from fittingroom.explain.tokens import check_tokens, has_tokens, pool_weights, token_layout
 
 MOST_FILTERS = 64
 
@@ -37,25 +37,29 @@ def examine(
     *,
     name: str,
     method: str | None = None,
+    target: int | None = None,
     beats_random: bool | None = None,
     faithfulness: Faithfulness | None = None,
 ) -> Findings:
     """What `model` answers to `images` (normalised, as the model takes them), where it looks, and what its first layers hold.
 
-    The default method is used if `method` is None or cannot explain this network. `beats_random` goes into the caption;
+    The default method is used if `method` is None or cannot explain this network. The maps are for the class `target`; None: for
+    the one that the network predicts. `beats_random` goes into the caption;
     `faithfulness` overrides it. Memory is bounded for any number of images.
     """
     chosen = method if method in methods_for(model) else default_method(model)
     probs = answers(model, images)
     if faithfulness is not None:
         beats_random = faithfulness.scores[chosen]["beats_random"]
+    classes = probs.argmax(axis=1) if target is None else np.full(len(probs), target)
     return Findings(
         name=name,
         probs=probs,
         method=chosen,
         title=METHODS[chosen].title,
         caption=caption(chosen, beats_random),
-        saliency=saliency(model, images, torch.from_numpy(probs.argmax(axis=1)), chosen),
+        saliency=saliency(model, images, torch.from_numpy(classes), chosen),
+        target=target,
         attention=_attention(model, images) if has_tokens(model) else None,
         positions=positions_of(model),
         filters=filters_of(model),
@@ -158,8 +162,9 @@ def examine_filters(model: nn.Module) -> Filters:
 
 
 def _attention(model: nn.Module, images: Tensor) -> Attention:
-    layout, first = token_layout(model), images[:1]
+    layout, first = token_layout(model, images), images[:1]
     layers, pool = attention_layers(model, first), pool_weights(model, first)
+    check_tokens(layout, layers[0].shape[-1])
     grid, prefix = (layout.grid_height, layout.grid_width), layout.num_prefix_tokens
     rows = torch.stack([(pool[:, None, None] @ layer)[0, :, 0, prefix:] for layer in layers])
     rolled = torch.stack([(pool[:, None] @ step)[0, 0, prefix:] for step in attention_rollout(layers)])

@@ -96,7 +96,7 @@ def random_areas(
 ) -> Areas:
     """The areas of each image for random maps on `how.grid`, mean over `num_random` of them: the baseline to beat."""
     if num_random < 1:
-        raise FittingRoomError(f"{num_random} random maps are no baseline: choose at least 1")
+        raise FittingRoomError(f"{num_random} random maps are too few for a baseline: choose at least 1")
     size, found = (images.shape[-2], images.shape[-1]), []
     for number in range(num_random):
         maps = random_maps(len(images), size, how.grid, derive_seed(how.seed, "baseline", step=number))

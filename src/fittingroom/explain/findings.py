@@ -1,7 +1,7 @@
 """The results of an inspection as plain arrays: drawing them needs neither torch nor the networks."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -85,11 +85,13 @@ class Findings:
     """The method's title, for people."""
     caption: str
     saliency: Float[np.ndarray, "images height width"]
-    """For the predicted class."""
+    """For the class `target`."""
     attention: Attention | None
     positions: Positions | None
     filters: Filters | None
     faithfulness: Faithfulness | None
+    target: int | None = None
+    """The class that `saliency` explains in all images; None: in each image the predicted one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +109,8 @@ class Inspection:
     notes: list[str]
     """What else a reader should know."""
     networks: list[Findings]
+    question: dict[str, Any] = field(default_factory=dict)
+    """What was asked, as JSON: pictures of two different questions must not get into one folder."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ from fittingroom.explain.eval_mode import (
     target_score,
     unwrapped,
 )
-from fittingroom.explain.tokens import token_layout
+from fittingroom.explain.tokens import check_tokens, token_layout
 from fittingroom.models.cnn import ConvNet
 
 
@@ -79,16 +79,17 @@ def _cam_of(model: nn.Module, images: Tensor, targets: Tensor, layer: nn.Module)
             if not seen:
                 raise FittingRoomError(f"{type(layer).__name__} did not run: give a layer that belongs to the model")
             (gradient,) = torch.autograd.grad(target_score(logits, targets), seen[-1])
-            maps, slopes = (_as_maps(model, each.detach().float()) for each in (seen[-1], gradient))
+            maps, slopes = (_as_maps(model, images, each.detach().float()) for each in (seen[-1], gradient))
             return (slopes.mean(dim=(2, 3), keepdim=True) * maps).sum(dim=1).relu().cpu()
     finally:
         handle.remove()
 
 
-def _as_maps(model: nn.Module, output: Tensor) -> Tensor:
+def _as_maps(model: nn.Module, images: Tensor, output: Tensor) -> Tensor:
     """Feature maps unchanged; tokens (B, N, D) without prefix tokens as maps (B, D, gh, gw)."""
     if output.ndim == 4:
         return output
-    layout = token_layout(model)
+    layout = token_layout(model, images)
+    check_tokens(layout, output.shape[1])
     tokens = output[:, layout.num_prefix_tokens :]
     return tokens.transpose(1, 2).unflatten(2, (layout.grid_height, layout.grid_width))

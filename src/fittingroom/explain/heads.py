@@ -46,7 +46,7 @@ def head_statistics(
     model: nn.Module, images: Float[Tensor, "batch channels height width"]
 ) -> tuple[Float[np.ndarray, "layers heads"], Float[np.ndarray, "layers heads"]]:
     """`attention_entropy` and `attention_distance` for any number of images, in bounded memory."""
-    layout, total = token_layout(model), len(images)
+    layout, total = token_layout(model, images), len(images)
     entropy, distance = 0.0, 0.0
     for part in chunks(total):
         layers, share = attention_layers(model, images[part]), len(images[part]) / total

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,37 +24,13 @@ from fittingroom.explain.catalogue import check_method
 from fittingroom.explain.examine import answers, examine, measure_faithfulness
 from fittingroom.explain.findings import Faithfulness, Findings, Inspection
 from fittingroom.explain.methods import default_method, methods_for
+from fittingroom.explain.question import Question, check_target, class_number
 from fittingroom.tasks.load import SavedRun, load_run
 
 MOST_IMAGES, MOST_NETWORKS = 100, 5
 FAMILIES = ("vit", "hybrid", "cnn")
 """One network of each family that comes with the package: the default if no RUN is named."""
-Kind = Literal["examples", "index", "image", "given", "mistakes", "disagreements"]
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Question:
-    """What a user wants to see."""
-
-    runs: tuple[str, ...]
-    """Run folders or names of weights that come with the package. Empty: one of each family."""
-    kind: Kind = "examples"
-    """examples: the first image of each class; mistakes: the most confident ones; disagreements: where networks are confident
-    of different classes."""
-    number: int = 0
-    """The index, or how many mistakes or disagreements."""
-    files: tuple[Path, ...] = ()
-    """Image files, for kind 'image'."""
-    given: Tensor | None = None
-    """uint8 images [N, channels, height, width], for kind 'given'."""
-    method: str | None = None
-    split: Literal["val", "test"] = "val"
-    faithfulness: int = 0
-    """Number of images on which to measure whether the maps mean something; 0: do not measure."""
-    data_dir: Path | None = None
-    data: str | None = None
-    """Where the data of the runs is now, if it was moved."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +73,9 @@ def inspect(question: Question, say: Say = lambda words: None) -> Inspection:
     """
     networks, notes = _networks(question)
     spec, pool = networks[0].spec, None
+    target = None if question.target is None else class_number(question.target, spec.class_names)
+    if target is not None:
+        notes.append(f"the maps are for the class {spec.class_names[target]}, whatever the answer is")
     if question.kind not in ("image", "given") or question.faithfulness:
         pool, more = _open(question, networks)
         notes += more
@@ -116,6 +95,7 @@ def inspect(question: Question, say: Say = lambda words: None) -> Inspection:
                 images,
                 name=network.name,
                 method=question.method,
+                target=target,
                 faithfulness=faithfulness,
                 beats_random=beats_random,
             )
@@ -128,6 +108,7 @@ def inspect(question: Question, say: Say = lambda words: None) -> Inspection:
         what=chosen.what,
         notes=[*notes, *chosen.notes],
         networks=found,
+        question=question.asked([network.folder for network in networks], target),
     )
 
 
@@ -135,6 +116,8 @@ def _networks(question: Question) -> tuple[list[_Network], list[str]]:
     """The requested networks under distinct names, and notes about networks that were added."""
     if question.method is not None:
         check_method(question.method)
+    if question.target is not None:
+        check_target(question.method)
     runs, notes = list(question.runs or FAMILIES), []
     if len(set(runs)) != len(runs):
         raise FittingRoomError(f"RUN '{_twice(runs)}' is named twice: name each RUN once")
@@ -144,7 +127,7 @@ def _networks(question: Question) -> tuple[list[_Network], list[str]]:
         added = [name for name in FAMILIES if name in shipped() and name not in (runs[0], model)]
         if any(_load(name, name).spec.digest != asked.spec.digest for name in added):
             raise FittingRoomError(
-                f"--disagreements: {runs[0]} was trained on other data than the package's: name two RUNs"
+                f"--disagreements: {runs[0]} was not trained on the data of the included networks: name two RUNs"
             )
         runs += added
         notes.append(f"{' and '.join(added)}, which come with the package, were added")
@@ -165,7 +148,7 @@ def _names(runs: list[str]) -> list[str]:
     """The last part of each path, usable in file names. If several are the same, the later ones are numbered."""
     names: list[str] = []
     for run in runs:
-        short = Path(run).resolve().name
+        short = shown(Path(run).resolve().name)
         number = 1 + sum(each == short or each.startswith(f"{short} (") for each in names)
         names.append(short if number == 1 else f"{short} ({number})")
     return names
@@ -216,15 +199,16 @@ def _from_files(question: Question, spec: DataSpec) -> _Chosen:
         notes += own.notes
     notes.append(f"the networks know only these classes: {_listed(spec.class_names)}")
     names = [shown(path.name) for path in question.files]
-    return _Chosen(images=torch.stack(images), labels=None, names=names, what=", ".join(names), notes=notes)
+    return _Chosen(images=torch.stack(images), labels=None, names=names, what=_listed(names), notes=notes)
 
 
 def _from_memory(question: Question) -> _Chosen:
     assert question.given is not None
     if len(question.given) > MOST_IMAGES:
         raise FittingRoomError(f"{len(question.given)} images are too many to show: give at most {MOST_IMAGES}")
-    names = [f"image {place}" for place in range(len(question.given))]
-    return _Chosen(images=question.given, labels=None, names=names, what=f"{len(names)} images", notes=[])
+    names = list(question.given_names) or [f"image {place}" for place in range(len(question.given))]
+    what = f"{len(names)} images" if names[0] == "image 0" else _listed(names)
+    return _Chosen(images=question.given, labels=None, names=names, what=what, notes=list(question.given_notes))
 
 
 def _from_split(question: Question, networks: list[_Network], pool: Source | None, say: Say) -> _Chosen:
@@ -272,7 +256,7 @@ def _positions(
             own, *others = probs.values()
             sides, between = {"own": own[None], "others": np.stack(others)}, f"{networks[0].name} and the others"
         found = disagreements(sides, labels, limit=number)
-        what = f"{split} images on which {between} are confident of different classes"
+        what = f"{split} images on which {between} predict different classes with the most confidence"
     if not len(found):
         raise FittingRoomError(
             f"there are no {question.kind} among the {len(pool):,} {split} images: choose an image with --index N"

@@ -43,7 +43,7 @@ def attention_maps(
     where = f"block {layer + 1}" if layer >= 0 else "the last block" if layer == -1 else f"block {-layer} from the end"
     return ImageMaps(
         images=shown,
-        maps=token_layout(model).num_tokens * maps.numpy(),
+        maps=token_layout(model, inputs).num_tokens * maps.numpy(),
         labels=_labels(probs, probs.argmax(axis=1), class_names),
         title=f"Attention in {where}, {'mean of all heads' if head is None else f'head {head + 1}'}",
         caption="It shows where information is gathered, not what decides the answer. Under each map: the predicted class.",

@@ -14,7 +14,7 @@ from fittingroom.explain.eval_mode import check_targets, chunks, unwrapped
 from fittingroom.explain.gradcam import feature_grid, grad_cam
 from fittingroom.explain.relevance import relevance
 from fittingroom.explain.rollout import attention_rollout
-from fittingroom.explain.tokens import has_tokens, pool_weights, token_layout
+from fittingroom.explain.tokens import check_tokens, has_tokens, pool_weights, token_layout
 
 
 def methods_for(model: nn.Module) -> list[str]:
@@ -92,7 +92,7 @@ def upsample(maps: Float[Tensor, "batch gh gw"], size: tuple[int, int]) -> Float
 def map_grid(model: nn.Module, images: Float[Tensor, "batch channels height width"]) -> tuple[int, int]:
     """Height and width of the network's own grid, on which its maps are made."""
     if has_tokens(model):
-        layout = token_layout(model)
+        layout = token_layout(model, images)
         return layout.grid_height, layout.grid_width
     return feature_grid(model, images)
 
@@ -111,6 +111,7 @@ def _maps(model: nn.Module, images: Tensor, targets: Tensor, method: str) -> Ten
 
 def _on_grid(model: nn.Module, images: Tensor, tokens: Tensor) -> Tensor:
     """What the patches give to the tokens from which the answer is computed: (B, N, N) -> (B, gh, gw)."""
-    layout = token_layout(model)
+    layout = token_layout(model, images)
+    check_tokens(layout, tokens.shape[-1])
     row = (pool_weights(model, images)[:, None] @ tokens)[:, 0, layout.num_prefix_tokens :]
     return row.unflatten(1, (layout.grid_height, layout.grid_width))

@@ -39,9 +39,7 @@ def recipe(
     if chosen not in fitting:
         if chosen not in {*RECIPES, *SEQUENCE_RECIPES}:
             raise FittingRoomError(f"unknown recipe '{chosen}': {did_you_mean(chosen, fitting)}")
-        raise FittingRoomError(
-            f"recipe '{chosen}' is for another family than {family}: for {model} choose {', '.join(fitting)}"
-        )
+        raise FittingRoomError(f"recipe '{chosen}' is not for {family} models: for {model} choose {', '.join(fitting)}")
     config = as_config(recipes.get(chosen)(), task.config_class)
     if epochs is None and budget_seconds is None:
         epochs = config.epochs

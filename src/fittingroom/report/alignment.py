@@ -115,7 +115,7 @@ def _label(each: str) -> str:
 def _readings(arrays: Arrays, place: int, words: Sequence[str]) -> Readings:
     probs = arrays[f"m{place}_probs"]
     if probs.shape != (len(words),) or not ((probs >= 0) & (probs <= 1)).all():
-        raise ValueError(f"m{place}_probs holds no {len(words)} probabilities")
+        raise ValueError(f"m{place}_probs does not hold {len(words)} probabilities")
     return Readings(
         place=place,
         answers=[

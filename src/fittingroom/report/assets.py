@@ -8,7 +8,7 @@ from importlib import resources
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from fittingroom.core.text import sentence_case
-from fittingroom.report.palette import MARKER_PATHS, NUM_SERIES
+from fittingroom.report.palette import LIGHT, MARKER_PATHS, NUM_SERIES, series
 
 
 @cache
@@ -16,7 +16,8 @@ def environment() -> Environment:
     """Templates: everything is escaped, and a missing value is an error."""
     loader = PackageLoader("fittingroom.report")
     found = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    found.globals |= {"marker_paths": MARKER_PATHS, "num_series": NUM_SERIES}
+    light_series = [LIGHT[series(place)] for place in range(NUM_SERIES)]
+    found.globals |= {"marker_paths": MARKER_PATHS, "num_series": NUM_SERIES, "light_series": light_series}
     found.filters["capitalize_first"] = sentence_case
     found.filters["together"] = lambda text: text.replace(" %", "\N{NO-BREAK SPACE}%")
     return found

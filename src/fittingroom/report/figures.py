@@ -61,6 +61,10 @@ class _Lead:
     difference: float
     low: float
     high: float
+    text: str
+    """The numbers."""
+    decided: bool
+    """Whether the two are separated."""
 
 
 def costs(summary: Summary) -> list[Cost]:
@@ -88,7 +92,7 @@ def cost_figures(summary: Summary) -> list[str]:
 
 
 def contrast_figures(summary: Summary) -> list[str]:
-    """One SVG for each metric: the difference of every two candidates on the test part, with its simultaneous 95 % interval."""
+    """One SVG for each metric: the difference of every two candidates on the test part, with its 95 % interval."""
     return [_contrast_figure(summary, metric) for metric in SCORINGS.get(summary.task).metrics]
 
 
@@ -99,7 +103,10 @@ def _contrast_figure(summary: Summary, metric: Metric) -> str:
     titles = {candidate.name: candidate.title for candidate in summary.candidates}
     short = {candidate.name: short_title(candidate) for candidate in summary.candidates}
     height = 62 + 46 * len(leads)
-    described = [f"{titles[lead.a]} minus {titles[lead.b]} {_in_points(lead, metric)}" for lead in leads]
+    described = [
+        f"{titles[lead.a]} minus {titles[lead.b]} {lead.text}{'' if lead.decided else ', not separated'}"
+        for lead in leads
+    ]
     unit = f" ({metric.points[0]})" if metric.points[0] else ""
     with drawing(key):
         figure = canvas(440, height)
@@ -248,21 +255,22 @@ def spread(values: Sequence[float], gap: float) -> list[float]:
 
 def _higher_first(contrast: Contrast, metric: Metric) -> _Lead:
     found = metric.difference(contrast)
-    if found.difference >= 0:
-        return _Lead(a=contrast.a, b=contrast.b, difference=found.difference, low=found.low, high=found.high)
-    return _Lead(a=contrast.b, b=contrast.a, difference=-found.difference, low=-found.high, high=-found.low)
-
-
-def _in_points(lead: _Lead, metric: Metric) -> str:
-    """'+4.30, 95 % interval +2.37 to +6.23'."""
-    difference, low, high = (numbers.points(value, metric) for value in (lead.difference, lead.low, lead.high))
-    text = f"{difference}, 95 % interval {low} to {high}"
-    return text if lead.low > 0 else f"{text}, which includes zero"
+    turned = found.difference < 0
+    first, second = (contrast.b, contrast.a) if turned else (contrast.a, contrast.b)
+    return _Lead(
+        a=first,
+        b=second,
+        difference=abs(found.difference),
+        low=-found.high if turned else found.low,
+        high=-found.low if turned else found.high,
+        text=numbers.difference(found, metric, turned=turned),
+        decided=found.is_decided,
+    )
 
 
 def _draw_lead(axes: Axes, row: int, lead: _Lead, name: str, metric: Metric) -> None:
-    """A filled dot and a firm line where the interval excludes zero; hollow and dashed where it does not."""
-    separated = lead.low > 0
+    """A filled dot and a firm line where the two are separated; hollow and dashed where they are not."""
+    separated = lead.decided
     colour = variable("accent" if separated else "quiet")
     ends = [metric.scale * lead.low, metric.scale * lead.high]
     style = "-" if separated else (0, (3, 2))
@@ -280,7 +288,4 @@ def _draw_lead(axes: Axes, row: int, lead: _Lead, name: str, metric: Metric) -> 
     )
     beside = axes.get_yaxis_transform()
     axes.text(0, row - 0.36, name, transform=beside, weight="bold", ha="left")
-    difference, low, high = (numbers.points(value, metric) for value in (lead.difference, lead.low, lead.high))
-    if separated and float(low) == 0:
-        low = "over 0"
-    axes.text(1, row - 0.36, f"{difference}  ({low} to {high})", transform=beside, ha="right")
+    axes.text(1, row - 0.36, lead.text.replace("95 % interval ", ""), transform=beside, ha="right")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fittingroom.comparison.mixture import mixture
 from fittingroom.comparison.summary import read_runs, summarise_runs
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.records import ComparisonRecord, RunRow, Summary, read_comparison
@@ -69,7 +70,9 @@ class Comparison:
 
     @property
     def missing(self) -> list[str]:
-        """Names of the runs that neither finished nor failed."""
+        """Names of the runs that neither finished nor failed. Imported predictions have no plan, so none is missing."""
+        if self.record.budget.kind == "none":
+            return []
         done = {(row.candidate, row.seed) for row in self.record.runs if row.status in ("finished", "failed")}
         planned = [(name, seed) for name in self.names for seed in self.record.seeds]
         return [f"{name}-seed{seed}" for name, seed in planned if (name, seed) not in done]
@@ -79,7 +82,7 @@ def load(folder: Path) -> Comparison:
     """Read the comparison in `folder`, finished or not. Raises FittingRoomError that names the file and the fix."""
     record = read_comparison(folder)
     runs = read_runs(folder, record)
-    summary = summarise_runs(record, runs)
+    summary = summarise_runs(record, runs, mixture(folder, record))
     column = SCORINGS.get(record.task).metrics[0].column
     curves: dict[str, list[Curve]] = {}
     for row in record.finished():

@@ -1,7 +1,7 @@
 """One way to write each kind of number, wherever it is shown."""
 
-from fittingroom.core.records import Score
-from fittingroom.evaluation.metric import Metric
+from fittingroom.core.records import Difference, Score
+from fittingroom.evaluation.metric import Metric, p_text
 
 ABSENT = "–"
 
@@ -47,15 +47,15 @@ def score(found: Score, metric: Metric) -> str:
     """'92.31 ± 0.22' in the metric's unit: mean and standard deviation over seeds; without the latter for one seed."""
     if found.mean is None:
         return ABSENT
-    deviation = "" if found.sd is None else f" ± {_scaled(found.sd, metric)}"
-    return f"{_scaled(found.mean, metric)}{deviation}"
+    deviation = "" if found.sd is None else f" ± {metric.number(found.sd)}"
+    return f"{metric.number(found.mean)}{deviation}"
 
 
 def interval(found: Score, metric: Metric) -> str:
-    """'91.85–92.77', the 95 % interval in the metric's unit, or '' where there is none."""
+    """'91.85 to 92.77', the 95 % interval in the metric's unit, or '' where there is none."""
     if found.low is None or found.high is None:
         return ""
-    return f"{_scaled(found.low, metric)}–{_scaled(found.high, metric)}"
+    return metric.interval_text(found.low, found.high)
 
 
 def probability(value: float) -> str:
@@ -64,24 +64,11 @@ def probability(value: float) -> str:
     return {"100 %": "over 99 %", "0 %": "under 1 %"}.get(text, text) if 0 < value < 1 else text
 
 
-def points(value: float, metric: Metric) -> str:
-    """A difference of scores in the metric's points, with its sign: '+4.12', '−0.30', '0.00'."""
-    text = _scaled(abs(value), metric)
-    if float(text) == 0:
-        return text
-    return f"{'+' if value > 0 else '−'}{text}"
-
-
-def p_value(value: float) -> str:
-    """Two digits: '0.034', '0.00051'; 'under 0.0001' below that."""
-    if value < 1e-4:
-        return "under 0.0001"
-    return f"{min(value, 1.0):.2g}" if value < 0.995 else "1.0"
-
-
-def _scaled(value: float, metric: Metric) -> str:
-    """In the metric's unit, with one decimal more than a sentence has."""
-    return f"{metric.scale * value:.{metric.decimals + 1}f}"
+def difference(found: Difference, metric: Metric, *, turned: bool) -> str:
+    """'0.58 (95 % interval 0.14 to 1.02, p 0.012)'; `turned` is the second model against the first."""
+    low, high = (-found.high, -found.low) if turned else (found.low, found.high)
+    amount = metric.number(-found.difference if turned else found.difference)
+    return f"{amount} (95 % interval {metric.interval_text(low, high)}, p {p_text(found.p_adjusted)})"
 
 
 def _three_digits(value: float) -> str:

@@ -11,7 +11,9 @@ from typing import Any
 
 from markupsafe import Markup
 
+from fittingroom.comparison.conditions import seeds_text
 from fittingroom.comparison.protocol import budget_text
+from fittingroom.core.decision import RULE
 from fittingroom.core.records import Summary, write_summary
 from fittingroom.core.rundir import write_text
 from fittingroom.report import curves, figures, numbers, tables
@@ -59,7 +61,7 @@ def render_page(comparison: Comparison) -> str:
 def _values(comparison: Comparison) -> dict[str, Any]:
     record, summary = comparison.record, comparison.summary
     num_seeds = len(record.seeds)
-    seeds = "1 seed" if num_seeds == 1 else f"{num_seeds} seeds"
+    seeds = seeds_text([each for each in summary.candidates if each.num_runs] or summary.candidates)
     return {
         "record": record,
         "summary": summary,
@@ -74,6 +76,7 @@ def _values(comparison: Comparison) -> dict[str, Any]:
         "num_planned": len(record.candidates) * num_seeds,
         "failed": comparison.failed,
         "notes": _notes(comparison),
+        "rule": RULE,
         "created": _moment(record.created),
         "has_costs": any(candidate.train_seconds is not None for candidate in summary.candidates),
         "sources": any(candidate.source for candidate in record.candidates),
@@ -89,9 +92,9 @@ def _moment(text: str) -> str:
 
 
 def _notes(comparison: Comparison) -> list[str]:
-    """The summary's notes without those on failed runs, which have a section of their own."""
+    """The summary's notes without those on failed runs and the rule, which the page shows elsewhere."""
     openings = tuple(f"{row.run} failed" for row in comparison.failed)
-    return [note for note in comparison.summary.notes if not note.startswith(openings)]
+    return [note for note in comparison.summary.notes if note != RULE and not note.startswith(openings)]
 
 
 def _tags(summary: Summary) -> list[dict[str, Any]]:
@@ -101,7 +104,7 @@ def _tags(summary: Summary) -> list[dict[str, Any]]:
     for place, candidate in enumerate(summary.candidates):
         test = metric.score(candidate)
         if test.mean is not None:
-            score = f"{metric.scale * test.mean:.{metric.decimals}f}"
+            score = metric.number(test.mean)
             found.append(
                 {
                     "place": place,

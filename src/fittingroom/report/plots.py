@@ -167,7 +167,7 @@ def _runs(metrics: Metrics | Mapping[str, Metrics]) -> dict[str, dict[str, np.nd
             values = {key: np.array([_number(each) for each in column]) for key, column in columns.items()}
         except (TypeError, ValueError) as error:
             raise FittingRoomError(
-                f"metrics {f'of {name} ' if name else ''}are no columns of numbers ({error})"
+                f"metrics {f'of {name} ' if name else ''}are not columns of numbers ({error})"
             ) from error
         if len({len(each) for each in values.values()}) > 1:
             lengths = ", ".join(f"{key} {len(each)}" for key, each in values.items())
@@ -185,7 +185,7 @@ def _panels(
 ) -> dict[str, tuple[str, ...]]:
     """Title of each panel -> the columns in it. Columns that hold no number are left out."""
     if x not in CLOCKS:
-        raise FittingRoomError(f"x '{x}' is no time axis: choose {', '.join(CLOCKS)}")
+        raise FittingRoomError(f"x '{x}' is not a time axis: choose {', '.join(CLOCKS)}")
     known = list(dict.fromkeys(key for values in runs.values() for key in values))
     for name in [x, *(columns or ())]:
         if name not in known:
@@ -278,7 +278,7 @@ def _counts(matrix: Any, labels: Any, predictions: Any, class_names: Sequence[st
     counts = np.asarray(matrix)
     if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or len(counts) < 2 or (counts < 0).any():
         raise FittingRoomError(
-            f"counts of shape {counts.shape} are no confusion matrix: give (classes, classes), none negative"
+            f"counts of shape {counts.shape} are not a confusion matrix: give (classes, classes), none negative"
         )
     if class_names is not None and len(class_names) != len(counts):
         raise FittingRoomError(

@@ -2,6 +2,9 @@
 
 matplotlib writes fixed colours. So figures are drawn in stand-in colours, which turn into `var(--name)` afterwards: one
 drawing serves the light and the dark scheme. The same pass makes ids unique, because a page has several figures.
+
+Where a content security policy forbids styles, the attributes of each element show the drawing in the light colours: every
+property is an attribute too, and only colours are repeated as a style.
 """
 
 import io
@@ -12,11 +15,11 @@ from contextlib import contextmanager
 from typing import Any
 from xml.etree import ElementTree
 
-import matplotlib
+import matplotlib.style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fittingroom.report.palette import NAMES
+from fittingroom.report.palette import LIGHT, NAMES
 
 NAMESPACE = "http://www.w3.org/2000/svg"
 LINK = "{http://www.w3.org/1999/xlink}href"
@@ -39,8 +42,11 @@ def level(share: float) -> str:
 
 @contextmanager
 def drawing(key: str) -> Iterator[None]:
-    """A figure is made and rendered inside of this: the ink, the salt of its ids, no mathematics in names."""
-    with matplotlib.rc_context(_settings(key)), warnings.catch_warnings():
+    """Make and render a figure inside this block: it sets the ink and the salt of ids, and switches off mathematics in names.
+
+    Settings of the user (a matplotlibrc file, a style) do not apply here, and are back after the block.
+    """
+    with matplotlib.style.context(_settings(key), after_reset=True), warnings.catch_warnings():
         # The reader's fonts draw the text: what matplotlib's own font lacks does not matter.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         yield
@@ -98,8 +104,9 @@ def render(figure: Figure, key: str, description: str) -> str:
     linked = _linked_ids(root)
     for element in root.iter():
         _adopt(element, key, linked)
-    for name in ("width", "height", "version"):
-        root.attrib.pop(name, None)
+    root.attrib.pop("version", None)
+    width, height = root.attrib["viewBox"].split()[2:]
+    root.attrib |= {"width": width, "height": height, "font-family": "sans-serif"}
     root.attrib |= {"role": "img", "aria-label": description, "class": "drawing"}
     return re.sub(r">\s*\n\s*<", "><", ElementTree.tostring(root, encoding="unicode"))
 
@@ -119,8 +126,19 @@ def _adopt(element: ElementTree.Element, key: str, linked: set[str]) -> None:
     if "clip-path" in element.attrib:
         element.set("clip-path", element.attrib["clip-path"].replace("#", f"#{key}-"))
     if "style" in element.attrib:
-        style = FONT.sub("", SHORT_FONT.sub(_font, element.attrib["style"]))
-        element.set("style", STAND_IN.sub(_page_colour, style))
+        _set_properties(element, FONT.sub("", SHORT_FONT.sub(_font, element.attrib.pop("style"))))
+
+
+def _set_properties(element: ElementTree.Element, style: str) -> None:
+    """Each property as an attribute, in a light colour. Colours follow the page by a style, which wins where it is allowed."""
+    colours = []
+    for declaration in filter(None, (part.strip() for part in style.split(";"))):
+        name, value = (part.strip() for part in declaration.split(":", 1))
+        element.set(name, STAND_IN.sub(_light_colour, value))
+        if STAND_IN.search(value):
+            colours.append(f"{name}: {STAND_IN.sub(_page_colour, value)}")
+    if colours:
+        element.set("style", "; ".join(colours))
 
 
 def _font(match: re.Match[str]) -> str:
@@ -133,3 +151,12 @@ def _page_colour(match: re.Match[str]) -> str:
     if kind == "fe":
         return f"var(--{NAMES[number]})"
     return f"color-mix(in oklab, var(--cell-full) {number}%, var(--cell-empty))"
+
+
+def _light_colour(match: re.Match[str]) -> str:
+    kind, number = match.group(1), int(match.group(2), 16)
+    if kind == "fe":
+        return LIGHT[NAMES[number]]
+    ends = [[int(LIGHT[name][at : at + 2], 16) for at in (1, 3, 5)] for name in ("cell-empty", "cell-full")]
+    mixed = (round(low + (high - low) * number / 100) for low, high in zip(*ends, strict=True))
+    return f"#{''.join(f'{channel:02x}' for channel in mixed)}"

@@ -25,8 +25,7 @@ def texts(scoring: Scoring[Any]) -> dict[str, str]:
         "cost_reading": f"{better.capitalize()} is better.",
         "differences": ""
         if metric.higher_is_better
-        else " Each difference is how much higher the error of the first model is than that of the second.",
-        "together": "All intervals hold" if len(scoring.metrics) == 1 else "The intervals of each figure hold",
+        else " Each difference is the error of the first model minus the error of the second.",
     }
 
 

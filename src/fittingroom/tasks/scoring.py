@@ -14,9 +14,11 @@ import numpy as np
 from numpy.lib.npyio import NpzFile
 
 from fittingroom.core.archives import open_arrays
+from fittingroom.core.decision import RULE
 from fittingroom.core.records import BudgetRecord, DataRecord, RunRow
 from fittingroom.core.registry import Registry
 from fittingroom.core.rundir import write_atomic
+from fittingroom.core.text import sentence_case
 from fittingroom.evaluation.metric import Metric
 
 P = TypeVar("P")
@@ -128,15 +130,15 @@ class Scoring(ABC, Generic[P]):
         """How the comparison was made, in sentences for the report."""
         return [
             _length(facts),
-            f"{_paired(facts)} A seed decides {self.seed_decides}, in the same way for all models.{self._same_parts()}",
+            f"{_paired(facts)} A seed decides {self._decided(facts)}, in the same way for all models.{self._same_parts()}",
             f"{_size(facts.num_train)} training, {facts.num_val:,} validation and {facts.num_test:,} test {self.items}. "
             f"{facts.split or self.usual_split(facts)}".strip(),
+            *(f"{sentence_case(note)}." for note in facts.task.get("notes", ())),
             f"Recipes were chosen on validation {self.items} only.",
             f"Each run reads the {facts.num_test:,} test {self.items} once, after its last epoch. {self._no_tricks()}",
             *self.scoring_rules(),
             _turns(facts),
-            f"Intervals are 95 %, over seeds and test {self.items} together. Intervals of differences hold for all "
-            "pairs of models at once (Bonferroni); p-values are adjusted after Holm.",
+            f"Intervals are 95 %, over seeds and test {self.items} together. {RULE}",
             *self._order_of_metrics(),
             "Training seconds count from the start of a run to its last step. They include validation, but not "
             f"{self.final_step}.",
@@ -149,6 +151,9 @@ class Scoring(ABC, Generic[P]):
     def scoring_rules(self) -> list[str]:
         """Sentences of the protocol on how answers are made and counted."""
         return []
+
+    def _decided(self, facts: ProtocolFacts) -> str:
+        return self.seed_decides.removeprefix("the split, ") if facts.task.get("same_split") else self.seed_decides
 
     def _same_parts(self) -> str:
         return ""
@@ -206,13 +211,13 @@ def _length(facts: ProtocolFacts) -> str:
     if facts.budget.kind == "epochs":
         return f"{start} The learning-rate schedule is fitted to that length."
     return (
-        f"{start} The first seconds of a run measure how many steps fit; some time is kept in reserve. The learning-rate "
-        "schedule is fitted to these steps. The table shows the seconds that were used."
+        f"{start} The first run of each model measures how many steps fit; some time is kept in reserve. All its seeds do that "
+        "number of steps, and the learning-rate schedule is fitted to it. The table shows the seconds that were used."
     )
 
 
 def _paired(facts: ProtocolFacts) -> str:
-    return "1 seed." if facts.num_seeds == 1 else f"{facts.num_seeds} seeds, paired."
+    return "1 seed." if facts.num_seeds == 1 else f"{facts.num_seeds} seeds, the same for all models."
 
 
 def _size(number: int | None) -> str:
@@ -222,9 +227,9 @@ def _size(number: int | None) -> str:
 def _turns(facts: ProtocolFacts) -> str:
     order = "in a fair order: the models take turns at going first."
     if facts.jobs == 1:
-        return f"Runs are made one after another, {order}"
+        return f"Runs train one after another, {order}"
     core = ", each on its own processor core," if facts.own_core else ""
-    return f"Runs are made {facts.jobs} at a time{core or ','} {order}"
+    return f"Runs train {facts.jobs} at a time{core or ','} {order}"
 
 
 # The tasks that come with the package. At the end: they need what stands above.

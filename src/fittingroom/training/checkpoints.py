@@ -12,10 +12,13 @@ import torch
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.plugins import TorchCheckpointIO
 
+from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import write_atomic, write_text
 
 NUM_KEPT = 2
 """Checkpoints kept per run: if the newest is damaged, the run resumes from the one before it."""
+
+MOST_SECONDS = 24 * 3600
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -69,6 +72,15 @@ class ResumableCheckpoint(Checkpoint):
         self.last_saved = time.monotonic()
 
 
+def check_checkpoint_seconds(seconds: float) -> float:
+    """Return the seconds between checkpoints. Raises FittingRoomError unless they are from 0 (every step) to a day."""
+    if not 0 <= seconds <= MOST_SECONDS:
+        raise FittingRoomError(
+            f"--checkpoint-seconds {seconds:g} is out of range: choose 0 (after every step) to {MOST_SECONDS:,} (a day)"
+        )
+    return seconds
+
+
 def step_of(checkpoint: Path) -> int:
     """The number of steps done when `checkpoint` was written."""
     return int(checkpoint.stem.split("=")[1])
@@ -85,7 +97,7 @@ def latest_checkpoint(folder: Path) -> Path | None:
 
 def _is_whole(path: Path) -> bool:
     checksum = _checksum_path(path)
-    return checksum.exists() and checksum.read_text() == hashlib.sha256(path.read_bytes()).hexdigest()
+    return checksum.exists() and checksum.read_text(encoding="utf-8") == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _checksum_path(path: Path) -> Path:

@@ -1,7 +1,6 @@
 """The contents of `environment.json`: the machine, the software versions and the speed plan of a run."""
 
 import platform
-import resource
 import subprocess
 import sys
 from dataclasses import asdict
@@ -36,26 +35,30 @@ def describe_environment(plan: Plan, probe: list[dict[str, Any]]) -> dict[str, A
 def processor() -> str:
     """The processor's name."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
         return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
 
 
-def peak_memory_bytes(plan: Plan) -> int:
-    """Peak memory so far: of the graphics card if the plan uses one, otherwise of this process."""
+def peak_memory_bytes(plan: Plan) -> int | None:
+    """Peak memory so far: of the graphics card if the plan uses one, otherwise of this process. None if not known."""
     return torch.cuda.max_memory_allocated() if plan.device == "cuda" else process_peak_bytes()
 
 
-def process_peak_bytes() -> int:
-    """Peak memory of this process so far.
+def process_peak_bytes() -> int | None:
+    """Peak memory of this process so far; None on Windows, which does not report it.
 
     Linux reports it in /proc. Elsewhere it comes from getrusage, which may include the peak of the parent process.
     """
     try:
-        lines = Path("/proc/self/status").read_text().splitlines()
+        lines = Path("/proc/self/status").read_text(encoding="utf-8", errors="replace").splitlines()
         return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
     except (OSError, StopIteration):
+        try:
+            import resource
+        except ModuleNotFoundError:
+            return None
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak if sys.platform == "darwin" else peak * 1024
 
@@ -63,10 +66,12 @@ def process_peak_bytes() -> int:
 def _commit() -> str | None:
     here = Path(__file__).parents[1]  # the whole package: any file that differs from the commit adds "+changes"
     try:
-        found = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, timeout=5)
-        dirty = subprocess.run(
-            ["git", "status", "--porcelain", "--", "."], cwd=here, capture_output=True, text=True, timeout=5
+        commit, changes = (
+            subprocess.run(
+                ["git", *words], cwd=here, capture_output=True, encoding="utf-8", errors="replace", timeout=5
+            )
+            for words in (["rev-parse", "HEAD"], ["status", "--porcelain", "--", "."])
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return found.stdout.strip() + ("+changes" if dirty.stdout.strip() else "") if found.returncode == 0 else None
+    return commit.stdout.strip() + ("+changes" if changes.stdout.strip() else "") if commit.returncode == 0 else None

@@ -16,14 +16,20 @@ from fittingroom.models.cost import num_params
 from fittingroom.tasks.base import DATA_FILE, Task
 from fittingroom.tasks.config import RunConfig
 from fittingroom.tasks.load import open_task, run_config
+from fittingroom.training.checkpoints import check_checkpoint_seconds
 from fittingroom.training.environment import describe_environment
+from fittingroom.training.loggers import check_loggers
 from fittingroom.training.loop import Progress, train
+from fittingroom.training.memory import check_memory
 from fittingroom.training.module import TrainingModule
 from fittingroom.training.results import write_results
 from fittingroom.training.speed import budget
 from fittingroom.training.speed.engine import Fixed, check_compiler, choose_plan, is_long, set_up_process, step_seconds
 from fittingroom.training.speed.plan import Plan, check_device, differences, first_guess, with_fixed
 from fittingroom.training.speed.probe import time_step
+
+CHECKED_BUDGET = 1.0
+"""Seconds of the longest budget that is checked before anything is written. The check takes its time from the budget."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +41,10 @@ class FitOptions:
     """The run's short name; by default model and seed."""
     data_dir: Path | None = None
     resume: bool = False
+    group: str = ""
+    """The name of the comparison that the run belongs to. Weights & Biases groups runs by it."""
     loggers: Sequence[Any] = ()
-    """Names (`tensorboard`, `wandb`) or Lightning loggers."""
+    """Names (`tensorboard`, `wandb`, `wandb@project=shoes`) or Lightning loggers."""
     callbacks: Sequence[Any] = ()
     """Lightning callbacks."""
     progress_bar: bool = False
@@ -44,16 +52,24 @@ class FitOptions:
     checkpoint_seconds: float = 30.0
     on_probe: Callable[[], None] = field(default=lambda: None)
     """Called before the speed plan is measured, which takes some seconds the first time on a machine."""
+    on_hint: Callable[[str], None] = field(default=lambda hint: None)
+    """Called before training with each sentence about what looks like a mistake in the data."""
     plan: Fixed = field(default_factory=dict)
     """Parts of the speed plan that the user chose; the others are measured."""
     probe: Sequence[dict[str, Any]] = ()
     """The timings behind a plan that was measured before this run. They go into environment.json."""
     concurrency: int = 1
     """How many processes measure plans at the same time, each on its own core."""
+    steps_file: Path | None = None
+    """For a time budget: a file in which the runs of one model agree on their number of steps (see `budget.agreed_steps`)."""
     open_test: bool = True
     """Score the test split at the end. A trial of a search does not."""
     patience: float = 0.0
     """Seconds to wait for another process that is working in the folder."""
+
+    def __post_init__(self) -> None:
+        check_checkpoint_seconds(self.checkpoint_seconds)
+        check_loggers(self.loggers)
 
 
 def fit(config: RunConfig, options: FitOptions) -> RunState:
@@ -63,9 +79,15 @@ def fit(config: RunConfig, options: FitOptions) -> RunState:
     after the start of training marks the run as failed.
     """
     began = time.perf_counter()
-    with_fixed(first_guess(config), options.plan)  # refuse an impossible plan before writing anything
+    guess = with_fixed(first_guess(config), options.plan)  # refuse an impossible plan before writing anything
     task = open_task(config, options.data_dir)
     _ = task.config  # refuse missing or invalid data before creating the folder
+    state = read_state(options.folder)
+    if state.status != "finished":
+        _ = task.batches  # loads the data, which may fail too
+        check_memory(task, guess)
+        if state.total_steps is None:
+            budget.check_budget(task, guess, up_to=CHECKED_BUDGET)
     with exclusive_lock(options.folder, options.patience):
         return _fit(task, options, began)
 
@@ -76,7 +98,8 @@ def _fit(task: Task, options: FitOptions, began: float) -> RunState:
     if state.status == "finished":
         return state
     plan = earlier_plan(options)
-    _ = task.batches  # loads the data, which may fail too: do it before writing anything
+    for hint in task.hints:
+        options.on_hint(hint)
     write_json(options.folder / "config.json", to_dict(task.config))
     task.write_data(options.folder)
     try:
@@ -99,6 +122,8 @@ def claim(folder: Path, config: RunConfig, resume: bool, run: str = "") -> RunSt
     Raises FittingRoomError if the folder holds another run, or an unfinished one and `resume` is false.
     """
     make_folder(folder)
+    if (folder / "comparison.json").exists() or (folder / "plan.json").exists():
+        raise FittingRoomError(f"{folder} holds a comparison: choose another folder for the run with --out")
     state = read_state(folder)
     if state.status == "absent":
         if (folder / "checkpoints").exists():
@@ -108,7 +133,11 @@ def claim(folder: Path, config: RunConfig, resume: bool, run: str = "") -> RunSt
         return replace(new_state_of(config, run), status="running")
     if not holds(folder, state, config):
         raise FittingRoomError(
-            f"{folder} holds a run with other settings: choose another folder with --out, or delete it"
+            f"{folder} holds a run with other settings or data: choose another folder with --out, or delete it"
+        )
+    if state.status == "finished" and not (folder / "model.safetensors").exists():
+        raise FittingRoomError(
+            f"{folder} holds this run, finished, but model.safetensors is gone: delete the folder to train again"
         )
     if state.status != "finished" and not resume:
         raise FittingRoomError(
@@ -123,7 +152,7 @@ def check_same_data(folder: Path, task: Task) -> None:
     if not path.exists():
         return
     spec = read_json(path).get("spec")
-    before, now = (spec or {}).get("digest"), getattr(task.spec, "digest", None)
+    before, now = spec.get("digest") if isinstance(spec, dict) else None, getattr(task.spec, "digest", None)
     if before and now and before != now:
         raise FittingRoomError(
             f"{task.title} has changed since the run in {folder}: choose another folder with --out, or put the old data back"
@@ -137,7 +166,11 @@ def holds(folder: Path, state: RunState, config: RunConfig) -> bool:
     path = folder / "config.json"
     if not path.exists():
         return False
-    return config_hash(run_config(upgrade_config(read_json(path)), str(path))) == config_hash(config)
+    held: Any = run_config(upgrade_config(read_json(path)), str(path))
+    data = folder / DATA_FILE
+    if held.data_files and not held.digest and data.exists():  # an older version kept the digest of images here only
+        held = replace(held, digest=str(read_json(data).get("spec", {}).get("digest", "")))
+    return config_hash(held) == config_hash(config)
 
 
 def new_state_of(config: RunConfig, run: str = "") -> RunState:
@@ -157,13 +190,13 @@ def earlier_plan(options: FitOptions) -> Plan | None:
         return None
     found = read_json(path)
     if "plan" not in found:
-        raise FittingRoomError(f"{path} has no speed plan: an older version began this run; delete {options.folder}")
+        raise FittingRoomError(f"{path} has no speed plan: an older version started this run; delete {options.folder}")
     plan = from_dict(Plan, found["plan"], f"{path}: plan")
     changed = differences(with_fixed(plan, options.plan), plan)
     if changed:
         wanted = ", ".join(f"{key}={value}" for key, value in changed.items())
         raise FittingRoomError(
-            f"{options.folder} was begun with another plan than {wanted}: omit --plan to continue, or delete the folder"
+            f"{options.folder} was started with another plan than {wanted}: omit --plan to continue, or delete the folder"
         )
     check_device(plan.device)
     if plan.compile:
@@ -200,7 +233,10 @@ def _train_and_evaluate(task: Task, options: FitOptions, plan: Plan | None, stat
         _note_resumption(options.folder / "environment.json", plan)
     set_up_process(plan)
     module = TrainingModule(task, plan, began=began)
-    module.total_steps = state.total_steps or budget.total_steps(module.state, began)
+    shared = None if task.config.budget_seconds is None else options.steps_file
+    module.total_steps = state.total_steps or budget.agreed_steps(
+        shared, lambda: budget.total_steps(module.state, began)
+    )
     state = replace(
         state, num_params=num_params(module.model), num_macs=task.step_macs(), total_steps=module.total_steps
     )
@@ -209,6 +245,8 @@ def _train_and_evaluate(task: Task, options: FitOptions, plan: Plan | None, stat
         module,
         folder=options.folder,
         resume=options.resume,
+        run=options.run,
+        group=options.group,
         loggers=options.loggers,
         callbacks=options.callbacks,
         progress_bar=options.progress_bar,

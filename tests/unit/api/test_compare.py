@@ -12,6 +12,7 @@ import fittingroom as fr
 from fittingroom.api import compare as api
 from fittingroom.api.compare import ComparisonResult, plan_comparison
 from fittingroom.api.table import Table
+from fittingroom.comparison.executors import processes
 from fittingroom.comparison.grid import Comparison, Watcher
 from fittingroom.comparison.summary import summarise
 from fittingroom.core.errors import FittingRoomError
@@ -98,7 +99,7 @@ def test_the_data_decide_the_models() -> None:
         ({"seeds": True}, "--seeds True: give a whole number"),
         ({"epochs": 0}, "--epochs 0 is not a length"),
         ({"epochs": "3"}, "epochs '3' is not a length"),
-        ({"epochs": 3, "budget": "10m"}, "epochs and budget are two ways to say how long"),
+        ({"epochs": 3, "budget": "10m"}, "epochs and budget both set the length"),
         ({"budget": "soon"}, "--budget 'soon' is not a time"),
         ({"budget": -1}, "budget -1 is not a time"),
         ({"jobs": 0}, "--jobs 0: give 1 (one run after another) or more"),
@@ -232,7 +233,7 @@ def test_a_line_per_run_goes_to_standard_error(asked: list[Comparison], capsys: 
 
 def test_in_a_child_process_that_runs_the_script_again_compare_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     codes: list[int] = []
-    monkeypatch.setattr(api.multiprocessing.current_process(), "_inheriting", True, raising=False)
-    monkeypatch.setattr(api.os, "_exit", codes.append)
-    api.check_main_guard()
-    assert codes == [api.NO_MAIN_GUARD]
+    monkeypatch.setattr(processes.multiprocessing.current_process(), "_inheriting", True, raising=False)
+    monkeypatch.setattr(processes.os, "_exit", codes.append)
+    processes.check_main_guard()
+    assert codes == [processes.NO_MAIN_GUARD]

@@ -256,7 +256,7 @@ def test_settings_may_be_values_of_numpy(tmp_path: Path) -> None:
         (("vit",), {"seed": "a"}, "seed 'a' is not a whole number"),
         (("vit",), {"seed": True}, "seed True is not a whole number"),
         (("vit", "NPZ"), {"dept": 3}, "unknown key 'dept' for vit: did you mean 'depth'?"),
-        (("vit", "NPZ"), {"img_size": 32}, "img_size: the data decide it: omit it"),
+        (("vit", "NPZ"), {"img_size": 32}, "img_size: the data set it: omit it"),
         (("vit", "NPZ"), {"patch_size": 3}, "patch_size 3 does not divide img_size 8"),
         (("vit", "NPZ"), {"depth": object()}, "depth does not accept type object"),
         (
@@ -266,7 +266,7 @@ def test_settings_may_be_values_of_numpy(tmp_path: Path) -> None:
         ),
         (("vit", "a.tsv"), {}, "vit classifies images (a folder of pictures, a table of them, or a .npz file"),
         (("vit", "cmudict"), {}, "vit classifies images (a folder of pictures, a table of them, or a .npz file"),
-        (("vit", "pictures"), {}, "unknown data set 'pictures': did you mean"),
+        (("vit", "pictures"), {}, "unknown data set 'pictures': known: "),
     ],
 )
 def test_what_is_no_model_is_named(tmp_path: Path, args: Any, settings: Any, said: str) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
+from PIL import Image
 from torch import nn
 
 import fittingroom as fr
@@ -73,6 +74,39 @@ def test_the_maps_are_those_of_the_method(vit: fr.Run) -> None:
     np.testing.assert_allclose(normal, expected, rtol=1e-3, atol=1e-4)
 
 
+def test_the_maps_are_those_of_the_target(vit: fr.Run) -> None:
+    by_name, by_number = (fr.explain(vit, IMAGES, target=each) for each in (vit.spec.class_names[2].upper(), 2))
+    expected = saliency_maps(vit.model, IMAGES, [2, 2, 2], mean=vit.spec.mean, std=vit.spec.std).maps
+    found = by_name.saliency["vit"]
+    np.testing.assert_array_equal(found, by_number.saliency["vit"])
+    normal = found / np.where(found.mean(axis=(1, 2), keepdims=True) > 0, found.mean(axis=(1, 2), keepdims=True), 1)
+    np.testing.assert_allclose(normal, expected, rtol=1e-3, atol=1e-4)
+    assert by_name.findings[0].target == 2 and "the maps are for the class" in repr(by_name)
+    assert "unknown class 'nothing'" in refused(fr.explain, vit, IMAGES, target="nothing")
+
+
+def test_another_explanation_is_not_saved_over_the_first(vit: fr.Run, tmp_path: Path) -> None:
+    fr.explain(vit, IMAGES).save(tmp_path / "x")
+    fr.explain(vit, IMAGES).save(tmp_path / "x")
+    for other in (
+        fr.explain(vit, IMAGES[:2]),
+        fr.explain(vit, IMAGES, target=1),
+        fr.explain(vit, IMAGES, method="rollout"),
+    ):
+        assert "holds the pictures of another question" in refused(other.save, tmp_path / "x")
+
+
+def test_pictures_that_mean_nothing_are_noted(vit: fr.Run, tmp_path: Path) -> None:
+    Image.new("L", (30, 30), 99).save(tmp_path / "grey.png")
+    found = fr.explain(vit, tmp_path / "grey.png")
+    assert found.inspection.names == ["grey.png"] and "grey.png: nothing stands out in it" in repr(found)
+    predicted = vit.predict([tmp_path / "grey.png", Image.new("I;16", (9, 9), 3000)])
+    assert len(predicted.notes) == 3 and predicted.notes[1].startswith(
+        "image 1 holds whole numbers of more than 8 bits"
+    )
+    assert "note: grey.png" in repr(predicted) and vit.predict(IMAGES).notes == ()
+
+
 def test_several_networks_stand_beside_each_other_however_they_are_named(folder: Path, vit: fr.Run) -> None:
     for several in ([vit, folder / "cnn"], (str(folder / "vit"), folder / "cnn")):
         found = fr.explain(several, IMAGES[:1])
@@ -99,7 +133,7 @@ def test_giving_images_opens_no_data_set(folder: Path, tmp_path: Path) -> None:
     write_image_run(tmp_path / "run", path)
     path.unlink()
     assert fr.explain(tmp_path / "run", IMAGES).saliency["run"].shape == (3, 8, 8)
-    assert "gone.npz cannot be read" in refused(fr.explain, tmp_path / "run", index=0)
+    assert "gone.npz, the data of" in refused(fr.explain, tmp_path / "run", index=0)
 
 
 def test_test_images_are_read_for_a_reason_that_is_logged(folder: Path, vit: fr.Run) -> None:
@@ -199,11 +233,11 @@ def test_a_run_without_curves_says_so(vit: fr.Run) -> None:
         ("curves", (3,), {}, "curves does not accept type int"),
         ("curves", (["x"],), {}, "curves does not accept type list"),
         ("curves", ({},), {}, "unknown column 'epoch'"),
-        ("curves", ({"epoch": 3},), {}, "metrics are no columns of numbers"),
-        ("curves", ({"epoch": ["a"], "val_loss": [1]},), {}, "metrics are no columns of numbers"),
-        ("curves", ({"mine": {"epoch": ["a"], "val_loss": [1]}},), {}, "metrics of mine are no columns of numbers"),
+        ("curves", ({"epoch": 3},), {}, "metrics are not columns of numbers"),
+        ("curves", ({"epoch": ["a"], "val_loss": [1]},), {}, "metrics are not columns of numbers"),
+        ("curves", ({"mine": {"epoch": ["a"], "val_loss": [1]}},), {}, "metrics of mine are not columns of numbers"),
         ("curves", ({"epoch": [1, 2], "val_loss": [1]},), {}, "columns differ in length: epoch 2, val_loss 1"),
-        ("curves", ({"epoch": [1], "val_loss": [1]},), {"x": "time"}, "x 'time' is no time axis"),
+        ("curves", ({"epoch": [1], "val_loss": [1]},), {"x": "time"}, "x 'time' is not a time axis"),
         ("curves", ({"epoch": [1], "val_loss": [1]},), {"columns": ["val_los"]}, "did you mean 'val_loss'?"),
         ("curves", ({"epoch": [1], "val_loss": [None]},), {}, "the metrics hold no numbers to draw"),
         ("attention", ("vit", IMAGES), {}, "plot does not accept type str: give an nn.Module, or a run from"),

@@ -97,12 +97,12 @@ def test_a_sealed_run_leaves_the_test_part_alone(place: Path, tmp_path: Path) ->
         (("vit", "NPZ"), {"epochs": float("nan")}, "--epochs nan is not a length"),
         (("vit", "NPZ"), {"epochs": "3"}, "epochs '3' is not a length"),
         (("vit", "NPZ"), {"epochs": True}, "epochs True is not a length"),
-        (("vit", "NPZ"), {"epochs": 1, "budget": "1m"}, "epochs and budget are two ways to say how long"),
+        (("vit", "NPZ"), {"epochs": 1, "budget": "1m"}, "epochs and budget both set the length"),
         (("vit", "NPZ"), {"budget": "soon"}, "--budget 'soon' is not a time: write 90s, 10m or 1.5h"),
         (("vit", "NPZ"), {"epochs": 1, "seed": -1}, "seed -1 is negative"),
         (("vit", "NPZ"), {"epochs": 1, "seed": 1.5}, "seed 1.5: give a whole number"),
         (("vit", "NPZ"), {"epochs": 1, "recipe": "vit_6"}, "unknown recipe 'vit_6': did you mean 'vit_5'?"),
-        (("vit", "NPZ"), {"epochs": 1, "recipe": "cnn_5"}, "recipe 'cnn_5' is for another family than vit"),
+        (("vit", "NPZ"), {"epochs": 1, "recipe": "cnn_5"}, "recipe 'cnn_5' is not for vit models"),
         (("vit", "NPZ"), {"epochs": 1, "dept": 3}, "unknown key 'dept' for vit: did you mean 'depth'?"),
         (("vit", "NPZ"), {"epochs": 1, "settings": [1]}, "settings [1]: give a dictionary of names and values"),
         (("vit", "NPZ"), {"epochs": 1, "settings": {1: 2}}, "settings {1: 2}: give a dictionary of names and values"),
@@ -133,9 +133,13 @@ def test_times_are_seconds(budget: Any, seconds: float) -> None:
     assert seconds_of(budget) == seconds and seconds_of(None) is None
 
 
-@pytest.mark.parametrize("budget", ["", "0", "0s", "-3", "1d", "ten", "1h30m", "1e3", "nan", 0, -1, float("inf"), True])
+@pytest.mark.parametrize("budget", ["", "0", "0s", "-3", "1d", "ten", "1h30m", "1e3", "nan", 0, -1, True])
 def test_what_is_no_time_is_refused(budget: Any) -> None:
     assert "is not a time" in refused(seconds_of, budget)
+
+
+def test_a_budget_without_an_end_is_refused() -> None:
+    assert "--budget inf is too long: give at most" in refused(seconds_of, float("inf"))
 
 
 def test_settings_go_to_recipe_and_model_by_name() -> None:

@@ -39,7 +39,8 @@ def found() -> VerdictResult:
 
 def test_the_better_model_wins_with_the_intervals_of_a_comparison(found: VerdictResult) -> None:
     assert found.headline == "cnn beats vit."
-    assert found.sentence.startswith("On pets, with 2 seeds, cnn classifies best: ")
+    assert found.sentence.startswith("cnn classifies best: ")
+    assert found.sentence.endswith("Measured on pets with 2 seeds.")
     right = {name: np.stack([each.argmax(axis=1) == LABELS for each in seeds]) for name, seeds in two().items()}
     spread = pooled_seed_spread(list(right.values()))
     expected = paired_difference(right["vit"], right["cnn"], 0.95, spread)
@@ -73,8 +74,25 @@ def test_one_array_is_one_seed_however_it_is_given() -> None:
     for given in (array, array.tolist(), [array], torch.tensor(array)):
         result = verdict({"vit": given, "cnn": array}, torch.tensor(LABELS))
         assert "one seed: the intervals cover images only, not other seeds" in result.notes
-        assert result.headline == "Nothing separates vit and cnn."
-        assert result.sentence.startswith("On 300 test images, with 1 seed, ")
+        assert result.headline == "Nothing separates vit from cnn."
+        assert " Measured on 300 test images with 1 seed: " in result.sentence
+
+
+def test_all_seeds_of_a_model_count_even_if_another_has_fewer() -> None:
+    given = {"vit": two()["vit"][:1], "cnn": two()["cnn"]}
+    result = verdict(given, LABELS)
+    right = {name: np.stack([each.argmax(axis=1) == LABELS for each in seeds]) for name, seeds in given.items()}
+    (contrast,) = result.contrasts
+    assert contrast.difference == pytest.approx(right["vit"].mean() - right["cnn"].mean())
+    assert "1 to 2 seeds" in result.sentence and "of" not in result.headline
+    assert [each.num_planned for each in result.summary.candidates] == [1, 2]
+
+
+def test_a_tie_says_how_many_more_seeds_would_settle_it() -> None:
+    result = verdict({"vit": [made_up(2.0, 1), made_up(2.0, 2)], "cnn": [made_up(2.3, 3), made_up(2.4, 4)]}, LABELS)
+    (contrast,) = result.contrasts
+    assert not contrast.separated and result.summary.verdict.outlook
+    assert (contrast.more_seeds is not None) == ("would settle it, with 80 % assurance" in result.sentence)
 
 
 def test_half_precision_is_precise_enough() -> None:
@@ -121,15 +139,14 @@ CNN = [made_up(3.0, 3), made_up(3.0, 4)]
     [
         ({}, LABELS, "no predictions: give at least one model"),
         ({"vit": []}, LABELS, "vit has no predictions"),
-        ({"vit": CNN[:1], "cnn": CNN, "mlp": CNN}, LABELS, r"seeds \(vit 1, cnn 2, mlp 2\): give vit as many"),
         ({"vit": [CNN[0], CNN[1][:90]]}, LABELS, "vit, seed 1: 90 rows of probabilities for 300 labels"),
         ({"vit": CNN, "cnn": [CNN[0], CNN[1][:, :2]]}, LABELS, "cnn, seed 1: 2 classes, but vit, seed 0 has 3"),
         (
             {"vit": [CNN[0], CNN[1].argmax(axis=1)]},
             LABELS,
-            r"vit, seed 1: int64 \(300,\) where numbers \[images, classes\]",
+            r"vit, seed 1: expected numbers of shape \[images, classes\], got int64 \(300,\)",
         ),
-        ({"vit": [[["a", "b"]]]}, LABELS, "vit, seed 0: <U1"),
+        ({"vit": [[["a", "b"]]]}, LABELS, "vit, seed 0: expected numbers .* got <U1"),
         ({"vit": [[[0.5, 0.5], [1.0]]]}, LABELS, "vit, seed 0: not an array of numbers"),
         ({"vit": [CNN[0][:, :1]]}, LABELS, "vit, seed 0: 1 column of probabilities"),
         ({"vit": [CNN[0], spoiled(7, [np.nan, 0, 1])]}, LABELS, "vit, seed 1: row 7 holds NaN or infinity"),
@@ -177,7 +194,7 @@ probs = np.full((4, 2), 0.5)
 print(fr.verdict({"a": probs, "b": probs}, [0, 1, 0, 1]).headline)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
-    assert done.stdout == "Nothing separates a and b.\n", done.stderr
+    assert done.stdout == "Nothing separates a from b.\n", done.stderr
 
 
 @pytest.mark.thorough
@@ -238,11 +255,11 @@ def test_a_pattern_gives_seeds_in_the_order_of_their_numbers(tmp_path: Path) -> 
         ("x.npy", b"<html>", r"x\.npy cannot be read"),
         ("x.npz", b"PK\x03\x04 no", r"x\.npz cannot be read"),
         ("x.csv", b"", r"x\.csv is empty"),
-        ("x.csv", b"0.5,0.5\n0.5\n", r"x\.csv, line 2: 1 columns where others have 2"),
+        ("x.csv", b"0.5,0.5\n0.5\n", r"x\.csv, line 2: 1 columns, other lines have 2"),
         ("x.csv", b"0.5,0.5\n0.5,x\n0.5,0.5\n", r"x\.csv, line 2: '0.5,x' is not all numbers"),
-        ("x.csv", b"a,b\nc,d\n", r"x\.csv holds text where probabilities are expected"),
+        ("x.csv", b"a,b\nc,d\n", r"x\.csv holds text such as '\w': give probabilities"),
         ("x.csv", b"\xff\xfe", r"x\.csv cannot be read"),
-        ("x.pkl", b"", r"x\.pkl is none of \.npy, \.npz, \.csv"),
+        ("x.pkl", b"", r"x\.pkl does not end in \.npy, \.npz, \.csv"),
     ],
 )
 def test_a_bad_file_is_named(tmp_path: Path, name: str, content: bytes, words: str) -> None:
@@ -285,4 +302,4 @@ def test_the_command_prints_the_verdict_and_writes_the_page(tmp_path: Path, foun
     assert len(wrong.stderr.strip().splitlines()) == 1
     (tmp_path / "cnn1.csv").write_text((tmp_path / "cnn1.csv").read_text().replace("cat,dog", "dog,cat"))
     wrong = command(*words, cwd=tmp_path)
-    assert wrong.returncode == 2 and "cnn1.csv has other columns than vit0.csv" in wrong.stderr
+    assert wrong.returncode == 2 and "cnn1.csv has different columns from vit0.csv" in wrong.stderr

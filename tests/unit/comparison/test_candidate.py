@@ -155,7 +155,7 @@ def test_bad_train_sizes_are_refused(sizes: Any) -> None:
 
 @pytest.mark.parametrize(("models", "settings"), [("vit@num_train=10", {}), ("vit", {"num_train": 10})])
 def test_train_sizes_beside_num_train_are_refused(models: str, settings: dict[str, Any]) -> None:
-    with pytest.raises(FittingRoomError, match="train_sizes and num_train are two ways to say the same"):
+    with pytest.raises(FittingRoomError, match="train_sizes and num_train both set the training size"):
         planned(models, settings=settings, train_sizes=[1000])
 
 
@@ -173,7 +173,7 @@ def test_train_sizes_beside_num_train_are_refused(models: str, settings: dict[st
         ("@depth=2", "unknown model ''"),
         ("vit@dept=2", "unknown key 'dept' for vit: did you mean 'depth'?"),
         ("vit@depth=two", "depth: expected a whole number, got 'two'"),
-        ("vit@img_size=32", "img_size: the data decide it: omit it"),
+        ("vit@img_size=32", "img_size: the data set it: omit it"),
         ("vit@model=cnn", "unknown key 'model' for vit"),
         ("vit@data=x.npz", "unknown key 'data' for vit"),
         ("vit@seed=3", "unknown key 'seed' for vit"),
@@ -203,9 +203,9 @@ def test_two_candidates_that_are_the_same_are_refused_whatever_they_are_called()
 
 def test_two_candidates_whose_runs_would_share_a_folder_are_refused() -> None:
     one, other = planned("vit@depth=2,vit@depth=3")
-    with pytest.raises(FittingRoomError, match=r"^--models: vit@depth=2 and vit@depth=2 have runs of one name"):
+    with pytest.raises(FittingRoomError, match=r"^--models: vit@depth=2 and vit@depth=2 have runs with the same name"):
         check_different([one, replace(other, name=one.name)])
-    with pytest.raises(FittingRoomError, match="have runs of one name: rename one of them"):
+    with pytest.raises(FittingRoomError, match="have runs with the same name: rename one of them"):
         check_different([replace(one, name="mine a/b"), replace(other, name="minea:b")])
 
 

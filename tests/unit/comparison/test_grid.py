@@ -152,15 +152,47 @@ def test_another_plan_for_runs_that_have_one_is_refused_and_the_same_is_not(plan
     begin(tmp_path, "vit", plan={"precision": "bf16"})
     before = {path: path.read_bytes() for path in tmp_path.rglob("*.json")}
     comparison = tiny_comparison(tmp_path, "vit", plan={"precision": "fp32"})
-    with pytest.raises(FittingRoomError, match="was begun with another plan than precision=fp32: omit --plan"):
+    with pytest.raises(FittingRoomError, match="was started with another plan than precision=fp32: omit --plan"):
         run_comparison(comparison, Watcher())
     assert before == {path: path.read_bytes() for path in tmp_path.rglob("*.json")}
 
 
 def test_the_protocol_says_how_runs_shared_the_machine(planner: Planner, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fittingroom.comparison.executors.processes.usable_cores", lambda: [0, 1])
+    for name, value in (("usable_cores", [0, 1]), ("num_cores", 2)):
+        monkeypatch.setattr(f"fittingroom.comparison.executors.processes.{name}", lambda value=value: value)
     one_thread, two_threads = {"vit": {"num_threads": 1}}, {"vit": {"num_threads": 1}, "cnn": {"num_threads": 2}}
     assert have_own_core(one_thread, 2)
     assert not have_own_core(one_thread, 1), "alone it has them all"
     assert not have_own_core(one_thread, 3), "three on two cores"
     assert not have_own_core(two_threads, 2)
+
+
+def timed(folder: Path) -> Comparison:
+    """Two seeds of two models, for some seconds each."""
+    of_epochs = tiny_comparison(folder, "vit", "cnn")
+    candidates = [
+        replace(each, config=replace(each.config, epochs=None, budget_seconds=9.0)) for each in of_epochs.candidates
+    ]
+    return replace(of_epochs, candidates=candidates, seeds=[0, 1], budget=Budget(seconds=9.0))
+
+
+def test_the_seeds_of_a_model_share_the_steps_of_a_time_budget(planner: Planner, tmp_path: Path) -> None:
+    with pytest.raises(Started):
+        run_comparison(timed(tmp_path), Watcher())
+    files = {work.run: work.steps_file for work in planner.works}
+    assert files["vit-seed0"] == files["vit-seed1"] == str(tmp_path / "steps" / "vit.json")
+    assert files["cnn-seed0"] == files["cnn-seed1"] != files["vit-seed0"]
+    begin(tmp_path / "epochs", "vit")
+    assert [work.steps_file for work in planner.works] == [None]
+
+
+def test_other_seeds_take_the_steps_of_a_run_that_an_earlier_version_began(planner: Planner, tmp_path: Path) -> None:
+    comparison = timed(tmp_path)
+    for seed, steps in ((0, 335), (1, 387)):
+        config = resolve(comparison.candidates[0].with_seed(seed))
+        state = replace(new_state_of(config), status="running", total_steps=steps)
+        write_state(tmp_path / "runs" / f"vit-seed{seed}", state)
+    with pytest.raises(Started):
+        run_comparison(comparison, Watcher())
+    assert json.loads((tmp_path / "steps" / "vit.json").read_text()) == {"total_steps": 335}
+    assert not (tmp_path / "steps" / "cnn.json").exists(), "its first run decides"

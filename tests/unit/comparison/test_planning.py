@@ -63,7 +63,8 @@ def ask(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(planning, "Processes", machine.processes)
         patch.setattr(planning, "usable_cores", lambda: list(range(cores)))
-        patch.setattr(planning, "_available_memory", lambda: memory * MEMORY_A_RUN)
+        patch.setattr(planning, "num_cores", lambda: cores)
+        patch.setattr(planning, "memory_bytes", lambda: memory * MEMORY_A_RUN)
         found, plans, tables = plan_grid(CANDIDATES, NUM_RUNS, jobs=jobs, fixed=fixed or {}, data_dir=None)
     assert {model: table[0]["from"] for model, table in tables.items()} == {
         model: plan["from"] for model, plan in plans.items()
@@ -132,22 +133,21 @@ def test_in_series_where_cores_or_memory_are_for_one(cores: int, memory: int) ->
     assert {jobs for _, jobs, _ in machine.asked} == {1}
 
 
-@given(runs=st.integers(1, 30), cores=st.integers(0, 64), memory=st.integers(0, 64))
-def test_most_jobs_is_the_scarcest_of_runs_cores_and_memory_but_one_at_least(
-    runs: int, cores: int, memory: int
+@given(runs=st.integers(1, 30), cores=st.integers(0, 64), quota=st.integers(1, 64), memory=st.integers(0, 64))
+def test_most_jobs_is_the_scarcest_of_runs_cores_quota_and_memory_but_one_at_least(
+    runs: int, cores: int, quota: int, memory: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(planning, "usable_cores", lambda: list(range(cores)))
-        patch.setattr(planning, "_available_memory", lambda: memory * MEMORY_A_RUN + MEMORY_A_RUN // 2)
-        assert most_jobs(runs) == max(1, min(runs, cores, memory))
+        patch.setattr(planning, "num_cores", lambda: quota)
+        patch.setattr(planning, "memory_bytes", lambda: memory * MEMORY_A_RUN + MEMORY_A_RUN // 2)
+        assert most_jobs(runs) == max(1, min(runs, cores, quota, memory))
 
 
 def test_a_system_that_does_not_tell_its_memory_is_trusted_with_two_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(name: str) -> int:
-        raise ValueError("unrecognized configuration name")
-
-    monkeypatch.setattr(planning.os, "sysconf", fails)
+    monkeypatch.setattr(planning, "memory_bytes", lambda: None)
     monkeypatch.setattr(planning, "usable_cores", lambda: list(range(8)))
+    monkeypatch.setattr(planning, "num_cores", lambda: 8)
     assert most_jobs(8) == 2
 
 
@@ -205,3 +205,10 @@ def test_the_works_carry_the_folder_of_the_images(monkeypatch: pytest.MonkeyPatc
 
 def test_a_graphics_card_has_one_run_at_a_time() -> None:
     assert most_jobs(9, "cuda") == 1
+
+
+def test_large_files_of_data_leave_room_for_fewer_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning, "usable_cores", lambda: list(range(8)))
+    monkeypatch.setattr(planning, "memory_bytes", lambda: 4 * MEMORY_A_RUN)
+    monkeypatch.setattr(planning, "num_cores", lambda: 4)
+    assert [most_jobs(8, data_bytes=size) for size in (0, 70 * 10**6, 10**9)] == [4, 3, 1]

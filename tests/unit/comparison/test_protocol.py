@@ -60,11 +60,11 @@ def test_the_protocol_states_sizes_and_seeds() -> None:
     text = " ".join(protocol("classification", jobs=2, own_core=True))
     for words in (
         "5 epochs each",
-        "2 seeds, paired. A seed decides the split, initial weights, order, augmentation and dropout",
+        "2 seeds, the same for all models. A seed decides the split, initial weights, order, augmentation and dropout",
         "55,000 training, 5,000 validation and 10,000 test images.",
         "Recipes were chosen on validation images only.",
         "Each run reads the 10,000 test images once",
-        "Runs are made 2 at a time, each on its own processor core, in a fair order",
+        "Runs train 2 at a time, each on its own processor core, in a fair order",
     ):
         assert words in text
     assert "word" not in text and "docs/" not in text
@@ -72,7 +72,7 @@ def test_the_protocol_states_sizes_and_seeds() -> None:
 
 @pytest.mark.parametrize(("budget", "measured"), [(Budget(epochs=5), False), (Budget(seconds=58), True)])
 def test_a_budget_in_seconds_says_that_its_steps_are_measured(budget: Budget, measured: bool) -> None:
-    assert ("measure how many steps fit" in protocol("classification", budget)[0]) == measured
+    assert ("measures how many steps fit" in protocol("classification", budget)[0]) == measured
 
 
 def test_the_data_may_say_how_its_parts_were_made() -> None:

@@ -26,11 +26,10 @@ from fittingroom.core.records import (
 from fittingroom.evaluation.selection import disagreements
 from fittingroom.evaluation.statistics import (
     accuracy_interval,
-    holm,
+    adjusted,
     paired_difference,
     pooled_seed_spread,
     rate_interval,
-    simultaneous_level,
 )
 from fittingroom.tasks.scoring import SCORINGS
 from fittingroom.tasks.seq2seq.scoring import read_pair_predictions
@@ -98,15 +97,20 @@ def test_a_summary_is_read_as_it_was_written_and_holds_every_score(tmp_path: Pat
 
 
 @pytest.mark.parametrize("kind", ["images", "seq2seq"])
-def test_a_comparison_of_the_first_schema_gives_the_numbers_it_gave(kind: str) -> None:
-    """Written by the version before records had a schema: a failed run, two or three models, two seeds."""
-    new, old = to_dict(summarise(OLD / kind)), to_dict(read_summary(OLD / kind))
-    for candidate in old["candidates"]:
-        candidate["details"] = {key: value for key, value in candidate["details"].items() if value is not None}
-    assert new["candidates"] == old["candidates"]
-    assert new["contrasts"] == old["contrasts"]
-    assert new["best_by_val"] == old["best_by_val"]
-    assert new["verdict"]["sentence"] == old["verdict"]["sentence"]
+def test_a_comparison_of_the_first_schema_gives_the_scores_it_gave(kind: str) -> None:
+    """Written by the version before records had a schema: a failed run, two or three models, two seeds.
+
+    Its intervals and p-values followed another rule, and contrasts took only the seeds that both models finished.
+    """
+    new, old = summarise(OLD / kind), read_summary(OLD / kind)
+    for found, before in zip(new.candidates, old.candidates, strict=True):
+        assert (found.name, found.num_runs, found.train_seconds) == (before.name, before.num_runs, before.train_seconds)
+        for split, scores in before.evals.items():
+            for metric, score in scores.items():
+                assert found.evals[split][metric].mean == score.mean and found.evals[split][metric].sd == score.sd
+    assert [(each.a, each.b) for each in new.contrasts] == [(each.a, each.b) for each in old.contrasts]
+    assert new.best_by_val == old.best_by_val
+    assert 0 < next(iter(old.contrasts[0].metrics.values())).p_adjusted <= 1
 
 
 def test_scores_are_those_of_the_predictions(tmp_path: Path) -> None:
@@ -129,15 +133,15 @@ def test_costs_are_means_and_memory_is_the_largest(tmp_path: Path) -> None:
     assert (found.train_seconds, found.peak_memory_bytes, found.epochs) == (60.5, 1001, 5.0)
 
 
-def test_differences_are_simultaneous_intervals_over_the_pooled_seeds(tmp_path: Path) -> None:
+def test_differences_have_intervals_over_the_pooled_seeds_and_adjusted_p(tmp_path: Path) -> None:
     summary = summarise(make(tmp_path))
     splits = [predictions(SHARES[name], number) for number, name in enumerate(np.repeat(list(SHARES), 2))]
     correct = np.stack([s["test_probs"].argmax(axis=1) == s["test_labels"] for s in splits]).reshape(3, 2, NUM_TEST)
-    spread, level = pooled_seed_spread(list(correct)), simultaneous_level(0.95, 3)
-    expected = [paired_difference(correct[a], correct[b], level, spread) for a, b in ((0, 1), (0, 2), (1, 2))]
-    for contrast, pair, p_holm in zip(summary.contrasts, expected, holm([pair.p for pair in expected]), strict=True):
+    spread = pooled_seed_spread(list(correct))
+    expected = [paired_difference(correct[a], correct[b], 0.95, spread) for a, b in ((0, 1), (0, 2), (1, 2))]
+    for contrast, pair, p in zip(summary.contrasts, expected, adjusted([pair.p for pair in expected], 3), strict=True):
         found = contrast.metrics["accuracy"]
-        assert (found.low, found.high, found.p_holm) == pytest.approx((pair.low, pair.high, p_holm))
+        assert (found.low, found.high, found.p_adjusted) == pytest.approx((pair.low, pair.high, p))
     names = [(contrast.a, contrast.b) for contrast in summary.contrasts]
     assert names == [("vit", "cnn"), ("vit", "hybrid"), ("cnn", "hybrid")]
 
@@ -145,8 +149,8 @@ def test_differences_are_simultaneous_intervals_over_the_pooled_seeds(tmp_path: 
 def test_the_best_is_chosen_on_validation_and_the_verdict_names_the_setting(tmp_path: Path) -> None:
     summary = summarise(make(tmp_path))
     assert summary.best_by_val == "cnn"
-    assert summary.verdict.sentence.startswith("On Shapes, with 5 epochs each and 2 seeds, ")
-    assert "CNN beats VIT" in summary.verdict.sentence
+    assert "Measured on Shapes with 5 epochs each and 2 seeds." in summary.verdict.sentence
+    assert summary.verdict.headline.startswith("CNN ") and "VIT" in summary.verdict.headline
 
 
 def test_one_seed_leaves_deviations_undefined_and_says_so(tmp_path: Path) -> None:
@@ -156,12 +160,15 @@ def test_one_seed_leaves_deviations_undefined_and_says_so(tmp_path: Path) -> Non
     assert "these trained networks" in summary.verdict.sentence
 
 
-def test_contrasts_take_the_seeds_that_both_models_finished(tmp_path: Path) -> None:
+def test_contrasts_take_all_seeds_that_each_model_finished(tmp_path: Path) -> None:
     summary = summarise(make(tmp_path, seeds=2, failed=("vit-seed1",)))
     assert [(each.num_runs, each.num_failed) for each in summary.candidates] == [(1, 1), (2, 0), (2, 0)]
-    vit, cnn = predictions(SHARES["vit"], 0), predictions(SHARES["cnn"], 2)
-    right = [np.mean(run["test_probs"].argmax(axis=1) == run["test_labels"]) for run in (vit, cnn)]
-    assert summary.contrasts[0].metrics["accuracy"].difference == pytest.approx(right[0] - right[1])
+    numbers = {"vit": (0,), "cnn": (2, 3)}
+    runs = [predictions(SHARES[name], number) for name, found in numbers.items() for number in found]
+    right = [np.mean(run["test_probs"].argmax(axis=1) == run["test_labels"]) for run in runs]
+    assert summary.contrasts[0].metrics["accuracy"].difference == pytest.approx(right[0] - np.mean(right[1:]))
+    assert [each.num_planned for each in summary.candidates] == [2, 2, 2]
+    assert summary.verdict.headline.endswith(" (5 of 6 runs).")
     assert summary.notes[0] == "vit-seed1 failed: the loss is not a number at step 12"
     assert accuracy(summary, 0).sd is None and accuracy(summary, 1).sd is not None
 
@@ -181,10 +188,55 @@ def test_all_runs_failed_is_still_a_summary(tmp_path: Path) -> None:
     assert summary.verdict.headline == "No run finished."
 
 
-def test_models_without_a_common_seed_make_no_pair(tmp_path: Path) -> None:
+def test_models_without_a_common_seed_are_compared_too(tmp_path: Path) -> None:
     summary = summarise(make(tmp_path, names=("cnn", "vit"), failed=("cnn-seed0", "vit-seed1")))
-    assert summary.contrasts == ()
-    assert "models that finished no seed in common are not compared" in summary.notes
+    assert [(each.a, each.b) for each in summary.contrasts] == [("cnn", "vit")]
+    assert "with one seed each" in summary.verdict.sentence and "1 of 2 seeds" in summary.verdict.headline
+
+
+def test_a_tie_has_an_outlook_and_a_decided_pair_has_none(tmp_path: Path) -> None:
+    summary = summarise(make(tmp_path))
+    for contrast in summary.contrasts:
+        found = contrast.metrics["accuracy"]
+        assert (found.outlook is None) == found.is_decided
+    num_ties = sum(not each.metrics["accuracy"].is_decided for each in summary.contrasts)
+    assert bool(num_ties) == bool(summary.verdict.outlook)
+
+
+def test_the_notes_say_how_often_a_model_may_still_collapse(tmp_path: Path) -> None:
+    assert any(
+        "no collapse in 3 seeds" in note and " 63 % " in note for note in summarise(make(tmp_path, seeds=3)).notes
+    )
+
+
+def test_a_model_whose_seeds_vary_far_more_is_warned_of(tmp_path: Path) -> None:
+    folder = make(tmp_path, seeds=3)
+    for seed, share in enumerate((0.2, 0.9, 0.6)):
+        np.savez(folder / f"runs/vit-seed{seed}/predictions.npz", **predictions(share, seed))
+    warnings = [note for note in summarise(folder).notes if note.startswith("warning: ")]
+    assert len(warnings) == 1 and "the seeds of VIT vary" in warnings[0] and "(F test, p " in warnings[0]
+
+
+def test_runs_of_several_commits_precisions_and_processors_are_named(tmp_path: Path) -> None:
+    folder = make(tmp_path)
+    rows = read_comparison(folder).runs
+    for number, row in enumerate(rows):
+        environment = {
+            "commit": "abc" if number else "def",
+            "processor": f"AMD EPYC, {number + 1} threads",
+            "plan": {"precision": "bf16" if number > 2 else "fp32"},
+        }
+        (folder / row.folder / "environment.json").write_text(json.dumps(environment))
+    mixed = "The runs mix 2 commits and 2 precisions (bf16 and fp32)."
+    found = summarise(folder).verdict
+    assert found.conditions == (mixed,) and mixed in found.sentence
+
+
+def test_a_run_resumed_with_other_code_is_a_mixture(tmp_path: Path) -> None:
+    folder = make(tmp_path, names=("cnn",), seeds=1)
+    environment = {"commit": "abc", "resumed": [{"commit": "def", "processor": "AMD EPYC, 1 threads"}]}
+    (folder / "runs/cnn-seed0/environment.json").write_text(json.dumps(environment))
+    assert summarise(folder).verdict.conditions == ("The runs mix 2 commits.",)
 
 
 def test_a_class_without_test_images_has_no_accuracy(tmp_path: Path) -> None:
@@ -349,12 +401,13 @@ def test_intervals_are_over_words_and_pooled_seeds(folder: Path, summary: Summar
     test = rate(summary, 0, PHONEMES)
     assert (test.low, test.high) == pytest.approx((phonemes.low, phonemes.high))
     for key, values in ((WORDS, wrong), (PHONEMES, edits)):
-        level, spread = simultaneous_level(0.95, 3), pooled_seed_spread(values)
-        expected = [paired_difference(values[a], values[b], level, spread) for a, b in ((0, 1), (0, 2), (1, 2))]
-        adjusted = holm([pair.p for pair in expected])
-        for contrast, reference, p_holm in zip(summary.contrasts, expected, adjusted, strict=True):
+        spread = pooled_seed_spread(values)
+        expected = [paired_difference(values[a], values[b], 0.95, spread) for a, b in ((0, 1), (0, 2), (1, 2))]
+        for contrast, reference, p in zip(
+            summary.contrasts, expected, adjusted([pair.p for pair in expected], 3), strict=True
+        ):
             found = contrast.metrics[key]
-            assert (found.difference, found.p_holm) == pytest.approx((reference.difference, p_holm))
+            assert (found.difference, found.p_adjusted) == pytest.approx((reference.difference, p))
             assert (found.low, found.high) == pytest.approx((reference.low, reference.high))
 
 

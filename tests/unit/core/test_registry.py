@@ -6,7 +6,7 @@ import pytest
 
 from fittingroom.core import registry
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.core.registry import Registry, external_modules
+from fittingroom.core.registry import Registry, external_modules, script_registers
 
 
 def letters() -> Registry[int]:
@@ -66,6 +66,14 @@ def test_our_own_modules_and_what_cannot_be_imported_are_not_among_them(module: 
     Registry[object]("thing").register("it")(thing_of(module))
     Registry[int]("number").register("one")(1)
     assert external_modules() == []
+
+
+@pytest.mark.usefixtures("no_modules")
+@pytest.mark.parametrize(("module", "is_script"), [("__main__", True), ("__mp_main__", True), ("theirs", False)])
+def test_a_script_that_registers_something_is_noticed(module: str, is_script: bool) -> None:
+    Registry[object]("thing").register("it")(thing_of(module))
+    assert script_registers() is is_script
+    assert external_modules() == ([] if is_script else [module])
 
 
 @pytest.mark.usefixtures("no_modules")

@@ -1,6 +1,7 @@
 """Files are complete or absent."""
 
 import errno
+import os
 import subprocess
 import sys
 import time
@@ -9,9 +10,17 @@ from typing import IO
 
 import pytest
 
+from fittingroom.core.cache import cache_folder
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.records import RunState, read_state
-from fittingroom.core.rundir import exclusive_lock, make_folder, read_json, write_atomic, write_json, write_text
+from fittingroom.core.rundir import (
+    exclusive_lock,
+    make_folder,
+    read_json,
+    write_atomic,
+    write_json,
+    write_text,
+)
 
 
 def test_a_write_that_breaks_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
@@ -37,7 +46,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("step", ["tempfile.mkstemp", "os.fsync", "os.replace"])
+@pytest.mark.parametrize("step", ["pathlib.Path.open", "os.fsync", "os.replace"])
 def test_a_disk_that_is_full_at_any_step_keeps_the_old_file(
     step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -61,7 +70,34 @@ def test_a_complete_write_replaces_the_old_file_and_others_may_read_it(tmp_path:
     write_json(path, {"a": 2})
     assert read_json(path) == {"a": 2}
     assert list(path.parent.iterdir()) == [path]
-    assert path.stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077, 0o002])
+def test_the_umask_of_the_user_decides_who_may_read(umask: int, tmp_path: Path) -> None:
+    before = os.umask(umask)
+    try:
+        write_text(tmp_path / "file", "text")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o666 & ~umask
+
+
+def test_a_file_system_without_permissions_links_and_sync_is_no_reason_to_fail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    def not_supported(*_: object, **__: object) -> None:
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    for name in ("chmod", "fchmod", "link", "chown"):
+        monkeypatch.setattr(os, name, refused)
+    monkeypatch.setattr(os, "fsync", not_supported)
+    monkeypatch.setattr("fcntl.flock", not_supported)
+    with exclusive_lock(tmp_path):
+        write_text(tmp_path / "file", "text")
+    assert (tmp_path / "file").read_text() == "text"
 
 
 def test_not_a_number_is_no_json(tmp_path: Path) -> None:
@@ -108,7 +144,7 @@ def test_two_processes_do_not_work_in_one_folder_and_a_killed_one_lets_go(tmp_pa
         assert other.stdout is not None and other.stdout.readline() == "inside\n"
         began = time.monotonic()
         with (
-            pytest.raises(FittingRoomError, match=r"another process is at work in .*run: wait for it"),
+            pytest.raises(FittingRoomError, match=r"another process is using .*run: wait for it"),
             exclusive_lock(folder),
         ):
             pass
@@ -152,3 +188,21 @@ def test_a_folder_without_state_is_absent_and_a_file_is_no_folder(tmp_path: Path
     (tmp_path / "file").write_text("")
     with pytest.raises(FittingRoomError, match="choose another with --out"):
         make_folder(tmp_path / "file" / "run")
+
+
+def test_errors_in_the_cache_name_the_variable_and_a_fixed_folder_suggests_no_option(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    for act in (
+        lambda: write_text(cache_folder("arrays") / "x", ""),
+        lambda: make_folder(cache_folder("test-reads")),
+        lambda: make_folder(cache_folder("test-reads"), fixed=True),
+    ):
+        with pytest.raises(FittingRoomError, match=r"set XDG_CACHE_HOME to another folder$") as error:
+            act()
+        assert "--out" not in str(error.value)
+    with pytest.raises(FittingRoomError, match="make it writable, or work on a copy") as error:
+        make_folder(tmp_path / "file" / "run", fixed=True)
+    assert "--out" not in str(error.value)

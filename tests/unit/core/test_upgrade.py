@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fittingroom.core.config import from_dict, to_dict
+from fittingroom.core.decision import RULE
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.records import (
     ComparisonRecord,
@@ -28,7 +29,7 @@ from fittingroom.core.upgrade import SCHEMA, upgrade_comparison, upgrade_config,
 from fittingroom.tasks.load import run_config
 
 ROOT = Path(__file__).parents[3]
-FOLDERS = (ROOT / "results", ROOT / "src" / "fittingroom" / "weights")
+FOLDERS = (ROOT / "results", ROOT / "src" / "fittingroom" / "weights", ROOT / "tests" / "old_comparisons")
 READERS: dict[str, tuple[Callable[[Path], Any], Callable[[Path, Any], None], Callable[[Any], Any]]] = {
     "state.json": (read_state, write_state, upgrade_state),
     "comparison.json": (read_comparison, write_comparison, upgrade_comparison),
@@ -119,6 +120,8 @@ def test_the_numbers_of_an_old_comparison_are_where_they_belong() -> None:
             for metric, score in row.evals["test"].items():
                 assert score == before[f"test_{metric}"]
         summary, before = read_summary(folder), content(folder / "summary.json")
+        if "pairs" not in before:
+            continue  # made anew from the old runs
         assert [(each.a, each.b) for each in summary.contrasts] == [(each["a"], each["b"]) for each in before["pairs"]]
         assert str(summary.verdict) == before["verdict"]
         for candidate, model in zip(summary.candidates, before["models"], strict=True):
@@ -186,3 +189,21 @@ def test_a_damaged_file_is_read_or_refused_in_one_line(
     except FittingRoomError as error:
         said = str(error)
     assert str(folder / name) in said and "\n" not in said
+
+
+def test_the_protocol_of_an_earlier_comparison_states_the_rule_that_its_verdict_now_follows() -> None:
+    old = (
+        "Intervals are 95 %, over seeds and test images together. Intervals of differences hold for all pairs of models at once "
+        "(Bonferroni); p-values are adjusted after Holm."
+    )
+    for values in ({"schema": 2, "protocol": ["1 seed.", old]}, {"protocol": ["1 seed.", old]}):
+        upgraded = upgrade_comparison(values)["protocol"]
+        assert upgraded == ["1 seed.", f"Intervals are 95 %, over seeds and test images together. {RULE}"]
+    assert upgrade_comparison({"schema": 2, "protocol": None})["protocol"] is None
+
+
+def test_an_adjusted_p_has_had_another_name() -> None:
+    found = {"difference": 0.1, "low": 0.0, "high": 0.2, "p": 0.02, "p_holm": 0.06}
+    values = {"schema": 2, "contrasts": [{"a": "x", "b": "y", "metrics": {"accuracy": found}}]}
+    metrics = upgrade_summary(values)["contrasts"][0]["metrics"]["accuracy"]
+    assert metrics["p_adjusted"] == 0.06 and "p_holm" not in metrics

@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 
 from fittingroom.evaluation.metrics import (
     accuracy,
+    balanced_accuracy,
     confusion_matrix,
     expected_calibration_error,
+    macro_f1,
     negative_log_likelihood,
     per_class_accuracy,
 )
@@ -78,3 +80,29 @@ def test_many_classes_of_one_byte_do_not_overflow() -> None:
 def test_accuracy_of_a_class_without_images_is_not_a_number() -> None:
     found = per_class_accuracy(np.array([[1, 0, 0], [1, 1, 0], [0, 0, 0]]))
     assert found[:2].tolist() == [1.0, 0.5] and np.isnan(found[2])
+
+
+def test_scores_of_unbalanced_classes_by_hand() -> None:
+    # Nine of ten of the first class are right; of the two of the second, one.
+    confusion = np.array([[9, 1], [1, 1]])
+    assert balanced_accuracy(confusion) == pytest.approx((0.9 + 0.5) / 2)
+    assert macro_f1(confusion) == pytest.approx((0.9 + 0.5) / 2)
+    assert macro_f1(np.array([[10, 0], [2, 0]])) == pytest.approx((2 * 10 / 22 + 0) / 2)
+
+
+@pytest.mark.thorough
+@given(st.integers(0, 2**31), st.integers(2, 6))
+def test_they_equal_those_of_scikit_learn(seed: int, num_classes: int) -> None:
+    from sklearn.metrics import balanced_accuracy_score, f1_score
+
+    draw = np.random.default_rng(seed)
+    labels = np.concatenate([np.arange(num_classes), draw.integers(0, num_classes, 30)])
+    guesses = draw.integers(0, num_classes, len(labels))
+    confusion = confusion_matrix(labels, guesses, num_classes)
+    assert balanced_accuracy(confusion) == pytest.approx(balanced_accuracy_score(labels, guesses))
+    assert macro_f1(confusion) == pytest.approx(f1_score(labels, guesses, average="macro", zero_division=0.0))  # type: ignore[arg-type]
+
+
+def test_a_class_that_is_neither_there_nor_predicted_does_not_count() -> None:
+    confusion = np.array([[3, 0, 0], [0, 2, 0], [0, 0, 0]])
+    assert balanced_accuracy(confusion) == macro_f1(confusion) == 1.0

@@ -9,14 +9,16 @@ import pytest
 import torch
 
 from fittingroom.api.runs import evaluate_run
+from fittingroom.core.cache import cache_folder
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.core.rundir import cache_folder, read_json
+from fittingroom.core.rundir import read_json
 from fittingroom.data.images.load import open_images
 from fittingroom.evaluation.read_log import log_test_read
 from fittingroom.evaluation.shipped import WEIGHTS, find_run, shipped
 from fittingroom.models import MODELS
 from fittingroom.tasks.classification.training import ClassificationTask
 from fittingroom.tasks.load import load_run
+from fittingroom.tasks.seq2seq.training import Seq2seqTask
 
 NAMES = ("cnn", "hybrid", "vit", "vit_cls")
 WORDS = ("transformer", "recurrent")
@@ -53,6 +55,19 @@ def test_half_precision_scores_as_the_record_says_and_costs_nothing(name: str) -
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("name", WORDS)
+def test_shipped_sequence_weights_are_those_of_the_record(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """300 words. `make test-slow` uses all 6,387."""
+    run = load_run(name, "seq2seq")
+    assert isinstance(run.task, Seq2seqTask)
+    splits = run.task.splits
+    monkeypatch.setitem(vars(run.task), "splits", replace(splits, val=splits.val.subset(range(0, 6300, 21))))
+    found, num_words = evaluate_run(run, "val")
+    assert num_words == 300
+    assert found["word_error_rate"] == pytest.approx(run.state.evals["val"]["word_error_rate"], abs=0.06)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WORDS)
 def test_shipped_sequence_weights_score_as_the_record_says_and_half_precision_costs_nothing(name: str) -> None:
     """Uses all validation words, which takes seconds."""
     run = load_run(name, "seq2seq")
@@ -68,6 +83,15 @@ def test_a_folder_is_taken_as_it_is_and_a_typing_error_is_answered(tmp_path: Pat
     assert find_run(tmp_path) == tmp_path
     with pytest.raises(FittingRoomError, match=r"no run at 'hybird'.*did you mean 'hybrid'\?"):
         find_run("hybird")
+
+
+def test_a_read_that_cannot_be_logged_says_so_and_names_the_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(FittingRoomError, match=r"cannot be logged: .*: set XDG_CACHE_HOME to another folder$"):
+        log_test_read(find_run("cnn"), "evaluate")
 
 
 def test_no_read_is_lost_where_several_log_at_once(tmp_path: Path) -> None:

@@ -64,36 +64,60 @@ class TimmBlock(nn.Module):
 
 
 class TimmPatches(nn.Module):
-    def __init__(self, dim: int) -> None:
+    """As timm's `PatchEmbed`: `grid_size` is the grid of the size that it was built for, whatever comes in."""
+
+    def __init__(self, dim: int, size: tuple[int, int], pad: bool) -> None:
         super().__init__()
-        self.img_size, self.grid_size = (SIDE, SIDE), (SIDE // 2, SIDE // 2)
+        self.img_size, self.patch_size, self.grid_size = size, (2, 2), (size[0] // 2, size[1] // 2)
+        self.dynamic_img_pad = pad
         self.proj = nn.Conv2d(1, dim, 2, 2)
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.proj(images).flatten(2).transpose(1, 2)
+        if self.dynamic_img_pad:
+            images = F.pad(images, (0, images.shape[3] % 2, 0, images.shape[2] % 2))
+        return self.proj(images)
 
 
 class TimmViT(nn.Module):
-    """With the attributes of timm's VisionTransformer, class token and all."""
+    """With the attributes of timm's VisionTransformer with `dynamic_img_size`: it takes images of any size."""
 
-    def __init__(self, drop_rate: float = 0.0) -> None:
+    def __init__(
+        self, drop_rate: float = 0.0, size: tuple[int, int] = (SIDE, SIDE), reg_tokens: int = 0, pad: bool = False
+    ) -> None:
         super().__init__()
-        self.num_prefix_tokens, self.global_pool = 1, "token"
-        self.patch_embed = TimmPatches(16)
+        self.num_prefix_tokens, self.global_pool = 1 + reg_tokens, "token"
+        self.patch_embed = TimmPatches(16, size, pad)
         self.cls_token = nn.Parameter(torch.randn(1, 1, 16))
-        self.pos_embed = nn.Parameter(torch.randn(1, 1 + (SIDE // 2) ** 2, 16))
+        self.reg_token = nn.Parameter(torch.randn(1, reg_tokens, 16))
+        self.pos_embed = nn.Parameter(torch.randn(1, 1 + reg_tokens + size[0] * size[1] // 4, 16))
         self.blocks = nn.Sequential(*(TimmBlock(16, 2, drop_rate) for _ in range(2)))
         self.norm, self.head = nn.LayerNorm(16), nn.Linear(16, 4)
 
+    def positions(self, grid: tuple[int, int]) -> Tensor:
+        """The table, its patches interpolated to this grid."""
+        prefix, patches = self.pos_embed.split(
+            [self.num_prefix_tokens, self.pos_embed.shape[1] - self.num_prefix_tokens], 1
+        )
+        built_for = self.patch_embed.grid_size
+        if grid != built_for:
+            table = patches.transpose(1, 2).unflatten(2, built_for)
+            patches = F.interpolate(table, size=grid, mode="bicubic").flatten(2).transpose(1, 2)
+        return torch.cat([prefix, patches], dim=1)
+
     def forward(self, images: Tensor) -> Tensor:
-        tokens = self.patch_embed(images)
-        tokens = torch.cat([self.cls_token.expand(len(tokens), -1, -1), tokens], dim=1) + self.pos_embed
+        found = self.patch_embed(images)
+        batch = len(images)
+        prefix = [self.cls_token.expand(batch, -1, -1), self.reg_token.expand(batch, -1, -1)]
+        tokens = torch.cat([*prefix, found.flatten(2).transpose(1, 2)], dim=1)
+        tokens = tokens + self.positions((found.shape[2], found.shape[3]))
         return self.head(self.norm(self.blocks(tokens))[:, 0])
 
 
-def timm_like(drop_rate: float = 0.0) -> TimmViT:
+def timm_like(
+    drop_rate: float = 0.0, size: tuple[int, int] = (SIDE, SIDE), reg_tokens: int = 0, pad: bool = False
+) -> TimmViT:
     torch.manual_seed(0)
-    return TimmViT(drop_rate).eval()
+    return TimmViT(drop_rate, size, reg_tokens, pad).eval()
 
 
 def hugging_face(attention: str = "sdpa") -> nn.Module:

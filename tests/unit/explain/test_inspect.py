@@ -56,7 +56,7 @@ def test_nobody_named_means_one_of_each_family_and_the_first_image_of_each_class
     val = open_images().split(0).val
     place = int(found.names[3].split()[-1])
     assert val.labels[place] == 3 and (val.labels[:place] != 3).all()
-    np.testing.assert_array_equal(found.images[3], val.images[place, 0].numpy())
+    np.testing.assert_array_equal(found.images[3], val.read(torch.tensor([place]))[0, 0].numpy())
     vit, hybrid, cnn = found.networks
     assert vit.attention is not None and vit.attention.heads.shape == (4, 8, 7, 7) and vit.positions is not None
     np.testing.assert_allclose(vit.attention.heads.sum(axis=(2, 3)), 1, rtol=1e-5)
@@ -117,7 +117,7 @@ def test_one_image_by_its_number_and_a_method_by_its_name() -> None:
 def test_a_picture_of_ones_own(tmp_path: Path) -> None:
     from PIL import Image
 
-    Image.fromarray(255 - open_images().split(0).val.images[7, 0].numpy()).save(tmp_path / "mine.png")
+    Image.fromarray(255 - open_images().split(0).val.read(torch.tensor([7]))[0, 0].numpy()).save(tmp_path / "mine.png")
     found = inspect(Question(runs=("cnn",), kind="image", files=(tmp_path / "mine.png",)))
     expected = inspect(Question(runs=("cnn",), kind="index", number=7))
     assert found.labels is None and found.names == ["mine.png"]
@@ -135,7 +135,7 @@ def test_runs_of_different_seeds_share_the_images_that_none_was_trained_on(tmp_p
     one, two = (set(open_images().split(seed).val.index.tolist()) for seed in (0, 1))
     assert f"only the {len(one & two):,} images" in note
     first = min(place for place, index in enumerate(open_images().split(0).val.index.tolist()) if index in two)
-    np.testing.assert_array_equal(found.images[0], open_images().split(0).val.images[first, 0].numpy())
+    np.testing.assert_array_equal(found.images[0], open_images().split(0).val.read(torch.tensor([first]))[0, 0].numpy())
 
 
 def test_a_read_of_the_test_images_is_logged_in_the_run(tmp_path: Path) -> None:

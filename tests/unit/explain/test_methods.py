@@ -148,6 +148,7 @@ def test_captions_are_a_sentence_and_admit_a_failure() -> None:
         assert caption(name, False).endswith("not shown to do better here than a random map.")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["vit", "hybrid", "cnn"])
 def test_explaining_one_image_takes_less_than_a_second(name: str) -> None:
     """The real sizes, best of three: what else the machine does can only make it slower."""

@@ -61,9 +61,9 @@ def test_every_model_takes_the_recipes_of_its_family_by_name(model: str) -> None
 @pytest.mark.parametrize(
     ("model", "name", "message"),
     [
-        ("cnn", "vit_20", "recipe 'vit_20' is for another family than cnn: for cnn choose cnn_5, cnn_20, cnn_50"),
-        ("vit_cls", "cnn_5", "recipe 'cnn_5' is for another family than vit: for vit_cls choose vit_5"),
-        ("transformer", "cnn_5", "recipe 'cnn_5' is for another family than transformer: for transformer choose transformer_10"),
+        ("cnn", "vit_20", "recipe 'vit_20' is not for cnn models: for cnn choose cnn_5, cnn_20, cnn_50"),
+        ("vit_cls", "cnn_5", "recipe 'cnn_5' is not for vit models: for vit_cls choose vit_5"),
+        ("transformer", "cnn_5", "recipe 'cnn_5' is not for transformer models: for transformer choose transformer_10"),
         ("recurrent", "recurent_10", "unknown recipe 'recurent_10': did you mean 'recurrent_10'"),
     ],
 )  # fmt: skip

@@ -75,7 +75,7 @@ def test_a_model_without_a_run_is_left_out_and_no_file_is_no_section(tmp_path: P
         ("m0_w1_weights", None, "m0_w1_weights"),
         ("m1_w0_weights", np.full((1, 1, 4, 6), np.nan), "m1_w0_weights holds values outside 0 to 1"),
         ("m1_w0_weights", np.full((1, 1, 4, 6), 1.5), "m1_w0_weights holds values outside 0 to 1"),
-        ("m0_probs", np.array([0.5, 1.2]), "m0_probs holds no 2 probabilities"),
+        ("m0_probs", np.array([0.5, 1.2]), "m0_probs does not hold 2 probabilities"),
         ("w1_references", None, "w1_references"),
         ("words", np.array([object()]), "damaged"),
     ],

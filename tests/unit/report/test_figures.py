@@ -63,7 +63,7 @@ def test_figures_are_drawn_in_the_colours_of_the_page_alone(figures: list[str]) 
 def test_figures_have_no_ground_and_no_size_of_their_own(figures: list[str]) -> None:
     for svg in figures:
         root = ElementTree.fromstring(svg)
-        assert "width" not in root.attrib and "viewBox" in root.attrib
+        assert [root.attrib["width"], root.attrib["height"]] == root.attrib["viewBox"].split()[2:]
         assert "fill: #ffffff" not in svg and "<style" not in svg and "<metadata" not in svg
 
 
@@ -107,10 +107,10 @@ def test_costs_far_apart_are_drawn_on_a_logarithmic_axis(summary: Summary) -> No
 
 
 def test_the_better_model_of_a_pair_is_named_first_and_a_tie_is_called_one() -> None:
-    ends = {"b": (-0.04, -0.06, -0.02), "c": (0.01, -0.01, 0.03)}
+    ends = {"b": (-0.04, -0.06, -0.02, 0.01), "c": (0.01, 0.001, 0.03, 0.06)}
     contrasts = [
-        Contrast(a="a", b=b, metrics={"accuracy": Difference(difference=found, low=low, high=high, p=0.5, p_holm=0.5)})
-        for b, (found, low, high) in ends.items()
+        Contrast(a="a", b=b, metrics={"accuracy": Difference(difference=found, low=low, high=high, p=p, p_adjusted=p)})
+        for b, (found, low, high, p) in ends.items()
     ]
     candidates = tuple(CandidateSummary(name=name, title=name.upper(), family=name) for name in ("a", "b", "c"))
     verdict = Verdict(headline="", sentence="")
@@ -118,8 +118,8 @@ def test_the_better_model_of_a_pair_is_named_first_and_a_tie_is_called_one() -> 
         Summary(task="classification", candidates=candidates, contrasts=tuple(contrasts), verdict=verdict)
     )
     label = ElementTree.fromstring(svg).attrib["aria-label"]
-    assert "B minus A +4.00, 95 % interval +2.00 to +6.00;" in label
-    assert "A minus C +1.00, 95 % interval −1.00 to +3.00, which includes zero" in label
+    assert "B minus A 4.00 (95 % interval 2.00 to 6.00, p 0.01);" in label
+    assert "A minus C 1.00 (95 % interval 0.10 to 3.00, p 0.06), not separated" in label
     assert "B − A" in svg
 
 

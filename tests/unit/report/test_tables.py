@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from fittingroom.core.records import Score, Summary
+from fittingroom.evaluation.metric import p_text
 from fittingroom.report import numbers
 from fittingroom.report.tables import headings, html_table, markdown_table, summary_rows, terminal_table, under
 from fittingroom.tasks.classification.scoring import ACCURACY
@@ -60,7 +61,7 @@ def test_a_model_without_a_finished_run_says_so(one_seed_summary: Summary) -> No
     assert row["note"] == "1 of 1 runs failed"
     assert row["test_accuracy"] == row["training_seconds"] == numbers.ABSENT
     assert row["test_accuracy_interval"] == ""
-    assert "1 of 1 runs failed" in printed(one_seed_summary, 80)
+    assert "1 of 1 runs" in printed(one_seed_summary, 80)
 
 
 def test_names_are_neither_markup_nor_cell_borders(summary: Summary) -> None:
@@ -105,17 +106,30 @@ def test_training_sizes_are_a_column_where_they_differ(summary: Summary) -> None
         (numbers.seconds(1204.4), "1,204"),
         (numbers.rate(5233.1), "5,233"),
         (numbers.rate(7.5), "7.50"),
-        (numbers.points(0.0412, ACCURACY), "+4.12"),
-        (numbers.points(-0.003, ACCURACY), "−0.30"),
-        (numbers.points(-0.00001, ACCURACY), "0.00"),
-        (numbers.points(-4.2, GREY_LEVELS), "−4.20"),
+        (ACCURACY.number(0.0412), "4.12"),
+        (ACCURACY.number(-0.003), "-0.30"),
+        (ACCURACY.number(-0.00001), "0.00"),
+        (GREY_LEVELS.number(-4.2), "-4.20"),
         (numbers.score(Score(mean=0.92314, sd=0.0022), ACCURACY), "92.31 ± 0.22"),
         (numbers.score(Score(mean=12.345, sd=0.5), GREY_LEVELS), "12.35 ± 0.50"),
-        (numbers.interval(Score(low=0.9185, high=1.0), ACCURACY), "91.85–100.00"),
-        (numbers.p_value(0.03412), "0.034"),
-        (numbers.p_value(1e-9), "under 0.0001"),
-        (numbers.p_value(1.0), "1.0"),
+        (numbers.interval(Score(low=0.9185, high=1.0), ACCURACY), "91.85 to 100.00"),
+        (p_text(0.03412), "0.034"),
+        (p_text(1e-9), "under 0.0001"),
+        (p_text(1.0), "1"),
+        (p_text(0.0496), "0.0496"),
+        (p_text(0.049999), "just under 0.05"),
     ],
 )
 def test_numbers_are_written_one_way(shown: str, expected: str) -> None:
     assert shown == expected
+
+
+def test_scores_of_unbalanced_classes_have_columns_in_percent(summary: Summary) -> None:
+    keys = {"balanced_accuracy", "macro_f1"}
+    assert not keys & {heading.key for heading in headings(summary)}
+    first, *rest = summary.candidates
+    odd = replace(summary, candidates=(replace(first, extras={"balanced_accuracy": 0.75, "macro_f1": 0.6789}), *rest))
+    assert keys <= {heading.key for heading in headings(odd)}
+    row, *others = summary_rows(odd)
+    assert (row["balanced_accuracy"], row["macro_f1"]) == ("75.00", "67.89") and others[0]["macro_f1"] == numbers.ABSENT
+    assert max(map(len, printed(odd, 80).splitlines())) <= 80 and "67.89" in printed(odd, 80)

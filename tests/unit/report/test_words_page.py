@@ -147,7 +147,7 @@ def test_unfinished_and_failed_comparisons_give_a_page(tmp_path: Path) -> None:
     assert "2 of 4 runs are still to come" in write_report(missing).read_text(encoding="utf-8")
     runs = [f"{name}-seed{seed}" for name in ("transformer", "recurrent") for seed in (0, 1)]
     failed = write_report(write_words(tmp_path / "failed", failed=runs)).read_text(encoding="utf-8")
-    assert "no run finished" in failed and "Words are shown when a run has finished." in failed
+    assert "No run finished." in failed and "Words are shown when a run has finished." in failed
     assert 'id="cost"' not in failed and 'id="confusion"' not in failed
 
 
@@ -206,6 +206,6 @@ def test_costs_are_seconds_or_pairs_and_words_written(summary: Summary) -> None:
 def test_differences_are_how_many_more_errors_the_first_makes(summary: Summary) -> None:
     words, phonemes = (ElementTree.fromstring(svg).attrib["aria-label"] for svg in contrast_figures(summary))
     found = summary.contrasts[0].metrics["word_error_rate"]
-    assert f"RNN with attention minus Transformer +{-100 * found.difference:.2f}, 95 % interval" in words
+    assert f"RNN with attention minus Transformer {-100 * found.difference:.2f} (95 % interval" in words
     assert words.startswith("Differences in test word error rate") and "phoneme error rate" in phonemes
-    assert all("minus" in part and "+" in part for part in words.split("; "))
+    assert all("minus" in part and "95 % interval" in part for part in words.split("; "))

@@ -63,7 +63,7 @@ def test_a_config_of_before_the_tasks_had_names_is_read() -> None:
         ),
         ({"model": "vit", "epochs": 1, "epoch": 2}, "here: unknown key 'epoch': did you mean 'epochs'?"),
         ({"model": "vit", "epochs": "1"}, "here.epochs: expected a number, got '1'"),
-        ({"model": "vit"}, "give either epochs or budget_seconds"),
+        ({"model": "vit"}, "give exactly one of epochs and budget_seconds"),
         (
             {"model": "vit", "epochs": 1, "task": "classification", "keep_stress": True},
             "here: unknown key 'keep_stress'",

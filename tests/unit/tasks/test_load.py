@@ -49,7 +49,7 @@ def test_names_are_listed_to_whoever_they_suit(tmp_path: Path, monkeypatch: pyte
     assert shipped("classification") == ["cnn"] and shipped("seq2seq") == ["recurrent", "transformer"]
     assert shipped() == ["cnn", "recurrent", "transformer"]
     assert find_run("transformer", "seq2seq") == tmp_path / "transformer"
-    with pytest.raises(FittingRoomError, match=r"no run at 'x'.*weights: known: cnn$"):
+    with pytest.raises(FittingRoomError, match=r"no run at 'x'.*included network: known: cnn$"):
         find_run("x", "classification")
     with pytest.raises(FittingRoomError, match=r"no run at 'recurent'.*did you mean 'recurrent'\?"):
         find_run("recurent", "seq2seq")
@@ -73,7 +73,7 @@ def test_where_no_weights_suit_none_are_named(tmp_path: Path, monkeypatch: pytes
         ("vocabularies.json", None, "vocabularies.json is missing"),
         ("vocabularies.json", '{"source": ["a"]}', 'lacks "source" or "target"'),
         ("vocabularies.json", '{"source": ["a"], "target": [1]}', "target: expected a list of symbols"),
-        ("vocabularies.json", '{"source": ["a"], "target": ["B"]}', "source makes 5 ids where the model has 32"),
+        ("vocabularies.json", '{"source": ["a"], "target": ["B"]}', "source holds 5 ids, the model has 32"),
         ("model.safetensors", None, "the run is not finished"),
         ("model.safetensors", "no weights", "does not fit its config.json"),
     ],

@@ -18,6 +18,12 @@ class Work:
     checkpoint_seconds: float = 30.0
     plan: dict[str, str] = field(default_factory=dict)
     """Parts of the speed plan that are not measured, as text."""
+    steps_file: str | None = None
+    """For a time budget: the file in which the runs of one model agree on their number of steps."""
+    loggers: list[str] = field(default_factory=list)
+    """Names of loggers."""
+    group: str = ""
+    """The name of the comparison, for loggers that group runs."""
     open_test: bool = True
     only_plan: bool = False
     probe: list[dict[str, Any]] = field(default_factory=list)

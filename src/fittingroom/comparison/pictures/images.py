@@ -164,5 +164,5 @@ def _younger(path: Path, others: list[Path]) -> bool:
 
 def _note_read(path: Path, why: str) -> None:
     when = datetime.now(UTC).isoformat(timespec="seconds")
-    with path.open("a") as file:
+    with path.open("a", encoding="utf-8") as file:
         file.write(f'{{"when": "{when}", "why": "{why}"}}\n')

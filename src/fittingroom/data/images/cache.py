@@ -3,7 +3,7 @@
     images/DIGEST/pixels.bin    uint8 [num, channels, height, width], no header
                   prints.npy    a 16-byte fingerprint of each image
                   set.json      shape, rule, listing, pictures that cannot be read
-    images/KEY.json             KEY: names, sizes, times and options of a listing; holds the DIGEST
+    images/KEY.json             KEY: names, sizes, times and options of a listing; holds the DIGEST, and what cannot be read
 
 DIGEST is that of the files' content and of the options, so it is the same on every machine. A folder gets its name when it is
 complete: a process that is killed leaves nothing that another would read.
@@ -117,7 +117,7 @@ def decode(listing: Listing, options: PictureOptions) -> Decoded:
     key = _key(listing, options)
     found = _known(key)
     if found is not None:
-        return found
+        return _as_listed(found, listing)
     root = make_folder(_root())
     with _turns(root / f".{key}.lock"):
         found = _known(key)  # another process may have decoded them meanwhile
@@ -125,7 +125,16 @@ def decode(listing: Listing, options: PictureOptions) -> Decoded:
             for old in root.glob(f".{key}.*.tmp"):
                 shutil.rmtree(old, ignore_errors=True)
             found = _decode(listing, options, key)
-    return found
+    return _as_listed(found, listing)
+
+
+def _as_listed(found: Decoded, listing: Listing) -> Decoded:
+    """With the places of this listing: the same pictures may have been decoded from elsewhere."""
+    bad = {name for name, _ in found.bad}
+    pictures = tuple(each for each in listing.pictures if each.name not in bad)
+    source = os.path.abspath(listing.source)
+    known = pictures if len(pictures) == found.num else found.pictures
+    return replace(found, title=listing.title, source=source, pictures=known)
 
 
 def find(digest: str) -> Decoded | None:
@@ -150,7 +159,15 @@ def _root() -> Path:
 
 def _known(key: str) -> Decoded | None:
     place = _root() / f"{key}.json"
-    return find(read_json(place).get("digest", "")) if place.is_file() else None
+    if not place.is_file():
+        return None
+    values = read_json(place)
+    found = find(values.get("digest", ""))
+    if found is None:
+        return None
+    # Another listing with the same good pictures may have other bad ones.
+    bad = tuple((name, fault) for name, fault in values["bad"])
+    return replace(found, bad=bad, choices=tuple(values["choices"]))
 
 
 def _key(listing: Listing, options: PictureOptions) -> str:
@@ -169,7 +186,8 @@ def _key(listing: Listing, options: PictureOptions) -> str:
 
 
 def _decode(listing: Listing, options: PictureOptions, key: str) -> Decoded:
-    sizes = _sample_sizes(listing.pictures)
+    with warnings.catch_warnings():
+        sizes = _sample_sizes(listing.pictures)
     size = options.image_size or choose_size(sizes)
     rule = options.resize or choose_rule(sizes, size)
     form = _Form(size=size, channels=1 if options.channels == "1" else 3, rule=rule)
@@ -197,7 +215,7 @@ def _decode(listing: Listing, options: PictureOptions, key: str) -> Decoded:
             np.save(work / "prints.npy", np.frombuffer(b"".join(_prints(work, found)), np.uint8).reshape(-1, 16))
             write_json(work / "set.json", asdict(found) | {"pictures": found.pictures, "format": FORMAT})
             _put(work, found.folder)
-            write_json(_root() / f"{key}.json", {"digest": found.digest})
+            write_json(_root() / f"{key}.json", {"digest": found.digest, "bad": found.bad, "choices": found.choices})
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return found
@@ -283,6 +301,7 @@ def _told(notes: Sequence[str]) -> tuple[str, ...]:
 
 def _sample_sizes(pictures: Sequence[Picture]) -> list[tuple[int, int]]:
     """(width, height) of up to `SAMPLE` pictures, evenly spread over the listing."""
+    warnings.simplefilter("ignore")  # Pillow warns of large pictures; the caller puts the filters back
     chosen = np.unique(np.linspace(0, len(pictures) - 1, SAMPLE).round().astype(int)).tolist()
     with ThreadPoolExecutor(_num_threads()) as pool:
         sizes = [size for size in pool.map(lambda place: _size(pictures[place].path), chosen) if size]

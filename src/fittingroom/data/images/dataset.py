@@ -16,7 +16,7 @@ from fittingroom.core.randomness import generator
 from fittingroom.core.records import ReadLog
 from fittingroom.core.registry import Registry
 from fittingroom.data.images.listing import Picture
-from fittingroom.data.images.splits import split, without_copies
+from fittingroom.data.images.splits import demand_classes, split, without_copies
 from fittingroom.data.spec import DataSpec, Source
 
 RULE = "stratified by seed; training images that also occur in validation or test are left out"
@@ -63,10 +63,8 @@ class ImageData:
         val, prints = self.load_val(), self._train.digests()
         barred = self._test_digests | set(val.digests())
         kept = without_copies(prints, barred, torch.ones(len(prints), dtype=torch.bool))
-        if len(kept) == 0:
-            raise FittingRoomError(
-                f"{self.spec.title}: every training image is a copy of a validation or test image: add training images"
-            )
+        labels = self._train.labels
+        demand_classes(labels[kept], labels.unique().tolist(), self.spec.class_names)
         return self._train.subset(kept), val
 
     def open_test(self, log: ReadLog, why: str) -> Source:

@@ -23,6 +23,8 @@ FORMATS = (
 """Decoded by Pillow itself. Its other formats are stubs, need other programs (EPS runs Ghostscript), or hold no pictures."""
 MAX_PIXELS = 100_000_000
 """A picture with more is refused before its pixels are decoded."""
+ONE_PICTURE = ("MPO", "PSD")
+"""Their other frames are previews, the other eye's view, or layers of the first."""
 WHITES = (1, 255, 4095, 65535)
 """The values that can mean white where a pixel has more than 8 bits: floats to 1, then 8, 12 and 16 bits."""
 PHOTOMETRIC, BITS, SAMPLE_FORMAT = 262, 258, 339
@@ -87,7 +89,7 @@ def decode(source: Path | bytes, name: str | None = None, *, white: Mapping[str,
 
 def eight_bits(picture: Image.Image, name: str = "the picture", *, white: Mapping[str, int] | None = None) -> Decoded:
     """A picture in memory in mode L, LA, RGB or RGBA. It is not turned: whoever opened it saw it as it is."""
-    return _resolved(picture, None, name, white or {})
+    return _resolved(picture.copy(), None, name, white or {})
 
 
 @contextmanager
@@ -148,7 +150,7 @@ def _no_picture(start: bytes, name: str, error: Exception) -> FittingRoomError:
 
 
 def _resolved(opened: Image.Image, turn: Image.Transpose | None, name: str, whites: Mapping[str, int]) -> Decoded:
-    frames, format_ = getattr(opened, "n_frames", 1), opened.format
+    format_, wide = opened.format, any(";16" in str(part.args) for part in getattr(opened, "tile", ()))
     opened.load()
     if opened.mode in ("I", "F") or opened.mode.startswith("I;16"):
         found = _scaled(opened, name, whites)
@@ -158,17 +160,27 @@ def _resolved(opened: Image.Image, turn: Image.Transpose | None, name: str, whit
     if turn is not None and format_ != "TIFF":  # Pillow turns a TIFF while it loads.
         picture = picture.transpose(turn)
     picture.info = {}
-    several = frames > 1 and format_ != "MPO"  # The other frames of an MPO are previews, or the other eye's view.
-    notes = (f"has {frames} frames: only the first is used",) if several else ()
-    return replace(found, picture=picture, notes=(*notes, *found.notes))
+    notes = list(found.notes)
+    if getattr(opened, "is_animated", False) and format_ not in ONE_PICTURE:
+        notes.insert(0, "has several frames: only the first is used")
+    if wide and found.picture.mode.startswith("RGB") and _brightest(picture) < 16:
+        notes.append(
+            "has 16 bits a channel and is almost black: its values may use 12 bits; save it with 8 bits a channel"
+        )
+    return replace(found, picture=picture, notes=tuple(notes))
+
+
+def _brightest(picture: Image.Image) -> int:
+    """The largest value of all colours. Pillow keeps the upper 8 bits of 16 only, so 12 bits become 0 to 15."""
+    return max(picture.getchannel(channel).getextrema()[1] for channel in "RGB")  # type: ignore[type-var]
 
 
 def _in_plain_mode(opened: Image.Image, name: str) -> Image.Image:
     mode, info = opened.mode, opened.info
     if _tag(opened, SAMPLE_FORMAT) == 2:
         raise FittingRoomError(f"{name} holds signed 8-bit values: save it with values 0 to 255")
-    if mode in ("LA", "RGBA"):
-        return opened.copy()
+    if mode in ("LA", "RGBA") or (mode in ("L", "RGB") and "transparency" not in info):
+        return opened
     if mode == "RGB" and "transparency" in info:
         clear = info["transparency"]
         if _has_16_bits(opened):  # The pixels were cut to their upper 8 bits, the colour was not.
@@ -195,13 +207,15 @@ def _in_plain_mode(opened: Image.Image, name: str) -> Image.Image:
 def _scaled(opened: Image.Image, name: str, whites: Mapping[str, int]) -> Decoded:
     """Greys of more than 8 bits as L, or LA where one value is transparent."""
     mode = "I;16" if opened.mode.startswith("I;16") else opened.mode
-    kind = {"F": "floats", "I": "integers of 32 bits"}.get(mode, "integers of 16 bits") + f" (mode {opened.mode})"
+    kind = ("floats" if mode == "F" else "whole numbers") + f" of more than 8 bits (mode {opened.mode})"
     ends = np.array([(values.min(), values.max()) for _, values in _bands(opened)])
     low, high = float(ends[:, 0].min()), float(ends[:, 1].max())
     if not np.isfinite([low, high]).all():
         raise FittingRoomError(f"{name} holds {kind}, some of them NaN or infinite: save it as 8-bit grey")
     known = _known_white(opened)
     white = known or whites.get(mode) or _smallest_white(mode, high)
+    if known is None and white == 65535 and _tag(opened, SAMPLE_FORMAT) == 2 and _tag(opened, BITS) == 16:
+        white = 32767  # signed
     if white is None or low < -MARGIN * white or high > white * (1 + MARGIN):
         raise FittingRoomError(
             f"{name} holds {kind} from {low:g} to {high:g}: which value is white is unclear; save it as 8-bit grey, 0 to 255"
@@ -218,7 +232,7 @@ def _scaled(opened: Image.Image, name: str, whites: Mapping[str, int]) -> Decode
     picture = Image.fromarray(bytes_)
     if alpha is not None:
         picture = Image.merge("LA", (picture, Image.fromarray(alpha)))
-    usual = known or white in ((1, 255) if mode == "F" else (65535,))
+    usual = known or white in ((1, 255) if mode == "F" else (32767, 65535))
     notes = () if usual else (f"holds {kind} up to {high:g}: {white:,} was taken as white",)
     return Decoded(picture=picture, notes=notes, white={} if known else {mode: white})
 

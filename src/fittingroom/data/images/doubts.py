@@ -39,9 +39,9 @@ def _ground_doubts(grey: np.ndarray) -> list[str]:
         return []
     if _thing(grey, float(ground)) < ground:
         return [
-            "its ground is brighter than the thing, and was probably taken for the thing; use a plain white or black ground"
+            "its background is lighter than the object, so it was probably taken for the object; use a plain white or black one"
         ]
-    return ["it is unlike the training images, which show light things on plain black; the answers may mean little"]
+    return ["it is unlike the training images, which show light objects on plain black; the answers may mean little"]
 
 
 def _thing(grey: np.ndarray, ground: float) -> float:

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from fittingroom.core.cache import cache_folder
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.core.rundir import cache_folder
 from fittingroom.data.images import idx
 from fittingroom.data.images.dataset import ImageData, image_data
 from fittingroom.data.images.download import DownloadError, download
@@ -192,7 +192,7 @@ def _demand(folder: Path, release: Release) -> Path:
             raise FittingRoomError(f"{path} {fault}: {idx.MEND}")
         names = ", ".join(file.name for file in release.files)
         raise FittingRoomError(
-            f"{path} {fault}: put the four files ({names}) into {folder}, or leave out --data-dir and FITTINGROOM_DATA"
+            f"{path} {fault}: put the four files ({names}) into {folder}, or omit --data-dir and FITTINGROOM_DATA"
         )
     return folder
 
@@ -216,8 +216,8 @@ def _fetch_missing(cache: Path, release: Release) -> None:
                 download([mirror + file.name for mirror in release.mirrors], cache / file.name, file.archives[0])
     except DownloadError as error:
         raise FittingRoomError(
-            f"no Fashion-MNIST here, and {error}: install it with `apt-get install dataset-fashion-mnist`, or pass "
-            f"--data-dir DIR (or set FITTINGROOM_DATA) with the four .gz files, or put them into {cache}"
+            f"Fashion-MNIST is not on this machine, and {error}: install it with `apt-get install dataset-fashion-mnist`, or "
+            f"pass --data-dir DIR (or set FITTINGROOM_DATA) with the four .gz files, or put them into {cache}"
         ) from error
 
 

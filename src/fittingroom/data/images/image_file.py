@@ -8,6 +8,7 @@ from jaxtyping import UInt8
 from PIL import Image
 from torch import Tensor
 
+from fittingroom.core.files import check_file
 from fittingroom.core.text import shown
 from fittingroom.data.images.decode import Decoded, decode, eight_bits
 from fittingroom.data.images.doubts import doubts
@@ -31,6 +32,7 @@ class OwnImage:
 
 def read_image(path: Path, spec: DataSpec) -> OwnImage:
     """Read a picture file and convert it. Raises FittingRoomError if it cannot be read, see `decode`."""
+    check_file(path, "give a PNG or JPEG picture")
     return _own(decode(path), spec, shown(path.name))
 
 
@@ -44,7 +46,7 @@ def _own(decoded: Decoded, spec: DataSpec, name: str) -> OwnImage:
     notes = [f"{name} {note}" for note in decoded.notes]
     if inverted:
         notes.append(
-            f"{name} has a bright ground: its colours were inverted, since the networks know only dark grounds"
+            f"{name} has a light background: its colours were inverted, because the networks know only dark ones"
         )
     notes += [f"{name}: {doubt}" for doubt in doubts(pixels, spec)]
     return OwnImage(pixels=pixels, inverted=inverted, notes=tuple(notes))

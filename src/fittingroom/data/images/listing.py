@@ -87,7 +87,7 @@ def listed(names: Sequence[str], most: int = 5) -> str:
 
 def check_classes(listing: Listing) -> None:
     """Raise FittingRoomError unless there are two classes, and training pictures for each of them."""
-    names: Sequence[str] = listing.class_names
+    names = list(listing.class_names)
     where = printable(str(listing.source))
     if len(names) < 2:
         raise FittingRoomError(

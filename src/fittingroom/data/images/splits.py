@@ -45,7 +45,7 @@ def split(
     in_val[val] = True
     prints = train.digests()
     kept = without_copies(prints, {prints[position] for position in val.tolist()} | set(avoid), ~in_val)
-    _demand_classes(train.labels[kept], train.labels.unique().tolist(), names)
+    demand_classes(train.labels[kept], train.labels.unique().tolist(), names)
     return train.subset(kept), train.subset(val)
 
 
@@ -120,7 +120,8 @@ def _share_with_rare(quotas: list[int], counts: list[int]) -> None:
             quotas[most] -= 1
 
 
-def _demand_classes(labels: Int64[Tensor, " kept"], wanted: list[int], names: Sequence[str] | None) -> None:
+def demand_classes(labels: Int64[Tensor, " kept"], wanted: list[int], names: Sequence[str] | None) -> None:
+    """Raise FittingRoomError if no image of a `wanted` label is left; `names` are those of the classes."""
     missing = sorted(set(wanted) - set(labels.unique().tolist()))
     if missing:
         name = missing[0] if names is None else repr(names[missing[0]])

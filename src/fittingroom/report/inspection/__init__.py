@@ -9,7 +9,7 @@ from fittingroom.report.inspection.faithfulness import faithfulness, randomisati
 from fittingroom.report.inspection.panel import Column, panel
 from fittingroom.report.inspection.places import filters, position_tiles
 from fittingroom.report.inspection.style import save
-from fittingroom.report.inspection.write import pictures, record, write_inspection
+from fittingroom.report.inspection.write import own_folder, pictures, record, write_inspection
 
 __all__ = [
     "Column",
@@ -17,6 +17,7 @@ __all__ = [
     "filters",
     "head_statistics",
     "heads",
+    "own_folder",
     "panel",
     "pictures",
     "position_tiles",

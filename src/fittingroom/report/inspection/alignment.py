@@ -1,11 +1,8 @@
 """Which letters a sequence model attends to for each symbol it writes: all layers and heads of its cross-attention."""
 
-from functools import cache
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
-from matplotlib.font_manager import FontProperties, findfont, get_font
 
 from fittingroom.core.text import named, symbol
 from fittingroom.explain.findings import END, Alignment
@@ -24,7 +21,6 @@ NOTE = (
     "Each row shows the attention to the letters while the symbol on its left was written; ∎ is the end. A row sums to 1. It "
     "shows where information is gathered, not what decides the answer."
 )
-BOX = "\N{WHITE SQUARE}"
 
 
 def alignment(found: Alignment, model: str) -> Picture:
@@ -80,7 +76,7 @@ def _phoneme_ticks(axes: Axes, phonemes: list[str]) -> None:
 def _title(found: Alignment, model: str) -> str:
     """Model, word and answer, cut to the width of the picture."""
     written = " ".join(symbol(each) for each in found.phonemes if each != END)
-    text = whole = "".join(_drawable(each) for each in f"{model}: {found.word}  →  {written}")
+    text = whole = style.drawable(f"{model}: {found.word}  →  {written}")
     while style.text_width(text) * 1.25 > WIDTH - 2 * MARGIN:  # the title is bold, and larger
         whole = whole[:-1]
         text = f"{whole}…"
@@ -88,25 +84,14 @@ def _title(found: Alignment, model: str) -> str:
 
 
 def _label(each: str) -> str:
-    return END_MARK if each == END else "".join(map(_drawable, symbol(each)))
-
-
-def _drawable(character: str) -> str:
-    return character if character.isprintable() and has_glyph(character) else BOX
+    return END_MARK if each == END else style.drawable(symbol(each))
 
 
 def _not_drawn(found: Alignment) -> list[str]:
     """A sentence about symbols that the font of the pictures lacks, if there are any."""
     symbols = [each for each in (*found.letters, *found.phonemes) if each != END]
-    lacking = list(dict.fromkeys(each for each in symbols if BOX in _label(each)))
+    lacking = list(dict.fromkeys(each for each in symbols if style.BOX in _label(each)))
     if not lacking:
         return []
     codes = ", ".join(named(each).rsplit(" (", 1)[1].rstrip(")") for each in lacking[:8])
-    return [f"{BOX}: symbols that the font of this picture lacks, {codes}{', ...' if len(lacking) > 8 else ''}."]
-
-
-@cache
-def has_glyph(character: str) -> bool:
-    """Whether the font of the pictures can draw it."""
-    font = get_font(findfont(FontProperties(family=style.FAMILY)))
-    return font.get_char_index(ord(character)) != 0
+    return [f"{style.BOX}: symbols that the font of this picture lacks, {codes}{', ...' if len(lacking) > 8 else ''}."]

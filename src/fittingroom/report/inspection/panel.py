@@ -35,6 +35,8 @@ class Column:
     """The probability of that answer."""
     right: Sequence[bool | None]
     """Whether the answer is right; None if the truth is unknown."""
+    explained: Sequence[str] = ()
+    """For each image, the class that its map explains, if that is not the answer."""
 
 
 def panel(
@@ -57,7 +59,8 @@ def panel(
     names = [*truths, *(name for column in columns for name in column.predicted)]
     lines_of_names, header = _most_lines(names, cell), _header(columns, cell)
     top_of_cells = MARGIN + LINE * sum(header) + 0.07
-    step = high + LINE * (1 + lines_of_names) + 0.1
+    explained = [text for column in columns for text in column.explained]
+    step = high + LINE * (1 + lines_of_names + (_most_lines(explained, cell) if explained else 0)) + 0.1
     captions = list(dict.fromkeys(f"{column.method}: {column.caption}" for column in columns))
     end = top_of_cells + rows * step
     with style.drawing():
@@ -124,6 +127,9 @@ def _answer(figure: Picture, left: float, top: float, cell: float, column: Colum
     share = numbers.probability(float(column.probs[place]))
     lines = [*style.broken(column.predicted[place], cell), f"{share} {mark}".strip()]
     _under(figure, left, top, cell, lines, LIGHT[colour])
+    if column.explained:
+        explained = style.broken(column.explained[place], cell)
+        _under(figure, left, top + LINE * len(lines), cell, explained, LIGHT["ink"])
 
 
 def _under(figure: Picture, left: float, top: float, cell: float, lines: Sequence[str], colour: str) -> None:

@@ -5,19 +5,20 @@ A picture is WIDTH inches wide. Shown 400 pixels wide, its smallest letters are 
 
 import io
 import math
+import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import matplotlib
+import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, Normalize, PowerNorm
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
+from matplotlib.font_manager import FontProperties, findfont, get_font, get_font_names
 from matplotlib.image import AxesImage
 from matplotlib.textpath import text_to_path
 from matplotlib.ticker import FixedLocator, FormatStrFormatter, MaxNLocator
@@ -40,6 +41,14 @@ BOLD = 1.25
 """A bold letter of SIZE is about this much wider than one of SMALL."""
 FAMILY = "DejaVu Sans"
 """Comes with matplotlib, so pictures are the same everywhere."""
+OTHER_SCRIPTS = (
+    "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Source Han Sans SC", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei",
+    "Droid Sans Fallback", "PingFang SC", "Hiragino Sans GB", "Microsoft YaHei", "Malgun Gothic", "Arial Unicode MS",
+    "Noto Sans Devanagari", "Noto Sans Thai", "Nirmala UI", "Noto Emoji",
+)  # fmt: skip
+"""Fonts for letters that FAMILY lacks, where they are installed."""
+BOX = "\N{WHITE SQUARE}"
+"""Drawn for a character that no font has."""
 HEAT = "magma"
 """For amounts: perceptually uniform, and ordered for every kind of colour vision and in grey."""
 SIGNED = "PuOr_r"
@@ -54,21 +63,29 @@ MOST_STRETCHED = 2.0
 class Picture(Figure):
     """A matplotlib figure that shows itself in a notebook, whether pyplot was imported or not."""
 
+    def draw(self, renderer: Any) -> None:
+        """Draw it with our settings, whoever asks: matplotlib makes some parts, such as ticks, only now."""
+        with drawing():
+            super().draw(renderer)
+
     def _repr_png_(self) -> bytes:
         return render(self, "png")
 
 
 @contextmanager
 def drawing() -> Iterator[None]:
-    """Make pictures inside this block: it sets ink and type, and switches off mathematics in class names."""
-    with matplotlib.rc_context(_settings()):
+    """Make pictures inside this block: it sets ink and type, and switches off mathematics in class names.
+
+    Settings of the user (a matplotlibrc file, a style) do not apply here, and are back after the block.
+    """
+    with matplotlib.style.context(_settings(), after_reset=True):
         yield
 
 
 def _settings() -> dict[Any, Any]:
     ink, quiet = LIGHT["ink"], LIGHT["quiet"]
     return {
-        "font.family": FAMILY,
+        "font.family": _families(),
         "font.size": SMALL,
         "axes.titlesize": SMALL,
         "axes.labelsize": SMALL,
@@ -101,7 +118,7 @@ def place(figure: Figure, left: float, top: float, width: float, height: float) 
 def write(figure: Figure, left: float, top: float, text: str, **style: Any) -> None:
     """Text with its upper left corner (`ha` and `va` may differ) there, in inches from the figure's upper left corner."""
     style = {"fontsize": SMALL, "va": "top", **style}
-    figure.text(left / figure.get_figwidth(), 1 - top / figure.get_figheight(), text, **style)
+    figure.text(left / figure.get_figwidth(), 1 - top / figure.get_figheight(), drawable(text), **style)
 
 
 def title_height(title: str, width: float = WIDTH) -> float:
@@ -133,7 +150,7 @@ def wrapped(text: str, width: float = WIDTH - 2 * MARGIN) -> list[str]:
 
 def shortened(text: str, width: float) -> str:
     """The text, its end cut off with an ellipsis if it is wider than `width` inches."""
-    short = text
+    short = text = drawable(text)
     while text_width(short) > width and len(text) > 1:
         text = text[:-1]
         short = f"{text}…"
@@ -142,7 +159,7 @@ def shortened(text: str, width: float) -> str:
 
 def broken(name: str, width: float, most: int = 2) -> list[str]:
     """A name on at most `most` lines of `width` inches, broken behind one of BREAKS if possible; the last line is cut."""
-    lines, rest = [], name
+    lines, rest = [], drawable(name)
     while len(lines) < most - 1 and text_width(rest) > width:
         end = len(rest)
         while end > 1 and text_width(rest[:end]) > width:
@@ -157,8 +174,31 @@ def broken(name: str, width: float, most: int = 2) -> list[str]:
 @cache
 def text_width(text: str) -> float:
     """Inches that small text takes on one line."""
-    font = FontProperties(family=FAMILY, size=SMALL)
-    return text_to_path.get_text_width_height_descent(text, font, ismath=False)[0] / 72
+    font = FontProperties(
+        family=_families(), style="normal", variant="normal", weight="normal", stretch="normal", size=SMALL
+    )
+    return text_to_path.get_text_width_height_descent(drawable(text), font, ismath=False)[0] / 72
+
+
+def drawable(text: str) -> str:
+    """The text with a box for each character that no font here has; matplotlib would warn about it on every drawing."""
+    return "".join(each if each == "\n" or has_glyph(each) else BOX for each in text)
+
+
+@cache
+def has_glyph(character: str) -> bool:
+    """Whether one of the fonts of the pictures can draw it, and it stands for itself (controls turn text around)."""
+    if not character.isprintable() and unicodedata.category(character) != "Zs":
+        return False
+    fonts = [get_font(findfont(FontProperties(family=family))) for family in _families()]
+    return any(font.get_char_index(ord(character)) != 0 for font in fonts)
+
+
+@cache
+def _families() -> list[str]:
+    """FAMILY, then those of OTHER_SCRIPTS that this machine has."""
+    installed = set(get_font_names())
+    return [FAMILY, *(name for name in OTHER_SCRIPTS if name in installed)]
 
 
 def sentences(figure: Figure, top: float, texts: Sequence[str]) -> float:

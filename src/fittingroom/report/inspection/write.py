@@ -2,14 +2,19 @@
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fittingroom import __version__
-from fittingroom.core.rundir import make_folder, write_json
+from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.rundir import make_folder, read_json, write_json
+from fittingroom.core.text import file_name, shown
 from fittingroom.explain.findings import Faithfulness, Findings, Inspection
+from fittingroom.report import numbers
 from fittingroom.report.inspection.attention import head_statistics, heads, rollout_steps
 from fittingroom.report.inspection.faithfulness import TITLES, faithfulness, randomisation
 from fittingroom.report.inspection.panel import Column, panel
@@ -20,14 +25,39 @@ from fittingroom.report.inspection.style import FORMATS, Picture, save
 def write_inspection(
     inspection: Inspection, folder: Path, formats: Sequence[str] = FORMATS, command: Sequence[str] = ()
 ) -> list[Path]:
-    """Write `panel`, each network's own pictures (`NETWORK-heads.png`, ...) and last `explain.json`. Returns the paths."""
-    make_folder(folder)
+    """Write `panel`, each network's own pictures (`NETWORK-heads.png`, ...) and last `explain.json`. Returns the paths.
+
+    Raises FittingRoomError if the folder holds the pictures of another question.
+    """
+    if _asked(make_folder(folder)) not in (None, inspection.question):
+        raise FittingRoomError(
+            f"{shown(str(folder))} holds the pictures of another question: choose another folder, or delete this one"
+        )
     paths: list[Path] = []
     for name, picture in pictures(inspection).items():
         paths += save(picture, folder, name, formats)
     path = folder / "explain.json"
     write_json(path, record(inspection, command))
     return [*paths, path]
+
+
+def own_folder(folder: Path, inspection: Inspection) -> Path:
+    """`folder` if it is new, or holds pictures of the same question; else the first of `folder-2`, `folder-3`, ... to be so."""
+    make_folder(folder.parent)
+    for number in count(1):
+        place = folder if number == 1 else folder.with_name(f"{folder.name}-{number}")
+        with suppress(FileExistsError):
+            place.mkdir()
+            return place
+        if _asked(place) == inspection.question:
+            return place
+    raise AssertionError("unreachable")
+
+
+def _asked(folder: Path) -> dict[str, Any] | None:
+    """The question whose pictures are in the folder; None if it holds no explain.json."""
+    path = folder / "explain.json"
+    return read_json(path).get("question", {}) if path.is_file() else None
 
 
 def pictures(inspection: Inspection) -> dict[str, Picture]:
@@ -38,7 +68,7 @@ def pictures(inspection: Inspection) -> dict[str, Picture]:
         )
     }
     for found in inspection.networks:
-        made |= {f"{found.name}-{name}": picture for name, picture in _own(inspection, found).items()}
+        made |= {f"{file_name(found.name)}-{name}": picture for name, picture in _own(inspection, found).items()}
     return made
 
 
@@ -47,6 +77,7 @@ def record(inspection: Inspection, command: Sequence[str] = ()) -> dict[str, Any
     return {
         "version": __version__,
         "command": list(command),
+        "question": inspection.question,
         "what": inspection.what,
         "notes": inspection.notes,
         "images": [
@@ -105,6 +136,12 @@ def _column(inspection: Inspection, found: Findings) -> Column:
         predicted=[inspection.class_names[answer] for answer in answers],
         probs=found.probs.max(axis=1),
         right=right,
+        explained=[]
+        if found.target is None
+        else [
+            f"map: {inspection.class_names[found.target]} {numbers.probability(float(share))}"
+            for share in found.probs[:, found.target]
+        ],
     )
 
 

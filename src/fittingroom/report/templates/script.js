@@ -7,7 +7,7 @@
   const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : systemDark.matches);
   const nameTheme = () => {
     const other = isDark() ? "light" : "dark";
-    theme.textContent = other === "dark" ? "Lights off" : "Lights on";
+    theme.textContent = other === "dark" ? "Dark" : "Light";
     theme.setAttribute("aria-label", `Switch to the ${other} colours`);
   };
   theme.addEventListener("click", () => {

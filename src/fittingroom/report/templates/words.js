@@ -33,7 +33,7 @@
     for (const button of buttons) button.setAttribute("aria-pressed", String(button.dataset.show === state.filter));
     // Made by the same template as the page, which has escaped every name in it.
     at("gallery").innerHTML = shown.map((card) => card.html).join("");
-    at("shown").textContent = all.length ? `${count(shown)} of ${count(all)} words shown` : `No word here holds “${state.query}”`;
+    at("shown").textContent = all.length ? `${count(shown)} of ${count(all)} words shown` : `No word here contains “${state.query}”`;
     at("more").hidden = shown.length === all.length;
   };
 

@@ -11,7 +11,8 @@ from PIL import Image
 from torch import Tensor
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.data.images.image_file import own_image, read_image
+from fittingroom.core.text import shown
+from fittingroom.data.images.image_file import OwnImage, own_image, read_image
 from fittingroom.data.spec import DataSpec, ImageSet
 
 
@@ -22,6 +23,8 @@ class ImagePredictions:
     probs: np.ndarray
     """[N, classes], rows sum to 1."""
     class_names: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    """How pictures were read, and why a prediction may mean nothing: each begins with the name of its picture."""
 
     @property
     def labels(self) -> np.ndarray:
@@ -37,28 +40,44 @@ class ImagePredictions:
         return len(self.probs)
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{name} {self.probs[place].max():.0%}" for place, name in enumerate(self.names[:5]))
-        return f"ImagePredictions({shown}{', ...' if len(self) > 5 else ''})"
+        first = ", ".join(f"{name} {self.probs[place].max():.0%}" for place, name in enumerate(self.names[:5]))
+        notes = "".join(f"; note: {note}" for note in self.notes[:5]) + ("; ..." if len(self.notes) > 5 else "")
+        return f"ImagePredictions({first}{', ...' if len(self) > 5 else ''}{notes})"
 
 
-def as_images(items: Any, spec: DataSpec) -> ImageSet:
+@dataclass(frozen=True, kw_only=True)
+class NewImages:
+    """Images of the data set's size, made from what a user gave."""
+
+    images: ImageSet
+    names: list[str]
+    """File names; 'image 0', 'image 1', ... for pictures and arrays in memory."""
+    notes: list[str]
+
+
+def new_images(items: Any, spec: DataSpec) -> NewImages:
     """uint8 images of the data set's size from arrays, tensors, pictures or paths; labels are unknown (all 0).
 
     Raises FittingRoomError that names what is wrong.
     """
     if isinstance(items, str | Path | Image.Image):
         items = [items]
+    notes: list[str] = []
     if isinstance(items, Sequence) and items and all(isinstance(item, str | Path | Image.Image) for item in items):
-        pixels = torch.stack([_picture(item, spec) for item in items])
+        names = [
+            f"image {n}" if isinstance(each, Image.Image) else shown(Path(each).name) for n, each in enumerate(items)
+        ]
+        own = [_picture(item, name, spec) for item, name in zip(items, names, strict=True)]
+        pixels, notes = torch.stack([each.pixels for each in own]), [note for each in own for note in each.notes]
     else:
         pixels = _array(items, spec)
-    return ImageSet(pixels, torch.zeros(len(pixels), dtype=torch.int64), torch.arange(len(pixels)))
+        names = [f"image {place}" for place in range(len(pixels))]
+    images = ImageSet(pixels, torch.zeros(len(pixels), dtype=torch.int64), torch.arange(len(pixels)))
+    return NewImages(images=images, names=names, notes=notes)
 
 
-def _picture(item: Any, spec: DataSpec) -> Tensor:
-    if isinstance(item, Image.Image):
-        return own_image(item, spec).pixels
-    return read_image(Path(item), spec).pixels
+def _picture(item: Any, name: str, spec: DataSpec) -> OwnImage:
+    return own_image(item, spec, name) if isinstance(item, Image.Image) else read_image(Path(item), spec)
 
 
 def _array(items: Any, spec: DataSpec) -> Tensor:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fittingroom.core.records import DataRecord, RunRow
-from fittingroom.data.seq2seq.tsv import Target
+from fittingroom.data.seq2seq.compact import Target
 from fittingroom.data.seq2seq.vocabulary import UNKNOWN
 from fittingroom.evaluation.error_rates import ErrorRates, confusions, error_rates
 from fittingroom.evaluation.metric import Metric
@@ -182,7 +182,7 @@ class Seq2SeqScoring(Scoring[SequencePredictions]):
     def scoring_rules(self) -> list[str]:
         """How words are written and what counts as an error."""
         return [
-            "Words are written greedily, with the likeliest symbol each time: no beam search, dictionary or language model.",
+            "Words are written greedily, always with the most likely symbol: no beam search, dictionary or language model.",
             "A word is wrong unless it equals one of its right answers. Phoneme errors are substitutions, deletions and "
             "insertions against the closest right answer, divided by its phonemes, both summed over all words.",
         ]

@@ -1,11 +1,22 @@
-"""Convert a wall-clock budget to a number of steps. It is measured once at the start, so that a resumed run keeps its length."""
+"""Convert a wall-clock budget to a number of steps. It is measured once at the start, so that a resumed run keeps its length.
+
+In a comparison it is measured once per model: all seeds do the same number of steps. Otherwise the noise of the measurement
+would look like variation between seeds.
+"""
 
 import itertools
 import math
 import statistics
 import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
 
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.rundir import exclusive_lock, read_json, write_json
+from fittingroom.tasks.base import Task
+from fittingroom.training.speed.plan import Plan
 from fittingroom.training.speed.probe import Trial, new_trial
 from fittingroom.training.step import TrainState
 
@@ -21,6 +32,8 @@ DISTURBED_SHARE = 0.04
 """Share of a budget to measure on a machine that stalls: stalls are rare, and a short measurement misses them."""
 LOOP_SECONDS = 0.005
 """Seconds that Lightning adds to a step for callbacks and logs."""
+AGREEMENT_SECONDS = 30.0
+"""Seconds to wait for another run of the same model that is just writing its number of steps."""
 SHORT_VALIDATION = 1000
 """Items in each validation of a run under two epochs. Its final evaluation uses the whole validation split."""
 
@@ -93,6 +106,46 @@ def total_steps(state: TrainState, began: float) -> int:
     seconds_each = evaluation_seconds(state)
     left = config.budget_seconds - (time.perf_counter() - began)
     return steps_in_budget(left, seconds, seconds_each, batches.steps_per_epoch, task.num_val)
+
+
+def agreed_steps(path: Path | None, measure: Callable[[], int]) -> int:
+    """The number of steps that the runs of one model share in the file `path`. The first run to end its measurement decides.
+
+    Without a path, the run's own measurement counts. Raises FittingRoomError that names a damaged file.
+    """
+    if path is None:
+        return measure()
+    if not path.exists():
+        agree_on_steps(path, measure())
+    found = read_json(path).get("total_steps")
+    if not isinstance(found, int) or found < 1:
+        raise FittingRoomError(f"{path} lacks total_steps: delete it and run the command again")
+    return found
+
+
+def agree_on_steps(path: Path, total_steps: int) -> None:
+    """Write the number of steps into `path`, unless another run has."""
+    with exclusive_lock(path.parent, AGREEMENT_SECONDS, lock=f".{path.name}.lock"):
+        if not path.exists():
+            write_json(path, {"total_steps": total_steps})
+
+
+def check_budget(task: Task, plan: Plan, up_to: float) -> None:
+    """Raise FittingRoomError if the budget is certainly too short for one step. Budgets over `up_to` seconds are not measured."""
+    config = task.config
+    if config.budget_seconds is None or config.budget_seconds > up_to:
+        return
+    before = torch.get_num_threads()
+    try:
+        trial = new_trial(task, plan)
+        step_seconds = min(trial.step() for _ in range(3))
+        seconds_each = evaluation_seconds(trial.state)
+    finally:
+        torch.set_num_threads(before)
+    try:
+        steps_in_budget(config.budget_seconds, step_seconds, seconds_each, task.batches.steps_per_epoch, task.num_val)
+    except FittingRoomError as error:
+        raise FittingRoomError(f"{config.model}: {error}") from error
 
 
 def evaluation_seconds(state: TrainState) -> float:

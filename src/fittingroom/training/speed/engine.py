@@ -14,9 +14,10 @@ from typing import Any
 import torch
 
 from fittingroom import __version__
+from fittingroom.core.cache import cache_folder
 from fittingroom.core.config import from_dict
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.core.rundir import cache_folder, read_json, write_json
+from fittingroom.core.rundir import read_json, write_json
 from fittingroom.tasks.base import Task
 from fittingroom.training.environment import processor
 from fittingroom.training.speed.budget import total_steps_for

@@ -15,7 +15,6 @@ from fittingroom.core.errors import FittingRoomError
 from fittingroom.data.images.arrays import open_arrays_file, save_arrays
 from fittingroom.data.images.dataset import ImageData
 from fittingroom.data.images.load import open_images
-from fittingroom.data.spec import ImageSet
 
 HEIGHT, WIDTH = 6, 5
 
@@ -37,7 +36,7 @@ def write(folder: Path, **arrays: Any) -> Path:
     return path
 
 
-def whole(data: ImageData) -> tuple[ImageSet, ImageSet]:
+def whole(data: ImageData) -> tuple[Any, Any]:
     """The training file and the test part."""
     return data.load_train(), data.load_test()
 
@@ -246,7 +245,7 @@ def test_what_is_wrong_with_a_file_is_said_in_one_line_that_names_it(
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (lambda path: path.unlink(), "cannot be read (No such file or directory): give a .npz file of images"),
+        (lambda path: path.unlink(), "cannot be read (No such file or directory): give a file of images"),
         (lambda path: path.write_bytes(b""), "is damaged (No data left in file): save it with np.savez"),
         (lambda path: path.write_text("label,pixels\n1,2\n"), "is damaged"),
         (lambda path: path.write_bytes(path.read_bytes()[:200]), "is damaged"),

@@ -1,6 +1,8 @@
 """Pictures of every depth and kind come out as the 8-bit picture they show, or are refused by name."""
 
 import io
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +86,33 @@ def test_values_of_unclear_meaning_are_refused_by_mode_and_name(array: np.ndarra
         decode(file_of(Image.fromarray(array), "TIFF"), "x.tif")
 
 
+def test_signed_16_bit_values_reach_half_as_far() -> None:
+    plain = file_of(Image.fromarray(shape().astype(np.int32) * 128), "TIFF")
+    assert pixels(decode(plain)).max() == round(215 * 128 / 257)
+    signed = file_of(Image.fromarray(shape().astype(np.uint16) * 128), "TIFF", tiffinfo={339: 2})
+    assert np.abs(pixels(decode(signed)).astype(int) - shape()).max() <= 1
+
+
+def test_colours_of_12_bits_in_16_are_noted() -> None:
+    def colours(values: np.ndarray) -> bytes:
+        rows = b"".join(b"\0" + np.repeat(row[:, None], 3, axis=1).astype(">u2").tobytes() for row in values)
+        header = struct.pack(">LLBBBBB", values.shape[1], values.shape[0], 16, 2, 0, 0, 0)
+        return b"\x89PNG\r\n\x1a\n" + b"".join(
+            struct.pack(">L", len(data)) + kind + data + struct.pack(">L", zlib.crc32(kind + data))
+            for kind, data in ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+        )
+
+    whole = decode(colours(shape().astype(int) * 257))
+    np.testing.assert_array_equal(pixels(whole)[..., 0], shape())
+    assert not whole.notes and "may use 12 bits" in decode(colours(shape().astype(int) * 16)).notes[0]
+
+
+def test_a_picture_in_memory_is_left_as_it_is() -> None:
+    picture = Image.fromarray(shape())
+    picture.info["transparency"] = 3
+    assert eight_bits(picture).picture.mode == "LA" and picture.info == {"transparency": 3} and picture.mode == "L"
+
+
 def test_a_tiff_in_which_zero_is_white_is_not_turned_into_its_negative() -> None:
     negative = Image.fromarray(65535 - shape().astype(np.uint16) * 257)
     found = decode(file_of(negative, "TIFF", tiffinfo={262: 0}))
@@ -134,7 +163,7 @@ def test_only_the_first_frame_is_used_and_said_to_be() -> None:
         options = {"lossless": True} if format_ == "WEBP" else {}
         found = decode(file_of(frames[0], format_, save_all=True, append_images=frames[1:], **options))
         assert found.picture.convert("RGB").getpixel((3, 3)) == pytest.approx((255, 0, 0), abs=2), format_
-        assert found.notes == ("has 2 frames: only the first is used",)
+        assert found.notes == ("has several frames: only the first is used",)
 
 
 REFUSED = {

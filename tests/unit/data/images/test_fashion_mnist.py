@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from fittingroom.core.cache import cache_folder
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.core.rundir import cache_folder
 from fittingroom.data.images import fashion_mnist
 from fittingroom.data.images.dataset import ImageData
 from fittingroom.data.images.fashion_mnist import RELEASE, SPEC, open_fashion_mnist
@@ -29,12 +29,12 @@ def empty_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return cache_folder("fashion-mnist")
 
 
-def test_the_cache_follows_xdg_and_defaults_to_the_home(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cache_follows_xdg_and_defaults_to_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", "/some/cache")
     assert cache_folder("fashion-mnist") == Path("/some/cache/fittingroom/fashion-mnist")
     monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv("HOME", "/home/someone")
-    assert cache_folder("fashion-mnist") == Path("/home/someone/.cache/fittingroom/fashion-mnist")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert cache_folder("fashion-mnist") == tmp_path / ".cache/fittingroom/fashion-mnist"
 
 
 def test_the_places_are_tried_in_the_promised_order(tiny, empty_places: Path, monkeypatch, tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_the_test_split_opens_with_a_reason_in_the_log(tiny, unverified: None) -
     reasons: list[str] = []
     test = open_fashion_mnist(tiny.folder).open_test(reasons.append, "final epoch")
     assert reasons == ["final epoch"]
-    np.testing.assert_array_equal(test.images[:, 0].numpy(), tiny.test_images)
+    np.testing.assert_array_equal(test.read(torch.arange(len(test)))[:, 0].numpy(), tiny.test_images)
 
 
 def test_a_log_that_refuses_keeps_the_test_split_shut(tmp_path: Path, unverified: None) -> None:

@@ -1,5 +1,7 @@
 """Pictures of any size, colour and background become images of the data set."""
 
+import resource
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -90,3 +92,17 @@ def test_missing_files_folders_halves_and_bombs_are_named(tmp_path: Path, monkey
     monkeypatch.setattr(decode, "MAX_PIXELS", 1000)
     with pytest.raises(FittingRoomError, match=r"whole\.png has 64 x 64 pixels; at most"):
         read_image(tmp_path / "whole.png", SPEC)
+
+
+@pytest.mark.parametrize(
+    "size", [(60_000, 10), (10, 60_000), pytest.param((80_000, 1_000), marks=pytest.mark.thorough)]
+)
+@pytest.mark.parametrize("mode", ["L", "LA"])
+def test_extreme_proportions_take_memory_in_proportion_to_the_picture(size: tuple[int, int], mode: str) -> None:
+    """Padded to a square first, these would take 3.6 to 25 GB."""
+    image = Image.new(mode, size, 5 if mode == "L" else (5, 255))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    pixels, _ = image_file.fit_picture(image, SPEC)
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before  # kB on Linux, bytes on a Mac
+    assert grown < 700_000 * (1024 if sys.platform == "darwin" else 1)
+    assert pixels.shape == (1, 28, 28)

@@ -109,7 +109,7 @@ def test_every_kind_of_picture_is_read(tmp_path: Path) -> None:
     Image.fromarray(image.transpose(1, 0, 2)).save(tmp_path / "a" / "turned.jpg", exif=exif)
     frames = [Image.fromarray(image), Image.fromarray(255 - image)]
     frames[0].save(tmp_path / "a" / "moving.gif", save_all=True, append_images=frames[1:])
-    write_folder(tmp_path, ("b",), size=(20, 16))  # type: ignore[arg-type]
+    write_folder(tmp_path, ("b",), size=(20, 16))
     data = opened(tmp_path)
     assert data.spec.image_shape == (3, 20, 16)
     assert any("frames" in note for note in data.spec.notes)
@@ -182,6 +182,20 @@ def test_a_copy_elsewhere_is_the_same_data_set(tmp_path: Path) -> None:
     root = write_folder(tmp_path / "x")
     shutil.copytree(root, tmp_path / "y", copy_function=shutil.copyfile)
     assert opened(root).spec.digest == opened(tmp_path / "y").spec.digest
+
+
+def test_the_same_pictures_elsewhere_have_their_own_places_and_their_own_bad_ones(tmp_path: Path) -> None:
+    root = write_folder(tmp_path / "x")
+    shutil.copytree(root, tmp_path / "y")
+    (tmp_path / "y" / "cat" / "bad.png").touch()
+    first = opened(root)
+    for _ in range(2):
+        assert "1 of 21 pictures cannot be read" in refused(tmp_path / "y")
+        second = opened(tmp_path / "y", skip_bad=True)
+        assert second.spec.digest == first.spec.digest and len(second.spec.skipped) == 1
+        assert second.spec.source == str(tmp_path / "y") and second.pictures is not None
+        assert all(each.path.startswith(str(tmp_path / "y")) for each in second.pictures())
+        assert opened(root).spec == first.spec
 
 
 def test_what_a_killed_process_left_is_not_used(

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.core.records import DataRecord
-from fittingroom.tasks.classification.scoring import ClassPredictions, to_half
-from fittingroom.tasks.scoring import SCORINGS
+from fittingroom.core.records import BudgetRecord, DataRecord, RunRow
+from fittingroom.tasks.classification.scoring import ClassPredictions, to_half, unbalanced_scores
+from fittingroom.tasks.scoring import SCORINGS, ProtocolFacts
 
 SCORING = SCORINGS.get("classification")
 
@@ -79,3 +79,32 @@ def test_half_precision_keeps_the_class_of_three_that_are_nearly_equal(logits: l
     half = to_half(probs)
     assert half.dtype == np.float16
     np.testing.assert_array_equal(half.argmax(axis=1), probs.argmax(axis=1))
+
+
+def test_only_unbalanced_classes_have_balanced_scores() -> None:
+    even = ClassPredictions(probs=np.eye(2)[[0, 1, 0, 1]], labels=np.array([0, 1, 1, 0]), index=np.arange(4))
+    assert unbalanced_scores(even) == {}
+    odd = ClassPredictions(probs=np.eye(2)[[0, 0, 0, 0]], labels=np.array([0, 0, 0, 1]), index=np.arange(4))
+    assert unbalanced_scores(odd) == {"balanced_accuracy": 0.5, "macro_f1": pytest.approx(6 / 7 / 2)}
+
+
+def test_a_comparison_of_balanced_classes_has_no_such_columns() -> None:
+    row = RunRow(run="a", folder="a", candidate="a", seed=0, status="finished")
+    assert SCORING.summarise_extras([row], 9) == {}
+    odd = [
+        RunRow(run="a", folder="a", candidate="a", seed=0, status="finished", extras={"macro_f1": f1})
+        for f1 in (0.2, 0.4)
+    ]
+    assert SCORING.summarise_extras(odd, 9) == {"macro_f1": pytest.approx(0.3)}
+
+
+def test_the_protocol_says_how_parts_were_made_and_what_a_seed_decides() -> None:
+    budget = BudgetRecord(kind="epochs", value=1, text="1 epoch")
+    facts = ProtocolFacts(
+        budget=budget, num_seeds=2, num_train=8, num_val=4, num_test=4, split="The test images are the data set's own.",
+        task={"same_split": True, "notes": ["pictures of 40x40 pixels become 32x32 RGB, crop"]},
+    )  # fmt: skip
+    lines = SCORING.protocol(facts)
+    assert any("A seed decides initial weights, order" in line for line in lines)
+    assert any(line.endswith("The test images are the data set's own.") for line in lines)
+    assert "Pictures of 40x40 pixels become 32x32 RGB, crop." in lines

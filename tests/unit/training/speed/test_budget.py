@@ -1,6 +1,8 @@
 """From epochs or seconds to steps."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -130,3 +132,33 @@ def test_validation_is_timed_in_the_plans_precision_without_leaving_the_model_in
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     assert seen == [(dtype, False, 64)] * 2, "once to find memory and kernels, once on the clock"
     assert state.model.training
+
+
+def test_the_first_run_of_a_model_fixes_the_steps_of_all(tmp_path: Path) -> None:
+    path = tmp_path / "steps" / "vit.json"
+    assert budget.agreed_steps(path, lambda: 335) == 335
+    assert budget.agreed_steps(path, lambda: 387) == 335
+    assert json.loads(path.read_text()) == {"total_steps": 335}
+    assert [file.name for file in path.parent.iterdir()] == ["vit.json"]
+
+
+def test_of_two_runs_that_measure_at_once_the_first_to_end_decides(tmp_path: Path) -> None:
+    path = tmp_path / "vit.json"
+
+    def slower() -> int:
+        assert budget.agreed_steps(path, lambda: 335) == 335
+        return 387
+
+    assert budget.agreed_steps(path, slower) == 335
+
+
+def test_a_run_outside_a_comparison_measures_for_itself() -> None:
+    assert budget.agreed_steps(None, lambda: 387) == 387
+
+
+@pytest.mark.parametrize("text", ["{}", '{"total_steps": 0}', '{"total_steps": "many"}', "["])
+def test_a_damaged_number_of_steps_is_named_with_its_fix(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "vit.json"
+    path.write_text(text)
+    with pytest.raises(FittingRoomError, match=r"vit\.json .*delete it and run the command again"):
+        budget.agreed_steps(path, lambda: 1)

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.training.speed import plan
 from fittingroom.training.speed.plan import Device, Plan, check_device, differences, first_guess, with_fixed
 from tests.unit.training.machine import GUESS, tiny_config
 
@@ -29,6 +30,13 @@ def test_the_first_guess_on_a_processor(
     assert (guess.device, guess.precision, guess.attention) == ("cpu", precision, "explicit")
     assert (guess.channels_last, guess.compile) == (channels_last, False)
     assert guess.num_threads == torch.get_num_threads()
+
+
+def test_the_first_guess_has_no_more_threads_than_the_container_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
+    for quota, threads in ((2, 2), (16, 8)):
+        monkeypatch.setattr(plan, "num_cores", lambda quota=quota: quota)
+        assert first_guess(tiny_config("vit")).num_threads == threads
 
 
 def test_a_graphics_card_is_used_where_there_is_one_with_its_own_precision(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,51 @@
+"""A run is one process, whatever a scheduler or a launcher says about it.
+
+SLURM, torchrun and MPI describe themselves in environment variables. Lightning reads them: it refuses a task of several, or takes
+this process for one of several and keeps its loggers silent. It also reads arguments of its Trainer (`PL_TRAINER_...`), which
+would change a run without a word in its config.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
+from lightning.fabric.utilities.rank_zero import rank_zero_only
+
+LOGGING: Any = rank_zero_only
+"""Its attribute `rank` decides whether loggers write: 0 does. Lightning sets it from the environment."""
+TRAINER_ARGUMENTS = "PL_TRAINER_"
+
+
+class SingleProcess(LightningEnvironment):
+    """The only process of its run. As a plugin of the Trainer, it keeps Lightning from looking for others."""
+
+    @property
+    def creates_processes_externally(self) -> bool:
+        """False, even if `LOCAL_RANK` is set."""
+        return False
+
+    def local_rank(self) -> int:
+        """0, even if `LOCAL_RANK` is set."""
+        return 0
+
+    def node_rank(self) -> int:
+        """0, even if `NODE_RANK` is set."""
+        return 0
+
+    def teardown(self) -> None:
+        """Do nothing. Lightning's own would delete `WORLD_SIZE`."""
+
+
+@contextmanager
+def single_process() -> Iterator[SingleProcess]:
+    """Make and run a Trainer inside this block, with the yielded plugin. Environment and rank are as before afterwards."""
+    rank = LOGGING.rank
+    arguments = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(TRAINER_ARGUMENTS)}
+    LOGGING.rank = 0
+    try:
+        yield SingleProcess()
+    finally:
+        LOGGING.rank = rank
+        os.environ.update(arguments)
