@@ -147,7 +147,7 @@ class ClassificationTask(Task):
             return
         splits = self.splits
         parts = {"train": splits.train.index, "val": splits.val.index, "test": self.data.load_test().index}
-        write_split(folder, self.data.pictures(), parts)
+        write_split(folder, self.data.pictures(), parts, self.data.skipped)
 
     @cached_property
     def batches(self) -> TrainBatches:
