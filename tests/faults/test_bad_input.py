@@ -1,11 +1,24 @@
 """Whatever a tired person types wrongly: one line that helps, exit code 2, no traceback, nothing written."""
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
 from fittingroom.cli.main import main
+from fittingroom.core.errors import FittingRoomError
+from fittingroom.data.images.augment import AugmentConfig
+from fittingroom.data.spec import Preprocessing
+from fittingroom.models.cnn import CNNConfig
+from fittingroom.models.hybrid import HybridConfig
+from fittingroom.models.recurrent import RecurrentConfig
+from fittingroom.models.transformer import TransformerConfig
+from fittingroom.models.vit import ViTConfig
+from fittingroom.tasks.classification.config import ClassificationConfig
+from fittingroom.tasks.config import OptimConfig, ScheduleConfig
+from fittingroom.training.metrics_file import MetricsFile
 
 MISTAKES = [
     ("", "the following arguments are required: COMMAND"),
@@ -13,8 +26,56 @@ MISTAKES = [
     ("train", "MODEL"),
     ("train vitt", "unknown model 'vitt': did you mean 'vit'?"),
     ("train vit --epochs 0", "--epochs 0 is not a length: give a number above 0"),
-    ("train vit --epochs nan", "--epochs nan is not a length"),
-    ("train vit --epochs five", "invalid float value: 'five'"),
+    *(
+        (f"train vit --epochs {text}", f"argument --epochs: '{text}' is not a number: write digits, such as 5 or 0.5")
+        for text in ("nan", "inf", "five", "0x10", "1_000", "١٠")
+    ),
+    ("train vit --epochs -1", "--epochs -1 is not a length: give a number above 0"),
+    ("train vit --epochs 1e400", "argument --epochs: '1e400' is too large"),
+    (
+        "train vit --epochs 1e9",
+        "--epochs 1e+09 is not a length: give a number above 0, such as 5 or 0.5, at most 1,000,000",
+    ),
+    ("train vit --budget 99999999999h", "--budget 99999999999h is too long: give at most 8,784h"),
+    ("train vit --budget ١٠s", "is not a time"),
+    *(
+        (f"{command} --checkpoint-seconds {text}", said)
+        for command in ("train vit", "compare", "bench time-to-accuracy")
+        for text, said in (
+            ("nan", "'nan' is not a number"),
+            ("inf", "'inf' is not a number"),
+            ("-5", "--checkpoint-seconds -5 is out of range: choose 0 (after every step) to 86,400 (a day)"),
+        )
+    ),
+    ("train vit --seed 1_000", "argument --seed: '1_000' is not a whole number: write digits, such as 3"),
+    ("train vit --seed 99999999999999999999", "seed 99999999999999999999 is too large"),
+    ("train vit --early-stopping 0x3", "'0x3' is not a whole number"),
+    ("train vit --set depth=99999999", "depth 99999999 is too large: choose at most 1,000"),
+    ("train vit --set embed_dim=1000000000", "embed_dim 1000000000 is too large: choose at most 1,000,000"),
+    ("train vit --set mlp_ratio=1e300", "mlp_ratio 1e+300 is too large: choose at most 7812.5"),
+    ("train cnn --set blocks=[0,1,99999]", "blocks (0, 1, 99999) is too deep: choose at most 1,000"),
+    ("train cnn --set widths=[99999,99999,99999]", "cnn does not fit in memory: training needs over "),
+    ("compare --models vit,cnn@widths=[99999,99999,99999]", "cnn does not fit in memory: training needs over "),
+    ("train vit --set patch_size=1 --set batch_size=50000", "GB for a step of 50000"),
+    ("train vit --set augment.shift_pixels=1000000000", "must be at most 1,000"),
+    ("train vit --set augment.rand_augment_ops=1000000000", "must be at most 1,000"),
+    ("train vit --set augment.mixup_alpha=1e308", "mixup_alpha 1e+308 is out of range: choose 0 (off) to 1,000"),
+    ("train vit --set batch_size=1e400", "expected a finite number, got inf"),
+    ("train vit --set batch_size=1_000", "expected a whole number, got '1_000'"),
+    ("train vit --set batch_size=NaN", "expected a finite number, got nan"),
+    ("train vit --out=", "--out: the value is empty: was a variable of your shell not set?"),
+    ("compare --models=", "--models: the value is empty"),
+    ("bench time-to-accuracy --models=", "--models: the value is empty"),
+    ("compare --seeds 1000000000", "--seeds 1000000000: give at most 1,000"),
+    ("compare --jobs 1000000000", "--jobs 1000000000: give 1 (one run after another) or more, at most 1,000"),
+    ("bench time-to-accuracy --jobs 1000000000", "at most 1,000"),
+    ("compare --train-sizes ²", "--train-sizes '²': write whole numbers above 0"),
+    ("train vit --budget 0.001s", "vit: the budget is too short for one step and its validation: give at least"),
+    ("compare --models vit,cnn --budget 0.001s", "vit: the budget is too short for one step and its validation"),
+    ("train vit --logger wandb --logger wandb", "--logger wandb,wandb: name each logger once"),
+    ("train vit --logger wandb@projct=shoes", "unknown setting 'projct': did you mean 'project'?"),
+    ("train vit --logger tensorboard@project=shoes", "tensorboard has no settings"),
+    ("compare --logger tensorbord", "unknown logger 'tensorbord': did you mean 'tensorboard'?"),
     ("train vit --epochs 1 --budget 10s", "not allowed with argument"),
     ("train vit --budget soon", "--budget 'soon' is not a time: write 90s, 10m or 1.5h"),
     ("train vit --budget 0s", "is not a time"),
@@ -64,18 +125,19 @@ MISTAKES = [
             ("precison=fp32", "--plan: unknown key 'precison': did you mean 'precision'?"),
             ("colour=red", "--plan: unknown key 'colour': known: attention, channels_last, compile, device"),
             ("num_threads=0", "num_threads 0 is too small: choose 1 or more"),
+            ("num_threads=1000000000", "num_threads 1000000000 is too large: choose at most 1,024"),
             ("device=abacus", "--plan.device: 'abacus' is not one of cpu, cuda, mps"),
         )
     ),
     ("compare --jobs 0", "--jobs 0: give 1 (one run after another) or more"),
-    ("compare --jobs many", "invalid int value: 'many'"),
+    ("compare --jobs many", "'many' is not a whole number"),
     ("train vit --jobs 2", "unrecognized arguments: --jobs 2 (see: fittingroom train --help)"),
     (
         "train vit --budgt=12s",
         "unrecognized arguments: --budgt=12s: did you mean '--budget'? (see: fittingroom train --help)",
     ),
     ("compare --seeds 0", "--seeds 0: a comparison needs at least 1 seed"),
-    ("compare --seeds two", "invalid int value: 'two'"),
+    ("compare --seeds two", "'two' is not a whole number"),
     ("compare --models vit,resnet", "unknown model 'resnet'"),
     ("compare --models vit,vit", "name one or more different models"),
     ("compare --models ,", "name one or more different models"),
@@ -88,7 +150,7 @@ MISTAKES = [
     ("explain vit ./vit cnn ./cnn hybrid ./hybrid", "6 RUNs do not fit side by side: give at most 5"),
     ("explain vit --index 5000", "--index 5000: there are 5,000 validation images: choose 0 to 4999"),
     ("explain vit --index -1", "choose 0 to 4999"),
-    ("explain vit --index two", "invalid int value: 'two'"),
+    ("explain vit --index two", "'two' is not a whole number"),
     ("explain vit --mistakes 0", "--mistakes 0 is out of range: choose 1 to 100 images"),
     ("explain vit --disagreements 101", "choose 1 to 100"),
     ("explain vit --mistakes 3 --index 3", "not allowed with argument"),
@@ -130,14 +192,70 @@ def test_a_mistake_costs_one_line(
     assert said in err
     results = (".safetensors", ".npz", ".html", ".png")
     assert [path.name for path in tmp_path.rglob("*") if path.suffix in results] == ["empty.png"]
-    if "--plan" in typed or "--jobs" in typed:
-        assert [path.name for path in tmp_path.iterdir()] == ["empty.png"]
+    assert [path.name for path in tmp_path.iterdir()] == ["empty.png"]
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: ViTConfig(positions="sinusoidal"), "ViTConfig.positions: 'sinusoidal' is not one of learned, "),  # type: ignore[arg-type]
+        (lambda: ViTConfig(pool="max"), "ViTConfig.pool: 'max' is not one of mean, cls"),  # type: ignore[arg-type]
+        (lambda: HybridConfig(pool="max"), "HybridConfig.pool: 'max' is not one of sequence, mean"),  # type: ignore[arg-type]
+        (lambda: CNNConfig(downsample="average"), "CNNConfig.downsample: 'average'"),  # type: ignore[arg-type]
+        (lambda: TransformerConfig(norm="both"), "TransformerConfig.norm: 'both'"),  # type: ignore[arg-type]
+        (lambda: RecurrentConfig(cell="rnn"), "RecurrentConfig.cell: 'rnn'"),  # type: ignore[arg-type]
+        (lambda: AugmentConfig(flip="up"), "AugmentConfig.flip: 'up'"),  # type: ignore[arg-type]
+        (lambda: OptimConfig(name="sgd"), "OptimConfig.name: 'sgd'"),  # type: ignore[arg-type]
+        (lambda: ScheduleConfig(shape="step"), "ScheduleConfig.shape: 'step'"),  # type: ignore[arg-type]
+        (lambda: ClassificationConfig(model="vit", epochs=1.0, batch_size="64"), "batch_size: expected a whole number"),  # type: ignore[arg-type]
+        (lambda: Preprocessing(bright_ground="dark"), "Preprocessing.bright_ground: 'dark'"),  # type: ignore[arg-type]
+    ],
+)  # fmt: skip
+def test_a_config_built_in_python_checks_its_words(make: Callable[[], object], said: str) -> None:
+    with pytest.raises(FittingRoomError, match=re.escape(said)):
+        make()
+
+
+TINY_RUN = (
+    *("--epochs", "1", "--set", "train_images=64", "--set", "batch_size=32", "--set", "depth=1"),
+    *("--set", "patch_size=14", "--set", "embed_dim=8"),
+)
+
+
+def test_a_folder_holds_a_run_or_a_comparison_not_both(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    run, comparison = tmp_path / "run", tmp_path / "comparison"
+    assert main(["train", "vit", *TINY_RUN, "--out", str(run)]) == 0
+    assert main(["compare", "--models", "vit", *TINY_RUN, "--out", str(run)]) == 2
+    assert f"{run} holds a run: choose another folder for the comparison with --out" in capsys.readouterr().err
+    for name in ("comparison.json", "plan.json"):
+        comparison.mkdir()
+        (comparison / name).write_text("{}")
+        assert main(["train", "vit", *TINY_RUN, "--out", str(comparison)]) == 2
+        assert f"{comparison} holds a comparison: choose another folder" in capsys.readouterr().err
+        assert [path.name for path in comparison.iterdir()] == [name]
+        (comparison / name).unlink()
+        comparison.rmdir()
+    assert main(["train", "vit", *TINY_RUN, "--out", str(run)]) == 0
+    assert capsys.readouterr().err == f"{run}: already finished, nothing trained\n"
+    assert main(["train", "vit", *TINY_RUN, "--out", str(run), "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
+    (run / "model.safetensors").unlink()
+    assert main(["train", "vit", *TINY_RUN, "--out", str(run)]) == 2
+    assert "finished, but model.safetensors is gone: delete the folder to train again" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["ste", "step,lr\nx,1\n", "step,lr\n1,0.1,9\n", "\x00"])
+def test_a_damaged_metrics_file_is_one_line_when_a_run_is_resumed(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "metrics.csv"
+    path.write_text(text + "\n1,2\n")
+    with pytest.raises(FittingRoomError, match=r"metrics\.csv is damaged .* delete it to resume without its rows"):
+        MetricsFile(path, 10, lambda: 0.0).read(last_step=5)
 
 
 def test_a_run_that_failed_goes_on_with_its_own_command_once_mended(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    """A budget for not one step fails before the run has a state: the folder must still know whose it is."""
+    """A budget for not one step is found before anything is written, or fails before the run has a state."""
     words = ["train", "vit", "--budget", "0.01s", "--set", "train_images=64", "--set", "batch_size=32", "--resume"]
     words += ["--set", "depth=1", "--set", "patch_size=14", "--set", "embed_dim=8", "--out", str(tmp_path / "run")]
     for _ in range(2):

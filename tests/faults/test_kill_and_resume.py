@@ -3,6 +3,7 @@
 What is killed is a process of its own. What runs to its end is made in this process: the weights must be the same there too.
 """
 
+import csv
 import hashlib
 import json
 import signal
@@ -10,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tests.command import TINY_VIT, call, call_json, start
 
@@ -29,6 +31,22 @@ def write_and_die(self, checkpoint, path, storage_options=None):
         os._exit(9)
 
 AtomicCheckpointIO.save_checkpoint = write_and_die
+sys.exit(main(sys.argv[1:]))
+"""
+
+DIES_AFTER_VALIDATION = """
+import os, sys
+from fittingroom.cli.main import main
+from fittingroom.training.loggers import StepsDone
+log = StepsDone.log_metrics
+
+def log_and_die(self, metrics, step=None):
+    log(self, metrics, step)
+    self.save()
+    if step == 159 and "val_loss" in metrics:
+        os._exit(9)
+
+StepsDone.log_metrics = log_and_die
 sys.exit(main(sys.argv[1:]))
 """
 
@@ -113,6 +131,29 @@ def test_a_torn_checkpoint_falls_back_to_the_one_before_and_resume_must_be_asked
     assert code == 0, err
     assert newest.name in err and "going back" in err and older.name not in err
     assert weights(folder) == weights(undisturbed)
+
+
+def test_tensorboard_shows_each_step_once_as_metrics_csv_does_after_a_kill(tmp_path: Path) -> None:
+    folder, steps = tmp_path / "run", {}
+    program = DIES_AFTER_VALIDATION
+    words = (*TRAIN, "--out", str(folder), "--checkpoint-seconds", "0.2", "--logger", "tensorboard")
+    process = start(*words, program=program)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 9, err
+    checkpoints = [int(path.stem[5:]) for path in (folder / "checkpoints").glob("step=*.ckpt")]
+    assert checkpoints and max(checkpoints) < 160  # so the steps in between are logged again
+    code, _, err = call(*words, "--resume")
+    assert code == 0, err
+    events = EventAccumulator(str(folder / "tensorboard")).Reload()
+    with (folder / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    for name in ("train_loss", "val_loss", "val_accuracy"):
+        steps[name] = [int(row["step"]) for row in rows if row[name]]
+        assert [event.step for event in events.Scalars(name)] == steps[name]
+    assert len(steps["val_loss"]) == 12
+    assert "epoch" not in events.Tags()["scalars"]
+    settings = (folder / "tensorboard" / "hparams.yaml").read_text()
+    assert "mixup_alpha: 0.2" in settings and "embed_dim: 16" in settings
 
 
 def test_killed_before_the_first_checkpoint_it_begins_again(undisturbed: Path, tmp_path: Path) -> None:

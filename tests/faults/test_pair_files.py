@@ -1,6 +1,8 @@
 """Hostile files of pairs, as real files through the command line: one line that names file, line and mending; exit code 2."""
 
+import gzip
 import json
+import os
 import resource
 from pathlib import Path
 
@@ -25,10 +27,14 @@ HOSTILE = {
     "a target of 300 symbols": (GOOD + b"a\t" + b"A " * 300 + b"\n", "pairs.tsv, line 3 has a target of 300 symbols"),
     "invalid UTF-8": (GOOD + b"a\xff\tA\n", "pairs.tsv, line 3 is not UTF-8 (byte 2 is 0xff): save it as UTF-8"),
     "cut within a character": (GOOD + "ab\tA é".encode()[:-1], "pairs.tsv, line 3 is not UTF-8"),
-    "UTF-16": ("ab\tA B\nba\tB A\n".encode("utf-16"), "pairs.tsv, line 1 is not UTF-8 (byte 1 is 0xff)"),
+    "UTF-16": ("ab\tA B\nba\tB A\n".encode("utf-16"), "pairs.tsv, line 1 is UTF-16 or UTF-32: save the file as UTF-8\n"),
+    "UTF-16 without mark": ("ab\tA B\nba\tB A\n".encode("utf-16-le"), "pairs.tsv, line 1 is UTF-16 or UTF-32"),
+    "UTF-32": ("ab\tA B\nba\tB A\n".encode("utf-32-be"), "pairs.tsv, line 1 is UTF-16 or UTF-32"),
+    "gzip": (gzip.compress(GOOD), "pairs.tsv, line 1 is not text but gzip: unpack the file first\n"),
+    "a spreadsheet": (b"PK\x03\x04\x14\x00", "pairs.tsv, line 1 is not text but zip (or a spreadsheet)"),
     "NUL": (GOOD + b"a\x00b\tA\n", "pairs.tsv, line 3 holds the hidden character U+0000 at place 2: delete it"),
     "a terminal's escape": (GOOD + b"a\tA \x1b[31m\n", "pairs.tsv, line 3 holds the hidden character U+001B at place 5"),
-    "old Mac line ends": (b"ab\tA B\rba\tB A\r", "pairs.tsv, line 1 holds the hidden character U+000D"),
+    "old Mac line ends": (b"ab\tA B\rba\tB A\r", "pairs.tsv, line 1 has a carriage return (U+000D) at place 7: save"),
     "a second byte order mark": (GOOD + b"\xef\xbb\xbfa\tA\n", "pairs.tsv, line 3 holds the hidden character U+FEFF"),
     "one target symbol": (b"ab\tA\nba\tA A\n", "pairs.tsv: the training pairs hold only one target symbol, 'A'"),
     "one source symbol": (b"a\tA\naa\tA B\n", "pairs.tsv: the training pairs hold only one source symbol, 'a'"),
@@ -63,16 +69,19 @@ def test_of_three_files_the_bad_one_is_named(place: int, tmp_path: Path, capsys:
     assert f"{paths[place]}, line 1 has no tab" in complaint(["data", "check", *map(str, paths)], capsys)
 
 
-def test_a_file_without_end_is_left_at_its_first_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_device_without_end_is_not_read(capsys: pytest.CaptureFixture[str]) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    assert "/dev/zero, line 1 is longer than" in complaint(["data", "check", "/dev/zero"], capsys)
+    assert "/dev/zero is a device: give a TSV file of pairs" in complaint(["data", "check", "/dev/zero"], capsys)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000  # KiB; torch may be imported meanwhile
 
 
-@pytest.mark.parametrize("name", ["a folder", "gone.tsv"])
-def test_what_is_no_file_is_named(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("name", ["a folder", "gone.tsv", "x" * 300 + ".tsv"])
+def test_what_is_no_file_is_named(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "a folder").mkdir()
-    assert f"{tmp_path / name} cannot be read" in complaint(["data", "check", str(tmp_path / name)], capsys)
+    monkeypatch.chdir(tmp_path)
+    assert f"{name} cannot be read" in complaint(["data", "check", name], capsys)
 
 
 def test_files_in_other_scripts_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -83,3 +92,32 @@ def test_files_in_other_scripts_are_counted(tmp_path: Path, capsys: pytest.Captu
     assert main(["data", "check", str(path), "--json"]) == 0
     counts = json.loads(capsys.readouterr().out)["all"]
     assert (counts["num_sources"], counts["num_source_symbols"], counts["num_target_symbols"]) == (3, 13, 11)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["data", "check", "FILE"],
+        ["data", "check", "good.tsv", "good.tsv", "FILE"],
+        ["train", "recurrent", "--data", "FILE"],
+        ["train", "recurrent", "--train", "good.tsv", "--dev", "FILE", "--test", "good.tsv"],
+        ["train", "vit", "--data", "FILE"],
+        ["compare", "--data", "FILE"],
+        ["evaluate", "transformer", "--data", "FILE"],
+        ["explain", "vit", "--image", "FILE"],
+        ["verdict", "a=FILE", "--labels", "FILE"],
+    ],
+    ids=lambda words: " ".join(words),
+)
+def test_pipes_are_refused_by_their_name_and_never_waited_for(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("good.tsv").write_bytes(GOOD)
+    os.mkfifo("pipe")
+    names = {"pipe": "pipe is a pipe, which can be read only once"}
+    if words[0] != "verdict":  # its arguments are patterns, so it says that no file is called that
+        names |= {name: f"{name} is standard input, which can be read only once" for name in ("-", "/dev/stdin")}
+    for name, said in names.items():
+        assert said in complaint([word.replace("FILE", name) for word in words], capsys)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["good.tsv", "pipe"]  # nothing is left

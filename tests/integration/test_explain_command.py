@@ -96,8 +96,9 @@ def test_two_questions_never_share_a_folder(tmp_path: Path, here: Here) -> None:
     assert code == 2 and "holds the pictures of another question" in err
 
 
-def test_a_class_of_ones_choice_is_explained(here: Here) -> None:
-    first, second = (here.run_json("explain", "cnn", "--index", "5", "--target", each) for each in ("Sneaker", "0"))
+def test_a_class_of_ones_choice_is_explained(tmp_path: Path, here: Here) -> None:
+    Image.effect_noise((28, 28), 90).save(tmp_path / "x.png")
+    first, second = (here.run_json("explain", "cnn", "--image", "x.png", "--target", each) for each in ("Sneaker", "0"))
     assert (first["question"]["target"], second["question"]["target"]) == (7, 0)
     assert any("the maps are for the class Sneaker" in note for note in first["notes"])
     assert first["networks"] == second["networks"], "the answer is the same, whatever the maps explain"
@@ -107,7 +108,7 @@ def test_a_class_of_ones_choice_is_explained(here: Here) -> None:
         (("--target", "sneeker"), "did you mean 'Sneaker'?"),
         (("--target", "bag", "--method", "rollout"), "are the same for every class"),
     ):
-        code, out, err = here.run("explain", "cnn", "--index", "5", *words)
+        code, out, err = here.run("explain", "cnn", "--image", "x.png", *words)
         assert code == 2 and said in err and not out
 
 

@@ -131,7 +131,7 @@ def test_a_byte_order_mark_and_windows_line_ends_are_taken_in_silence(tmp_path: 
 WRONG = [
     (
         ("train", "vit", "--data", "cmudict"),
-        "vit classifies images (fashion-mnist or a .npz file); pairs are for transformer and recurrent",
+        "vit classifies images (a folder of pictures, a table of them, or a .npz file); pairs are for transformer and recurrent",
     ),
     (
         ("train", "transformer", "--data", "fashion-mnist"),
@@ -175,3 +175,28 @@ def test_a_mistake_gets_one_clear_line(
     assert code == 2 and out == ""
     assert err.count("\n") == 1 and complaint in err, err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_looks_like_a_mistake_is_said_before_training_and_a_moved_file_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = [("word", "phonemes"), *made_up(GREEK, 300)]
+    monkeypatch.chdir(tmp_path)
+    write_tsv(Path("words.tsv"), words)
+    order = ("recurrent", "--epochs", "1", *SMALL, *TINY["recurrent"], "--out", "run")
+    code, out, err = call("train", *order, "--data", "words.tsv")
+    assert code == 0 and err.count("hint: words.tsv, line 1 looks like a header ('word', 'phonemes'): delete it") == 1
+    for name in ("./words.tsv", str(tmp_path / "words.tsv")):
+        assert call("train", *order, "--data", name)[:2] == (0, out)  # the same run
+    write_tsv(Path("other.tsv"), words[1:])
+    code, _, err = call("train", *order, "--data", "other.tsv")
+    assert code == 2 and "run holds a run with other settings or data" in err
+    (tmp_path / "elsewhere").mkdir()
+    Path("words.tsv").rename("elsewhere/mine.tsv")
+    code, _, err = call("evaluate", "run")
+    assert code == 2 and "words.tsv, the data of run, is missing: put it back, or say where it is with --data" in err
+    scores = call_json("evaluate", "run", "--data", "elsewhere/mine.tsv")
+    assert (
+        scores["val_word_error_rate"]
+        == json.loads(Path("run/state.json").read_text())["evals"]["val"]["word_error_rate"]
+    )

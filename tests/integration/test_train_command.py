@@ -1,16 +1,33 @@
 """`fittingroom train` and `evaluate` as a user runs them, on few real images and a tiny network."""
 
 import json
+import struct
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from tests.command import TINY_VIT, call, call_json, run, run_json
+import fittingroom
+from tests.command import TINY_VIT, call, call_json, run, run_json, start
 
+DIES_AT_STEP_30 = """
+import os, sys
+from fittingroom.cli.main import main
+from fittingroom.training.checkpoints import ResumableCheckpoint
+save = ResumableCheckpoint.on_train_batch_end
+
+def save_and_die(self, trainer, *args, **kwargs):
+    save(self, trainer, *args, **kwargs)
+    if trainer.global_step == 31:
+        os._exit(9)
+
+ResumableCheckpoint.on_train_batch_end = save_and_die
+sys.exit(main(sys.argv[1:]))
+"""
 pytestmark = pytest.mark.usefixtures("torch_as_before")
 
 KEYS = {
@@ -110,10 +127,100 @@ def test_a_budget_is_kept(tmp_path: Path) -> None:
     assert 8 * 0.5 <= row["train_seconds"] <= 8 * 1.25  # a busy machine may change its pace in mid-run
 
 
-def test_wandb_works_offline_without_an_account(tmp_path: Path) -> None:
-    words = ("train", "vit", "--epochs", "0.2", *TINY_VIT, "--logger", "wandb", "--sealed")
-    run_json(*words, "--out", str(tmp_path / "run"))
-    assert list((tmp_path / "run" / "wandb").glob("offline-run-*/*.wandb"))
+def test_wandb_works_offline_without_an_account_and_a_resumed_run_is_the_same_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("WANDB_MODE", raising=False)
+    folder = tmp_path / "run"
+    words = ("train", "vit", "--epochs", "4", *TINY_VIT, "--logger", "wandb@project=shoes@group=first", "--sealed")
+    process = start(*words, "--checkpoint-seconds", "0", "--out", str(folder), program=DIES_AT_STEP_30)
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, out, err) == (9, "", "")
+    run_json(*words, "--resume", "--out", str(folder))
+    key = (folder / "wandb" / "id.txt").read_text().strip()
+    killed, resumed = sorted((folder / "wandb").glob("offline-run-*"))
+    assert killed.name.endswith(f"-{key}") and resumed.name.endswith(f"-{key}")
+    records = wandb_records(resumed / f"run-{key}.wandb")
+    (begun,) = [each.run for each in records if each.WhichOneof("record_type") == "run"]
+    names = (begun.run_id, begun.project, begun.run_group, begun.display_name)
+    assert names == (key, "shoes", "first", "vit-seed0")
+    logged = {item.key: item.value_json for each in records for item in each.config.update}
+    config = json.loads((folder / "config.json").read_text())
+    assert {name: json.loads(logged[name]) for name in config} == config
+    assert [each.exit.exit_code for each in records if each.WhichOneof("record_type") == "exit"] == [0]
+
+
+def test_wandb_that_is_disabled_writes_nothing_and_online_without_an_account_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("train", "vit", "--epochs", "0.2", *TINY_VIT, "--logger", "wandb", "--sealed", "--out")
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    call_json(*words, str(tmp_path / "run"))
+    assert not (tmp_path / "run" / "wandb").exists()
+    monkeypatch.setenv("WANDB_MODE", "ofline")
+    assert call(*words, str(tmp_path / "other"))[::2] == (
+        2,
+        "fittingroom: WANDB_MODE 'ofline': did you mean 'offline'?\n",
+    )
+    assert not (tmp_path / "other").exists()
+
+
+def wandb_records(path: Path) -> list[Any]:
+    """The records of a .wandb file: after seven bytes, blocks of 32 KiB that hold pieces of records."""
+    from wandb.proto.wandb_internal_pb2 import Record  # pyright: ignore[reportAttributeAccessIssue]
+
+    data, place, piece, found = path.read_bytes(), 7, b"", []
+    while place + 7 <= len(data):
+        rest = 32768 - place % 32768
+        if rest < 7:
+            place += rest
+            continue
+        _, size, kind = struct.unpack("<IHB", data[place : place + 7])
+        piece, place = piece + data[place + 7 : place + 7 + size], place + 7 + size
+        if kind in (1, 4):  # a whole record, or its last piece
+            found.append(Record())
+            found[-1].ParseFromString(piece)
+            piece = b""
+    return found
+
+
+def test_early_stopping_ends_with_the_best_weights_and_the_record_says_which(tmp_path: Path) -> None:
+    """A large constant learning rate: the loss falls at first, then jumps about."""
+    words = ("--set", "train_images=128", "--set", "batch_size=32", "--set", "embed_dim=8", "--set", "depth=1")
+    words += ("--set", "patch_size=14", "--set", "optim.name=adamw", "--set", "optim.lr=0.1", "--sealed")
+    words += ("--set", "schedule.shape=constant", "--early-stopping", "3", "--epochs", "50")
+    row = call_json("train", "vit", *words, "--out", str(tmp_path / "run"))
+    metrics = fittingroom.load_run(tmp_path / "run").metrics
+    pairs = zip(metrics["step"], metrics["val_loss"], strict=True)
+    losses = {step: loss for step, loss in pairs if step is not None and loss is not None}
+    best = min(losses, key=lambda step: losses[step])
+    assert row["best_step"] == best < row["steps"] == max(losses)
+    assert len([step for step in losses if step > best]) == 3
+    assert fittingroom.load_run(tmp_path / "run").evaluate()["accuracy"] == pytest.approx(row["val_accuracy"])
+    _, out, _ = call("train", "vit", *words, "--out", str(tmp_path / "run"))
+    assert f"with the weights of step {best:,.0f}, the best" in out
+
+
+def test_early_stopping_keeps_the_same_weights_after_a_kill(tmp_path: Path) -> None:
+    words = (
+        "train",
+        "vit",
+        "--epochs",
+        "4",
+        *TINY_VIT,
+        "--set",
+        "optim.muon_lr=0.5",
+        "--set",
+        "schedule.shape=constant",
+    )
+    words += ("--early-stopping", "9", "--sealed", "--checkpoint-seconds", "0")
+    whole = call_json(*words, "--out", str(tmp_path / "whole"))
+    process = start(*words, "--out", str(tmp_path / "killed"), program=DIES_AT_STEP_30)
+    assert process.communicate(timeout=120) and process.returncode == 9
+    resumed = call_json(*words, "--out", str(tmp_path / "killed"), "--resume")
+    assert resumed["best_step"] == whole["best_step"]
+    weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "killed")]
+    assert weights[0] == weights[1]
 
 
 def test_early_stopping_ends_before_the_last_step(tmp_path: Path) -> None:

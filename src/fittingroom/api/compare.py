@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from fittingroom.api.data import Data, load_data
+from fittingroom.api.data import Data, load_data, say_hint
 from fittingroom.api.events import NotebookBar, in_notebook
 from fittingroom.api.settings import OLD_NAMES, apply_settings, check_length, named, seconds_of, whole
 from fittingroom.api.table import Table
@@ -25,6 +25,8 @@ from fittingroom.core.records import ComparisonRecord, RunRow, Summary, Verdict,
 from fittingroom.data.images.options import option_words
 from fittingroom.recipes import recipe
 from fittingroom.tasks.base import TASKS
+
+MOST_JOBS = 1000
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,7 @@ def plan_comparison(
     jobs: int | None = None,
     plan: Mapping[str, str] | None = None,
     checkpoint_seconds: float = 30.0,
+    loggers: Sequence[str] = (),
     command: Sequence[str] = (),
 ) -> Comparison:
     """The comparison for the arguments of `compare`, not yet started. Raises FittingRoomError for bad input."""
@@ -129,6 +132,7 @@ def plan_comparison(
         checkpoint_seconds=checkpoint_seconds,
         jobs=jobs,
         plan=named(plan, "plan"),
+        loggers=_logger_names(loggers),
     )
 
 
@@ -145,6 +149,7 @@ def compare(
     folder: str | Path | None = None,
     jobs: int | None = None,
     plan: Mapping[str, str] | None = None,
+    loggers: Sequence[str] = (),
     progress: bool | None = None,
 ) -> ComparisonResult:
     """Train every candidate with every seed and the same budget, then compare them.
@@ -152,22 +157,24 @@ def compare(
     Example: `compare(["vit", "cnn"], data, seeds=3, budget="10m")`. A candidate is a model, or a model with settings such as
     `vit@patch_size=7`. `train_sizes=[1000, 10000]` trains each candidate once per size. `settings` apply to all candidates. The
     default length and number of seeds come from `preset` (quick: 2 seeds, 100 s per run). The default folder is
-    `runs/compare-LENGTH`. Finished runs there are kept, so you can stop the call and repeat it. Each run is a new process, so a
-    script must call this under `if __name__ == "__main__":`. Raises FittingRoomError for bad input.
+    `runs/compare-LENGTH`. `loggers` are names: `tensorboard`, `wandb` or `wandb@project=shoes@group=first`. Finished runs in
+    the folder are kept, so you can stop the call and repeat it. Each run is a new process, so a script must call this under
+    `if __name__ == "__main__":`. Raises FittingRoomError for bad input.
     """
     check_main_guard()
     comparison = plan_comparison(
         models, data, seeds=seeds, epochs=epochs, budget=budget, preset=preset, settings=settings,
-        train_sizes=train_sizes, folder=folder, jobs=jobs, plan=plan,
+        train_sizes=train_sizes, folder=folder, jobs=jobs, plan=plan, loggers=loggers,
     )  # fmt: skip
     words = _call(
-        models, data, settings or {}, plan or {}, preset=preset, seeds=seeds, epochs=epochs, budget=budget, jobs=jobs,
+        models, data, settings or {}, plan or {}, loggers, preset=preset, seeds=seeds, epochs=epochs, budget=budget, jobs=jobs,
         out=folder, **{"train-sizes": ",".join(map(str, train_sizes)) or None},
     )  # fmt: skip
     comparison = replace(comparison, command=words)
     shown = sys.stderr.isatty() if progress is None else progress
     watcher = _notebook_watcher(comparison) if in_notebook() and progress is not False else None
     with nullcontext(watcher or (_line_watcher(comparison) if shown else Watcher())) as told:
+        told.hints = say_hint
         summary = run_comparison(comparison, told)
     return ComparisonResult(folder=comparison.folder, summary=summary)
 
@@ -187,9 +194,9 @@ def parse_names(models: Sequence[str] | str) -> list[str]:
 
 
 def check_jobs(jobs: int | None) -> int | None:
-    """Return `jobs` if it is None, or 1 or more. Raises FittingRoomError otherwise."""
-    if jobs is not None and whole(jobs, "--jobs") < 1:
-        raise FittingRoomError(f"--jobs {jobs}: give 1 (one run after another) or more")
+    """Return `jobs` if it is None, or from 1 to `MOST_JOBS`. Raises FittingRoomError otherwise."""
+    if jobs is not None and not 1 <= whole(jobs, "--jobs") <= MOST_JOBS:
+        raise FittingRoomError(f"--jobs {jobs}: give 1 (one run after another) or more, at most {MOST_JOBS:,}")
     return None if jobs is None else whole(jobs, "--jobs")
 
 
@@ -204,6 +211,14 @@ def check_sizes(train_sizes: Sequence[int], fixed: bool) -> list[int]:
     if sizes and fixed:
         raise FittingRoomError("train_sizes and num_train both set the training size: give one of them")
     return sizes
+
+
+def _logger_names(loggers: Sequence[str]) -> list[str]:
+    if isinstance(loggers, str) or not all(isinstance(each, str) for each in loggers):
+        raise FittingRoomError(
+            f"loggers {loggers!r}: give a list of names, such as ['wandb']: each run is a process of its own"
+        )
+    return list(loggers)
 
 
 def check_main_guard() -> None:
@@ -249,6 +264,7 @@ def _call(
     data: Data | str | Path | None,
     settings: Mapping[str, Any],
     plan: Mapping[str, str],
+    loggers: Sequence[str] = (),
     **options: Any,
 ) -> list[str]:
     """The equivalent command line, for the report."""
@@ -264,6 +280,7 @@ def _call(
     options["plan"] = ",".join(f"{part}={value}" for part, value in plan.items()) or None
     for option, value in options.items():
         words += [] if value is None else [f"--{option}", str(value)]
+    words += [word for logger in loggers for word in ("--logger", logger)]
     for key, value in settings.items():
         words += ["--set", f"{key}={value if isinstance(value, str) else json.dumps(value, default=str)}"]
     return words

@@ -1,5 +1,6 @@
 """`load_data`: a data set by name, from a file, or from arrays in memory."""
 
+import sys
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.files import check_file
 from fittingroom.data.images.arrays import save_arrays
 from fittingroom.data.images.batches import normalise
 from fittingroom.data.images.load import unknown
@@ -44,6 +46,11 @@ class Data:
     """The seed that divides the training file into `train` and `val`."""
     request: DataRequest | None = field(default=None, repr=False)
     """The data options, if there are more than `source`."""
+
+    def __post_init__(self) -> None:
+        for path in (self.source, *(getattr(self.request, name, None) for name in ("data", "train", "dev", "test"))):
+            if path is not None:
+                check_file(path, "give a file of images or of pairs")
 
     @property
     def asked(self) -> DataRequest:
@@ -182,6 +189,11 @@ def _in_memory(
     data = Data(str(path), folder, seed, DataRequest(data=str(path)))
     _ = data.spec  # raises an error for bad arrays
     return data
+
+
+def say_hint(hint: str) -> None:
+    """Print what looks like a mistake in the data, on standard error."""
+    print(f"hint: {hint}", file=sys.stderr)
 
 
 def _plain(values: Any) -> Any:

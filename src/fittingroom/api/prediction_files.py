@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fittingroom.core.archives import DAMAGE
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.files import check_file
 
 ENDINGS = (".npy", ".npz", ".csv")
 DELIMITERS = (",", ";", "\t")
@@ -61,6 +62,7 @@ def read_prediction_files(words: Sequence[str], labels: Path) -> PredictionFiles
 
 def read_array(path: Path) -> tuple[NDArray[Any], tuple[str, ...]]:
     """The array in a file and the names in its csv header (empty without a header). Raises FittingRoomError for a bad file."""
+    check_file(path, f"give one of {', '.join(ENDINGS)}")
     ending = path.suffix.lower()
     if ending not in ENDINGS:
         raise FittingRoomError(f"{path} does not end in {', '.join(ENDINGS)}: save the predictions as one of these")

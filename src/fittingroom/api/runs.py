@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fittingroom.api.data import Data, load_data
+from fittingroom.api.data import Data, load_data, say_hint
 from fittingroom.api.settings import apply_settings, check_length, named, seconds_of, whole
 from fittingroom.core.config import config_hash
 from fittingroom.core.errors import FittingRoomError
@@ -146,17 +146,17 @@ class Run:
         return ", ".join(scores) or self.state.status
 
 
-def load_run(run: str | Path, data_dir: str | Path | None = None, data: str | Path | None = None) -> Run:
+def load_run(run: str | Path, data_dir: str | Path | None = None, data: Data | str | Path | None = None) -> Run:
     """Open a finished run by its folder, or an included network by name: `vit`, `cnn`, `hybrid`, `vit_cls`, ...
 
-    `data` is where the run's data is now, if it was moved.
+    Give `data` if the run's files are elsewhere now. Raises FittingRoomError if they hold other data.
     """
     if not isinstance(run, str | Path):
         raise FittingRoomError(
             f"load_run does not accept type {type(run).__name__}: give the folder of a run, or a name such as 'vit'"
         )
-    place = None if data is None else str(data)
-    return Run(open_run(run, data_dir=None if data_dir is None else Path(data_dir), data=place))
+    request = None if data is None else load_data(data).asked
+    return Run(open_run(run, data_dir=None if data_dir is None else Path(data_dir), data=request))
 
 
 def evaluate_run(saved: SavedRun, split: str) -> tuple[dict[str, float], int]:
@@ -249,6 +249,7 @@ def train(
                 callbacks=tuple(callbacks),
                 plan=fixed,
                 open_test=not sealed,
+                on_hint=say_hint,
                 progress=tell,
             ),
         )

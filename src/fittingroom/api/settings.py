@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from fittingroom.core.config import replace
 from fittingroom.core.errors import FittingRoomError, did_you_mean
 from fittingroom.models import resolve_config
-from fittingroom.tasks.config import RunConfig
+from fittingroom.tasks.config import MOST_EPOCHS, MOST_SECONDS, RunConfig
 
 C = TypeVar("C", bound=RunConfig)
 FIXED = {
@@ -53,21 +53,29 @@ def seconds_of(budget: str | float | None) -> float | None:
     if budget is None:
         return None
     if isinstance(budget, int | float) and not isinstance(budget, bool):
-        if 0 < budget < float("inf"):
-            return float(budget)
-        raise FittingRoomError(f"budget {budget} is not a time: give seconds above 0, or text such as 90s, 10m or 1.5h")
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", str(budget).strip().lower())
-    if match is None or float(match[1]) == 0:
-        raise FittingRoomError(f"--budget {budget!r} is not a time: write 90s, 10m or 1.5h")
-    return float(match[1]) * UNITS[match[2] or "s"]
+        if not budget > 0:
+            raise FittingRoomError(
+                f"budget {budget} is not a time: give seconds above 0, or text such as 90s, 10m or 1.5h"
+            )
+        seconds = budget
+    else:
+        match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([smh]?)", str(budget).strip().lower())
+        if match is None or float(match[1]) == 0:
+            raise FittingRoomError(f"--budget {budget!r} is not a time: write 90s, 10m or 1.5h")
+        seconds = float(match[1]) * UNITS[match[2] or "s"]
+    if seconds > MOST_SECONDS:
+        raise FittingRoomError(f"--budget {budget} is too long: give at most {MOST_SECONDS // 3600:,}h")
+    return float(seconds)
 
 
 def check_length(epochs: float | None, seconds: float | None) -> None:
     """Raise FittingRoomError unless `epochs` is above 0 or None, and if both lengths are given."""
     if epochs is not None and (not isinstance(epochs, int | float) or isinstance(epochs, bool)):
         raise FittingRoomError(f"epochs {epochs!r} is not a length: give a number above 0, such as 5 or 0.5")
-    if epochs is not None and not 0 < epochs < float("inf"):
-        raise FittingRoomError(f"--epochs {epochs:g} is not a length: give a number above 0, such as 5 or 0.5")
+    if epochs is not None and not 0 < epochs <= MOST_EPOCHS:
+        raise FittingRoomError(
+            f"--epochs {epochs:g} is not a length: give a number above 0, such as 5 or 0.5, at most {MOST_EPOCHS:,}"
+        )
     if epochs is not None and seconds is not None:
         raise FittingRoomError("epochs and budget both set the length: give one of them")
 

@@ -51,6 +51,8 @@ def _train(args: argparse.Namespace) -> tuple[Path, list[Path], int]:
     """Do the missing runs, each with one thread. Return (parent folder, folders of finished runs, number of failed runs)."""
     from fittingroom.api.compare import check_jobs, parse_names
     from fittingroom.api.settings import check_length
+    from fittingroom.cli.progress import RunLines
+    from fittingroom.cli.time_left import TimeLeft
     from fittingroom.comparison.executors.base import Work
     from fittingroom.comparison.executors.processes import Processes
     from fittingroom.comparison.planning import most_jobs
@@ -58,9 +60,11 @@ def _train(args: argparse.Namespace) -> tuple[Path, list[Path], int]:
     from fittingroom.core.config import to_dict
     from fittingroom.recipes import recipe
     from fittingroom.tasks.scoring import SCORINGS
+    from fittingroom.training.checkpoints import check_checkpoint_seconds
     from fittingroom.training.speed.plan import first_guess
 
     check_length(args.epochs, None)
+    check_checkpoint_seconds(args.checkpoint_seconds)
     epochs = args.epochs or DEFAULTS["epochs"]
     names = parse_names(args.models or DEFAULTS["models"])
     seeds = check_seeds(DEFAULTS["seeds"] if args.seeds is None else args.seeds)
@@ -80,15 +84,21 @@ def _train(args: argparse.Namespace) -> tuple[Path, list[Path], int]:
     ]  # fmt: skip
     finished, failed = [], 0
     jobs = check_jobs(args.jobs) or most_jobs(len(works), first_guess(configs[0]).device)
+    lines = RunLines(lambda text: None if args.quiet else print(text, file=sys.stderr), TimeLeft(len(works)))
     for event in Processes(jobs=jobs).run(works):
         run = configs[event.number].run
-        if event.kind == "failed":
+        if event.kind == "starts":
+            lines.starts(event.number, run)
+        elif event.kind == "progress":
+            lines.steps(event.number, *event.content)
+        elif event.kind == "failed":
             failed += 1
-            print(f"{run}: failed: {event.content}", file=sys.stderr)
-        elif event.kind == "finished":
+            lines.ends(event.number, f"{run}: failed: {event.content}")
+        else:
             row = event.content
             finished.append(folder / run)
-            print(f"{run}: {row['evals']['val']['accuracy']:.2%} after {row['train_seconds']:.0f} s", file=sys.stderr)
+            accuracy, seconds = row["evals"]["val"]["accuracy"], row["train_seconds"]
+            lines.ends(event.number, f"{run}: {accuracy:.2%} after {seconds:.0f} s")
     return folder, finished, failed
 
 

@@ -10,11 +10,15 @@ from fittingroom.cli.options import (
     add_checkpoint_seconds,
     add_data_dir,
     add_length,
+    add_loggers,
     add_moved_data,
     add_pairs,
     add_pictures,
     add_plan,
+    add_quiet,
     add_set,
+    number,
+    whole_number,
 )
 from fittingroom.cli.pronounce import pronounce
 from fittingroom.cli.verdict import verdict
@@ -44,7 +48,9 @@ def _model(parser: argparse.ArgumentParser) -> None:
 
 
 def _train_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="seed of all random choices (default: 0)")
+    parser.add_argument(
+        "--seed", type=whole_number, default=0, metavar="S", help="seed of all random choices (default: 0)"
+    )
     parser.add_argument(
         "--recipe", metavar="NAME",
         help="cnn_5, cnn_20, cnn_50, likewise for hybrid and vit; transformer_10, transformer_24, likewise for recurrent "
@@ -58,14 +64,13 @@ def _train_options(parser: argparse.ArgumentParser) -> None:
         "--resume", action="store_true", help="continue a stopped run; it ends with exactly the same weights"
     )
     parser.add_argument(
-        "--logger", action="append", default=[], metavar="NAME", dest="loggers",
-        help="log to tensorboard or wandb (offline, no account) as well; may be repeated",
-    )  # fmt: skip
-    parser.add_argument(
         "--sealed", action="store_true", help="do not read the test part, for a trial that is judged on validation"
     )
     parser.add_argument(
-        "--early-stopping", type=int, metavar="N", help="stop after N validations without a lower validation loss"
+        "--early-stopping",
+        type=whole_number,
+        metavar="N",
+        help="stop after N validations without a lower validation loss, and keep the weights of the lowest",
     )
 
 
@@ -77,7 +82,7 @@ def _compare_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--preset", default="quick", metavar="NAME", help="quick, standard or full (default: quick)")
     parser.add_argument(
-        "--seeds", type=int, metavar="N", help="runs of each model, seeds 0 to N-1 (default: the preset's)"
+        "--seeds", type=whole_number, metavar="N", help="runs of each model, seeds 0 to N-1 (default: the preset's)"
     )
     parser.add_argument(
         "--train-sizes",
@@ -85,7 +90,7 @@ def _compare_options(parser: argparse.ArgumentParser) -> None:
         help="train each candidate on N items, on M items, ...",
     )
     parser.add_argument(
-        "--jobs", type=int, metavar="N",
+        "--jobs", type=whole_number, metavar="N",
         help="runs at a time, one thread and one core each; 1: one after another with all threads, which changes the last digits "
         "(default: whichever is measured to be faster)",
     )  # fmt: skip
@@ -107,6 +112,8 @@ def _evaluate_options(parser: argparse.ArgumentParser) -> None:
         metavar="SPLIT",
         help="val or test; a read of test is logged in the run (default: val)",
     )
+    for part in ("train", "dev", "test"):
+        parser.add_argument(f"--{part}", metavar="FILE", help=f"where the run's {part} file is now; give all three")
 
 
 def _explain_options(parser: argparse.ArgumentParser) -> None:
@@ -121,13 +128,16 @@ def _explain_options(parser: argparse.ArgumentParser) -> None:
         "--image", type=Path, action="append", default=[], metavar="FILE", dest="files",
         help="your own picture, such as a PNG or JPEG; may be repeated",
     )  # fmt: skip
-    which.add_argument("--index", type=int, metavar="N", help="image N of the split, from 0")
+    which.add_argument("--index", type=whole_number, metavar="N", help="image N of the split, from 0")
     which.add_argument(
-        "--mistakes", type=int, metavar="N", help="the N images on which all RUNs are wrong, the most confident first"
+        "--mistakes",
+        type=whole_number,
+        metavar="N",
+        help="the N images on which all RUNs are wrong, the most confident first",
     )
     which.add_argument(
         "--disagreements",
-        type=int,
+        type=whole_number,
         metavar="N",
         help="the N images on which two RUNs predict different classes with the most confidence (a single RUN is compared "
         "with the included networks)",
@@ -147,7 +157,7 @@ def _explain_options(parser: argparse.ArgumentParser) -> None:
         help="val or test; a read of test is logged in each RUN (default: val)",
     )
     parser.add_argument(
-        "--faithfulness", type=int, default=0, metavar="N",
+        "--faithfulness", type=whole_number, default=0, metavar="N",
         help="test on N images whether each method's maps mean something (1,000 images take minutes per RUN)",
     )  # fmt: skip
     parser.add_argument(
@@ -169,7 +179,7 @@ def _pronounce_options(parser: argparse.ArgumentParser) -> None:
         "words", nargs="+", metavar="WORD", help="a spelling; put -- before one that begins with a dash"
     )
     parser.add_argument(
-        "--beam", type=int, default=1, metavar="N",
+        "--beam", type=whole_number, default=1, metavar="N",
         help="up to N answers per word, by beam search (default: 1, always the most likely symbol)",
     )  # fmt: skip
     parser.add_argument("--explain", action="store_true", help="show which letters the model looked at for each symbol")
@@ -214,9 +224,9 @@ def _bench_options(parser: argparse.ArgumentParser) -> None:
         "--runs", type=Path, metavar="DIR", help="read the finished runs at or below DIR; nothing is trained"
     )
     parser.add_argument("--models", metavar="A,B", help="names, separated by commas (default: vit,cnn,hybrid)")
-    parser.add_argument("--seeds", type=int, metavar="N", help="runs of each model (default: 3)")
-    parser.add_argument("--epochs", type=float, metavar="N", help="length of each run (default: 5)")
-    parser.add_argument("--jobs", type=int, metavar="N", help="runs at a time (default: one per core)")
+    parser.add_argument("--seeds", type=whole_number, metavar="N", help="runs of each model (default: 3)")
+    parser.add_argument("--epochs", type=number, metavar="N", help="length of each run (default: 5)")
+    parser.add_argument("--jobs", type=whole_number, metavar="N", help="runs at a time (default: one per core)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the runs (default: runs/bench-N-epochs)")
 
 
@@ -257,13 +267,15 @@ COMMANDS = {
             add_plan,
             add_data_dir,
             add_checkpoint_seconds,
+            add_loggers,
+            add_quiet,
         ),
         interrupted="finished runs and the last checkpoints are kept: the same command continues",
     ),
     "train": Command(
         call=run.train,
         help="train one model; weights, metrics and predictions in a run folder",
-        description="Train one model with its family's recipe and evaluate its last epoch.\n"
+        description="Train one model with its family's recipe and evaluate its last epoch (with --early-stopping its best).\n"
         "Stop or kill it at any time. The same command with --resume ends with exactly the same weights.",
         epilog="examples:\n  fittingroom train cnn --epochs 5\n  fittingroom train cnn --recipe cnn_20\n"
         "  fittingroom train vit --budget 10m --seed 1\n"
@@ -281,6 +293,8 @@ COMMANDS = {
             add_plan,
             add_data_dir,
             add_checkpoint_seconds,
+            add_loggers,
+            add_quiet,
         ),
         interrupted="the last checkpoint, if there was one, is kept: the same command with --resume continues",
     ),
@@ -338,7 +352,7 @@ COMMANDS = {
         "including compilation and validation. The test part stays sealed. Stop at any time; the same command continues.",
         epilog="examples:\n  fittingroom bench time-to-accuracy --models cnn --epochs 5\n"
         "  fittingroom bench time-to-accuracy --runs results/ladder",
-        options=(_bench_options, add_data_dir, add_checkpoint_seconds),
+        options=(_bench_options, add_data_dir, add_checkpoint_seconds, add_quiet),
         interrupted="finished runs and the last checkpoints are kept: the same command continues",
     ),
     "models": Command(

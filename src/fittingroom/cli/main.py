@@ -2,6 +2,7 @@
 
 import argparse
 import io
+import re
 import sys
 from typing import Any, NoReturn
 
@@ -17,6 +18,11 @@ class Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Like argparse's method, but unknown arguments raise a FittingRoomError that suggests the nearest option."""
+        words: list[str] = list(args or [])
+        for before, word in zip(["", *words], words, strict=False):
+            if word == "" or re.fullmatch("--[a-z-]+=", word):
+                name = next((each for each in (word, before) if each.startswith("--")), "an argument").rstrip("=")
+                self.error(f"{name}: the value is empty: was a variable of your shell not set?")
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:
             options = [name for action in self._actions for name in action.option_strings]

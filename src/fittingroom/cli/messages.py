@@ -14,7 +14,7 @@ def flat(state: "RunState") -> dict[str, Any]:
     """The state of a run as a flat dictionary for `--json`: `val_accuracy`, `images_per_second`, ..."""
     from fittingroom.tasks.scoring import SCORINGS
 
-    keys = ("run", "task", "model", "seed", "status", "error", "epochs", "steps", "train_seconds")
+    keys = ("run", "task", "model", "seed", "status", "error", "epochs", "steps", "best_step", "train_seconds")
     costs = ("peak_memory_bytes", "config_hash", "num_params", "num_macs")
     row = {key: getattr(state, key) for key in (*keys, *costs)}
     if state.task in SCORINGS.names():
@@ -34,9 +34,10 @@ def run_text(state: "RunState", folder: Path) -> str:
     test = f"test {scoring.items} sealed"
     if "test" in state.evals:
         test = f"test {_scores(state.evals['test'], scoring)}{_shares(state.extras, scoring)}{_unknown(state.extras)}"
+    best = "" if state.best_step is None else f" with the weights of step {state.best_step:,}, the best"
     seconds, speed, memory = state.train_seconds or 0, state.items_per_second or 0, (state.peak_memory_bytes or 0) / 1e9
     return (
-        f"{state.run}: {test}; validation {_scores(state.evals['val'], scoring)} after {state.epochs:g} epochs and "
+        f"{state.run}: {test}; validation {_scores(state.evals['val'], scoring)} after {state.epochs:g} epochs{best} and "
         f"{seconds:.0f} s ({speed:.0f} {scoring.batch_items}/s, {memory:.1f} GB)\n{folder}"
     )
 
@@ -59,8 +60,9 @@ def _shares(extras: dict[str, float], scoring: "Scoring[Any]") -> str:
 
 
 def _unknown(extras: dict[str, float]) -> str:
-    number = extras.get("num_unknown")
-    return f" ({number:,.0f} unknown symbols)" if number else ""
+    counts = (("num_unknown", "unknown symbols"), ("num_read_as_known", "words read with look-alike symbols"))
+    found = [f"{extras[key]:,.0f} {text}" for key, text in counts if extras.get(key)]
+    return f" ({', '.join(found)})" if found else ""
 
 
 def data_words(found: dict[str, Any]) -> str:
@@ -108,6 +110,7 @@ def pair_words(found: dict[str, Any]) -> str:
         lines.append(
             f"sources that differ only in Unicode form (NFC, NFD): {found['num_unicode_twins']:,}; choose one form"
         )
+    lines += [f"hint: {hint}" for hint in found["hints"]]
     return "\n".join(lines)
 
 

@@ -1,6 +1,8 @@
 """Options that several commands share. One function adds each, so its help is the same everywhere."""
 
 import argparse
+import math
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,6 +10,28 @@ from fittingroom.core.errors import FittingRoomError
 
 if TYPE_CHECKING:
     from fittingroom.api.data import Data
+
+SHOWN = 40
+"""Characters of a wrong value that a message repeats."""
+
+
+def whole_number(text: str) -> int:
+    """The whole number that `text` writes in plain digits. The type of an option.
+
+    `int` also reads `1_000` and digits of other scripts, which are slips here.
+    """
+    if not re.fullmatch(r"[+-]?[0-9]{1,30}", text):
+        raise argparse.ArgumentTypeError(f"{text[:SHOWN]!r} is not a whole number: write digits, such as 3")
+    return int(text)
+
+
+def number(text: str) -> float:
+    """The finite number that `text` writes in plain digits, such as 5, 0.5 or 1e-3. The type of an option."""
+    if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", text, re.IGNORECASE):
+        raise argparse.ArgumentTypeError(f"{text[:SHOWN]!r} is not a number: write digits, such as 5 or 0.5")
+    if not math.isfinite(float(text)):
+        raise argparse.ArgumentTypeError(f"{text[:SHOWN]!r} is too large")
+    return float(text)
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +52,7 @@ def add_length(parser: argparse.ArgumentParser) -> None:
     """--epochs or --budget"""
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
-        "--epochs", type=float, metavar="N", help="passes over the training part; fractions such as 0.5 work"
+        "--epochs", type=number, metavar="N", help="passes over the training part; fractions such as 0.5 work"
     )
     group.add_argument(
         "--budget",
@@ -107,10 +131,24 @@ def add_plan(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def add_loggers(parser: argparse.ArgumentParser) -> None:
+    """--logger"""
+    parser.add_argument(
+        "--logger", action="append", default=[], metavar="NAME", dest="loggers",
+        help="log to tensorboard or wandb as well; wandb@project=shoes@group=first sets names; may be repeated. wandb is offline "
+        "and needs no account, unless WANDB_MODE is online",
+    )  # fmt: skip
+
+
+def add_quiet(parser: argparse.ArgumentParser) -> None:
+    """--quiet"""
+    parser.add_argument("--quiet", action="store_true", help="show no progress on standard error")
+
+
 def add_checkpoint_seconds(parser: argparse.ArgumentParser) -> None:
     """--checkpoint-seconds"""
     parser.add_argument(
-        "--checkpoint-seconds", type=float, default=30.0, metavar="S", help="seconds between checkpoints (default: 30)"
+        "--checkpoint-seconds", type=number, default=30.0, metavar="S", help="seconds between checkpoints (default: 30)"
     )
 
 
@@ -146,7 +184,7 @@ def _default_data(model: str | None) -> str:
 def parse_sizes(text: str | None) -> list[int]:
     """`1000,5000` as numbers."""
     words = [word.strip() for word in (text or "").split(",") if word.strip()]
-    if text is not None and (not words or not all(word.isdigit() and int(word) > 0 for word in words)):
+    if text is not None and (not words or not all(re.fullmatch("[0-9]{1,12}", word) and int(word) for word in words)):
         raise FittingRoomError(f"--train-sizes {text!r}: write whole numbers above 0, such as 1000,10000")
     return [int(word) for word in words]
 

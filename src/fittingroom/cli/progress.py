@@ -1,93 +1,176 @@
-"""Progress of a comparison on standard error: a bar for the whole with the time left, and a bar for each current run."""
+"""Progress on standard error: bars on a terminal; elsewhere (nohup, CI) lines as runs start and end, and each half minute."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, Task, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
+from fittingroom.cli.time_left import TimeLeft, duration
 from fittingroom.comparison.grid import Comparison, Watcher
 from fittingroom.core.records import RunRow
 from fittingroom.tasks.scoring import SCORINGS, Scoring
 
 PLANS = "measuring the fastest settings for this machine (once)"
+EVERY, AFTER_EPOCH = 30.0, 10.0
+"""Seconds between lines; and after an epoch, if the last line is at least this old."""
+PICTURE_SECONDS = 10.0
+"""What the pictures for the report take for each candidate, roughly."""
 
 
 @contextmanager
 def watch(comparison: Comparison, *, quiet: bool) -> Iterator[Watcher]:
     """A watcher that draws bars on a terminal, and prints lines elsewhere."""
     console = Console(stderr=True, quiet=quiet)
+    total, seconds = len(comparison.runs), comparison.budget.seconds
+    left = TimeLeft(total, usual=seconds, after=PICTURE_SECONDS * len(comparison.candidates), clock=_now)
     if quiet or not console.is_terminal:
-        yield _lines(console, comparison)
+        yield _lines(console, comparison, left)
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"), _Left())
     with Progress(*columns, console=console, speed_estimate_period=120) as bars:
-        yield _bars(bars, comparison)
+        yield _bars(bars, comparison, left)
 
 
-def _lines(console: Console, comparison: Comparison) -> Watcher:
-    began, total, scoring = time.monotonic(), len(comparison.runs), _scoring(comparison)
-    begun: set[int] = set()
-    made = ended = 0
+def _now() -> float:
+    return time.monotonic()
 
-    def plans() -> None:
-        console.print(PLANS, highlight=False, markup=False)
 
-    def starts(number: int, run: str) -> None:
-        begun.add(number)
-        console.print(f"run {number + 1} of {total}: {run}", highlight=False, markup=False)
+class RunLines:
+    """Lines about the runs of a grid."""
+
+    def __init__(self, say: Callable[[str], None], left: TimeLeft) -> None:
+        self.say, self.estimate = say, left
+        self.names: dict[int, str] = {}
+        self.last = _now()
+
+    def starts(self, number: int, run: str) -> None:
+        """Say that a run starts."""
+        self.names[number] = run
+        self.estimate.starts(number)
+        self._print(f"run {number + 1} of {self.estimate.total}: {run}")
+
+    def steps(self, number: int, step: int, of: int, score: float | None) -> None:
+        """Say where all current runs are, every half minute."""
+        self.estimate.advances(number, step / of)
+        if _now() - self.last < EVERY:
+            return
+        shares = ", ".join(f"{self.names[each]} {share:.0%}" for each, share in self.estimate.shares.items())
+        self._print(f"{self.estimate.num_ended} of {self.estimate.total} runs done; {shares}{self._left()}")
+
+    def ends(self, number: int, outcome: str) -> None:
+        """Say how a run ended."""
+        made = number in self.names
+        self.estimate.ends(number)
+        self._print(f"  {outcome}{self._left() if made else ''}")
+
+    def _left(self) -> str:
+        left = self.estimate.left()
+        return "" if left is None else f"; about {duration(left)} left"
+
+    def _print(self, text: str) -> None:
+        self.last = _now()
+        self.say(text)
+
+
+def _lines(console: Console, comparison: Comparison, left: TimeLeft) -> Watcher:
+    scoring = _scoring(comparison)
+
+    def say(text: str) -> None:
+        console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    lines = RunLines(say, left)
 
     def ends(number: int, row: RunRow) -> None:
-        nonlocal made, ended
-        ended, made = ended + 1, made + (number in begun)
-        # Runs that were finished before took no time, so they do not help to estimate the time left.
-        left = (time.monotonic() - began) / made * (total - ended) if made else None
-        words = "" if left is None else f"; about {_minutes(left)} left"
-        console.print(f"  {row.run}: {_outcome(row, scoring)}{words}", highlight=False, markup=False)
+        lines.ends(number, f"{row.run}: {_outcome(row, scoring)}")
 
     def pictures() -> None:
-        console.print(
-            "pictures for the report: what each model looks at, tested against random maps",
-            highlight=False,
-            markup=False,
-        )
+        say(f"pictures for the report: what each model looks at; about {duration(left.after)} left")
 
-    return Watcher(plans=plans, starts=starts, ends=ends, pictures=pictures)
+    return Watcher(plans=lambda: say(PLANS), starts=lines.starts, steps=lines.steps, ends=ends, pictures=pictures)
 
 
-def _bars(bars: Progress, comparison: Comparison) -> Watcher:
+class _Left(TimeRemainingColumn):
+    """The time left: of everything for the first bar, of one run for the others."""
+
+    def render(self, task: Task) -> Text:
+        """The text of one bar."""
+        return Text(task.fields["left"], style="progress.remaining") if "left" in task.fields else super().render(task)
+
+
+def _bars(bars: Progress, comparison: Comparison, left: TimeLeft) -> Watcher:
     total, scoring = len(comparison.runs), _scoring(comparison)
-    overall = bars.add_task("all runs", total=total, note=PLANS)
+    overall = bars.add_task("all runs", total=total, note=PLANS, left="")
     current: dict[int, TaskID] = {}
     done: dict[int, float] = {}
-    ended = 0
+
+    def update(**fields: Any) -> None:
+        seconds = left.left()
+        shown = "" if seconds is None else f"{duration(seconds)} left"
+        bars.update(overall, completed=sum(done.values()), left=shown, **fields)
 
     def starts(number: int, run: str) -> None:
+        left.starts(number)
         current[number] = bars.add_task(run, total=None, note="starting")
-        bars.update(overall, note=f"{ended} of {total}")
+        update(note=f"{left.num_ended} of {total}")
 
     def steps(number: int, step: int, of: int, score: float | None) -> None:
-        metric = scoring.metrics[0]
-        note = "" if score is None else f"validation {metric.title} {metric.scale * score:.1f} {metric.unit}".rstrip()
-        bars.update(current[number], completed=step, total=of, note=note)
+        left.advances(number, step / of)
+        bars.update(current[number], completed=step, total=of, note=score_text(scoring, score))
         done[number] = step / of
-        bars.update(overall, completed=sum(done.values()))
+        update()
 
     def ends(number: int, row: RunRow) -> None:
-        nonlocal ended
-        ended += 1
+        left.ends(number)
         done[number] = 1.0
         if number in current:  # a run that was finished before has no bar
             bars.remove_task(current.pop(number))
-        bars.update(overall, completed=sum(done.values()), note=f"{ended} of {total}")
+        update(note=f"{left.num_ended} of {total}")
         bars.console.print(f"{row.run}: {_outcome(row, scoring)}", highlight=False, markup=False)
 
     def pictures() -> None:
         bars.add_task("pictures for the report", total=None, note="what each model looks at")
 
     return Watcher(starts=starts, steps=steps, ends=ends, pictures=pictures)
+
+
+class TrainLines:
+    """Lines about one training: after an epoch, or every half minute. A training of a few seconds gets none."""
+
+    def __init__(self, run: str, scoring: Scoring[Any], epochs: float | None, say: Callable[[str], None]) -> None:
+        self.run, self.scoring, self.epochs, self.say = run, scoring, epochs, say
+        self.first: tuple[float, int] | None = None
+        self.last, self.epoch = _now(), 0
+
+    def __call__(self, step: int, total: int, score: float | None) -> None:
+        """`step` of `total` steps are done."""
+        now = _now()
+        if self.first is None:
+            self.first, self.last = (now, step), now
+        epoch = 0 if self.epochs is None else int((step - 1) / total * self.epochs)  # validated by the next step
+        wait = AFTER_EPOCH if epoch > self.epoch else EVERY
+        if now - self.last < wait or step == total:
+            return
+        self.last, self.epoch = now, epoch
+        began, first = self.first
+        left = (now - began) / (step - first) * (total - step) if step > first else None
+        where = f"step {step:,} of {total:,}"
+        if self.epochs is not None:
+            where = f"epoch {step / total * self.epochs:.2f} of {self.epochs:g}"
+        words = [f"{self.run}: {where}", score_text(self.scoring, score)]
+        words += [] if left is None else [f"about {duration(left)} left"]
+        self.say(", ".join(filter(None, words)))
+
+
+def score_text(scoring: Scoring[Any], score: float | None) -> str:
+    """`validation accuracy 93.1 %`; empty before the first validation."""
+    if score is None:
+        return ""
+    metric = scoring.metrics[0]
+    return f"validation {metric.title} {metric.scale * score:.1f} {metric.unit}".rstrip()
 
 
 def _scoring(comparison: Comparison) -> Scoring[Any]:
@@ -100,7 +183,3 @@ def _outcome(row: RunRow, scoring: Scoring[Any]) -> str:
     metric = scoring.metrics[0]
     score = f"validation {metric.title} {metric.scale * row.evals['val'][metric.name]:.2f} {metric.unit}".rstrip()
     return f"{score}, {row.epochs:g} epochs in {row.train_seconds:.0f} s"
-
-
-def _minutes(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

@@ -112,8 +112,24 @@ def _notes(answers: "Sequence[Answer]") -> list[str]:
         for answer in answers
         if answer.unknown
     ]
+    notes += [
+        f"{shown(answer.word)}: {named(given)} was {f'read as {named(read)}' if read else 'left out'}; the model does not know it"
+        for answer in answers
+        for given, read in answer.replaced
+    ]
+    if any(_is_out_of_order(answer) for answer in answers):
+        notes.append(
+            "answers are ordered by probability for their length, log p / ((5 + length) / 6) ^ 0.6, so that short ones have no "
+            "advantage"
+        )
     cut = [shown(answer.word) for answer in answers if not answer.pronunciations[0].finished]
     return notes + ([f"cut off at the model's maximum length: {', '.join(cut)}"] if cut else [])
+
+
+def _is_out_of_order(answer: "Answer") -> bool:
+    """Whether the printed probabilities are not in the order of the answers."""
+    probs = [found.log_prob for found in answer.pronunciations]
+    return probs != sorted(probs, reverse=True)
 
 
 def _row(answer: "Answer", entry: "Reference | None", alignment: "Alignment | None") -> dict[str, Any]:
@@ -121,12 +137,14 @@ def _row(answer: "Answer", entry: "Reference | None", alignment: "Alignment | No
     row: dict[str, Any] = {
         "word": answer.word,
         "read": list(answer.read),
+        "replaced": [list(pair) for pair in answer.replaced],
         "unknown": list(answer.unknown),
         "pronunciations": [
             {
                 "symbols": list(found.symbols),
                 "prob": math.exp(found.log_prob),
                 "log_prob": found.log_prob,
+                "score": found.score,
                 "finished": found.finished,
             }
             for found in answer.pronunciations

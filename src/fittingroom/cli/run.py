@@ -3,6 +3,8 @@
 import argparse
 import json
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +20,11 @@ if TYPE_CHECKING:  # heavy: must not be imported for `--help`
 
 def train(args: argparse.Namespace) -> int:
     """`fittingroom train`"""
+    from fittingroom.api.data import say_hint
     from fittingroom.api.runs import configure, length_slug
+    from fittingroom.cli.progress import PLANS, TrainLines
+    from fittingroom.core.records import read_state
+    from fittingroom.tasks.scoring import SCORINGS
     from fittingroom.training.fit import FitOptions, fit
 
     changes = options.parse_settings(args.settings)
@@ -36,27 +42,36 @@ def train(args: argparse.Namespace) -> int:
     )
     words = [args.model, length_slug(config), *([args.recipe] if args.recipe else []), f"seed{args.seed}"]
     folder = args.out or Path("runs") / "-".join(words)
+    say: Callable[[str], None] = _silence if args.quiet else _say
+    bar = sys.stderr.isatty() and not args.json and not args.quiet
+    lines = TrainLines(config.run, SCORINGS.get(config.task), config.epochs, say)
+    found = read_state(folder).status
     state = fit(
         config,
         FitOptions(
             folder=folder, data_dir=args.data_dir, resume=args.resume, loggers=tuple(args.loggers),
-            progress_bar=not args.json and sys.stderr.isatty(), checkpoint_seconds=args.checkpoint_seconds,
-            plan=options.parse_plan(args.plan), open_test=not args.sealed, on_probe=_say_measuring,
+            progress_bar=bar, progress=None if bar else lines, checkpoint_seconds=args.checkpoint_seconds,
+            plan=options.parse_plan(args.plan), open_test=not args.sealed, on_probe=lambda: say(PLANS), on_hint=say_hint,
         ),
     )  # fmt: skip
+    if found == "finished":
+        say(f"{folder}: already finished, nothing trained")
     _print(args, {**flat(state), "folder": str(folder)}, run_text(state, folder))
     return 0
 
 
-def _say_measuring() -> None:
-    from fittingroom.cli.progress import PLANS
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
-    print(PLANS, file=sys.stderr)
+
+def _silence(text: str) -> None:
+    pass
 
 
 def compare(args: argparse.Namespace) -> int:
     """`fittingroom compare`"""
     from fittingroom.api.compare import plan_comparison
+    from fittingroom.api.data import say_hint
     from fittingroom.cli.progress import watch
     from fittingroom.comparison.grid import run_comparison
     from fittingroom.core.config import to_dict
@@ -66,11 +81,15 @@ def compare(args: argparse.Namespace) -> int:
     comparison = plan_comparison(
         args.models, options.data_of(args), seeds=args.seeds, epochs=args.epochs, budget=args.budget, preset=args.preset,
         settings=options.parse_settings(args.settings), train_sizes=options.parse_sizes(args.train_sizes), folder=args.out,
-        jobs=args.jobs, plan=options.parse_plan(args.plan), checkpoint_seconds=args.checkpoint_seconds,
+        jobs=args.jobs, plan=options.parse_plan(args.plan), checkpoint_seconds=args.checkpoint_seconds, loggers=args.loggers,
         command=_command_line(args),
     )  # fmt: skip
-    with watch(comparison, quiet=args.json) as watcher:
-        summary = run_comparison(comparison, watcher)
+    trained: list[int] = []
+    with watch(comparison, quiet=args.json or args.quiet) as watcher:
+        watched = replace(watcher, starts=_noting(trained, watcher.starts), hints=say_hint)
+        summary = run_comparison(comparison, watched)
+    if not trained and not args.quiet:
+        _say(f"{comparison.folder}: already finished, nothing trained")
     page = write_report(comparison.folder)
     if args.json:
         runs = [to_dict(row) for row in read_comparison(comparison.folder).runs]
@@ -78,6 +97,16 @@ def compare(args: argparse.Namespace) -> int:
     else:
         print_summary(summary, page)
     return 1 if any(each.num_failed for each in summary.candidates) else 0
+
+
+def _noting(trained: list[int], starts: Callable[[int, str], None]) -> Callable[[int, str], None]:
+    """`starts`, which also notes the number of the run in `trained`."""
+
+    def noting(number: int, run: str) -> None:
+        trained.append(number)
+        starts(number, run)
+
+    return noting
 
 
 def _command_line(args: argparse.Namespace) -> list[str]:
@@ -93,6 +122,7 @@ def _command_line(args: argparse.Namespace) -> list[str]:
     words += [] if args.models in (None, "vit,cnn,hybrid") else ["--models", args.models]
     words += ["--skip-bad"] if args.skip_bad else []
     words += ["--plan", args.plan] if args.plan else []
+    words += [word for logger in args.loggers for word in ("--logger", logger)]
     return words + [word for setting in args.settings for word in ("--set", setting)]
 
 
@@ -115,9 +145,11 @@ def print_summary(summary: "Summary", page: Path | None) -> None:
 def evaluate(args: argparse.Namespace) -> int:
     """`fittingroom evaluate`"""
     from fittingroom.api.runs import evaluate_run
+    from fittingroom.tasks.base import DataRequest
     from fittingroom.tasks.load import load_run
 
-    saved = load_run(args.run, data_dir=args.data_dir, data=args.data)
+    request = DataRequest(data=args.data, train=args.train, dev=args.dev, test=args.test)
+    saved = load_run(args.run, data_dir=args.data_dir, data=None if request == DataRequest() else request)
     scores, num_items = evaluate_run(saved, args.split)
     scoring = saved.task.scoring
     row = {

@@ -34,8 +34,15 @@ from fittingroom.tasks.base import Task
 from fittingroom.tasks.config import RunConfig
 from fittingroom.tasks.load import open_task
 from fittingroom.tasks.scoring import ProtocolFacts
+from fittingroom.training.checkpoints import check_checkpoint_seconds
 from fittingroom.training.fit import check_same_data, holds, new_state_of
+from fittingroom.training.loggers import check_loggers
+from fittingroom.training.memory import check_memory
+from fittingroom.training.speed.budget import check_budget
 from fittingroom.training.speed.plan import Plan, differences, first_guess, with_fixed
+
+CHECKED_BUDGET = 30.0
+"""Seconds of the longest budget for which one step of each candidate is measured before anything is written."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +60,12 @@ class Comparison:
     """Runs at a time; by default the fastest number, which is measured."""
     plan: Mapping[str, str] = field(default_factory=dict)
     """Parts of the speed plan that the user chose."""
+    loggers: Sequence[str] = ()
+    """Names of loggers, such as `tensorboard` and `wandb@project=shoes`."""
+
+    def __post_init__(self) -> None:
+        check_checkpoint_seconds(self.checkpoint_seconds)
+        check_loggers(self.loggers)
 
     @property
     def runs(self) -> list[tuple[Candidate, int]]:
@@ -65,6 +78,8 @@ class Comparison:
 class Watcher:
     """Functions that report progress. By default they do nothing."""
 
+    hints: Callable[[str], None] = field(default=lambda hint: None)
+    """Called first, with each sentence about what looks like a mistake in the data."""
     plans: Callable[[], None] = field(default=lambda: None)
     """Called before speed plans are measured, which takes some seconds per candidate the first time on a machine."""
     starts: Callable[[int, str], None] = field(default=lambda number, run: None)
@@ -114,6 +129,9 @@ def run_comparison(comparison: Comparison, watcher: Watcher) -> Summary:
     """
     runs = _open(comparison)
     _check_plan(comparison)
+    _check_budget(comparison, runs)
+    for hint in runs[0].task.hints:
+        watcher.hints(hint)
     with exclusive_lock(comparison.folder):
         return _run_comparison(comparison, runs, watcher)
 
@@ -155,19 +173,22 @@ def _open(comparison: Comparison) -> list[_Run]:
     one_seed = [run for run in runs if run.config.seed == runs[0].config.seed]
     for run in one_seed:
         _ = run.task.batches  # where a training size or a batch is larger than the training part
+        check_memory(run.task, with_fixed(first_guess(run.config), comparison.plan))
     # Resolved configs show that `vit@patch_size=4` is `vit`.
     check_different([replace(run.candidate, config=run.config) for run in one_seed])
     return runs
 
 
 def _check_folder(folder: Path, runs: list[_Run]) -> None:
-    """Raise FittingRoomError if the folder of a run holds a run with other settings."""
+    """Raise FittingRoomError if `folder` is itself a run, or if the folder of a run holds a run with other settings."""
+    if (folder / "state.json").exists() or (folder / "config.json").exists():
+        raise FittingRoomError(f"{folder} holds a run: choose another folder for the comparison with --out")
     for run in runs:
         place = folder / run.folder
         state = read_state(place)
         if state.status != "absent" and not holds(place, state, run.config):
             raise FittingRoomError(
-                f"{place} holds a run with other settings: choose another folder with --out, or delete it"
+                f"{place} holds a run with other settings or data: choose another folder with --out, or delete it"
             )
         check_same_data(place, run.task)
 
@@ -187,6 +208,13 @@ def _check_plan(comparison: Comparison) -> None:
                 f"{comparison.folder} was started with another plan than {wanted}: omit --plan to continue, or choose another "
                 "folder with --out"
             )
+
+
+def _check_budget(comparison: Comparison, runs: Sequence[_Run]) -> None:
+    """Raise FittingRoomError if a short budget is not enough for one step of a candidate that has no run yet."""
+    for run in runs[: len(comparison.candidates)]:  # the first seed
+        if read_state(comparison.folder / run.folder).status == "absent":
+            check_budget(run.task, with_fixed(first_guess(run.config), comparison.plan), CHECKED_BUDGET)
 
 
 def _earlier_plans(folder: Path) -> dict[str, Any]:
@@ -233,6 +261,8 @@ def _work(comparison: Comparison, run: _Run, record: ComparisonRecord, probes: d
         checkpoint_seconds=comparison.checkpoint_seconds,
         plan={key: json.dumps(value) for key, value in record.plans[name].items()},
         probe=probes.get(name, []),
+        loggers=list(comparison.loggers),
+        group=comparison.folder.resolve().name,
         modules=external_modules(),
     )
 

@@ -15,6 +15,7 @@ from fittingroom.tasks.config import RunConfig
 from fittingroom.training.speed.plan import first_guess, with_fixed
 
 MEMORY_A_RUN = 5 * 1024**3 // 2  # bytes; runs on images take about 1 GiB, on sequences up to 2.1
+DATA_COPIES = 12  # two million pairs, a file of 69 MB, add up to 0.8 GB to a run
 
 Plan = dict[str, Any]
 """The fields of `training.speed.plan.Plan`, as in comparison.json."""
@@ -38,8 +39,8 @@ def plan_grid(
     second than one process with all threads, measured for the first candidate. If `jobs`, a graphics card or a number of
     threads in `fixed` already decides, the two are not compared. Raises FittingRoomError for an impossible plan.
     """
-    most = most_jobs(num_runs) if jobs is None else min(jobs, num_runs)
     configs = [each.config for each in candidates]
+    most = most_jobs(num_runs, data_bytes=_data_bytes(configs[0])) if jobs is None else min(jobs, num_runs)
     on_cpu = with_fixed(first_guess(configs[0]), fixed).device == "cpu"
     if most > 1 and on_cpu and "num_threads" not in fixed:
         tried = [_ask(config, {**fixed, "num_threads": "1"}, data_dir, most) for config in configs]
@@ -54,11 +55,16 @@ def _by_name(candidates: Sequence[Candidate], answers: Sequence[Answer]) -> tupl
     return plans, {name: table for name, (_, _, table) in zip(names, answers, strict=True)}
 
 
-def most_jobs(num_runs: int, device: str = "cpu") -> int:
-    """The most runs at a time: limited by runs, cores and memory; 1 on a graphics card."""
+def most_jobs(num_runs: int, device: str = "cpu", data_bytes: int = 0) -> int:
+    """The most runs at a time: limited by runs, cores and memory; 1 on a graphics card. `data_bytes` is the size of the files."""
     if device != "cpu":
         return 1
-    return max(1, min(num_runs, len(usable_cores()), _available_memory() // MEMORY_A_RUN))
+    return max(1, min(num_runs, len(usable_cores()), _available_memory() // (MEMORY_A_RUN + DATA_COPIES * data_bytes)))
+
+
+def _data_bytes(config: RunConfig) -> int:
+    """The size of the user's files of data."""
+    return sum(os.path.getsize(file) for file in config.data_files if os.path.isfile(file))
 
 
 def _pays(config: RunConfig, tried: Answer, fixed: Mapping[str, str], data_dir: Path | None, jobs: int) -> bool:

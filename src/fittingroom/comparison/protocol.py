@@ -9,6 +9,8 @@ from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.records import BudgetRecord, ComparisonRecord
 from fittingroom.core.registry import Registry
 
+MOST_SEEDS = 1000
+
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
@@ -70,11 +72,13 @@ def fair_order(models: list[str], seeds: list[int]) -> list[tuple[str, int]]:
 
 
 def check_seeds(count: int) -> list[int]:
-    """Seeds 0 to `count - 1`. Raises FittingRoomError unless there is at least one."""
+    """Seeds 0 to `count - 1`. Raises FittingRoomError unless there are 1 to `MOST_SEEDS`."""
     if count < 1:
         raise FittingRoomError(
             f"--seeds {count}: a comparison needs at least 1 seed, and 2 to say anything about other seeds"
         )
+    if count > MOST_SEEDS:
+        raise FittingRoomError(f"--seeds {count}: give at most {MOST_SEEDS:,}")
     return list(range(count))
 
 

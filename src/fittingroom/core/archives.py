@@ -12,6 +12,7 @@ import numpy as np
 from numpy.lib.npyio import NpzFile
 
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.files import check_file
 
 MEND = "delete it and run the comparison again; finished runs are kept"
 """The fix for a damaged file that a comparison can write again."""
@@ -29,6 +30,7 @@ def open_arrays(path: Path, *, missing: str, damaged: str) -> Iterator[NpzFile]:
 
     Raises FittingRoomError with the text 'PATH is missing: `missing`' or 'PATH is damaged (cause): `damaged`'.
     """
+    check_file(path, "give an .npz file")
     try:
         # Open the file here: np.load does not close a file that is not an archive.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:

@@ -1,7 +1,11 @@
-"""Convert frozen dataclasses to plain dictionaries and back. An unknown key or a wrong type is an error."""
+"""Configs: frozen dataclasses that check their values, and convert to plain dictionaries and back.
+
+An unknown key, a wrong type and a word that is no choice are errors.
+"""
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import json
 import sys
@@ -17,6 +21,31 @@ WANTED = {int: "a whole number", float: "a number", bool: "true or false", str: 
 """How error messages name the plain types."""
 
 
+@typing.dataclass_transform(frozen_default=True, kw_only_default=True)
+def config_dataclass(cls: type[T]) -> type[T]:
+    """Decorator for a config: a frozen, keyword-only dataclass whose constructor checks each value's type and choices.
+
+    So a value that is built in Python is refused like one from a file or an option. `__post_init__` then checks ranges.
+    """
+    check_range = cls.__dict__.get("__post_init__")
+
+    def check(self: Any) -> None:
+        hints = _hints(type(self))
+        for field in dataclasses.fields(self):
+            _convert(hints[field.name], getattr(self, field.name), f"{type(self).__name__}.{field.name}")
+        if check_range is not None:
+            check_range(self)
+
+    if check_range is not None or not hasattr(cls, "__post_init__"):  # a parent's checks all fields, too
+        cls.__post_init__ = check  # type: ignore[attr-defined]
+    return dataclasses.dataclass(frozen=True, kw_only=True)(cls)
+
+
+@functools.cache
+def _hints(cls: type) -> dict[str, Any]:
+    return typing.get_type_hints(cls)
+
+
 def to_dict(config: Any) -> dict[str, Any]:
     """Convert a dataclass to nested plain values, ready for JSON."""
     return json.loads(json.dumps(dataclasses.asdict(config)))
@@ -26,7 +55,7 @@ def from_dict(cls: type[T], values: dict[str, Any], where: str = "config") -> T:
     """Build dataclass `cls` from plain values. `where` names the file or option in error messages."""
     if not isinstance(values, dict):
         raise FittingRoomError(f"{where}: expected a group of keys, got {values!r}")
-    hints = typing.get_type_hints(cls)
+    hints = _hints(cls)
     fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
     for key in values:
         if key not in fields:
@@ -46,15 +75,19 @@ def replace(config: T, changes: dict[str, str], where: str = "--set") -> T:
 
 
 def config_hash(config: Any) -> str:
-    """Twelve hex digits that identify this configuration: the run's id. `epochs` 5 and 5.0 give the same id."""
+    """Twelve hex digits that identify this configuration: the run's id. `epochs` 5 and 5.0 give the same id.
+
+    A config with a method `identity` chooses the values that identify it.
+    """
     read_back = from_dict(type(config), to_dict(config))
-    text = json.dumps(to_dict(read_back), sort_keys=True, separators=(",", ":"))
+    values = read_back.identity() if hasattr(read_back, "identity") else to_dict(read_back)
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _set(cls: Any, values: dict[str, Any], path: str, text: str, where: str) -> None:
     head, _, rest = path.partition(".")
-    hints = typing.get_type_hints(cls)
+    hints = _hints(cls)
     if head not in hints:
         raise FittingRoomError(f"{where}: unknown key '{path}': {did_you_mean(head, sorted(hints))}")
     if rest:

@@ -11,6 +11,8 @@ import torch
 
 from fittingroom.core.errors import FittingRoomError
 
+LARGEST_SEED = 2**63 - 1
+
 
 def derive_seed(seed: int, purpose: str, epoch: int = 0, step: int = 0) -> int:
     """A 63-bit seed for one draw. Different arguments give unrelated numbers (BLAKE2b)."""
@@ -42,4 +44,6 @@ def check_seed(seed: int) -> int:
         raise FittingRoomError(f"seed {seed!r} is not a whole number: give one from 0 up")
     if seed < 0:
         raise FittingRoomError(f"seed {seed} is negative: give a whole number from 0 up")
+    if seed > LARGEST_SEED:
+        raise FittingRoomError(f"seed {seed} is too large: give at most {LARGEST_SEED}")
     return seed

@@ -64,6 +64,8 @@ class RunState:
     """Steps completed when the state was written."""
     steps: int | None = None
     """Total steps of a finished run."""
+    best_step: int | None = None
+    """The step whose weights early stopping kept, because its validation loss was the lowest. None: the last step."""
     epochs: float | None = None
     train_seconds: float | None = None
     items_per_second: float | None = None

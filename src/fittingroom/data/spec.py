@@ -8,10 +8,12 @@ import numpy as np
 from jaxtyping import Int, Int64, UInt8
 from torch import Tensor
 
+from fittingroom.core.config import config_dataclass
+
 Resize = Literal["crop", "pad", "stretch"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@config_dataclass
 class Preprocessing:
     """How any picture is converted to an image of this data set."""
 

@@ -83,16 +83,16 @@ def greedy(
 
 @dataclass
 class _Beams:
-    """The running hypotheses of all unfinished rows: `num_beams` for each row, best first."""
+    """The running hypotheses of all unfinished rows, `num_beams` slots for each row."""
 
     rows: Tensor
     """(rows,): position of each row in the original batch."""
     ids: Tensor
     """(rows, beams, length): ids of each hypothesis, starting with the begin mark."""
     log_probs: Tensor
-    """(rows, beams): minus infinity in unused places."""
+    """(rows, beams): minus infinity in empty slots."""
     finished: list[list[Hypothesis]] = field(default_factory=list)
-    """Finished hypotheses of each row of the original batch."""
+    """The best finished hypotheses of each row of the original batch, best first."""
 
 
 @torch.inference_mode()
@@ -107,10 +107,15 @@ def beam_search(
     num_beams: int = 4,
     alpha: float = 0.6,
 ) -> list[list[Hypothesis]]:
-    """Return up to `num_beams` different hypotheses per row, best first. Each step keeps the most probable prefixes.
+    """Return up to `num_beams` different hypotheses per row, best first. With one beam, the result equals `greedy`.
 
-    A row ends when it has `num_beams` finished hypotheses, or after `max_len` predictions. Hypotheses that are unfinished at
-    `max_len` are cut and ranked with the others. With one beam, the result equals `greedy`.
+    A wider beam never returns a first hypothesis with a lower score. Plain beam search does not promise that: the additional
+    hypotheses may push out the prefix of the best one. Here each slot extends only hypotheses of its own and of earlier slots
+    (`_fill`), so a beam searches everything that a narrower beam searches (Lemons and others, "Beam Search: Faster and
+    Monotonic", ICAPS 2022). A slot that writes the end mark is empty until an earlier hypothesis has an extension to spare.
+
+    A row ends when no running hypothesis can reach the scores of the `num_beams` best finished ones, or after `max_len`
+    predictions. Hypotheses that are unfinished at `max_len` are cut and ranked with the others.
     """
     _check(max_len=max_len, num_beams=num_beams)
     num_rows, device = len(first_ids), first_ids.device
@@ -122,44 +127,65 @@ def beam_search(
     )
     beams.log_probs[:, 0] = 0.0
     state = reorder(state, beams.rows.repeat_interleave(num_beams))
-    for _ in range(max_len):
+    for length in range(1, max_len + 1):
         if not len(beams.rows):
             break
         logits, state = step(beams.ids[:, :, -1].flatten(), state)
         beams, parents = _extend(beams, logits.float().log_softmax(dim=-1), eos_id, alpha)
-        state = reorder(state, parents)
+        kept = _may_win(beams, length, max_len, alpha).nonzero().squeeze(1)
+        beams = _Beams(beams.rows[kept], beams.ids[kept], beams.log_probs[kept], beams.finished)
+        state = reorder(state, parents[kept].flatten())
     return [_rank(beams, row, num_beams, eos_id, alpha) for row in range(num_rows)]
 
 
 def _extend(beams: _Beams, log_probs_next: Tensor, eos_id: int, alpha: float) -> tuple[_Beams, Tensor]:
-    """Extend each running hypothesis by each symbol. Move ended hypotheses to `finished`, keep the best others, drop full rows.
+    """Fill the slots with extensions of the running hypotheses, and move ended ones to `finished`.
 
-    Among the 2 * num_beams best extensions of a row, at most num_beams end, one for each hypothesis. At least num_beams
-    therefore remain. Also returns the index of the state rows that the new beams continue.
+    Also returns (rows, beams): the index of the state row that each slot continues.
     """
     num_rows, num_beams, length = beams.ids.shape
-    vocab_size = log_probs_next.shape[-1]
-    totals = (beams.log_probs[..., None] + log_probs_next.view(num_rows, num_beams, vocab_size)).flatten(1)
-    best, flat = totals.topk(2 * num_beams)  # sorted, best first
-    parents, symbols = flat // vocab_size, flat % vocab_size
-    ends = symbols == eos_id
-    is_finished = ends & (best > -torch.inf)
-    is_finished[:, num_beams:] = False  # The beam drops candidates below its width, ended ones too.
-    for row, place in is_finished.nonzero().tolist():
+    totals = beams.log_probs[..., None] + log_probs_next.view(num_rows, num_beams, -1)
+    best, parents, symbols = _fill(totals)
+    ends = (symbols == eos_id) & (best > -torch.inf)
+    for row, place in ends.nonzero().tolist():
         prefix = beams.ids[row, parents[row, place], 1:].tolist()
         found = beams.finished[int(beams.rows[row])]
-        if len(found) < num_beams:
-            found.append(_hypothesis([*prefix, eos_id], float(best[row, place]), eos_id, alpha))
-    # Keep the first num_beams that do not end, in order: a stable sort puts ended ones last.
-    order = ends.int().argsort(dim=1, stable=True)[:, :num_beams]
-    parents, symbols, best = (each.gather(1, order) for each in (parents, symbols, best))
-    is_full = [len(beams.finished[row]) >= num_beams for row in beams.rows.tolist()]
-    full = torch.tensor(is_full, dtype=torch.bool, device=best.device)
-    kept = (~full & (best > -torch.inf).any(dim=1)).nonzero().squeeze(1)
-    parents, symbols, best = parents[kept], symbols[kept], best[kept]
-    ids = beams.ids[kept].gather(1, parents[..., None].expand(-1, -1, length))
-    ids = torch.cat([ids, symbols[..., None]], dim=2)
-    return _Beams(beams.rows[kept], ids, best, beams.finished), (kept[:, None] * num_beams + parents).flatten()
+        found.append(_hypothesis([*prefix, eos_id], float(best[row, place]), eos_id, alpha))
+        found.sort(key=_by_score)
+        del found[num_beams:]
+    best = best.masked_fill(ends, -torch.inf)
+    ids = torch.cat([beams.ids.gather(1, parents[..., None].expand(-1, -1, length)), symbols[..., None]], dim=2)
+    state_rows = torch.arange(num_rows, device=best.device)[:, None] * num_beams + parents
+    return _Beams(beams.rows, ids, best, beams.finished), state_rows
+
+
+def _fill(totals: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Let each slot take the most probable extension that is left, of the hypotheses in its own and in earlier slots.
+
+    `totals` is (rows, beams, vocabulary). Returns log-probabilities, parents and symbols, each (rows, beams).
+    """
+    num_beams, vocab_size = totals.shape[1:]
+    left = totals.flatten(1).clone()
+    taken = []
+    for slot in range(num_beams):
+        best, place = left[:, : (slot + 1) * vocab_size].max(dim=1)
+        left.scatter_(1, place[:, None], -torch.inf)
+        taken.append((best, place))
+    best, places = (torch.stack(each, dim=1) for each in zip(*taken, strict=True))
+    return best, places // vocab_size, places % vocab_size
+
+
+def _may_win(beams: _Beams, length: int, max_len: int, alpha: float) -> Tensor:
+    """(rows,): whether a running hypothesis of `length` predictions may still beat the row's last finished one.
+
+    Further symbols only lower a log-probability, so no score can exceed it at the most favourable of the possible lengths.
+    """
+    num_beams, best = beams.log_probs.shape[1], beams.log_probs.max(dim=1).values
+    weights = [1 / length_penalty(each, alpha) for each in (min(length + 1, max_len), max_len)]
+    reachable = best * min(weights)
+    found = [beams.finished[row] for row in beams.rows.tolist()]
+    lowest = [each[-1].score if len(each) >= num_beams else -torch.inf for each in found]
+    return reachable > torch.tensor(lowest, dtype=reachable.dtype, device=reachable.device)
 
 
 def _rank(beams: _Beams, row: int, num_beams: int, eos_id: int, alpha: float) -> list[Hypothesis]:
@@ -169,7 +195,11 @@ def _rank(beams: _Beams, row: int, num_beams: int, eos_id: int, alpha: float) ->
         for ids, log_prob in zip(beams.ids[place, :, 1:].tolist(), beams.log_probs[place].tolist(), strict=True):
             if log_prob > -torch.inf:
                 found.append(_hypothesis(ids, log_prob, eos_id, alpha))
-    return sorted(found, key=lambda each: -each.score)[:num_beams]
+    return sorted(found, key=_by_score)[:num_beams]
+
+
+def _by_score(found: Hypothesis) -> float:
+    return -found.score
 
 
 def _hypothesis(ids: list[int], log_prob: float, eos_id: int, alpha: float) -> Hypothesis:

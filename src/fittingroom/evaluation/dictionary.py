@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.data.seq2seq import cmudict
+from fittingroom.data.seq2seq.compact import Target
 from fittingroom.data.seq2seq.splits import Part, part_of
-from fittingroom.data.seq2seq.tsv import Target
 from fittingroom.data.seq2seq.vocabulary import Vocabulary
 
 

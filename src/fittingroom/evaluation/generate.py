@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from fittingroom.data.seq2seq.batches import EncodedPairs, SourceBatch, eval_source_batches
+from fittingroom.data.seq2seq.lookalikes import as_known
 from fittingroom.data.seq2seq.tsv import MAX_SYMBOLS, Pairs
-from fittingroom.data.seq2seq.vocabulary import BOS_ID, EOS_ID, Vocabulary
+from fittingroom.data.seq2seq.vocabulary import BOS_ID, EOS_ID, UNK_ID, Vocabulary
 from fittingroom.evaluation.decoding import Hypothesis, greedy
 from fittingroom.evaluation.error_rates import ErrorRates, error_rates
 from fittingroom.models.sequence import SequenceModel
@@ -37,14 +38,18 @@ def generate(model: SequenceModel, pairs: EncodedPairs, max_len: int, *, device:
 
 def most_symbols(train: Pairs, model_config: dict[str, Any]) -> int:
     """The longest answer to generate: twice the longest training target plus 8, limited by the model's `max_len`."""
-    longest = max(len(target) for targets in train.targets for target in targets)
-    return min(2 * longest + 8, model_config.get("max_len", MAX_SYMBOLS))
+    return min(2 * train.longest_target + 8, model_config.get("max_len", MAX_SYMBOLS))
 
 
-def num_unknown(pairs: Pairs, source: Vocabulary, target: Vocabulary) -> int:
+def num_unknown(encoded: EncodedPairs) -> int:
     """Count the symbols of both sides that the vocabularies lack. Repeated symbols count each time."""
-    targets = [each for several in pairs.targets for each in several]
-    return source.unknown(pairs.sources).total() + target.unknown(targets).total()
+    return sum(int((side.ids == UNK_ID).sum()) for side in (encoded.sources, encoded.targets))
+
+
+def num_read_as_known(pairs: Pairs, vocabulary: Vocabulary, max_len: int | None) -> int:
+    """Count the sources that `as_known` changes."""
+    most = None if max_len is None else max_len - 1
+    return sum(bool(as_known(source, vocabulary, most).replaced) for source in pairs.sources)
 
 
 def score(pairs: Pairs, places: list[int], answers: list[Hypothesis], vocabulary: Vocabulary) -> ErrorRates:

@@ -7,6 +7,7 @@ import torch
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.data.seq2seq.batches import sequences
+from fittingroom.data.seq2seq.lookalikes import Reading, as_known
 from fittingroom.data.seq2seq.tsv import MAX_SYMBOLS
 from fittingroom.data.seq2seq.vocabulary import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Vocabulary
 from fittingroom.evaluation.decoding import Hypothesis, beam_search, greedy
@@ -28,6 +29,8 @@ class Pronunciation:
     """Ids of the symbols, without begin and end marks."""
     log_prob: float
     """Natural logarithm of the probability of all symbols and the end mark."""
+    score: float
+    """The value that orders the answers: `log_prob`, with a beam divided by the length penalty."""
     finished: bool
     """False if the answer was cut at the model's maximum length."""
 
@@ -39,7 +42,9 @@ class Answer:
     word: str
     """The given word, without surrounding white space."""
     read: tuple[str, ...]
-    """The symbols that the model read. A letter is in lower case if the model knows only its lower-case form."""
+    """The symbols that the model read, in a form that it knows where there is one (`as_known`)."""
+    replaced: tuple[tuple[str, str], ...]
+    """(given, read) for symbols that were read as others, listed once each. Upper and lower case are not listed."""
     ids: tuple[int, ...]
     """Ids of these symbols and the end mark. Unknown symbols have UNK_ID."""
     unknown: tuple[str, ...]
@@ -58,8 +63,8 @@ def pronounce(
 ) -> list[Answer]:
     """Answer each word, in order. One beam gives the `greedy` answer; more beams give up to `num_beams` answers per word.
 
-    A letter that is known only in lower case is read in lower case. Other unknown symbols get UNK_ID. `model` must be in
-    evaluation mode. Raises FittingRoomError if there are no words, a word is empty or too long, or `num_beams` is out of range.
+    Words are read as `as_known` says. Symbols that stay unknown get UNK_ID. `model` must be in evaluation
+    mode. Raises FittingRoomError if there are no words, a word is empty or too long, or `num_beams` is out of range.
     """
     if not 1 <= num_beams <= MOST_BEAMS:
         raise FittingRoomError(f"{num_beams} beams: choose 1 (always the most likely symbol) to {MOST_BEAMS}")
@@ -67,7 +72,7 @@ def pronounce(
         raise FittingRoomError("there is no word to pronounce: give at least one")
     max_len = longest(model)
     read = [_read(word.strip(), source, max_len) for word in words]
-    rows = sequences([[*source.encode(symbols), EOS_ID] for symbols in read])
+    rows = sequences([[*source.encode(each.symbols), EOS_ID] for each in read])
     found: dict[int, list[Hypothesis]] = {}
     for picked in rows.lengths.argsort(stable=True).split(BATCH_SIZE):  # Similar lengths need little padding.
         written = _write(model, *rows.padded(picked), num_beams=num_beams, max_len=max_len)
@@ -75,9 +80,10 @@ def pronounce(
     return [
         Answer(
             word=word.strip(),
-            read=read[place],
-            ids=(*source.encode(read[place]), EOS_ID),
-            unknown=tuple(source.unknown([read[place]])),
+            read=read[place].symbols,
+            replaced=read[place].surprising,
+            ids=(*source.encode(read[place].symbols), EOS_ID),
+            unknown=tuple(source.unknown([read[place].symbols])),
             pronunciations=tuple(_pronunciation(each, target) for each in found[place]),
         )
         for place, word in enumerate(words)
@@ -89,19 +95,14 @@ def longest(model: SequenceModel) -> int:
     return getattr(getattr(model, "config", None), "max_len", MAX_SYMBOLS)
 
 
-def _read(word: str, source: Vocabulary, max_len: int) -> tuple[str, ...]:
+def _read(word: str, source: Vocabulary, max_len: int) -> Reading:
     if not word:
         raise FittingRoomError("a word is empty: give at least one letter")
     if len(word) >= max_len:  # The end mark takes up one position.
         raise FittingRoomError(
             f"the word {word[:12]!a}... has {len(word)} symbols: this model reads at most {max_len - 1}; give a shorter one"
         )
-    return tuple(_known(symbol, source) for symbol in word)
-
-
-def _known(symbol: str, source: Vocabulary) -> str:
-    lower = symbol.lower()
-    return lower if UNK_ID in source.encode([symbol]) and UNK_ID not in source.encode([lower]) else symbol
+    return as_known(word, source, max_len - 1)
 
 
 def _write(
@@ -117,4 +118,6 @@ def _write(
 
 def _pronunciation(found: Hypothesis, target: Vocabulary) -> Pronunciation:
     symbols = tuple(MARKS[number] if number in MARKS else target.decode([number])[0] for number in found.ids)
-    return Pronunciation(symbols=symbols, ids=found.ids, log_prob=found.log_prob, finished=found.finished)
+    return Pronunciation(
+        symbols=symbols, ids=found.ids, log_prob=found.log_prob, score=found.score, finished=found.finished
+    )

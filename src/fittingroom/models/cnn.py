@@ -8,20 +8,20 @@ map; residual blocks of two 3x3 convolutions follow. The last scale of each bloc
 start as identities. On a CPU both are fastest in channels-last memory.
 """
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from fittingroom.core.config import config_dataclass
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.models.image_size import ImageSize, ImageSizeError, check_image_size, height_width, size_text
-from fittingroom.models.registry import check_positive, check_rate, variant
+from fittingroom.models.registry import DEEPEST, check_positive, check_rate, variant
 from fittingroom.models.roles import Roles
 
 
-@dataclass(frozen=True, kw_only=True)
+@config_dataclass
 class CNNConfig:
     """The shape of a convolutional network: for each stage a width and a number of residual blocks.
 
@@ -54,6 +54,8 @@ class CNNConfig:
         check_positive(**{f"widths[{stage}]": width for stage, width in enumerate(self.widths)})
         if min(self.blocks) < 0:
             raise FittingRoomError(f"blocks {self.blocks} contains a negative number: choose 0 or more for each stage")
+        if max(self.blocks) > DEEPEST:
+            raise FittingRoomError(f"blocks {self.blocks} is too deep: choose at most {DEEPEST:,} for each stage")
         num_stages, side = len(self.widths), min(self.image_size)
         smallest = 2 ** (num_stages - 1)
         if side < smallest:

@@ -8,12 +8,12 @@ convolutions and a 1x1 replace the patch projection. Pooling is the mean, as in 
 Initialisation: linear layers as in ViT, convolutions He normal.
 """
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from fittingroom.core.config import config_dataclass
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.models.image_size import ImageSize, check_image_size, height_width
 from fittingroom.models.layers.attention import AttentionPath
@@ -24,7 +24,7 @@ from fittingroom.models.registry import check_divides, check_mlp_ratio, check_po
 from fittingroom.models.roles import Roles
 
 
-@dataclass(frozen=True, kw_only=True)
+@config_dataclass
 class HybridConfig:
     """The shape of a hybrid: a convolutional tokenizer, then an encoder."""
 

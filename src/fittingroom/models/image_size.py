@@ -4,6 +4,8 @@ from typing import Any
 
 from fittingroom.core.errors import FittingRoomError
 
+LARGEST_SIDE = 100_000
+
 ImageSize = int | tuple[int, int]
 
 
@@ -26,6 +28,10 @@ def size_text(img_size: ImageSize) -> str:
 
 
 def check_image_size(img_size: ImageSize) -> None:
-    """Raise FittingRoomError if a side has no pixels."""
+    """Raise FittingRoomError if a side has no pixels, or more than `LARGEST_SIDE`."""
     if min(height_width(img_size)) < 1:
         raise FittingRoomError(f"img_size {size_text(img_size)} is too small: each side needs at least 1 pixel")
+    if max(height_width(img_size)) > LARGEST_SIDE:
+        raise FittingRoomError(
+            f"img_size {size_text(img_size)} is too large: choose at most {LARGEST_SIDE:,} pixels a side"
+        )

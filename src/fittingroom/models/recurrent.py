@@ -28,6 +28,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from fittingroom.core.config import config_dataclass
 from fittingroom.models.layers.attention import AttentionCore, masked_softmax
 from fittingroom.models.layers.dropout import Dropout
 from fittingroom.models.layers.tokens import TokenEmbed
@@ -38,7 +39,7 @@ CELLS = {"gru": nn.GRU, "lstm": nn.LSTM}
 NUM_GATES = {"gru": 3, "lstm": 4}
 
 
-@dataclass(frozen=True, kw_only=True)
+@config_dataclass
 class RecurrentConfig:
     """The shape of a recurrent encoder and decoder."""
 

@@ -14,6 +14,9 @@ from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.registry import Registry
 from fittingroom.models.image_size import ImageSizeError
 
+LARGEST, DEEPEST = 1_000_000, 1_000
+"""The largest width or length of a model, and the most layers of one kind: more cannot be built, or only in hours."""
+
 Family = Literal["vit", "cnn", "hybrid", "transformer", "recurrent"]
 
 
@@ -106,13 +109,18 @@ def check_rate(name: str, rate: float) -> None:
 
 
 def check_mlp_ratio(ratio: float, embed_dim: int) -> None:
-    """Raise FittingRoomError unless an MLP of `ratio * embed_dim` has at least one unit."""
-    if not 1 <= ratio * embed_dim < float("inf"):
+    """Raise FittingRoomError unless an MLP of `ratio * embed_dim` has 1 to `LARGEST` units."""
+    if not ratio * embed_dim >= 1:
         raise FittingRoomError(f"mlp_ratio {ratio} leaves the MLP without units: choose a number above 0, such as 4")
+    if ratio * embed_dim > LARGEST:
+        raise FittingRoomError(f"mlp_ratio {ratio:g} is too large: choose at most {LARGEST / embed_dim:g}")
 
 
 def check_positive(**values: int) -> None:
-    """Raise FittingRoomError for the first value below 1."""
+    """Raise FittingRoomError for the first value below 1, or above `LARGEST` (a depth: above `DEEPEST`)."""
     for name, value in values.items():
+        most = DEEPEST if name.startswith("depth") else LARGEST
         if value < 1:
             raise FittingRoomError(f"{name} {value} is too small: it must be at least 1")
+        if value > most:
+            raise FittingRoomError(f"{name} {value} is too large: choose at most {most:,}")

@@ -26,6 +26,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from fittingroom.core.config import config_dataclass
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.models.layers.attention import AttentionPath, CrossAttention, KeysValues, SelfAttention, causal_mask
 from fittingroom.models.layers.blocks import NORM_EPSILON, Activation, Mlp
@@ -35,7 +36,7 @@ from fittingroom.models.registry import check_divides, check_mlp_ratio, check_po
 from fittingroom.models.roles import Roles
 
 
-@dataclass(frozen=True, kw_only=True)
+@config_dataclass
 class TransformerConfig:
     """The shape of an encoder and a decoder."""
 

@@ -15,13 +15,13 @@ Initialisation: truncated normal 0.02 for linear layers, zeros for biases, torch
 """
 
 import math
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from fittingroom.core.config import config_dataclass
 from fittingroom.models.image_size import ImageSize, ImageSizeError, check_image_size, height_width, size_text
 from fittingroom.models.layers.attention import AttentionPath
 from fittingroom.models.layers.blocks import NORM_EPSILON, Block, drop_path_rates, init_transformer
@@ -31,7 +31,7 @@ from fittingroom.models.registry import check_divides, check_mlp_ratio, check_po
 from fittingroom.models.roles import Roles
 
 
-@dataclass(frozen=True, kw_only=True)
+@config_dataclass
 class ViTConfig:
     """The shape of a ViT."""
 

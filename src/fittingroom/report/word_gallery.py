@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from fittingroom.data.seq2seq.tsv import Target
+from fittingroom.data.seq2seq.compact import Target
 from fittingroom.data.seq2seq.vocabulary import UNKNOWN
 from fittingroom.evaluation.error_rates import alignment, edit_distance
 from fittingroom.report import numbers

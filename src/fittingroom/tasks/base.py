@@ -7,10 +7,11 @@ images and sequences alike. Everything that needs only saved files (metrics, pre
 To add a task, subclass `Task` and `Scoring`, decorate them with `task("name")` and `scoring("name")`, and import the file.
 """
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
@@ -20,11 +21,13 @@ from torch import Tensor, nn
 
 from fittingroom.core.config import to_dict
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.files import check_file
 from fittingroom.core.records import DataRecord, SplitRecord
 from fittingroom.core.registry import Registry
 from fittingroom.core.rundir import read_json, write_json
 from fittingroom.core.upgrade import SCHEMA, check_schema
 from fittingroom.data.images.options import PictureOptions
+from fittingroom.data.locate import find_again
 from fittingroom.evaluation.evaluators import Evaluated, Evaluator
 from fittingroom.tasks.scoring import SCORINGS, Scoring
 
@@ -152,6 +155,48 @@ class Task(ABC):
         """The config that is hashed and saved: every setting is filled in, sizes come from the data."""
 
     @property
+    def hints(self) -> tuple[str, ...]:
+        """What looks like a mistake in the data, said before training."""
+        return ()
+
+    def digest_of(self, files: tuple[str, ...]) -> str:
+        """The digest of the files of a data set."""
+        raise NotImplementedError(f"task {self.name} reads no files")
+
+    def use_data(self, request: DataRequest) -> None:
+        """Read the data of the finished run from other paths. Raises FittingRoomError if they hold other data."""
+        for path in filter(None, (request.data, request.train, request.dev, request.test)):
+            check_file(path, "give the run's file of data")
+        values = self.data_fields(request, self._given.model)
+        other = replace(self._given, **{key: value for key, value in values.items() if key in ("data", "dev", "test")})
+        known = self._given.data_files
+        same = bool(known and other.data_files) and self.digest_of(other.data_files) == self._saved_digest
+        if (known or other.data_files) and not same:  # Other kinds of data are compared when they are opened.
+            asked = ", ".join(other.data_files or (other.data,))
+            was = ", ".join(known) or self._given.data
+            raise FittingRoomError(f"{asked} is not the data of {self.folder}: give {was}, from any folder")
+        self._given = other
+
+    @cached_property
+    def located(self) -> Any:
+        """The config, with the paths of a finished run's files as they are now. Raises FittingRoomError if one is missing."""
+        given = self._given
+        if self.folder is None or not given.data_files or not self._saved_digest:
+            return given
+        recorded = (self.saved_data() or {}).get("files", ())
+        option = "--data" if len(given.data_files) == 1 else "--train, --dev and --test"
+        found = find_again(
+            given.data_files, tuple(map(str, recorded)), self._saved_digest, self.folder, self.digest_of, option
+        )
+        return replace(given, **dict(zip(("data", "dev", "test"), found, strict=False)))
+
+    @property
+    def _saved_digest(self) -> str:
+        """The digest of the finished run's data."""
+        saved = self.saved_data()
+        return str(self._given.digest or (saved["spec"].get("digest", "") if saved else ""))
+
+    @property
     @abstractmethod
     def title(self) -> str:
         """The name of the data in sentences."""
@@ -177,6 +222,8 @@ class Task(ABC):
             "spec": to_dict(self.spec),
             "split": to_dict(self.split_record()),
         }
+        if self._given.data_files:
+            values["files"] = [os.path.abspath(file) for file in self._given.data_files]
         write_json(folder / DATA_FILE, values)
 
     # Training

@@ -4,17 +4,21 @@ RunConfig holds what every run has. Each task adds its own fields in a subclass 
 """
 
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar, Literal
 
+from fittingroom.core.config import config_dataclass, to_dict
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.randomness import check_seed
 from fittingroom.core.registry import Registry
 from fittingroom.models import Variant, resolve_config
 from fittingroom.models.image_size import ImageSizeError
 
+MOST_EPOCHS, MOST_SECONDS = 1_000_000, 366 * 24 * 3600
+"""The longest run: more is a slip of the keyboard."""
 
-@dataclass(frozen=True, kw_only=True)
+
+@config_dataclass
 class OptimConfig:
     """The optimizer and its settings."""
 
@@ -41,7 +45,7 @@ class OptimConfig:
             raise FittingRoomError(f"momentum {self.momentum} and betas {self.betas} must each be from 0 to below 1")
 
 
-@dataclass(frozen=True, kw_only=True)
+@config_dataclass
 class ScheduleConfig:
     """How the learning rate changes during a run."""
 
@@ -57,7 +61,7 @@ class ScheduleConfig:
             raise FittingRoomError("warmup_rate 0 gives inverse_sqrt no peak: choose a number above 0, such as 0.1")
 
 
-@dataclass(frozen=True, kw_only=True)
+@config_dataclass
 class RunConfig:
     """One training run."""
 
@@ -89,7 +93,7 @@ class RunConfig:
     ema_decay: float = 0.0
     """Decay of the moving average of the weights, which is then evaluated and saved; 0 turns it off."""
     early_stopping: int | None = None
-    """Stop after this many validations without a lower validation loss; default: never."""
+    """Stop after this many validations without a lower validation loss, and keep the weights of the lowest; default: never."""
     optim: OptimConfig = field(default_factory=OptimConfig)
     """The optimizer."""
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
@@ -101,10 +105,10 @@ class RunConfig:
             resolve_config(self.model, self.model_config, self.registry)
         if (self.epochs is None) == (self.budget_seconds is None):
             raise FittingRoomError("give exactly one of epochs and budget_seconds")
-        for name in ("epochs", "budget_seconds"):
+        for name, most in (("epochs", MOST_EPOCHS), ("budget_seconds", MOST_SECONDS)):
             value = getattr(self, name)
-            if value is not None and not 0 < value < float("inf"):
-                raise FittingRoomError(f"{name} {value:g} is not a length: choose a number above 0")
+            if value is not None and not 0 < value <= most:
+                raise FittingRoomError(f"{name} {value:g} is not a length: choose a number above 0, at most {most:,}")
         for name in ("batch_size", "early_stopping", "num_train"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -115,6 +119,21 @@ class RunConfig:
             )
         if self.clip_norm < 0:
             raise FittingRoomError(f"clip_norm {self.clip_norm} is negative: choose 0 (off) or more")
+
+    @property
+    def data_files(self) -> tuple[str, ...]:
+        """The paths of the data; none if the data set has a name."""
+        return ()
+
+    def identity(self) -> dict[str, Any]:
+        """The values that identify the run. Files count by their digest, wherever they are."""
+        values = to_dict(self)
+        if not values.get("digest"):
+            values.pop("digest", None)
+        elif self.data_files:
+            for name in ("data", "dev", "test"):
+                values.pop(name, None)
+        return values
 
     @property
     def run(self) -> str:

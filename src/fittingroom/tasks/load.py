@@ -1,6 +1,6 @@
 """Find and open the task of a config, a model, a data set or a finished run. Importing this file registers the tasks."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,7 +14,7 @@ from fittingroom.core.rundir import read_json
 from fittingroom.core.upgrade import upgrade_config
 from fittingroom.evaluation.shipped import find_run, shipped
 from fittingroom.evaluation.weights import in_layout, suits_channels_last
-from fittingroom.tasks.base import TASKS, Placed, Task
+from fittingroom.tasks.base import TASKS, DataRequest, Placed, Task
 from fittingroom.tasks.classification import training as _classification  # noqa: F401  (the import registers the task)
 from fittingroom.tasks.config import RunConfig
 from fittingroom.tasks.seq2seq import training as _seq2seq  # noqa: F401
@@ -103,7 +103,7 @@ class SavedRun:
 
 
 def load_run(
-    run: str | Path, task: str | None = None, data_dir: Path | None = None, data: str | None = None
+    run: str | Path, task: str | None = None, data_dir: Path | None = None, data: str | DataRequest | None = None
 ) -> SavedRun:
     """The finished run in a folder, or the included network of that name. `data` is where its data is now, if it was moved.
 
@@ -122,5 +122,7 @@ def load_run(
         raise FittingRoomError(
             f"run {folder.name} is a run of {config.task}, not of {task}: give the folder of another run{hint}"
         )
-    config = config if data is None else replace(config, data=data)
-    return SavedRun(name=folder.name, folder=folder, task=TASKS.get(config.task)(config, data_dir, folder))
+    opened = TASKS.get(config.task)(config, data_dir, folder)
+    if data is not None:
+        opened.use_data(DataRequest(data=data) if isinstance(data, str) else data)
+    return SavedRun(name=folder.name, folder=folder, task=opened)

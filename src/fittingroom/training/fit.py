@@ -16,14 +16,20 @@ from fittingroom.models.cost import num_params
 from fittingroom.tasks.base import DATA_FILE, Task
 from fittingroom.tasks.config import RunConfig
 from fittingroom.tasks.load import open_task, run_config
+from fittingroom.training.checkpoints import check_checkpoint_seconds
 from fittingroom.training.environment import describe_environment
+from fittingroom.training.loggers import check_loggers
 from fittingroom.training.loop import Progress, train
+from fittingroom.training.memory import check_memory
 from fittingroom.training.module import TrainingModule
 from fittingroom.training.results import write_results
 from fittingroom.training.speed import budget
 from fittingroom.training.speed.engine import Fixed, check_compiler, choose_plan, is_long, set_up_process, step_seconds
 from fittingroom.training.speed.plan import Plan, check_device, differences, first_guess, with_fixed
 from fittingroom.training.speed.probe import time_step
+
+CHECKED_BUDGET = 1.0
+"""Seconds of the longest budget that is checked before anything is written. The check takes its time from the budget."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +41,10 @@ class FitOptions:
     """The run's short name; by default model and seed."""
     data_dir: Path | None = None
     resume: bool = False
+    group: str = ""
+    """The name of the comparison that the run belongs to. Weights & Biases groups runs by it."""
     loggers: Sequence[Any] = ()
-    """Names (`tensorboard`, `wandb`) or Lightning loggers."""
+    """Names (`tensorboard`, `wandb`, `wandb@project=shoes`) or Lightning loggers."""
     callbacks: Sequence[Any] = ()
     """Lightning callbacks."""
     progress_bar: bool = False
@@ -44,6 +52,8 @@ class FitOptions:
     checkpoint_seconds: float = 30.0
     on_probe: Callable[[], None] = field(default=lambda: None)
     """Called before the speed plan is measured, which takes some seconds the first time on a machine."""
+    on_hint: Callable[[str], None] = field(default=lambda hint: None)
+    """Called before training with each sentence about what looks like a mistake in the data."""
     plan: Fixed = field(default_factory=dict)
     """Parts of the speed plan that the user chose; the others are measured."""
     probe: Sequence[dict[str, Any]] = ()
@@ -55,6 +65,10 @@ class FitOptions:
     patience: float = 0.0
     """Seconds to wait for another process that is working in the folder."""
 
+    def __post_init__(self) -> None:
+        check_checkpoint_seconds(self.checkpoint_seconds)
+        check_loggers(self.loggers)
+
 
 def fit(config: RunConfig, options: FitOptions) -> RunState:
     """Train, evaluate and write the run folder; return the final state. A finished run of this config is not run again.
@@ -63,9 +77,15 @@ def fit(config: RunConfig, options: FitOptions) -> RunState:
     after the start of training marks the run as failed.
     """
     began = time.perf_counter()
-    with_fixed(first_guess(config), options.plan)  # refuse an impossible plan before writing anything
+    guess = with_fixed(first_guess(config), options.plan)  # refuse an impossible plan before writing anything
     task = open_task(config, options.data_dir)
     _ = task.config  # refuse missing or invalid data before creating the folder
+    state = read_state(options.folder)
+    if state.status != "finished":
+        _ = task.batches  # loads the data, which may fail too
+        check_memory(task, guess)
+        if state.total_steps is None:
+            budget.check_budget(task, guess, up_to=CHECKED_BUDGET)
     with exclusive_lock(options.folder, options.patience):
         return _fit(task, options, began)
 
@@ -76,7 +96,8 @@ def _fit(task: Task, options: FitOptions, began: float) -> RunState:
     if state.status == "finished":
         return state
     plan = earlier_plan(options)
-    _ = task.batches  # loads the data, which may fail too: do it before writing anything
+    for hint in task.hints:
+        options.on_hint(hint)
     write_json(options.folder / "config.json", to_dict(task.config))
     task.write_data(options.folder)
     try:
@@ -99,6 +120,8 @@ def claim(folder: Path, config: RunConfig, resume: bool, run: str = "") -> RunSt
     Raises FittingRoomError if the folder holds another run, or an unfinished one and `resume` is false.
     """
     make_folder(folder)
+    if (folder / "comparison.json").exists() or (folder / "plan.json").exists():
+        raise FittingRoomError(f"{folder} holds a comparison: choose another folder for the run with --out")
     state = read_state(folder)
     if state.status == "absent":
         if (folder / "checkpoints").exists():
@@ -108,7 +131,11 @@ def claim(folder: Path, config: RunConfig, resume: bool, run: str = "") -> RunSt
         return replace(new_state_of(config, run), status="running")
     if not holds(folder, state, config):
         raise FittingRoomError(
-            f"{folder} holds a run with other settings: choose another folder with --out, or delete it"
+            f"{folder} holds a run with other settings or data: choose another folder with --out, or delete it"
+        )
+    if state.status == "finished" and not (folder / "model.safetensors").exists():
+        raise FittingRoomError(
+            f"{folder} holds this run, finished, but model.safetensors is gone: delete the folder to train again"
         )
     if state.status != "finished" and not resume:
         raise FittingRoomError(
@@ -137,7 +164,11 @@ def holds(folder: Path, state: RunState, config: RunConfig) -> bool:
     path = folder / "config.json"
     if not path.exists():
         return False
-    return config_hash(run_config(upgrade_config(read_json(path)), str(path))) == config_hash(config)
+    held: Any = run_config(upgrade_config(read_json(path)), str(path))
+    data = folder / DATA_FILE
+    if held.data_files and not held.digest and data.exists():  # an older version kept the digest of images here only
+        held = replace(held, digest=str(read_json(data).get("spec", {}).get("digest", "")))
+    return config_hash(held) == config_hash(config)
 
 
 def new_state_of(config: RunConfig, run: str = "") -> RunState:
@@ -209,6 +240,8 @@ def _train_and_evaluate(task: Task, options: FitOptions, plan: Plan | None, stat
         module,
         folder=options.folder,
         resume=options.resume,
+        run=options.run,
+        group=options.group,
         loggers=options.loggers,
         callbacks=options.callbacks,
         progress_bar=options.progress_bar,

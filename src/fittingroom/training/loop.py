@@ -1,7 +1,6 @@
 """Set up and run the Lightning Trainer: loggers, callbacks, checkpoints, and the handling of Ctrl-C."""
 
 import logging
-import os
 import signal
 import warnings
 from collections.abc import Callable, Sequence
@@ -9,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-from lightning.pytorch.callbacks import Callback, EarlyStopping, LearningRateMonitor, RichProgressBar
-from lightning.pytorch.loggers import Logger
+from lightning.pytorch.callbacks import Callback, LearningRateMonitor, RichProgressBar
 
-from fittingroom.core.errors import FittingRoomError, did_you_mean
+from fittingroom.core.config import to_dict
 from fittingroom.training.checkpoints import AtomicCheckpointIO, ResumableCheckpoint, latest_checkpoint, step_of
+from fittingroom.training.early_stopping import KeepBest
 from fittingroom.training.loader import StepLoader, ValLoader
+from fittingroom.training.loggers import log_config, open_loggers
 from fittingroom.training.metrics_file import MetricsFile
 from fittingroom.training.module import TrainingModule
 from fittingroom.training.speed.budget import validations
@@ -22,7 +22,6 @@ from fittingroom.training.speed.budget import validations
 LOG_EVERY = 20
 """Steps between log rows. Runs under 1,000 steps log more often, for about 50 rows, but never at every step, because
 checkpoints are saved only at steps without a log row."""
-LOGGERS = ("tensorboard", "wandb")
 HARMLESS = (
     ".*does not have many workers.*",  # both loaders read from memory: workers would only slow them down
     ".*LeafSpec.*is deprecated.*",  # lightning 2.6 with torch 2.13
@@ -52,6 +51,8 @@ def train(
     *,
     folder: Path,
     resume: bool = False,
+    run: str = "",
+    group: str = "",
     loggers: Sequence[Any] = (),
     callbacks: Sequence[Any] = (),
     progress_bar: bool = False,
@@ -70,18 +71,39 @@ def train(
         folder / "metrics.csv", batches.steps_per_epoch, clock=lambda: module.seconds, scores=task.score_names
     )
     checkpoint = latest_checkpoint(folder / "checkpoints") if resume else None
-    metrics.read(last_step=0 if checkpoint is None else step_of(checkpoint))
+    done = 0 if checkpoint is None else step_of(checkpoint)
+    metrics.read(last_step=done)
     ours: list[Callback] = [
         LearningRateMonitor(logging_interval="step"),
         ResumableCheckpoint(folder / "checkpoints", checkpoint_seconds, every),
     ]
-    if config.early_stopping is not None:
-        ours.append(EarlyStopping("val_loss", patience=config.early_stopping))
+    best = None if config.early_stopping is None else KeepBest(config.early_stopping)
+    if best is not None:
+        ours.append(best)
     if progress_bar:
         ours.append(RichProgressBar(console_kwargs={"stderr": True}))
     if progress is not None:
         ours.append(ProgressReport(progress, task.score_names[0]))
-    trainer = pl.Trainer(
+    with open_loggers(
+        loggers, folder, run=run or config.run, group=group, resumed_at=done if resume else None
+    ) as opened:
+        log_config(opened, to_dict(config))
+        trainer = _trainer(module, folder, every, [metrics, *opened], [*ours, *callbacks], progress_bar)
+        loaders = StepLoader(batches, module.total_steps), ValLoader(task.val_batches(num_val))
+        _fit(trainer, module, *loaders, checkpoint)
+    module.best_step = None if best is None else best.best_step
+    return metrics
+
+
+def _trainer(
+    module: TrainingModule,
+    folder: Path,
+    every: int,
+    loggers: list[Any],
+    callbacks: list[Callback],
+    progress_bar: bool,
+) -> pl.Trainer:
+    return pl.Trainer(
         default_root_dir=folder,
         accelerator={"cpu": "cpu", "cuda": "gpu", "mps": "mps"}[module.plan.device],
         devices=1,
@@ -93,12 +115,10 @@ def train(
         deterministic=module.plan.device == "cpu",
         enable_model_summary=False,
         enable_progress_bar=progress_bar,
-        logger=[metrics, *(as_logger(each, folder, config.run) for each in loggers)],
-        callbacks=[*ours, *callbacks],
+        logger=loggers,
+        callbacks=callbacks,
         plugins=[AtomicCheckpointIO()],
     )
-    _fit(trainer, module, StepLoader(batches, module.total_steps), ValLoader(task.val_batches(num_val)), checkpoint)
-    return metrics
 
 
 def _fit(
@@ -115,32 +135,3 @@ def _fit(
             signal.signal(signal.SIGINT, signal.default_int_handler)
             raise KeyboardInterrupt from None
         raise
-
-
-def as_logger(logger: Any, folder: Path, run: str) -> Logger:
-    """Return a Lightning logger unchanged; create the logger if `logger` is a name."""
-    return make_logger(logger, folder, run) if isinstance(logger, str) else logger
-
-
-def make_logger(name: str, folder: Path, run: str) -> Logger:
-    """A TensorBoard or Weights & Biases logger that writes into the run folder.
-
-    Weights & Biases is offline unless WANDB_MODE is `online`. Raises FittingRoomError for an unknown name or a missing package.
-    """
-    if name not in LOGGERS:
-        raise FittingRoomError(f"unknown logger '{name}': {did_you_mean(name, LOGGERS)}")
-    try:
-        if name == "tensorboard":
-            from lightning.pytorch.loggers import TensorBoardLogger
-
-            return TensorBoardLogger(save_dir=folder, name="tensorboard", version="")
-        from lightning.pytorch.loggers import WandbLogger
-
-        os.environ.setdefault("WANDB_SILENT", "true")  # its messages at exit would mix with our JSON output
-        return WandbLogger(save_dir=folder, name=run, project="fittingroom", offline=_wandb_is_offline())
-    except ModuleNotFoundError as error:
-        raise FittingRoomError(f"logger '{name}' is not installed: pip install 'fittingroom[{name}]'") from error
-
-
-def _wandb_is_offline() -> bool:
-    return os.environ.get("WANDB_MODE", "offline") != "online"

@@ -8,6 +8,7 @@ from typing import Any
 
 from lightning.pytorch.loggers.logger import Logger
 
+from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import write_text
 
 COLUMNS: tuple[str, ...] = ("step", "epoch", "seconds", "lr", "train_loss", "val_loss")
@@ -56,6 +57,11 @@ class MetricsFile(Logger):
         self.rows[step]["seconds"] = seconds
         self.save()
 
+    def correct(self, step: int, **values: float) -> None:
+        """Put values measured later into the row of an earlier step, and save."""
+        self.rows[step] |= values
+        self.save()
+
     def save(self) -> None:
         """Write all rows, atomically."""
         text = io.StringIO()
@@ -66,15 +72,23 @@ class MetricsFile(Logger):
         write_text(self.path, text.getvalue())
 
     def read(self, last_step: int) -> None:
-        """Load the file's rows up to `last_step`. The resumed run measures later steps again."""
+        """Load the file's rows up to `last_step`. The resumed run measures later steps again.
+
+        Raises FittingRoomError for a damaged file.
+        """
         self.rows.clear()
         if not self.path.exists():
             return
-        for row in csv.DictReader(self.path.read_text().splitlines()):
-            step = int(row["step"])
-            if step <= last_step:
-                values = {key: float(value) for key, value in row.items() if value and key != "step"}
-                self.rows[step] = {"step": step, **values}
+        try:
+            for row in csv.DictReader(self.path.read_text().splitlines()):
+                step = int(row["step"])
+                if step <= last_step:
+                    values = {key: float(value) for key, value in row.items() if value and key != "step"}
+                    self.rows[step] = {"step": step, **values}
+        except (KeyError, TypeError, ValueError) as error:
+            raise FittingRoomError(
+                f"{self.path} is damaged ({type(error).__name__}: {error}): delete it to resume without its rows"
+            ) from error
 
 
 def _short(value: float) -> str:

@@ -26,6 +26,7 @@ class TrainingModule(pl.LightningModule):
         self.seconds_before = 0.0  # training time before the run was interrupted
         self.step_seconds = 0.0  # time inside training steps; excludes validation
         self.started = time.perf_counter() if began is None else began
+        self.best_step: int | None = None  # the step whose weights early stopping kept
 
     @property
     def state(self) -> TrainState:

@@ -26,6 +26,7 @@ def write_results(
         state,
         step=steps,
         steps=steps,
+        best_step=module.best_step,
         epochs=round(steps / task.batches.steps_per_epoch, 4),
         train_seconds=round(module.seconds, 3),
         items_per_second=round(steps * task.batches.mean_batch_size / module.step_seconds, 1),
@@ -57,6 +58,9 @@ def write_results(
     )
     assert state.train_seconds is not None
     last = {metric.column: evals["val"][metric.name] for metric in task.scoring.metrics}
-    metrics.add(steps, state.train_seconds, **last, val_loss=val_loss)
+    if module.best_step in (None, steps):
+        metrics.add(steps, state.train_seconds, **last, val_loss=val_loss)
+    else:
+        metrics.correct(module.best_step, **last, val_loss=val_loss)
     write_state(folder, state)
     return state

@@ -101,7 +101,9 @@ def test_pictures_that_mean_nothing_are_noted(vit: fr.Run, tmp_path: Path) -> No
     found = fr.explain(vit, tmp_path / "grey.png")
     assert found.inspection.names == ["grey.png"] and "grey.png: nothing stands out in it" in repr(found)
     predicted = vit.predict([tmp_path / "grey.png", Image.new("I;16", (9, 9), 3000)])
-    assert len(predicted.notes) == 3 and predicted.notes[1].startswith("image 1 holds integers of 16 bits")
+    assert len(predicted.notes) == 3 and predicted.notes[1].startswith(
+        "image 1 holds whole numbers of more than 8 bits"
+    )
     assert "note: grey.png" in repr(predicted) and vit.predict(IMAGES).notes == ()
 
 
@@ -131,7 +133,7 @@ def test_giving_images_opens_no_data_set(folder: Path, tmp_path: Path) -> None:
     write_image_run(tmp_path / "run", path)
     path.unlink()
     assert fr.explain(tmp_path / "run", IMAGES).saliency["run"].shape == (3, 8, 8)
-    assert "gone.npz cannot be read" in refused(fr.explain, tmp_path / "run", index=0)
+    assert "gone.npz, the data of" in refused(fr.explain, tmp_path / "run", index=0)
 
 
 def test_test_images_are_read_for_a_reason_that_is_logged(folder: Path, vit: fr.Run) -> None:

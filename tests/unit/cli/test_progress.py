@@ -9,12 +9,14 @@ from rich.progress import Progress
 
 from fittingroom.cli import progress
 from fittingroom.cli.progress import PLANS, watch
+from fittingroom.cli.time_left import TimeLeft
 from fittingroom.comparison.candidate import candidate
 from fittingroom.comparison.grid import Comparison
 from fittingroom.comparison.protocol import Budget
 from fittingroom.core.records import RunRow
 from fittingroom.tasks.classification.config import ClassificationConfig
 from fittingroom.tasks.config import RunConfig
+from fittingroom.tasks.scoring import SCORINGS
 from fittingroom.tasks.seq2seq.config import Seq2seqConfig
 
 
@@ -71,15 +73,59 @@ def test_the_score_is_that_of_the_task(capsys: pytest.CaptureFixture[str]) -> No
 def test_what_is_left_is_told_by_the_runs_that_were_made_not_by_those_found(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now = iter([0.0, 600.0])
-    monkeypatch.setattr(progress.time, "monotonic", lambda: next(now))
+    now = [0.0]
+    monkeypatch.setattr(progress, "_now", lambda: now[0])
     with watch(COMPARISON, quiet=False) as watcher:
         watcher.ends(0, row(0))
         watcher.starts(1, "vit-seed1")
+        now[0] = 600.0
         watcher.ends(1, row(1))
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "  vit-seed0: validation accuracy 75.00 %, 1 epochs in 9 s"
     assert lines[2].endswith("; about 10 min left")
+
+
+def test_a_log_gets_a_line_every_half_minute_and_after_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, said = [0.0], []
+    monkeypatch.setattr(progress, "_now", lambda: now[0])
+    tell = progress.TrainLines("vit-seed0", SCORINGS.get("classification"), 2.0, said.append)
+    for step in range(1, 201):  # a step takes a second, an epoch 100 steps
+        now[0] += 1.0
+        tell(step, 200, None if step <= 100 else 0.75)
+    assert said[0] == "vit-seed0: epoch 0.31 of 2, about 3 min left"
+    assert "vit-seed0: epoch 1.01 of 2, validation accuracy 75.0 %, about 2 min left" in said
+    assert said[-1] == "vit-seed0: epoch 1.91 of 2, validation accuracy 75.0 %, about 9 s left"
+    assert len(said) == 7
+
+
+def test_a_run_of_a_few_seconds_gets_no_line_and_a_budget_has_no_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, said = [0.0], []
+    monkeypatch.setattr(progress, "_now", lambda: now[0])
+    tell = progress.TrainLines("vit-seed0", SCORINGS.get("classification"), None, said.append)
+    for step in range(1, 30):
+        now[0] += 1.0
+        tell(step, 50, None)
+    assert said == []
+    now[0] += 10.0
+    tell(30, 50, None)
+    assert said == ["vit-seed0: step 30 of 50, about 26 s left"]
+
+
+def test_a_comparison_in_a_log_says_every_half_minute_where_its_runs_are(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(progress, "_now", lambda: now[0])
+    with watch(COMPARISON, quiet=False) as watcher:
+        watcher.starts(0, "vit-seed0")
+        watcher.starts(1, "vit-seed1")
+        now[0] = 20.0
+        watcher.steps(0, 1, 10, None)
+        now[0] = 31.0
+        watcher.steps(1, 2, 10, None)
+    lines = capsys.readouterr().err.splitlines()
+    # 310 s and 155 s a run, the third after the second: 31 s of 155 s are over, and 232 s follow
+    assert lines[2:] == ["0 of 3 runs done; vit-seed0 10%, vit-seed1 20%; about 6 min left"]
 
 
 def test_names_in_brackets_are_names_not_colours(capsys: pytest.CaptureFixture[str]) -> None:
@@ -99,7 +145,7 @@ def test_quiet_is_quiet(capsys: pytest.CaptureFixture[str]) -> None:
 def test_on_a_terminal_each_running_run_has_a_bar_and_the_whole_counts_their_parts() -> None:
     written = io.StringIO()
     bars = Progress(console=Console(file=written, force_terminal=True), auto_refresh=False)
-    watcher = progress._bars(bars, COMPARISON)
+    watcher = progress._bars(bars, COMPARISON, TimeLeft(3))
     overall = bars.tasks[0]
     assert (overall.description, overall.total, overall.fields["note"]) == ("all runs", 3, PLANS)
     watcher.ends(0, row(0))  # finished before: it has not begun

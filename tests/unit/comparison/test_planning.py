@@ -205,3 +205,9 @@ def test_the_works_carry_the_folder_of_the_images(monkeypatch: pytest.MonkeyPatc
 
 def test_a_graphics_card_has_one_run_at_a_time() -> None:
     assert most_jobs(9, "cuda") == 1
+
+
+def test_large_files_of_data_leave_room_for_fewer_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning, "usable_cores", lambda: list(range(8)))
+    monkeypatch.setattr(planning, "_available_memory", lambda: 4 * MEMORY_A_RUN)
+    assert [most_jobs(8, data_bytes=size) for size in (0, 70 * 10**6, 10**9)] == [4, 3, 1]

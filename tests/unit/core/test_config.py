@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fittingroom.core.config import config_hash, from_dict, replace, to_dict
+from fittingroom.core.config import config_dataclass, config_hash, from_dict, replace, to_dict
 from fittingroom.core.errors import FittingRoomError
 
 
@@ -207,3 +207,40 @@ def test_replace_reaches_into_groups_of_any_type() -> None:
         replace(before, {"rates": "{}"})
     with pytest.raises(FittingRoomError, match=r"--set\.rates\.a: expected a number, got 'x'"):
         replace(before, {"rates.a": "x"})
+
+
+@config_dataclass
+class Parent:
+    kind: Literal["a", "b"] = "a"
+    size: int | tuple[int, int] = 1
+
+
+@config_dataclass
+class Child(Parent):
+    rate: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.rate > 1:
+            raise FittingRoomError("too high")
+
+
+class TestConfigDataclass:
+    """A config that is built in Python is checked like one from a file, in subclasses too."""
+
+    @pytest.mark.parametrize(
+        ("values", "said"),
+        [
+            ({"kind": "c"}, "Child.kind: 'c' is not one of a, b"),
+            ({"size": "3"}, "Child.size: expected a whole number or a list"),
+            ({"rate": float("nan")}, "Child.rate: expected a finite number"),
+            ({"rate": 2.0}, "too high"),
+        ],
+    )
+    def test_wrong_values_are_refused(self, values: dict, said: str) -> None:
+        with pytest.raises(FittingRoomError, match=said):
+            Child(**values)
+
+    def test_right_values_stay_as_they_are(self) -> None:
+        assert Child(kind="b", size=(1, 2), rate=1) == Child(kind="b", size=(1, 2), rate=1.0)
+        with pytest.raises(FittingRoomError, match="Parent"):
+            Parent(kind="c")  # type: ignore[arg-type]

@@ -71,23 +71,27 @@ def exhaustive(decoder: RandomDecoder, row: int, max_len: int, alpha: float) -> 
 
 
 def plain_beam(decoder: RandomDecoder, row: int, max_len: int, width: int, alpha: float) -> list[tuple[Ids, bool]]:
-    """Beam search for one row, as a plain loop."""
-    running: list[tuple[float, Ids]] = [(0.0, ())]
+    """The same search for one row, as a plain loop that never stops early."""
+    slots: list[tuple[float, Ids] | None] = [(0.0, ())]
     ended: list[tuple[float, bool, Ids]] = []
     for length in range(1, max_len + 1):
-        grown = [
-            (total + more, (*ids, symbol))
-            for total, ids in running
-            for symbol, more in enumerate(decoder.log_probs(row, (BOS, *ids)))
+        children: list[tuple[float, Ids]] = []
+        filled: list[tuple[float, Ids] | None] = []
+        for slot in range(width):
+            if slot < len(slots) and (running := slots[slot]) is not None:
+                total, ids = running
+                after = decoder.log_probs(row, (BOS, *ids))
+                children += [(total + more, (*ids, symbol)) for symbol, more in enumerate(after)]
+            filled.append(max(children, default=None))
+            if filled[-1] is not None:
+                children.remove(filled[-1])
+        ended += [
+            (each[0] / ((5 + length) / 6) ** alpha, True, each[1][:-1])
+            for each in filled
+            if each and each[1][-1] == EOS
         ]
-        grown.sort(reverse=True)
-        for total, ids in grown[:width]:
-            if ids[-1] == EOS and len(ended) < width:
-                ended.append((total / ((5 + length) / 6) ** alpha, True, ids[:-1]))
-        running = [each for each in grown if each[1][-1] != EOS][:width]
-        if len(ended) == width:
-            return ranked(ended)
-    left = [(total / ((5 + max_len) / 6) ** alpha, False, ids) for total, ids in running]
+        slots = [each if each and each[1][-1] != EOS else None for each in filled]
+    left = [(each[0] / ((5 + max_len) / 6) ** alpha, False, each[1]) for each in slots if each]
     return ranked(ended + left)[:width]
 
 
@@ -136,6 +140,35 @@ def test_any_beam_finds_what_a_plain_loop_finds(
     decoder = RandomDecoder(seed, vocab_size)
     for row, found in enumerate(decoder.beam(3, max_len, num_beams=width, alpha=alpha)):
         assert [(each.ids, each.finished) for each in found] == plain_beam(decoder, row, max_len, width, alpha)
+
+
+@pytest.mark.thorough
+@given(
+    seed=SEEDS, vocab_size=st.integers(3, 7), max_len=st.integers(1, 7), sharpness=st.sampled_from([0.3, 1.0, 3.0]),
+    alpha=st.sampled_from([0.0, 0.6, 2.0]),
+)  # fmt: skip
+def test_a_wider_beam_never_returns_a_worse_first_answer(
+    seed: int, vocab_size: int, max_len: int, sharpness: float, alpha: float
+) -> None:
+    decoder = RandomDecoder(seed, vocab_size, sharpness)
+    scores = [
+        [found[0].score for found in decoder.beam(3, max_len, num_beams=width, alpha=alpha)] for width in range(1, 6)
+    ]
+    for narrow, wide in itertools.pairwise(scores):
+        assert all(more >= less for less, more in zip(narrow, wide, strict=True))
+
+
+def test_a_beam_goes_on_while_an_open_hypothesis_can_still_win() -> None:
+    def step(ids: torch.Tensor, state: Any) -> tuple[torch.Tensor, Any]:
+        # Two answers end early, `()` with .3 and `(3,)` with .07 * .9. The best one, `(4, 4, 4, 4)`, is longer.
+        after = {BOS: [1e-9, 1e-9, 0.3, 0.07, 0.63], 3: [1e-9, 1e-9, 0.9, 0.1, 1e-9], 4: [1e-9, 1e-9, 0.1, 1e-9, 0.9]}
+        return torch.tensor([after.get(each, [0.2] * 5) for each in ids.tolist()]).log(), state
+
+    (found,) = beam_search(
+        step, lambda s, _: s, None, torch.tensor([BOS]), eos_id=EOS, max_len=4, num_beams=2, alpha=2.0
+    )
+    assert found[0].ids == (4, 4, 4, 4)
+    assert found[0].score == pytest.approx(math.log(0.63 * 0.9**3) / 1.5**2, rel=1e-5)
 
 
 @given(seed=SEEDS, width=st.integers(2, 5), max_len=st.integers(2, 6))

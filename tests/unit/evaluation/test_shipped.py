@@ -17,6 +17,7 @@ from fittingroom.evaluation.shipped import WEIGHTS, find_run, shipped
 from fittingroom.models import MODELS
 from fittingroom.tasks.classification.training import ClassificationTask
 from fittingroom.tasks.load import load_run
+from fittingroom.tasks.seq2seq.training import Seq2seqTask
 
 NAMES = ("cnn", "hybrid", "vit", "vit_cls")
 WORDS = ("transformer", "recurrent")
@@ -56,6 +57,7 @@ def test_half_precision_scores_as_the_record_says_and_costs_nothing(name: str) -
 def test_shipped_sequence_weights_are_those_of_the_record(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """300 words. `make test-slow` uses all 6,387."""
     run = load_run(name, "seq2seq")
+    assert isinstance(run.task, Seq2seqTask)
     splits = run.task.splits
     monkeypatch.setitem(vars(run.task), "splits", replace(splits, val=splits.val.subset(range(0, 6300, 21))))
     found, num_words = evaluate_run(run, "val")

@@ -3,7 +3,7 @@
 import pytest
 
 from fittingroom.data.seq2seq.splits import part_of
-from fittingroom.data.seq2seq.tsv import Pairs
+from fittingroom.data.seq2seq.tsv import Pairs, group
 from lab.benchmarks.word_sets import SHORT, lines, word_sets
 
 Sets = dict[str, dict[str, Pairs]]
@@ -34,4 +34,4 @@ def test_choosing_and_judging_words_are_cmudicts_validation_words_and_none_of_it
 
 
 def test_a_line_holds_one_pronunciation() -> None:
-    assert lines(Pairs(("read",), ((("R", "EH", "D"), ("R", "IY", "D")),))) == "read\tR EH D\nread\tR IY D\n"
+    assert lines(group([("read", ("R", "EH", "D")), ("read", ("R", "IY", "D"))])) == "read\tR EH D\nread\tR IY D\n"

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fittingroom.core.records import CandidateSummary
-from fittingroom.data.seq2seq.tsv import Target
+from fittingroom.data.seq2seq.compact import Target
 from fittingroom.data.seq2seq.vocabulary import UNKNOWN
 from fittingroom.evaluation.error_rates import edit_distance
 from fittingroom.report.word_gallery import MOST_WORDS, SHOWN_UNKNOWN, Mark, marks, word_cards, word_filters

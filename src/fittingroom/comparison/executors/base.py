@@ -18,6 +18,10 @@ class Work:
     checkpoint_seconds: float = 30.0
     plan: dict[str, str] = field(default_factory=dict)
     """Parts of the speed plan that are not measured, as text."""
+    loggers: list[str] = field(default_factory=list)
+    """Names of loggers."""
+    group: str = ""
+    """The name of the comparison, for loggers that group runs."""
     open_test: bool = True
     only_plan: bool = False
     probe: list[dict[str, Any]] = field(default_factory=list)

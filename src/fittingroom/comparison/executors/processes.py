@@ -135,6 +135,7 @@ def _do(work: Work, pipe: Connection) -> Any:
         folder=Path(work.folder), run=work.run, data_dir=None if work.data_dir is None else Path(work.data_dir), resume=True,
         progress=tell, checkpoint_seconds=work.checkpoint_seconds, plan=work.plan, open_test=work.open_test,
         patience=PATIENCE, probe=work.probe, concurrency=work.concurrency,
+        loggers=work.loggers, group=work.group,
     )  # fmt: skip
     config = run_config(work.config)
     return plan_and_time(config, options) if work.only_plan else to_dict(fit(config, options))

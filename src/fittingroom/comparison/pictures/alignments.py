@@ -14,7 +14,7 @@ from fittingroom.comparison.pictures.registry import draws_pictures
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.records import ComparisonRecord
 from fittingroom.core.rundir import write_atomic
-from fittingroom.data.seq2seq.tsv import Target
+from fittingroom.data.seq2seq.compact import Target
 from fittingroom.evaluation.dictionary import references
 from fittingroom.evaluation.pronounce import pronounce
 from fittingroom.explain.alignment import align

@@ -18,6 +18,7 @@ import torch
 
 from fittingroom.core.archives import DAMAGE, open_arrays
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.files import check_file
 from fittingroom.core.rundir import cache_folder, write_atomic
 from fittingroom.data.images.dataset import ImageData
 from fittingroom.data.images.splits import split
@@ -69,6 +70,7 @@ def digest_of(paths: Sequence[Path]) -> str:
     """Twelve hex digits of the SHA-256 of the files' content. Raises FittingRoomError for a file that cannot be read."""
     content = hashlib.sha256()
     for path in paths:
+        check_file(path, "give a file of images")
         try:
             content.update(path.read_bytes())
         except OSError as error:

@@ -5,7 +5,6 @@ Shift and flip are a single gather: they only move pixels, so they cost one copy
 """
 
 import math
-from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -13,12 +12,13 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Generator, Tensor
 
+from fittingroom.core.config import config_dataclass
 from fittingroom.core.errors import FittingRoomError
 
 Images = UInt8[Tensor, "batch channels height width"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@config_dataclass
 class AugmentConfig:
     """The augmentation of training batches."""
 
@@ -40,10 +40,14 @@ class AugmentConfig:
             raise FittingRoomError(f"shift_pixels {self.shift_pixels} is negative: choose 0 or more")
         if not 0 <= self.erase_rate <= 1:
             raise FittingRoomError(f"erase_rate {self.erase_rate} is not a rate: choose a number from 0 to 1")
-        if not 0 <= self.mixup_alpha < float("inf"):
-            raise FittingRoomError(f"mixup_alpha {self.mixup_alpha} is out of range: choose 0 (off) or more")
+        if not 0 <= self.mixup_alpha <= 1000:
+            raise FittingRoomError(f"mixup_alpha {self.mixup_alpha} is out of range: choose 0 (off) to 1,000")
         if self.rand_augment_ops < 0:
             raise FittingRoomError(f"rand_augment_ops {self.rand_augment_ops} is negative: choose 0 (off) or more")
+        if self.shift_pixels > 1000 or self.rand_augment_ops > 1000:
+            raise FittingRoomError(
+                f"shift_pixels {self.shift_pixels} and rand_augment_ops {self.rand_augment_ops} must be at most 1,000"
+            )
         if not 0 <= self.rand_augment_magnitude <= 1:
             raise FittingRoomError(
                 f"rand_augment_magnitude {self.rand_augment_magnitude} is out of range: choose a number from 0 to 1"

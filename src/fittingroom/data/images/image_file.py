@@ -8,6 +8,7 @@ from jaxtyping import UInt8
 from PIL import Image
 from torch import Tensor
 
+from fittingroom.core.files import check_file
 from fittingroom.core.text import shown
 from fittingroom.data.images.decode import Decoded, decode, eight_bits
 from fittingroom.data.images.doubts import doubts
@@ -31,6 +32,7 @@ class OwnImage:
 
 def read_image(path: Path, spec: DataSpec) -> OwnImage:
     """Read a picture file and convert it. Raises FittingRoomError if it cannot be read, see `decode`."""
+    check_file(path, "give a PNG or JPEG picture")
     return _own(decode(path), spec, shown(path.name))
 
 

@@ -81,6 +81,11 @@ def is_pictures(source: str) -> bool:
     return not has_idx(place) if place.is_dir() else is_table(place)
 
 
+def is_file_of_images(source: str) -> bool:
+    """Whether `source` is the path of a .npz file."""
+    return source not in IMAGE_DATA.names() and Path(source).suffix == ".npz"
+
+
 @cache
 def _open(
     source: str, data_dir: Path | None, options: PictureOptions, _fingerprint: tuple[int, ...] | None

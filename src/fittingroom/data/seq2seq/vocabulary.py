@@ -25,6 +25,9 @@ class Vocabulary:
         """Number of ids, including the four fixed ones: a model's `src_vocab_size` or `tgt_vocab_size`."""
         return NUM_SPECIAL + len(self.symbols)
 
+    def __contains__(self, symbol: object) -> bool:
+        return symbol in self._ids
+
     @cached_property
     def _ids(self) -> dict[str, int]:
         return {symbol: number for number, symbol in enumerate(self.symbols, start=NUM_SPECIAL)}
@@ -68,11 +71,11 @@ class Vocabulary:
         return cls(tuple(symbols))
 
 
-def build(sequences: Iterable[Sequence[str]]) -> Vocabulary:
+def build(sequences: Iterable[Iterable[str]]) -> Vocabulary:
     """All symbols of `sequences`, sorted by code point, so that the order of lines does not matter."""
     return Vocabulary(tuple(sorted(set().union(*sequences))))
 
 
 def build_both(train: Pairs) -> tuple[Vocabulary, Vocabulary]:
     """Build the source and target vocabularies. Pass only training pairs, so that symbols new in validation count as unknown."""
-    return build(train.sources), build(target for targets in train.targets for target in targets)
+    return build([train.sources.symbols()]), build([train.targets.flat.symbols()])

@@ -17,6 +17,7 @@ from fittingroom.core.config import from_dict, to_dict
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.randomness import seeded
 from fittingroom.core.records import DataRecord, ReadLog, SplitRecord
+from fittingroom.data.images.arrays import digest_of
 from fittingroom.data.images.batches import TrainBatches, eval_batches, normalise
 from fittingroom.data.images.dataset import RULE, ImageData, Splits
 from fittingroom.data.images.load import ACCEPTED, is_images, open_images, reopen, say, unknown
@@ -68,7 +69,7 @@ class ClassificationTask(Task):
     @cached_property
     def data(self) -> ImageData:
         """The data set. Raises FittingRoomError if it differs from the data of the finished run."""
-        given = self._given
+        given = self.located
         if self.saved_data() is None:
             found = open_images(given.data, self.data_dir, given.pictures)
             say(found.spec)
@@ -79,6 +80,10 @@ class ClassificationTask(Task):
                 f"{given.data} has changed since {self.folder} was trained: put the old data back, or train again"
             )
         return found
+
+    def digest_of(self, files: tuple[str, ...]) -> str:
+        """The digest of a file of images."""
+        return digest_of([Path(files[0])])
 
     @cached_property
     def spec(self) -> DataSpec:
@@ -97,7 +102,8 @@ class ClassificationTask(Task):
             in_chans=spec.channels,
             num_classes=spec.num_classes,
         )
-        return replace(given, model_config=to_dict(fitted))
+        digest = spec.digest if given.data_files else ""
+        return replace(given, model_config=to_dict(fitted), digest=digest)
 
     @property
     def title(self) -> str:

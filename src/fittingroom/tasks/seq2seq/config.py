@@ -1,15 +1,15 @@
 """The config of a run that learns to turn a source sequence into a target sequence."""
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from fittingroom.core.config import config_dataclass
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.registry import Registry
 from fittingroom.models import SEQUENCE_MODELS, Variant
 from fittingroom.tasks.config import RunConfig
 
 
-@dataclass(frozen=True, kw_only=True)
+@config_dataclass
 class Seq2seqConfig(RunConfig):
     """A run that learns to turn a source sequence into a target sequence."""
 
@@ -28,6 +28,11 @@ class Seq2seqConfig(RunConfig):
     """Hash of the data. It is filled in when the run begins, so that a changed file is noticed."""
     batch_size: int = 256
     """Pairs per step."""
+
+    @property
+    def data_files(self) -> tuple[str, ...]:
+        """One file of pairs, or three; none for cmudict."""
+        return () if self.data == "cmudict" else tuple(file for file in (self.data, self.dev, self.test) if file)
 
     def __post_init__(self) -> None:
         super().__post_init__()

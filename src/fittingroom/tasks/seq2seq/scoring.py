@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fittingroom.core.records import DataRecord, RunRow
-from fittingroom.data.seq2seq.tsv import Target
+from fittingroom.data.seq2seq.compact import Target
 from fittingroom.data.seq2seq.vocabulary import UNKNOWN
 from fittingroom.evaluation.error_rates import ErrorRates, confusions, error_rates
 from fittingroom.evaluation.metric import Metric

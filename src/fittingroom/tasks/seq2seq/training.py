@@ -36,7 +36,14 @@ from fittingroom.data.seq2seq.tsv import MAX_SYMBOLS, Pairs
 from fittingroom.data.seq2seq.vocabulary import PAD_ID, Vocabulary, build_both
 from fittingroom.evaluation.decoding import Hypothesis
 from fittingroom.evaluation.evaluators import Evaluated, Evaluator
-from fittingroom.evaluation.generate import generate, generate_batch, most_symbols, num_unknown, score
+from fittingroom.evaluation.generate import (
+    generate,
+    generate_batch,
+    most_symbols,
+    num_read_as_known,
+    num_unknown,
+    score,
+)
 from fittingroom.evaluation.pronounce import Answer, pronounce
 from fittingroom.evaluation.shipped import VOCABULARIES
 from fittingroom.models import build_model, resolve_config
@@ -117,8 +124,8 @@ class Seq2seqTask(Task):
     @cached_property
     def splits(self) -> PairSplits:
         """The pairs. Raises FittingRoomError if they have changed since the run began."""
-        given = self._given
-        if given.digest:
+        given = self.located
+        if given.digest and self.folder is None:
             check_digest(given.digest, given.data, given.dev, given.test)
         splits = _load(given.data, given.dev, given.test, given.keep_stress, self.digest)
         return splits if given.num_train is None else _draw(splits, given.num_train, given.seed)
@@ -126,7 +133,17 @@ class Seq2seqTask(Task):
     @cached_property
     def digest(self) -> str:
         """Hash of the files as they are now."""
-        return digest_of(self._given.data, self._given.dev, self._given.test)
+        given = self.located
+        return digest_of(given.data, given.dev, given.test)
+
+    def digest_of(self, files: tuple[str, ...]) -> str:
+        """The digest of one file of pairs, or of three."""
+        return digest_of(*files)
+
+    @property
+    def hints(self) -> tuple[str, ...]:
+        """A header line, spreadsheet quotes, or targets that are not segmented."""
+        return self.splits.hints
 
     @cached_property
     def config(self) -> Seq2seqConfig:
@@ -147,8 +164,7 @@ class Seq2seqTask(Task):
     def _check_length(self, max_len: int | None) -> None:
         """Raise FittingRoomError if a sequence is too long for the model, before the run starts."""
         splits = self.splits
-        targets = [len(each) for pairs in (splits.train, splits.val) for several in pairs.targets for each in several]
-        longest = 1 + max(splits.longest_source, *targets)
+        longest = 1 + max(splits.longest_source, splits.train.longest_target, splits.val.longest_target)
         if max_len is not None and longest > max_len:
             raise FittingRoomError(f"max_len {max_len} is too small for these pairs: choose {longest} or more")
 
@@ -225,7 +241,10 @@ class Seq2seqTask(Task):
     @cached_property
     def val(self) -> EncodedPairs:
         """The validation split as ids."""
-        return encode(self.splits.val, *self.vocabularies)
+        return self._encode(self.splits.val)
+
+    def _encode(self, pairs: Pairs) -> EncodedPairs:
+        return encode(pairs, *self.vocabularies, self.config.model_config.get("max_len"))
 
     @property
     def num_val(self) -> int:
@@ -332,15 +351,13 @@ class Seq2seqTask(Task):
         return total / number
 
     def extras(self, evaluated: Sequence[Evaluated]) -> dict[str, float]:
-        """Seconds of decoding and number of unknown symbols, for the last evaluated split."""
+        """Seconds of decoding, and counts of symbols that training lacks, for the last evaluated split."""
         last = evaluated[-1]
-        return {
-            "decode_seconds": round(last.seconds, 3),
-            "num_unknown": self._num_unknown[last.name],
-        }
+        return {"decode_seconds": round(last.seconds, 3), **self._symbol_counts[last.name]}
 
     @cached_property
-    def _num_unknown(self) -> dict[str, int]:
+    def _symbol_counts(self) -> dict[str, dict[str, float]]:
+        """`num_unknown`, and `num_read_as_known` unless it is 0, of each evaluated part."""
         return {}
 
     def write_extra_files(self, folder: Path) -> None:
@@ -350,7 +367,7 @@ class Seq2seqTask(Task):
 
     def _predict_test(self, write: Callable[[EncodedPairs], list[Hypothesis]], log: ReadLog) -> SequencePredictions:
         # The test split must be the one that was set aside when training began.
-        given = self._given
+        given = self.located
         check_digest(given.digest or self.digest, given.data, given.dev, given.test)
         return self._predictions(write, self.splits.open_test(log, "evaluation"), "test")
 
@@ -358,12 +375,15 @@ class Seq2seqTask(Task):
         self, write: Callable[[EncodedPairs], list[Hypothesis]], pairs: Pairs, part: str = "val"
     ) -> SequencePredictions:
         source, target = self.vocabularies
-        self._num_unknown[part] = num_unknown(pairs, source, target)
-        answers = write(encode(pairs, source, target))
+        encoded = self._encode(pairs)
+        changed = num_read_as_known(pairs, source, self.config.model_config.get("max_len"))
+        counts = {"num_unknown": num_unknown(encoded), "num_read_as_known": changed}
+        self._symbol_counts[part] = {key: value for key, value in counts.items() if value or key == "num_unknown"}
+        answers = write(encoded)
         return SequencePredictions(
-            sources=pairs.sources,
+            sources=tuple(pairs.sources),
             predicted=tuple(target.decode(each.ids) for each in answers),
-            references=pairs.targets,
+            references=tuple(pairs.targets),
             log_probs=torch.tensor([each.log_prob for each in answers], dtype=torch.float64).numpy(),
         )
 

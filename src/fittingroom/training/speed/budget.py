@@ -5,7 +5,11 @@ import math
 import statistics
 import time
 
+import torch
+
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.tasks.base import Task
+from fittingroom.training.speed.plan import Plan
 from fittingroom.training.speed.probe import Trial, new_trial
 from fittingroom.training.step import TrainState
 
@@ -93,6 +97,24 @@ def total_steps(state: TrainState, began: float) -> int:
     seconds_each = evaluation_seconds(state)
     left = config.budget_seconds - (time.perf_counter() - began)
     return steps_in_budget(left, seconds, seconds_each, batches.steps_per_epoch, task.num_val)
+
+
+def check_budget(task: Task, plan: Plan, up_to: float) -> None:
+    """Raise FittingRoomError if the budget is certainly too short for one step. Budgets over `up_to` seconds are not measured."""
+    config = task.config
+    if config.budget_seconds is None or config.budget_seconds > up_to:
+        return
+    before = torch.get_num_threads()
+    try:
+        trial = new_trial(task, plan)
+        step_seconds = min(trial.step() for _ in range(3))
+        seconds_each = evaluation_seconds(trial.state)
+    finally:
+        torch.set_num_threads(before)
+    try:
+        steps_in_budget(config.budget_seconds, step_seconds, seconds_each, task.batches.steps_per_epoch, task.num_val)
+    except FittingRoomError as error:
+        raise FittingRoomError(f"{config.model}: {error}") from error
 
 
 def evaluation_seconds(state: TrainState) -> float:

@@ -1,20 +1,20 @@
 """The speed plan of a run: how its arithmetic is computed. It changes the speed and the last digits, never the method."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from dataclasses import replace as with_changes
 from typing import Any, Literal
 
 import torch
 
-from fittingroom.core.config import replace
+from fittingroom.core.config import config_dataclass, replace
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.tasks.config import RunConfig
 
+MOST_THREADS = 1024
 Device = Literal["cpu", "cuda", "mps"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@config_dataclass
 class Plan:
     """How a run is computed.
 
@@ -37,6 +37,8 @@ class Plan:
     def __post_init__(self) -> None:
         if self.num_threads < 1:
             raise FittingRoomError(f"num_threads {self.num_threads} is too small: choose 1 or more")
+        if self.num_threads > MOST_THREADS:
+            raise FittingRoomError(f"num_threads {self.num_threads} is too large: choose at most {MOST_THREADS:,}")
 
 
 def first_guess(config: RunConfig) -> Plan:

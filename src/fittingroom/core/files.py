@@ -1,0 +1,30 @@
+"""Check that a path is a file that can be read again. Pipes give their content only once, and a run reads its data often."""
+
+import stat
+from pathlib import Path
+
+from fittingroom.core.errors import FittingRoomError
+
+KINDS = (
+    (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"), (stat.S_ISCHR, "a device"), (stat.S_ISBLK, "a device")
+)  # fmt: skip
+STREAMS = ("-", "/dev/stdin")
+
+
+def check_file(path: str | Path, give: str) -> None:
+    """Raise FittingRoomError if the path is standard input, a pipe or a device. `give` says what is expected.
+
+    A path that does not exist passes: the reader says what is missing.
+    """
+    if str(path) in STREAMS and not (str(path) == "-" and Path("-").is_file()):
+        raise FittingRoomError(f"{path} is standard input, which can be read only once: save it in a file, and {give}")
+    try:
+        mode = Path(path).stat().st_mode
+    except OSError:
+        return
+    except ValueError as error:
+        raise FittingRoomError(f"{str(path)!a} is not the name of a file ({error}): {give}") from error
+    for is_kind, name in KINDS:
+        if is_kind(mode):
+            once = ", which can be read only once: save it in a file, and" if name == "a pipe" else ":"
+            raise FittingRoomError(f"{path} is {name}{once} {give}")

@@ -1,0 +1,41 @@
+"""Standard input, pipes and devices are refused by their name; files, and what does not exist, pass."""
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.files import check_file
+
+
+@pytest.mark.parametrize("name", ["-", "/dev/stdin"])
+def test_standard_input_is_refused(name: str) -> None:
+    with pytest.raises(FittingRoomError, match=rf"^{name} is standard input, which can be read only once: .* give it$"):
+        check_file(name, "give it")
+
+
+def test_pipes_sockets_and_devices_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("fifo.tsv")
+    with pytest.raises(FittingRoomError, match=r"^fifo.tsv is a pipe, which can be read only once: save it in a file"):
+        check_file(Path("fifo.tsv"), "give it")
+    reading, writing = os.pipe()
+    with os.fdopen(reading), os.fdopen(writing, "w"), pytest.raises(FittingRoomError, match="is a pipe"):
+        check_file(f"/dev/fd/{reading}", "give it")  # process substitution
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind("socket.tsv")
+        with pytest.raises(FittingRoomError, match=r"^socket.tsv is a socket: give it"):
+            check_file("socket.tsv", "give it")
+    with pytest.raises(FittingRoomError, match=r"^/dev/zero is a device: give it"):
+        check_file("/dev/zero", "give it")
+
+
+def test_files_and_missing_files_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("-").write_text("a file of that name")
+    for path in ("-", "gone.tsv", tmp_path, "x" * 5000):
+        check_file(path, "give it")
+    with pytest.raises(FittingRoomError, match=r"'a\\x00b' is not the name of a file \(embedded null byte\): give it"):
+        check_file("a\0b", "give it")
