@@ -44,6 +44,9 @@ class ImageData:
     pictures: Callable[[], Sequence[Picture]] | None = None
     """For pictures in files: the file of each image, by its position in the data set (`Source.index`)."""
 
+    skipped: Sequence[str] = ()
+    """Files that cannot be read."""
+
     def split(self, seed: int, num_train: int | None = None) -> Splits:
         """Split into training and validation by `seed`. With `num_train`, keep a random choice of that many training images."""
         train, val = self._given_parts() or split(

@@ -1,7 +1,9 @@
 """Open an image data set by name or path."""
 
 import multiprocessing
+import os
 import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -109,13 +111,22 @@ def unknown(source: str, more: str = "") -> FittingRoomError:
 
 
 def _fingerprint(source: str) -> tuple[int, ...] | None:
-    """Size and modification time of a file, or times of a folder and the folders in it. If they change, it is opened again."""
+    """Size and modification time of a file, or a digest of those of all files in a folder. If they change, it is opened again."""
     place = Path(source)
     try:
         found = place.stat()
         if not place.is_dir():
             return found.st_size, found.st_mtime_ns
-        inside = [each for pattern in ("*/", "*/*/") for each in sorted(place.glob(pattern))]
-        return found.st_mtime_ns, *(each.stat().st_mtime_ns for each in inside)
+        return found.st_mtime_ns, hash(tuple(_states(source)))
     except OSError:
         return None
+
+
+def _states(folder: str) -> Iterator[tuple[str, int, int]]:
+    """Name, size and modification time of everything in a folder. Links to folders are not followed."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            found = entry.stat(follow_symlinks=False)
+            yield entry.path, found.st_size, found.st_mtime_ns
+            if entry.is_dir(follow_symlinks=False):
+                yield from _states(entry.path)

@@ -90,6 +90,7 @@ def _open(found: Decoded, where: str, source: Path, notes: Sequence[str]) -> Ima
         load_test=lambda: test,
         load_val=None if val is None else lambda: val,
         pictures=lambda: found.pictures,
+        skipped=tuple(name for name, _ in found.bad),
     )
 
 

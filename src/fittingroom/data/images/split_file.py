@@ -16,8 +16,13 @@ from fittingroom.data.images.table import PATH, SPLIT, column, part_of, read_row
 FILE = "split.csv"
 
 
-def write_split(folder: Path, pictures: Sequence[Picture], parts: Mapping[str, Tensor]) -> None:
-    """Write split.csv. `parts` maps train, val and test to the positions of their pictures; the others are in no part."""
+def write_split(
+    folder: Path, pictures: Sequence[Picture], parts: Mapping[str, Tensor], skipped: Sequence[str] = ()
+) -> None:
+    """Write split.csv. `parts` maps train, val and test to the positions of their pictures; the others are in no part.
+
+    Neither are `skipped` files, which cannot be read.
+    """
     part_of_place = {place: part for part, index in parts.items() for place in index.tolist()}
     grouped = any(each.group for each in pictures)
     text = io.StringIO(newline="")
@@ -26,6 +31,7 @@ def write_split(folder: Path, pictures: Sequence[Picture], parts: Mapping[str, T
     for place, each in enumerate(pictures):
         row = [each.name, each.label, part_of_place.get(place, LEFT_OUT)]
         writer.writerow([*row, *[each.group] * grouped])
+    writer.writerows([name, "", LEFT_OUT, *[""] * grouped] for name in skipped)
     write_text(folder / FILE, text.getvalue())
 
 

@@ -153,7 +153,7 @@ class ClassificationTask(Task):
             return
         splits = self.splits
         parts = {"train": splits.train.index, "val": splits.val.index, "test": self.data.load_test().index}
-        write_split(folder, self.data.pictures(), parts)
+        write_split(folder, self.data.pictures(), parts, self.data.skipped)
 
     @cached_property
     def batches(self) -> TrainBatches:
@@ -199,8 +199,10 @@ class ClassificationTask(Task):
         return F.cross_entropy(model(images).float(), targets)
 
     def val_batches(self, number: int) -> "EvalLoader":
-        """The first `number` validation images."""
-        return EvalLoader(self.splits.val.subset(torch.arange(number)), self.splits.spec)
+        """The first `number` validation images; of pictures in files, which are sorted by class, evenly spread ones."""
+        val = self.splits.val
+        spread = torch.arange(number) if self.data.pictures is None else torch.arange(number) * len(val) // number
+        return EvalLoader(val.subset(spread), self.splits.spec)
 
     def validate(self, model: Any, batch: tuple[Tensor, Tensor]) -> Sequence[Logged]:
         """Loss and accuracy."""
