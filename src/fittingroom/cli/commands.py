@@ -59,7 +59,8 @@ def _train_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--out", type=Path, metavar="DIR",
-        help="run folder (default: runs/MODEL-LENGTH-seedS, with --recipe runs/MODEL-LENGTH-RECIPE-seedS)",
+        help="run folder (default: runs/MODEL-LENGTH-seedS, with --recipe runs/MODEL-LENGTH-RECIPE-seedS; with --data the "
+        "name of the data follows MODEL)",
     )  # fmt: skip
     parser.add_argument(
         "--resume", action="store_true", help="continue a stopped run; it ends with exactly the same weights"

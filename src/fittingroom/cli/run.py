@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # heavy: must not be imported for `--help`
 def train(args: argparse.Namespace) -> int:
     """`fittingroom train`"""
     from fittingroom.api.data import say_hint
-    from fittingroom.api.runs import configure, length_slug
+    from fittingroom.api.runs import configure, data_slug, length_slug
     from fittingroom.cli.progress import PLANS, TrainLines
     from fittingroom.core.records import read_state
     from fittingroom.tasks.scoring import SCORINGS
@@ -40,7 +40,13 @@ def train(args: argparse.Namespace) -> int:
         recipe_name=args.recipe,
         settings=changes,
     )
-    words = [args.model, length_slug(config), *([args.recipe] if args.recipe else []), f"seed{args.seed}"]
+    words = [
+        args.model,
+        *data_slug(config),
+        length_slug(config),
+        *([args.recipe] if args.recipe else []),
+        f"seed{args.seed}",
+    ]
     folder = args.out or Path("runs") / "-".join(words)
     say: Callable[[str], None] = _silence if args.quiet else _say
     bar = sys.stderr.isatty() and not args.json and not args.quiet

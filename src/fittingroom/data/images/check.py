@@ -135,7 +135,7 @@ def _report(
     names = in_order({each.label for each in found})
     parts = [part for part in (ALL, *PARTS) if any(each.part == part for each in found)]
     counts = {part: Counter(each.label for each in good if each.part == part) for part in parts}
-    train = counts[parts[0]]
+    train = counts.get("train", counts.get(ALL, Counter()))
     sizes = Counter(each.size for each in good)
     unreadable = {each.name: each.fault for each in found if each.fault}
     return {

@@ -76,3 +76,9 @@ def test_one_class_is_a_problem_and_no_picture_an_error(tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
     with pytest.raises(FittingRoomError, match="holds no pictures"):
         check_images(str(tmp_path / "none"))
+
+
+def test_test_pictures_alone_are_not_counted_as_training_pictures(tmp_path: Path) -> None:
+    found = check_images(str(write_folder(tmp_path / "only", parts=("test",), number=12)))
+    assert found["tiny_classes"] == {"cat": 0, "dog": 0}
+    assert "no training pictures" in found["problems"][0]
