@@ -370,6 +370,7 @@ def _choices(
 
 
 def num_threads() -> int:
+    """Threads that decode pictures: one a core, at most 16."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(cores, 16)
 
