@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from fittingroom.comparison.executors.base import Event, Work
+from fittingroom.comparison.executors.preload import SOCKET_FOLDER
 from fittingroom.core.config import to_dict
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.machine import OPENMP_BINDING, num_cores, usable_cores
@@ -146,16 +147,26 @@ def _unbound() -> Iterator[None]:
         os.environ.update(binding)
 
 
+@contextmanager
+def _variable(name: str, value: str) -> Iterator[None]:
+    """Programs that start in this block find `value` in their environment."""
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        del os.environ[name]
+
+
 def _context() -> Any:
     """A fork server, which imports torch and Lightning once for all runs. Without one, each run imports them again."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
-    from multiprocessing import forkserver
+    from multiprocessing import forkserver, util
 
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["fittingroom.training.fit"])
+    context.set_forkserver_preload(["fittingroom.comparison.executors.preload", "fittingroom.training.fit"])
     try:
-        with _deaf(), _unbound():
+        with _deaf(), _unbound(), _variable(SOCKET_FOLDER, util.get_temp_dir()):
             forkserver.ensure_running()
     except (
         OSError
