@@ -47,12 +47,13 @@ TRAINED = ("config.json", "environment.json", "metrics.csv", "model.safetensors"
 NUM_PICTURES, NUM_PAIRS = 90, {"train": 200, "dev": 40, "test": 40}
 
 SERVER = """
-import json, os, sys
+import atexit, gc, json, os, sys
 import PIL.Image, torch.profiler
 import fittingroom.api.compare, fittingroom.api.runs, fittingroom.cli.run, fittingroom.training.fit
 from fittingroom.__main__ import run
 
 PIL.Image.init()
+gc.freeze()
 print(0, flush=True)
 while line := sys.stdin.buffer.raw.readline():
     order = json.loads(line)
@@ -65,12 +66,16 @@ while line := sys.stdin.buffer.raw.readline():
         os.dup2(log, 1)
         os.dup2(log, 2)
         sys.argv = ["fittingroom", *order["words"]]
-        sys.exit(run())
+        code = run()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        atexit._run_exitfuncs()
+        os._exit(code)  # to free each object would copy all memory of the server
     print(child, flush=True)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 FRESH_SHARE = 0.1
-"""Of the starts of a training in a process of its own. The imports of torch are most of its life, and nothing happens in them."""
+"""Of the starts in a process of its own. The imports of torch are most of its life, and nothing happens in them."""
 
 Stamp = tuple[int, str]
 """When a file was written, and its SHA-256."""
@@ -284,14 +289,15 @@ def results(out: Path) -> dict[str, dict[str, Any]]:
 
 def files_in(place: Path) -> frozenset[str]:
     """All files and folders that a trial left, in its run folder, its cache and among temporary files."""
-    return frozenset(str(path.relative_to(place)) for path in place.rglob("*"))
+    names = (str(path.relative_to(place)) for path in place.rglob("*"))
+    return frozenset(name for name in names if not name.startswith("tmp/torchinductor_"))  # the cache of torch
 
 
 def undisturbed(kind: str, words: Sequence[str], work: Path, nursery: Nursery) -> Reference:
     """Run the command to its end and measure its life."""
     place = work / f"{kind}-undisturbed"
     began, first_write = time.monotonic(), 0.0
-    process = Fresh(words, place) if words[0] == "compare" else Forked(words, place, nursery)
+    process = Forked(words, place, nursery)
     while (code := process.wait(0.01)) is None:
         if not first_write and (place / "out").exists():
             first_write = time.monotonic() - began
@@ -307,8 +313,8 @@ def live(
 ) -> tuple[list[Kill], int | None]:
     """Start the command and kill it, or its children, at random moments. Return the kills and its exit code."""
     several = words[0] == "compare"
-    fresh, whole = several or draw.random() < FRESH_SHARE, draw.random() < 0.5
-    span = reference.seconds - (0 if whole else reference.start_up) + (nursery.seconds if fresh and not several else 0)
+    fresh, whole = draw.random() < FRESH_SHARE, draw.random() < 0.5
+    span = reference.seconds - (0 if whole else reference.start_up) + (nursery.seconds if fresh else 0)
     moments = sorted(draw.uniform(0, span) for _ in range(draw.randint(1, 3) if several else 1))
     began, kills = time.monotonic(), []
     process = Fresh(words, place) if fresh else Forked(words, place, nursery)
@@ -429,22 +435,25 @@ def campaign(
     work = Path(tempfile.mkdtemp(prefix="kills-"))
     all_words, references, nursery = commands(write_data(work / "data")), {}, Nursery(work)
     number = 1 + max((row["trial"] for row in rows), default=-1)
-    while len(rows) < num_kills and time.monotonic() - began < seconds:
-        kind = kinds[number % len(kinds)]
-        if kind not in references:
-            references[kind] = undisturbed(kind, all_words[kind], work, nursery)
-        place = work / f"trial{number}"
-        found = trial(kind, all_words[kind], references[kind], place, f"{seed} {number}", nursery)
-        rows += [{"trial": number, **row} for row in found]
-        write_kills(record, rows)
-        clean = all(is_clean(row) for row in found)
-        print(
-            f"trial {number}: {kind}: {len(found)} kills, {'clean' if clean else place}; {len(rows)} in all", flush=True
-        )
-        if clean:
-            shutil.rmtree(place)
-        number += 1
-    nursery.close()
+    try:
+        while len(rows) < num_kills and time.monotonic() - began < seconds:
+            kind = kinds[number % len(kinds)]
+            if kind not in references:
+                references[kind] = undisturbed(kind, all_words[kind], work, nursery)
+            place = work / f"trial{number}"
+            found = trial(kind, all_words[kind], references[kind], place, f"{seed} {number}", nursery)
+            rows += [{"trial": number, **row} for row in found]
+            write_kills(record, rows)
+            clean = all(is_clean(row) for row in found)
+            print(
+                f"trial {number}: {kind}: {len(found)} kills, {'clean' if clean else place}; {len(rows)} in all",
+                flush=True,
+            )
+            if clean:
+                shutil.rmtree(place)
+            number += 1
+    finally:
+        nursery.close()
     if all(is_clean(row) for row in rows):
         shutil.rmtree(work)
     return rows

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -129,16 +130,28 @@ if __name__ == "__main__":
 """
 
 
-def test_when_the_parent_is_killed_its_children_end_by_themselves(tmp_path: Path) -> None:
+@pytest.fixture
+def temporary_files(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder for the temporary files of processes. Its path is short, because it has to hold a socket."""
+    with tempfile.TemporaryDirectory() as folder:
+        monkeypatch.setenv("TMPDIR", folder)
+        yield Path(folder)
+
+
+def test_when_the_parent_is_killed_its_children_end_by_themselves(tmp_path: Path, temporary_files: Path) -> None:
     parent = start(str(tmp_path), program=PARENT)
     assert parent.stdout is not None
     pids = [int(word) for word in parent.stdout.readline().split()]
     assert len(pids) == 2 and all(is_alive(pid) for pid in pids)
+    assert not LINUX or list(temporary_files.glob("pymp-*"))
     parent.kill()
     parent.communicate()
     deadline = time.monotonic() + 60
     while any(is_alive(pid) for pid in pids):
         assert time.monotonic() < deadline, "a training goes on with nobody to listen"
+        time.sleep(0.1)
+    while list(temporary_files.glob("pymp-*")):
+        assert time.monotonic() < deadline, "the socket of the fork server is left behind"
         time.sleep(0.1)
 
 
