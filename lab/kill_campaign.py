@@ -209,7 +209,9 @@ class Forked:
 
     def wait(self, seconds: float) -> int | None:
         """The exit code, or None if the command still runs after so many seconds."""
-        if self.code is None and select.select([self.nursery.server.stdout], [], [], max(0.0, seconds))[0]:
+        output = self.nursery.server.stdout
+        assert output is not None
+        if self.code is None and select.select([output], [], [], max(0.0, seconds))[0]:
             self.code = self.nursery.answer()
         return self.code
 
@@ -386,6 +388,8 @@ def trial(
             errors.append("hangs" if code is None else f"exit code {code}")
             break
     left = orphans(place)
+    if "Traceback" in _log(place).read_text(errors="replace"):
+        errors.append("a traceback")
     outcome = {**judge(reference, place, errors), "lost": sorted(lost), "orphans": left, "errors": errors}
     return [
         {"kind": kind, **asdict(kill), "kills": number, **outcome, "commit": reference.commit}

@@ -5,8 +5,10 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +89,27 @@ def test_a_killed_work_is_an_event_the_others_go_on_and_it_can_be_resumed(tmp_pa
     (reason,) = [event.content for event in events if event.kind == "failed"]
     assert reason.startswith("its process ended with code -9") and "run the command again to resume it" in reason
     assert read_state(tmp_path / "seed0").status == "running"
+
+
+@pytest.mark.skipif(not LINUX, reason="needs a fork server")
+def test_a_fork_server_that_is_killed_while_it_starts_is_replaced(tmp_path: Path) -> None:
+    server: Any = forkserver._forkserver
+    server._stop()
+    killed: list[int] = []
+
+    def kill() -> None:
+        while (pid := server._forkserver_pid) is None:
+            time.sleep(0.01)
+        time.sleep(0.3)  # it imports torch now, which takes longer
+        os.kill(pid, signal.SIGKILL)
+        killed.append(pid)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    events = list(Processes(jobs=1).run([work(tmp_path)]))
+    killer.join()
+    assert ends(events) == {0: "finished"}
+    assert killed and server._forkserver_pid not in killed
 
 
 def test_when_the_caller_stops_listening_no_child_is_left(tmp_path: Path) -> None:
