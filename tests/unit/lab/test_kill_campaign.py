@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from fittingroom.core.records import RunState, write_state
+from fittingroom.core.rundir import read_json, write_json
 from lab.kill_campaign import Reference, files_in, finished_files, is_clean, judge, read_kills, results, write_kills
 
 WHOLE = {"lost": [], "orphans": 0, "errors": []}
@@ -52,9 +53,13 @@ def test_a_finished_run_that_is_written_again_is_lost(tmp_path: Path) -> None:
     assert finished_files(place / "out") != before
 
 
-def test_a_record_has_a_line_per_kill_and_is_read_again(tmp_path: Path) -> None:
+def test_a_record_has_a_line_per_kill_keeps_its_notes_and_is_read_again(tmp_path: Path) -> None:
     rows = [{"trial": 0, "kind": "vit"}, {"trial": 1, "kind": "cnn"}]
     assert read_kills(tmp_path / "kills.json") == []
     write_kills(tmp_path / "kills.json", rows)
     assert read_kills(tmp_path / "kills.json") == rows
     assert '\n  {"trial": 1, "kind": "cnn"}\n' in (tmp_path / "kills.json").read_text()
+    noted = {**read_json(tmp_path / "kills.json"), "notes": ["a note"]}
+    write_json(tmp_path / "kills.json", noted)
+    write_kills(tmp_path / "kills.json", rows[:1])
+    assert read_json(tmp_path / "kills.json") == {**noted, "kills": rows[:1]}
