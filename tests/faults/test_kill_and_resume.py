@@ -50,6 +50,25 @@ StepsDone.log_metrics = log_and_die
 sys.exit(main(sys.argv[1:]))
 """
 
+DIES_AT_THE_END = """
+import os, shutil, sys
+from fittingroom.cli.main import main
+replace, rmtree = os.replace, shutil.rmtree
+
+def replace_or_die(source, target):
+    if os.path.basename(target) == "{file}":
+        os._exit(9)
+    replace(source, target)
+
+def remove_or_die(path, *args, **kwargs):
+    if os.path.basename(path) == "{folder}":
+        os._exit(9)
+    rmtree(path, *args, **kwargs)
+
+os.replace, shutil.rmtree = replace_or_die, remove_or_die
+sys.exit(main(sys.argv[1:]))
+"""
+
 
 def train(folder: Path, *extra: str) -> dict:
     return call_json(*TRAIN, "--out", str(folder), *extra)
@@ -172,6 +191,21 @@ def test_a_finished_run_is_not_trained_again(undisturbed: Path) -> None:
     before = weights(undisturbed), (undisturbed / "state.json").read_bytes()
     train(undisturbed)
     assert (weights(undisturbed), (undisturbed / "state.json").read_bytes()) == before
+
+
+def test_killed_in_the_last_writes_nothing_is_left_behind(undisturbed: Path, tmp_path: Path) -> None:
+    folder, expected = tmp_path / "run", {path.name for path in undisturbed.iterdir()}
+    for file, tree, extra in (("predictions.npz", "", ()), ("", "checkpoints", ("--resume",))):
+        program = DIES_AT_THE_END.format(file=file, folder=tree)
+        process = start(*TRAIN, "--out", str(folder), *extra, program=program)
+        _, err = process.communicate(timeout=120)
+        assert process.returncode == 9, err
+        assert [path.name[:16] for path in folder.glob(".*.tmp")] == [".predictions.npz"] * bool(file)
+    assert json.loads((folder / "state.json").read_text())["status"] == "finished"
+    before = (folder / "state.json").read_bytes()
+    train(folder)
+    assert {path.name for path in folder.iterdir()} == expected
+    assert (weights(folder), (folder / "state.json").read_bytes()) == (weights(undisturbed), before)
 
 
 def test_two_seeds_differ_and_a_logger_changes_nothing(undisturbed: Path, tmp_path: Path) -> None:

@@ -4,8 +4,11 @@ import multiprocessing
 import os
 import signal
 import sys
+import tempfile
+import threading
 import time
 from collections.abc import Iterator
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +91,27 @@ def test_a_killed_work_is_an_event_the_others_go_on_and_it_can_be_resumed(tmp_pa
     assert read_state(tmp_path / "seed0").status == "running"
 
 
+@pytest.mark.skipif(not LINUX, reason="needs a fork server")
+def test_a_fork_server_that_is_killed_while_it_starts_is_replaced(tmp_path: Path) -> None:
+    server: Any = forkserver._forkserver
+    server._stop()
+    killed: list[int] = []
+
+    def kill() -> None:
+        while (pid := server._forkserver_pid) is None:
+            time.sleep(0.01)
+        time.sleep(0.3)  # it imports torch now, which takes longer
+        os.kill(pid, signal.SIGKILL)
+        killed.append(pid)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    events = list(Processes(jobs=1).run([work(tmp_path)]))
+    killer.join()
+    assert ends(events) == {0: "finished"}
+    assert killed and server._forkserver_pid not in killed
+
+
 def test_when_the_caller_stops_listening_no_child_is_left(tmp_path: Path) -> None:
     listening = Processes(jobs=2).run([work(tmp_path, seed, epochs=2000.0) for seed in range(3)])
     for event in listening:
@@ -129,16 +153,28 @@ if __name__ == "__main__":
 """
 
 
-def test_when_the_parent_is_killed_its_children_end_by_themselves(tmp_path: Path) -> None:
+@pytest.fixture
+def temporary_files(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder for the temporary files of processes. Its path is short, because it has to hold a socket."""
+    with tempfile.TemporaryDirectory() as folder:
+        monkeypatch.setenv("TMPDIR", folder)
+        yield Path(folder)
+
+
+def test_when_the_parent_is_killed_its_children_end_by_themselves(tmp_path: Path, temporary_files: Path) -> None:
     parent = start(str(tmp_path), program=PARENT)
     assert parent.stdout is not None
     pids = [int(word) for word in parent.stdout.readline().split()]
     assert len(pids) == 2 and all(is_alive(pid) for pid in pids)
+    assert not LINUX or list(temporary_files.glob("pymp-*"))
     parent.kill()
     parent.communicate()
     deadline = time.monotonic() + 60
     while any(is_alive(pid) for pid in pids):
         assert time.monotonic() < deadline, "a training goes on with nobody to listen"
+        time.sleep(0.1)
+    while list(temporary_files.glob("pymp-*")):
+        assert time.monotonic() < deadline, "the socket of the fork server is left behind"
         time.sleep(0.1)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from fittingroom import __version__
 from fittingroom.comparison.candidate import Candidate, check_different
 from fittingroom.comparison.executors.base import Work
-from fittingroom.comparison.executors.processes import Processes, have_own_core
+from fittingroom.comparison.executors.processes import PATIENCE, Processes, have_own_core
 from fittingroom.comparison.pictures import PICTURES
 from fittingroom.comparison.planning import plan_grid
 from fittingroom.comparison.protocol import Budget, fair_order
@@ -28,14 +28,14 @@ from fittingroom.core.records import (
     write_summary,
 )
 from fittingroom.core.registry import external_modules
-from fittingroom.core.rundir import exclusive_lock, read_json, write_json
+from fittingroom.core.rundir import exclusive_lock, read_json, remove_temporary, write_json
 from fittingroom.models.cost import num_params
 from fittingroom.tasks.base import Task
 from fittingroom.tasks.config import RunConfig
 from fittingroom.tasks.load import open_task
 from fittingroom.tasks.scoring import ProtocolFacts
 from fittingroom.training.checkpoints import check_checkpoint_seconds
-from fittingroom.training.fit import check_same_data, holds, new_state_of
+from fittingroom.training.fit import check_same_data, holds, new_state_of, tidy
 from fittingroom.training.loggers import check_loggers
 from fittingroom.training.memory import check_memory
 from fittingroom.training.speed.budget import agree_on_steps, check_budget
@@ -138,6 +138,8 @@ def run_comparison(comparison: Comparison, watcher: Watcher) -> Summary:
 
 def _run_comparison(comparison: Comparison, runs: list[_Run], watcher: Watcher) -> Summary:
     _check_folder(comparison.folder, runs)
+    for folder in (comparison.folder, comparison.folder / "steps"):
+        remove_temporary(folder)
     record = _record(comparison, runs, watcher)
     rows: dict[int, RunRow] = {}
     for number, row in _run_all(comparison, runs, record, watcher):
@@ -234,6 +236,7 @@ def _run_all(
     states = [read_state(comparison.folder / run.folder) for run in runs]
     missing = [number for number, state in enumerate(states) if state.status != "finished"]
     for number in sorted(set(range(len(runs))) - set(missing)):
+        tidy(comparison.folder / runs[number].folder, PATIENCE)
         yield number, runs[number].row(states[number])
     if comparison.budget.seconds is not None:
         _keep_steps(comparison, runs, states)

@@ -14,6 +14,7 @@ checkpoints/         Lightning checkpoints, each with a checksum; deleted when t
 import errno
 import json
 import os
+import re
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -27,6 +28,9 @@ from fittingroom.core.errors import FittingRoomError
 
 NOT_SUPPORTED = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 """What file systems answer that lack an operation, such as locks or fsync."""
+
+TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")
+"""The names that `write_atomic` gives to temporary files."""
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -51,6 +55,18 @@ def write_atomic(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
         raise FittingRoomError(
             f"cannot write {path}: {error.strerror}: {advice}{_other_cache(path) or ' or choose another folder'}"
         ) from error
+
+
+def remove_temporary(folder: Path) -> None:
+    """Delete the temporary files that killed processes left in `folder`. Call it only if nobody else writes there."""
+    for path in temporary_files(folder):
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+def temporary_files(folder: Path) -> list[Path]:
+    """The temporary files in `folder`: of a process that writes at the moment, or of one that was killed."""
+    return [path for path in folder.glob(".*.tmp") if TEMPORARY.fullmatch(path.name)]
 
 
 def _sync(file: IO[bytes]) -> None:

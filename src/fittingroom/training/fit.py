@@ -10,7 +10,14 @@ from typing import Any
 from fittingroom.core.config import config_hash, from_dict, to_dict
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.records import RunState, read_state, write_state
-from fittingroom.core.rundir import exclusive_lock, make_folder, read_json, write_json
+from fittingroom.core.rundir import (
+    exclusive_lock,
+    make_folder,
+    read_json,
+    remove_temporary,
+    temporary_files,
+    write_json,
+)
 from fittingroom.core.upgrade import upgrade_config
 from fittingroom.models.cost import num_params
 from fittingroom.tasks.base import DATA_FILE, Task
@@ -95,7 +102,9 @@ def fit(config: RunConfig, options: FitOptions) -> RunState:
 def _fit(task: Task, options: FitOptions, began: float) -> RunState:
     state = claim(options.folder, task.config, options.resume, options.run)
     check_same_data(options.folder, task)
+    remove_temporary(options.folder)
     if state.status == "finished":
+        _remove_checkpoints(options.folder)  # if the process was killed before it could
         return state
     plan = earlier_plan(options)
     for hint in task.hints:
@@ -109,6 +118,14 @@ def _fit(task: Task, options: FitOptions, began: float) -> RunState:
         known = state if last.status == "absent" else last
         write_state(options.folder, replace(known, status="failed", error=str(error)))
         raise
+
+
+def tidy(folder: Path, patience: float) -> None:
+    """Delete what a process left in the folder of its finished run if it was killed right after the last write."""
+    if (folder / ".lock").exists() or (folder / "checkpoints").exists() or temporary_files(folder):
+        with exclusive_lock(folder, patience):  # its process may still be at it
+            remove_temporary(folder)
+            _remove_checkpoints(folder)
 
 
 def resolve(config: RunConfig, data_dir: Path | None = None) -> RunConfig:
@@ -254,5 +271,9 @@ def _train_and_evaluate(task: Task, options: FitOptions, plan: Plan | None, stat
         checkpoint_seconds=options.checkpoint_seconds,
     )
     state = write_results(module, options.folder, state, metrics, open_test=options.open_test)
-    shutil.rmtree(options.folder / "checkpoints", ignore_errors=True)
+    _remove_checkpoints(options.folder)
     return state
+
+
+def _remove_checkpoints(folder: Path) -> None:
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)

@@ -140,6 +140,23 @@ def test_a_run_found_finished_ends_and_does_not_begin(planner: Planner, tmp_path
     assert told == [("ends", 0)]
 
 
+def test_what_a_killed_process_left_in_comparison_and_finished_run_is_deleted(planner: Planner, tmp_path: Path) -> None:
+    comparison = tiny_comparison(tmp_path, "vit", "cnn")
+    config = resolve(comparison.candidates[0].with_seed(0))
+    run = tmp_path / "runs" / "vit-seed0"
+    write_state(run, replace(new_state_of(config), status="finished"))
+    (run / "checkpoints").mkdir()
+    left = [tmp_path / ".plan.json.0123abcd.tmp", tmp_path / "steps" / ".vit.json.0123abcd.tmp"]
+    left += [run / ".lock", run / ".state.json.0123abcd.tmp", run / "checkpoints" / "step=0000001.ckpt"]
+    for path in left:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"")
+    with pytest.raises(Started):
+        run_comparison(comparison, Watcher())
+    assert [path.name for path in run.iterdir()] == ["state.json"]
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
 def test_no_more_at_a_time_than_there_are_runs(planner: Planner, tmp_path: Path) -> None:
     begin(tmp_path, "vit", "cnn", jobs=1000)
     assert planner.jobs == 2

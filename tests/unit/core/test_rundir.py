@@ -17,6 +17,7 @@ from fittingroom.core.rundir import (
     exclusive_lock,
     make_folder,
     read_json,
+    remove_temporary,
     write_atomic,
     write_json,
     write_text,
@@ -62,6 +63,19 @@ def test_a_disk_that_is_full_at_any_step_keeps_the_old_file(
             write_text(path, "new")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_write_left_is_removed_and_no_other_file(tmp_path: Path) -> None:
+    killed = "import os, sys; from pathlib import Path; from fittingroom.core.rundir import write_atomic\n"
+    killed += "write_atomic(Path(sys.argv[1]), lambda file: os._exit(9))"
+    assert subprocess.run([sys.executable, "-c", killed, str(tmp_path / "state.json")]).returncode == 9
+    (left,) = tmp_path.iterdir()
+    for name in ("state.json", ".mine.tmp", "deadbeef.tmp"):
+        (tmp_path / name).write_text("mine")
+    remove_temporary(tmp_path)
+    assert not left.exists()
+    assert {path.name for path in tmp_path.iterdir()} == {"state.json", ".mine.tmp", "deadbeef.tmp"}
+    remove_temporary(tmp_path / "absent")
 
 
 def test_a_complete_write_replaces_the_old_file_and_others_may_read_it(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
@@ -16,6 +17,7 @@ from types import ModuleType
 from typing import Any
 
 from fittingroom.comparison.executors.base import Event, Work
+from fittingroom.comparison.executors.preload import SOCKET_FOLDER
 from fittingroom.core.config import to_dict
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.machine import OPENMP_BINDING, num_cores, usable_cores
@@ -27,6 +29,8 @@ the user may start the same command again at once."""
 
 TIME_TO_STOP = 5.0
 """Seconds that a run gets to stop before it is killed. Its files survive both."""
+
+START_ATTEMPTS = 5
 
 NO_MAIN_GUARD = 78
 """Exit code of a child process that ran the user's script again (see `check_main_guard`)."""
@@ -88,12 +92,24 @@ def _start(number: int, work: Work, core: int | None) -> tuple[Connection, _Runn
     context = _context()
     ours, theirs = context.Pipe(duplex=False)
     cores = usable_cores() if core is None or work.plan.get("num_threads") != "1" else [core]
-    process = context.Process(target=_work, args=(vars(work), cores, theirs), daemon=True)
-    spawned = context.get_start_method() == "spawn"
-    with _without_script(), _deaf() if spawned else nullcontext(), _unbound():
-        process.start()
+    process = _started(context, (vars(work), cores, theirs))
     theirs.close()
     return ours, _Running(number=number, core=core, process=process)
+
+
+def _started(context: Any, args: tuple[Any, ...]) -> Any:
+    """A child process. If the fork server was killed, the next attempt starts another one."""
+    spawned = context.get_start_method() == "spawn"
+    for _ in range(START_ATTEMPTS):
+        process = context.Process(target=_work, args=args, daemon=True)
+        try:
+            with _without_script(), _deaf() if spawned else nullcontext(), _unbound():
+                process.start()
+            return process
+        except (EOFError, ConnectionError):
+            time.sleep(0.1)  # until the system has noticed that the server is dead
+            context = _context()
+    raise FittingRoomError("cannot start a process: something kills them: free some memory and run the command again")
 
 
 def _stop(processes: Sequence[Any]) -> None:
@@ -146,16 +162,26 @@ def _unbound() -> Iterator[None]:
         os.environ.update(binding)
 
 
+@contextmanager
+def _variable(name: str, value: str) -> Iterator[None]:
+    """Programs that start in this block find `value` in their environment."""
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        del os.environ[name]
+
+
 def _context() -> Any:
     """A fork server, which imports torch and Lightning once for all runs. Without one, each run imports them again."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
-    from multiprocessing import forkserver
+    from multiprocessing import forkserver, util
 
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["fittingroom.training.fit"])
+    context.set_forkserver_preload(["fittingroom.comparison.executors.preload", "fittingroom.training.fit"])
     try:
-        with _deaf(), _unbound():
+        with _deaf(), _unbound(), _variable(SOCKET_FOLDER, util.get_temp_dir()):
             forkserver.ensure_running()
     except (
         OSError

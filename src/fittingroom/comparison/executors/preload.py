@@ -1,0 +1,16 @@
+"""The fork server imports this module first. When the server ends, it deletes the folder of its socket.
+
+The process that starts the server does so as well, but not if it is killed.
+"""
+
+import atexit
+import os
+import shutil
+
+SOCKET_FOLDER = "FITTINGROOM_SOCKET_FOLDER"
+"""The environment variable that tells the server its folder."""
+
+if SOCKET_FOLDER in os.environ:
+    atexit.register(
+        shutil.rmtree, os.environ.pop(SOCKET_FOLDER), ignore_errors=True
+    )  # runs do not get here: they use os._exit
