@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from fittingroom.core.config import to_dict
-from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.errors import FittingRoomError, found_in
 from fittingroom.core.files import check_file
 from fittingroom.core.records import DataRecord, SplitRecord
 from fittingroom.core.registry import Registry
@@ -296,7 +296,8 @@ class Task(ABC):
         from fittingroom.evaluation.weights import load_weights
 
         assert self.folder is not None, "this task has no folder of a finished run"
-        model = self.build_saved()
+        with found_in(self.folder / "config.json"):
+            model = self.build_saved()
         load_weights(model, self.folder)
         return model.eval()
 
