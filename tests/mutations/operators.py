@@ -11,8 +11,9 @@ Operator = Callable[[random.Random, bytes, Sequence[bytes]], bytes]
 """(draw, contents, contents of other files of the same group) -> damaged contents."""
 
 NUMBERS = (
-    b"0", b"-1", b"1", b"2", b"255", b"65536", b"2147483648", b"-2147483649", b"18446744073709551616", b"1" + b"0" * 400, b"1e308",
-    b"-1e309", b"1e-320", b"nan", b"NaN", b"Infinity", b"-inf", b"0x10", b"1_000", b"1,5", "٣".encode(), b"9" * 5000, b"-0", b"0.5",
+    b"0", b"-1", b"1", b"2", b"255", b"65536", b"2147483648", b"-2147483649", b"18446744073709551616", b"1" + b"0" * 400,
+    b"1e308", b"-1e309", b"1e-320", b"nan", b"NaN", b"Infinity", b"-inf", b"0x10", b"1_000", b"1,5", "٣".encode(), b"9" * 5000,
+    b"-0", b"0.5",
 )  # fmt: skip
 TEXTS = (
     b"", b"\0", b"\xff\xfe", b"\xc3", b"\xed\xa0\x80", b"\xef\xbb\xbf", b"\r", b"\n", b"\r\n\r\n", b"\t", b'"', b"'", b",", b";",
@@ -20,10 +21,13 @@ TEXTS = (
     "\u202e".encode(), "\U0001f600".encode(), b"%s%n", b"<script>", b"a" * 300, b"x" * 100_000, b" ", b"none", b"train",
 )  # fmt: skip
 VALUES: tuple[Any, ...] = (
-    None, True, False, 0, -1, 1, 3, 7, 65537, 2**31, 2**63, -(2**63), 10**20, 10**400, 0.5, -0.5, 1e-320, 1e308, -1e308, float("nan"),
-    float("inf"), -float("inf"), "", " ", "0", "nan", "\0", "a\nb", "\ud800", "../../..", "/dev/null", "/dev/zero", "/", "~", ".",
-    "vit", "cnn", "hybrid", "transformer", "recurrent", "classification", "seq2seq", "running", "finished", "x" * 300, "x" * 100_000,
-    "<b>", "\x1b[2J", "fashion-mnist", "cmudict", [], {}, [None], [[]], [0], [1e308, -1], ["a", "b"], {"a": 1}, {"": {}}, {"a": {"b": []}},
+    None, True, False, 0, -1, 1, 3, 7, 65537, 2**31, 2**63, -(2**63), 10**20, 10**400, 0.5, -0.5, 1e-320, 1e308, -1e308,
+    float("nan"), float("inf"), -float("inf"), "", " ", "0", "nan", "\0", "a\nb", "\ud800", "../../..",
+    "/dev/null", "/dev/zero", "/", "~", ".",
+    "vit", "cnn", "hybrid", "transformer", "recurrent", "classification", "seq2seq", "running", "finished", "x" * 300,
+    "x" * 100_000,
+    "<b>", "\x1b[2J", "fashion-mnist", "cmudict", [], {}, [None], [[]], [0], [1e308, -1], ["a", "b"], {"a": 1}, {"": {}},
+    {"a": {"b": []}},
 )  # fmt: skip
 """What may stand at any place of a JSON file."""
 

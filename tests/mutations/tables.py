@@ -29,12 +29,10 @@ def build_pairs(folder: Path) -> list[str]:
 def read_pairs(root: Path, name: str, draw: random.Random) -> None:
     """Open the pairs as training does and as `data check` does."""
     three = [str(root / each) for each in PAIRS[:3]]
-    if name in PAIRS[:3]:
-        splits = load_pair_splits(*three)
-    else:
-        splits = load_pair_splits(str(root / name))
+    files = three if name in PAIRS[:3] else [str(root / name)]
+    splits = load_pair_splits(*files)
     assert len(splits.train) and len(splits.val)
-    told(["data", "check", *(three if name in PAIRS[:3] else [str(root / name)])])
+    told(["data", "check", *files])
 
 
 def told(words: list[str]) -> None:

@@ -31,6 +31,8 @@ SEED = 20
 COUNTS = {"pictures": 4000, "pairs": 1500, "tables": 1000, "runs": 2000, "comparisons": 1500}
 """10,000 in all."""
 ROOT = Path(__file__).parents[2]
+MOST_ADDRESSES = 16 * 2**30
+"""So that a mistake cannot take the machine with it. Libraries reserve much more than they use."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +128,8 @@ class Trial:
         self.files = json.loads((good.parent / f"{name}.json").read_text())
         self.contents = {each: (good / each).read_bytes() for each in self.files}
         self.read = group_of(name).prepare(root)
+        self.answers = 0
+        """Calls that ended with an answer. The others ended with an error."""
 
     def _others(self, file: str) -> list[bytes]:
         """Contents to splice with: of files of the same name, otherwise of the same form."""
@@ -144,13 +148,14 @@ class Trial:
         with contextlib.redirect_stdout(silent), contextlib.redirect_stderr(silent):
             fault, details = fault_of(lambda: self.read(file, draw), _names(file))
         self.folder.restore()
+        self.answers += details == "read" and not fault
         return {"number": number, "file": file, "fault": fault, "details": details}
 
 
 def work(name: str, good: Path, numbers: range, seed: int) -> None:
     """Damage and read; print one line of JSON for each number that goes wrong, and one at the end."""
     out, cache = os.fdopen(os.dup(1), "w", buffering=1), Path(os.environ["XDG_CACHE_HOME"])
-    resource.setrlimit(resource.RLIMIT_AS, (16 * 2**30,) * 2)
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_ADDRESSES, MOST_ADDRESSES))
     warnings.simplefilter("ignore")
     faulthandler.enable()
     trial = Trial(name, good, cache.parent / f"{name}-{os.getpid()}", seed)
@@ -174,12 +179,13 @@ def work(name: str, good: Path, numbers: range, seed: int) -> None:
             numbers = range(number, number + 1)
             break
     shutil.rmtree(trial.folder.root)
-    print(json.dumps({"peak": peak_bytes(), "last": numbers[-1]}), file=out)
+    print(json.dumps({"peak": peak_bytes(), "last": numbers[-1], "answers": trial.answers}), file=out)
 
 
 def _names(file: str) -> tuple[str, ...]:
     """What a message may name: the file, or a folder that holds it."""
-    return tuple(each for each in Path(file).parts if each not in ("runs", "old"))
+    *folders, name = Path(file).parts
+    return name, *(f"{os.sep}{each}" for each in folders if each not in ("runs", "old"))
 
 
 def _close_figures() -> None:
@@ -189,7 +195,7 @@ def _close_figures() -> None:
 
 def run_group(name: str, count: int, place: Path, seed: int = SEED) -> dict[str, Any]:
     """Do this number of mutations in processes of their own; return counts, faults, seconds and the most memory."""
-    began, faults, peak, first = time.monotonic(), [], 0, 0
+    began, faults, peak, answers, first = time.monotonic(), [], 0, 0, 0
     good = place / "good" / name
     environment = {**os.environ, "XDG_CACHE_HOME": str(place / "cache"), "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"}
     call = [sys.executable, "-W", "ignore", "-m", "tests.mutations.work", "--in", str(good), "--seed", str(seed)]
@@ -206,10 +212,10 @@ def run_group(name: str, count: int, place: Path, seed: int = SEED) -> dict[str,
                 raise RuntimeError(done.stderr)
             kind = "hangs" if "Timeout" in done.stderr else f"crashes ({done.returncode})"
             faults.append({"number": begun[-1], "file": "", "fault": kind, "details": done.stderr[-3000:]})
-        peak = max(peak, end["peak"] if end else 0)
+        peak, answers = max(peak, end["peak"] if end else 0), answers + (end["answers"] if end else 0)
         first = (end["last"] if end else begun[-1]) + 1
     seconds = round(time.monotonic() - began, 1)
-    return {"mutations": count, "faults": faults, "seconds": seconds, "peak_bytes": peak}
+    return {"mutations": count, "answers": answers, "faults": faults, "seconds": seconds, "peak_bytes": peak}
 
 
 def build(name: str, good: Path) -> None:

@@ -100,8 +100,6 @@ class Run:
         try:
             rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
             names = list(rows[0]) if rows else []
-            if not rows:
-                raise ValueError("it has no rows")
             if any(len(row) != len(names) or None in row.values() for row in rows):
                 raise ValueError("a line is longer or shorter than the first")
             return Metrics({name: [float(row[name]) if row[name] else None for row in rows] for name in names})

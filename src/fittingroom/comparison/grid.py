@@ -17,7 +17,7 @@ from fittingroom.comparison.planning import plan_grid
 from fittingroom.comparison.protocol import Budget, fair_order
 from fittingroom.comparison.summary import summarise
 from fittingroom.core.config import from_dict, to_dict
-from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.errors import FittingRoomError, found_in
 from fittingroom.core.records import (
     ComparisonRecord,
     RunRow,
@@ -224,8 +224,9 @@ def _earlier_plans(folder: Path) -> dict[str, Any]:
     whole = jobs is None or (isinstance(jobs, int) and jobs > 0)
     if not (whole and "jobs" in earlier and isinstance(plans, dict) and isinstance(probes, dict)):
         raise FittingRoomError(f"{path} lacks jobs or plans: delete {folder} and run the comparison again")
-    for name, plan in plans.items():
-        from_dict(Plan, plan, f"{path}: plans.{name}")
+    with found_in(path):
+        for name, plan in plans.items():
+            from_dict(Plan, plan, f"plans.{name}")
     return earlier
 
 

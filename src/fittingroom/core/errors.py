@@ -26,12 +26,12 @@ class FittingRoomError(ValueError):
 
 
 @contextmanager
-def found_in(path: Path) -> Iterator[None]:
-    """Put the path before the message of a FittingRoomError that does not name it: the bad value comes from this file."""
+def found_in(path: Path | str) -> Iterator[None]:
+    """Put the path before the message of a FittingRoomError that does not name it: the fault is in this file or data set."""
     try:
         yield
     except FittingRoomError as error:
-        if str(path) in str(error):
+        if shown(str(path)) in str(error):
             raise
         raise FittingRoomError(f"{path}: {error}") from error
 

@@ -183,7 +183,9 @@ class Task(ABC):
         given = self._given
         if self.folder is None or not given.data_files or not self._saved_digest:
             return given
-        recorded = (self.saved_data() or {}).get("files", ())
+        files = (self.saved_data() or {}).get("files")
+        whole = isinstance(files, list) and len(files) == len(given.data_files)
+        recorded = files if whole and all(os.path.isfile(str(file)) for file in files) else ()
         option = "--data" if len(given.data_files) == 1 else "--train, --dev and --test"
         found = find_again(
             given.data_files, tuple(map(str, recorded)), self._saved_digest, self.folder, self.digest_of, option

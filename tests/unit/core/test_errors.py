@@ -1,8 +1,10 @@
 """Messages of errors are one line that a terminal can show, whatever the values in them."""
 
+from pathlib import Path
+
 import pytest
 
-from fittingroom.core.errors import MOST_LETTERS, FittingRoomError
+from fittingroom.core.errors import MOST_LETTERS, FittingRoomError, found_in
 
 
 @pytest.mark.parametrize(
@@ -23,3 +25,12 @@ def test_the_middle_of_a_huge_value_is_left_out() -> None:
     assert len(line) == MOST_LETTERS
     assert line.startswith("config.json: model 'xxx")
     assert line.endswith("xxx' is unknown: choose vit or cnn")
+
+
+def test_a_message_gets_the_name_of_its_file_once(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    for message in ("lr -1 is out of range", f"{path}.lr is out of range"):
+        with pytest.raises(FittingRoomError) as caught, found_in(path):
+            raise FittingRoomError(message)
+        assert str(caught.value).count("config.json") == 1
+        assert str(caught.value).startswith(str(path))
