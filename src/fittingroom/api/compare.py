@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from fittingroom.api.data import Data, load_data, say_hint
+from fittingroom.api.data import Data, load_data, say_hint, size_of_images
 from fittingroom.api.events import NotebookBar, in_notebook, on_terminal
 from fittingroom.api.settings import OLD_NAMES, apply_settings, check_length, named, seconds_of, whole
 from fittingroom.api.table import Table
@@ -237,8 +237,9 @@ def _candidates(
             data=None if data is None else data.source,
         )
         config = config if data is None else data.on(config)
-        config = apply_settings(config, changes, withheld=frozenset({"early_stopping"}))
-        config = apply_settings(config, own, withheld=frozenset({"early_stopping"}))
+        image_size = size_of_images(data, changes, own)
+        config = apply_settings(config, changes, frozenset({"early_stopping"}), image_size)
+        config = apply_settings(config, own, frozenset({"early_stopping"}), image_size)
         numbers = check_sizes(train_sizes, fixed=config.num_train is not None)
         sizes: list[dict[str, str]] = [{"num_train": str(size)} for size in numbers] or [{}]
         for size in sizes:

@@ -1,6 +1,7 @@
 """`load_data`: a data set by name, from a file, or from arrays in memory."""
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -88,6 +89,11 @@ class Data:
         return self._task.data.spec if hasattr(self._task, "data") else self._task.spec
 
     @property
+    def image_size(self) -> tuple[int, int]:
+        """Height and width of the images, pixels; (28, 28) for sequences, which have none."""
+        return getattr(self.spec, "height", 28), getattr(self.spec, "width", 28)
+
+    @property
     def title(self) -> str:
         """The name of the data in sentences."""
         return self._task.title
@@ -123,6 +129,11 @@ class Data:
             f"<b>{escape(self.title)}</b>: {split.num_train:,} training, {split.num_val:,} validation and "
             f"{split.num_test:,} test items (sealed){classes}"
         )
+
+
+def size_of_images(data: Data | None, *settings: Mapping[str, Any]) -> tuple[int, int]:
+    """Height and width of the images, for the setting `size`. Opens the data only if it is among the settings."""
+    return data.image_size if data is not None and any("size" in each for each in settings) else (28, 28)
 
 
 def load_data(

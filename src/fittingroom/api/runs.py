@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fittingroom.api.data import Data, load_data, say_hint
+from fittingroom.api.data import Data, load_data, say_hint, size_of_images
 from fittingroom.api.settings import apply_settings, check_length, named, seconds_of, whole
 from fittingroom.core.config import config_hash
 from fittingroom.core.errors import FittingRoomError
@@ -203,9 +203,10 @@ def configure(
     check_length(epochs, seconds)
     source = None if data is None else load_data(data)
     name = None if source is None else source.source
+    changes = named(settings, "settings")
     config = recipe(model, seed=whole(seed, "seed"), epochs=epochs, budget_seconds=seconds, name=recipe_name, data=name)
     config = config if source is None else source.on(config)
-    return apply_settings(config, named(settings, "settings"))
+    return apply_settings(config, changes, image_size=size_of_images(source, changes))
 
 
 def length_slug(config: RunConfig) -> str:

@@ -118,7 +118,8 @@ def add_set(parser: argparse.ArgumentParser) -> None:
     """--set"""
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="settings",
-        help="change a setting of the recipe or the model, such as optim.lr=0.001 or depth=6; may be repeated",
+        help="change a setting of the recipe or the model, such as optim.lr=0.001 or depth=6; size=nano, tiny, small, medium, "
+        "base or large gives vit, cnn and hybrid that size; may be repeated",
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, Self, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Int, Int64, UInt8
@@ -104,7 +104,7 @@ class Source(Protocol):
         """The images at these positions."""
         ...
 
-    def subset(self, positions: Int[Tensor, " chosen"]) -> Self:
+    def subset(self, positions: Int[Tensor, " chosen"]) -> "Source":
         """The images at these positions, in the given order. `index` still points into the original file."""
         ...
 

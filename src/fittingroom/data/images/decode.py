@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms
@@ -93,7 +93,7 @@ def eight_bits(picture: Image.Image, name: str = "the picture", *, white: Mappin
 
 
 @contextmanager
-def _opened(source: Path | bytes) -> Iterator[IO[bytes]]:
+def _opened(source: Path | bytes) -> Iterator[io.BufferedReader | io.BytesIO]:
     if isinstance(source, bytes):
         yield io.BytesIO(source)
         return
@@ -102,7 +102,7 @@ def _opened(source: Path | bytes) -> Iterator[IO[bytes]]:
         yield file if file.seekable() else io.BytesIO(file.read())
 
 
-def _open(file: IO[bytes], name: str) -> tuple[Image.Image, Image.Transpose | None]:
+def _open(file: io.BufferedReader | io.BytesIO, name: str) -> tuple[Image.Image, Image.Transpose | None]:
     """The picture, not yet decoded, and how it must be turned."""
     start = file.read(64)
     file.seek(0)

@@ -96,7 +96,7 @@ def choose_size(sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
         width, height = sizes[0]
         scale = min(1.0, MOST_SIDE / max(width, height))
         return _side(height * scale), _side(width * scale)
-    side = _side(min(MOST_SIDE, float(np.median([min(size) for size in sizes]))))
+    side = _side(min(float(MOST_SIDE), float(np.median([min(size) for size in sizes]))))
     return side, side
 
 

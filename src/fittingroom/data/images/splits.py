@@ -5,7 +5,7 @@ training; validation and test do not change.
 """
 
 from collections.abc import Collection, Sequence
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 import torch
@@ -46,7 +46,7 @@ def split(
     prints = train.digests()
     kept = without_copies(prints, {prints[position] for position in val.tolist()} | set(avoid), ~in_val)
     demand_classes(train.labels[kept], train.labels.unique().tolist(), names)
-    return train.subset(kept), train.subset(val)
+    return cast("S", train.subset(kept)), cast("S", train.subset(val))
 
 
 def without_copies(prints: Sequence[bytes], barred: Collection[bytes], wanted: Tensor) -> Int64[Tensor, " kept"]:

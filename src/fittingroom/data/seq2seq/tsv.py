@@ -73,7 +73,7 @@ class Pairs:
         """Symbols of the longest target."""
         return int(self.targets.flat.lengths.max(initial=0))
 
-    def subset(self, positions: Iterable[int]) -> "Pairs":
+    def subset(self, positions: Iterable[int] | np.ndarray) -> "Pairs":
         """The sources at these positions and their targets, in the given order."""
         kept = np.fromiter(positions, dtype=np.int64)
         return Pairs(self.sources.take(kept), self.targets.take(kept))
