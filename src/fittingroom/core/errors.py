@@ -1,6 +1,7 @@
 """The exception for errors that users can fix, and suggestions for mistyped names."""
 
 import difflib
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,11 +28,14 @@ class FittingRoomError(ValueError):
 
 @contextmanager
 def found_in(path: Path | str) -> Iterator[None]:
-    """Put the path before the message of a FittingRoomError that does not name it: the fault is in this file or data set."""
+    """Put the path before the message of a FittingRoomError: the fault is in this file or data set.
+
+    A message that names it, or another file in its folder, stays as it is.
+    """
     try:
         yield
     except FittingRoomError as error:
-        if shown(str(path)) in str(error):
+        if any(shown(name) in str(error) for name in (str(path), f"{Path(path).parent}{os.sep}")):
             raise
         raise FittingRoomError(f"{path}: {error}") from error
 

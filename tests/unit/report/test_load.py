@@ -11,7 +11,7 @@ import pytest
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.report.gallery import Gallery, cards, filters, read_gallery
-from fittingroom.report.load import Comparison, load
+from fittingroom.report.load import Comparison, load, read_curve
 from fittingroom.report.page import write_report
 from tests.comparison_fixture import CLASS_NAMES, write_images
 
