@@ -184,12 +184,11 @@ class Task(ABC):
         if self.folder is None or not given.data_files or not self._saved_digest:
             return given
         files = (self.saved_data() or {}).get("files")
-        whole = isinstance(files, list) and len(files) == len(given.data_files)
-        recorded = files if whole and all(os.path.isfile(str(file)) for file in files) else ()
+        recorded = tuple(map(str, files)) if isinstance(files, list) else ()
+        if len(recorded) != len(given.data_files) or not all(map(os.path.isfile, recorded)):
+            recorded = ()
         option = "--data" if len(given.data_files) == 1 else "--train, --dev and --test"
-        found = find_again(
-            given.data_files, tuple(map(str, recorded)), self._saved_digest, self.folder, self.digest_of, option
-        )
+        found = find_again(given.data_files, recorded, self._saved_digest, self.folder, self.digest_of, option)
         return replace(given, **dict(zip(("data", "dev", "test"), found, strict=False)))
 
     @property
