@@ -244,7 +244,7 @@ def record(counts: dict[str, int], path: Path, seed: int) -> int:
         "seconds": round(sum(each["seconds"] for each in found.values()), 1),
         "peak_bytes": max(each["peak_bytes"] for each in found.values()),
         "limits": {"seconds_each": MOST_SECONDS, "bytes": MOST_BYTES},
-        "groups": {name: {**each, "faults": len(each["faults"])} for name, each in found.items()},
+        "groups": {name: {**each, "faults": len(each["faults"]), "commit": commit} for name, each in found.items()},
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(values, indent=2) + "\n")
