@@ -13,9 +13,7 @@ from fittingroom.core.errors import FittingRoomError
 from tests.mutations import guard
 from tests.mutations.guard import MOST_BYTES, Writes, fault_of
 from tests.mutations.operators import damage_bytes, damage_json, damage_lines, damage_picture
-from tests.mutations.work import COUNTS, ROOT, SEED, Trial, build, run_group
-
-RECORD = ROOT / "results" / "faults" / "mutations.json"
+from tests.mutations.work import COUNTS, SEED, Trial, build, run_group
 
 
 def told(faults: list[dict[str, Any]]) -> str:
@@ -74,11 +72,3 @@ def test_the_guard_notices_files_elsewhere(tmp_path: Path, monkeypatch: pytest.M
     hooks[0]("os.rename", (str(inside / "a"), str(outside / "b"), -1, -1))
     hooks[0]("os.mkdir", (str(inside / ".." / "c"), 511, -1))
     assert writes.outside == [str(outside / "a"), str(outside / "b"), str(tmp_path / "c")]
-
-
-def test_the_record_is_of_a_whole_run_without_faults() -> None:
-    found = json.loads(RECORD.read_text())
-    assert {name: each["mutations"] for name, each in found["groups"].items()} == COUNTS
-    assert sum(COUNTS.values()) >= 10_000
-    assert (found["seed"], found["faults"]) == (SEED, 0)
-    assert found["peak_bytes"] < MOST_BYTES
