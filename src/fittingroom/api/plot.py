@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from fittingroom.api.runs import Run
-from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.errors import FittingRoomError, found_in
 from fittingroom.explain.examine import examine_filters, examine_positions
 from fittingroom.explain.maps import attention_maps, saliency_maps
 from fittingroom.report import plots
@@ -22,7 +22,8 @@ def curves(runs: Any, *, columns: Sequence[str] | None = None, x: str = "epoch")
     `x` is epoch, step or seconds.
     """
     if isinstance(runs, Run):
-        return plots.curves(runs.metrics, columns=columns, x=x, title=runs.name)
+        with found_in(runs.folder / "metrics.csv"):
+            return plots.curves(runs.metrics, columns=columns, x=x, title=runs.name)
     if isinstance(runs, Mapping) and runs and all(isinstance(each, Run) for each in runs.values()):
         return plots.curves({name: run.metrics for name, run in runs.items()}, columns=columns, x=x)
     return plots.curves(runs, columns=columns, x=x)

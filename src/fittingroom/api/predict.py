@@ -93,7 +93,7 @@ def _read(file: Path, spec: DataSpec) -> OwnImage | FilePrediction:
     try:
         return read_image(file, spec)
     except FittingRoomError as error:
-        return FilePrediction(file=file, error=" ".join(str(error).split()))
+        return FilePrediction(file=file, error=str(error))
 
 
 def _best(probs: np.ndarray, names: tuple[str, ...], top: int) -> tuple[tuple[str, float], ...]:

@@ -100,14 +100,13 @@ class Run:
         path = self.folder / "metrics.csv"
         try:
             rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
-        except OSError as error:
-            raise FittingRoomError(f"{path} is missing: only runs that you trained have curves") from error
-        names = list(rows[0]) if rows else []
-        try:
+            names = list(rows[0]) if rows else []
             if any(len(row) != len(names) or None in row.values() for row in rows):
                 raise ValueError("a line is longer or shorter than the first")
             return Metrics({name: [float(row[name]) if row[name] else None for row in rows] for name in names})
-        except (TypeError, ValueError) as error:
+        except OSError as error:
+            raise FittingRoomError(f"{path} is missing: only runs that you trained have curves") from error
+        except (TypeError, ValueError, csv.Error) as error:
             raise FittingRoomError(f"{path} is damaged ({error}): train the run again") from error
 
     def plot(self) -> Any:

@@ -88,7 +88,7 @@ def _call(argv: list[str] | None) -> int:
         left = commands.COMMANDS[args.command].interrupted
         return args.call(args)
     except FittingRoomError as error:
-        print(f"fittingroom: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"fittingroom: {error}", file=sys.stderr)
         return EXIT_BAD_INPUT
     except KeyboardInterrupt:
         print(f"\nfittingroom: interrupted{'; ' * bool(left)}{left}", file=sys.stderr)

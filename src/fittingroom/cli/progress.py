@@ -183,4 +183,4 @@ def _outcome(row: RunRow, scoring: Scoring[Any]) -> str:
         return f"failed: {row.error}"
     metric = scoring.metrics[0]
     score = f"validation {metric.title} {metric.scale * row.evals['val'][metric.name]:.2f} {metric.unit}".rstrip()
-    return f"{score}, {epochs_text(row.epochs)} in {row.train_seconds:.0f} s"
+    return f"{score}, {epochs_text(row.epochs or 0)} in {row.train_seconds:.0f} s"

@@ -17,7 +17,7 @@ from fittingroom.comparison.planning import plan_grid
 from fittingroom.comparison.protocol import Budget, fair_order
 from fittingroom.comparison.summary import summarise
 from fittingroom.core.config import from_dict, to_dict
-from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.errors import FittingRoomError, found_in
 from fittingroom.core.records import (
     ComparisonRecord,
     RunRow,
@@ -222,10 +222,13 @@ def _check_budget(comparison: Comparison, runs: Sequence[_Run]) -> None:
 def _earlier_plans(folder: Path) -> dict[str, Any]:
     path = folder / "plan.json"
     earlier = read_json(path) if path.exists() else {"jobs": None, "plans": {}}
-    if not (
-        isinstance(earlier.get("plans"), dict) and isinstance(earlier.get("probes", {}), dict) and "jobs" in earlier
-    ):
+    jobs, plans, probes = earlier.get("jobs"), earlier.get("plans"), earlier.get("probes", {})
+    whole = jobs is None or (isinstance(jobs, int) and jobs > 0)
+    if not (whole and "jobs" in earlier and isinstance(plans, dict) and isinstance(probes, dict)):
         raise FittingRoomError(f"{path} lacks jobs or plans: delete {folder} and run the comparison again")
+    with found_in(path):
+        for name, plan in plans.items():
+            from_dict(Plan, plan, f"plans.{name}")
     return earlier
 
 
@@ -365,6 +368,7 @@ def _environment(folder: Path, record: ComparisonRecord) -> dict[str, str]:
         return {}
     found = read_json(folder / finished[0].folder / "environment.json")
     plan = found.pop("plan", {})
+    plan = plan if isinstance(plan, dict) else {}
     for key in ("probe", "resumed"):
         found.pop(key, None)
     return {key: str(value) for key, value in {**found, **plan}.items() if value is not None}

@@ -39,8 +39,8 @@ def mixture_text(made: Iterable[Mapping[str, set[str]]]) -> str:
 
 def _made(environment: Mapping[str, Any]) -> dict[str, set[str]]:
     """How a run was made, and how it was resumed."""
-    plan, resumed = environment.get("plan"), environment.get("resumed", [])
-    places = [environment, *(each for each in resumed if isinstance(each, dict))]
+    plan, resumed = environment.get("plan"), environment.get("resumed")
+    places = [environment, *(each for each in (resumed if isinstance(resumed, list) else []) if isinstance(each, dict))]
     found = {kind: {str(each[kind]) for each in places if each.get(kind)} for kind in ("commit", "processor")}
     found["processor"] = {THREADS.sub("", name) for name in found["processor"]}
     if isinstance(plan, dict) and plan.get("precision"):

@@ -14,6 +14,7 @@ import typing
 from typing import Any, TypeVar
 
 from fittingroom.core.errors import FittingRoomError, did_you_mean
+from fittingroom.core.json_text import parse_json
 
 T = TypeVar("T")
 
@@ -107,8 +108,8 @@ def _set(cls: Any, values: dict[str, Any], path: str, text: str, where: str) -> 
 
 def _parse_json(text: str) -> Any:
     try:
-        return json.loads(text)
-    except ValueError:  # not JSON, or a number with more digits than Python parses
+        return parse_json(text)
+    except ValueError:  # not JSON, or too deep, or a number with more digits than Python parses
         return {"True": True, "False": False, "None": None}.get(text, text)
 
 

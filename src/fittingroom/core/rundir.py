@@ -25,6 +25,7 @@ from filelock import FileLock, Timeout
 
 from fittingroom.core.cache import cache_folder
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.json_text import parse_json
 
 NOT_SUPPORTED = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 """What file systems answer that lack an operation, such as locks or fsync."""
@@ -91,7 +92,7 @@ def write_json(path: Path, value: Any) -> None:
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object from a file. Raises FittingRoomError naming the file if it is missing, damaged or not an object."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = parse_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise FittingRoomError(f"{path} is missing: is {path.parent} a finished run or comparison?") from error
     except (OSError, ValueError) as error:

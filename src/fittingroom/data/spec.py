@@ -9,6 +9,7 @@ from jaxtyping import Int, Int64, UInt8
 from torch import Tensor
 
 from fittingroom.core.config import config_dataclass
+from fittingroom.core.errors import FittingRoomError
 
 Resize = Literal["crop", "pad", "stretch"]
 
@@ -57,6 +58,15 @@ class DataSpec:
     """Pictures that could not be read and were left out, each with its fault."""
     notes: tuple[str, ...] = ()
     """What the program chose and what it noticed, for the user."""
+
+    def __post_init__(self) -> None:
+        if self.channels not in (1, 3) or min(self.height, self.width) < 1 or not self.class_names:
+            raise FittingRoomError(
+                f"channels {self.channels}, height {self.height}, width {self.width} and {len(self.class_names)} class names "
+                "describe no images: write 1 or 3 channels, sizes above 0, and the names"
+            )
+        if not len(self.mean) == len(self.std) == self.channels or min(self.std) <= 0:
+            raise FittingRoomError(f"mean {self.mean} and std {self.std}: write one number per channel, std above 0")
 
     @property
     def num_classes(self) -> int:

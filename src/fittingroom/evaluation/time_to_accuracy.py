@@ -41,7 +41,7 @@ def seconds_to(run: Path, threshold: float) -> float:
         for row in csv.DictReader(place.read_text(encoding="utf-8").splitlines()):
             if row["val_accuracy"] and float(row["val_accuracy"]) >= threshold:
                 return float(row["seconds"])
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
         raise FittingRoomError(f"{place} is not a learning curve ({error}): train the run again") from error
     return math.inf
 
@@ -56,7 +56,7 @@ def milestones(runs: Iterable[Path]) -> list[dict[str, Any]]:
     groups: dict[tuple[str, float, str], dict[int, Path]] = {}
     for run in runs:
         state, config = read_state(run), read_json(run / "config.json")
-        if not state.model or state.epochs is None or "seed" not in config:
+        if not state.model or state.epochs is None or not isinstance(config.get("seed"), int):
             raise FittingRoomError(f"{run} lacks a model, its epochs or a seed: delete it and train it again")
         settings = json.dumps({**config, "seed": None}, sort_keys=True)
         groups.setdefault((state.model, state.epochs, settings), {}).setdefault(config["seed"], run)

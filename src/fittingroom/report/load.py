@@ -15,6 +15,8 @@ from fittingroom.core.records import ComparisonRecord, RunRow, Summary, read_com
 from fittingroom.tasks.scoring import SCORINGS, Scoring
 
 COLUMNS = ("seconds", "lr", "train_loss")
+LARGEST = 1e100
+"""No run measures more; figures cannot show numbers close to infinity."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +102,9 @@ def read_curve(path: Path, seed: int, score: str) -> Curve:
         names = (*COLUMNS, score)
         rows = _read_rows(path, names)
         columns = {name: np.array([float(row[name] or "nan") for row in rows]) for name in names}
+        largest = max((float(np.nanmax(np.abs(each), initial=0)) for each in columns.values()), default=0)
+        if largest > LARGEST:
+            raise ValueError(f"it holds {largest:g}")
     except FileNotFoundError as error:
         raise FittingRoomError(f"{path} is missing: delete {path.parent} and run the comparison again") from error
     except (OSError, ValueError, TypeError, csv.Error) as error:

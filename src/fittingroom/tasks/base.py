@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from fittingroom.core.config import to_dict
-from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.errors import FittingRoomError, found_in
 from fittingroom.core.files import check_file
 from fittingroom.core.records import DataRecord, SplitRecord
 from fittingroom.core.registry import Registry
@@ -183,11 +183,12 @@ class Task(ABC):
         given = self._given
         if self.folder is None or not given.data_files or not self._saved_digest:
             return given
-        recorded = (self.saved_data() or {}).get("files", ())
+        files = (self.saved_data() or {}).get("files")
+        recorded = tuple(map(str, files)) if isinstance(files, list) else ()
+        if len(recorded) != len(given.data_files) or not all(map(os.path.isfile, recorded)):
+            recorded = ()
         option = "--data" if len(given.data_files) == 1 else "--train, --dev and --test"
-        found = find_again(
-            given.data_files, tuple(map(str, recorded)), self._saved_digest, self.folder, self.digest_of, option
-        )
+        found = find_again(given.data_files, recorded, self._saved_digest, self.folder, self.digest_of, option)
         return replace(given, **dict(zip(("data", "dev", "test"), found, strict=False)))
 
     @property
@@ -296,7 +297,8 @@ class Task(ABC):
         from fittingroom.evaluation.weights import load_weights
 
         assert self.folder is not None, "this task has no folder of a finished run"
-        model = self.build_saved()
+        with found_in(self.folder / "config.json"):
+            model = self.build_saved()
         load_weights(model, self.folder)
         return model.eval()
 

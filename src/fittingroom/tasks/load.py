@@ -1,5 +1,6 @@
 """Find and open the task of a config, a model, a data set or a finished run. Importing this file registers the tasks."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any, TypeVar
 from torch import nn
 
 from fittingroom.core.config import from_dict
-from fittingroom.core.errors import FittingRoomError, did_you_mean
+from fittingroom.core.errors import FittingRoomError, did_you_mean, found_in
 from fittingroom.core.records import RunState, read_state
 from fittingroom.core.rundir import read_json
 from fittingroom.core.upgrade import upgrade_config
@@ -31,7 +32,11 @@ def run_config(values: dict[str, Any], where: str = "config") -> RunConfig:
     """The run config from plain values, written by this version or an older one. Raises FittingRoomError for invalid values."""
     if not isinstance(values, dict):
         raise FittingRoomError(f"{where}: expected a group of keys, got {values!r}")
-    values = upgrade_config(values)
+    with found_in(Path(where)) if where != "config" else nullcontext():
+        return _config(upgrade_config(values), where)
+
+
+def _config(values: dict[str, Any], where: str) -> RunConfig:
     for key in ("task", "model"):
         if not isinstance(values.get(key, ""), str):
             raise FittingRoomError(f"{where}.{key}: expected a word, got {values[key]!r}")

@@ -97,7 +97,7 @@ def latest_checkpoint(folder: Path) -> Path | None:
 
 def _is_whole(path: Path) -> bool:
     checksum = _checksum_path(path)
-    return checksum.exists() and checksum.read_text(encoding="utf-8") == hashlib.sha256(path.read_bytes()).hexdigest()
+    return checksum.exists() and checksum.read_bytes() == hashlib.sha256(path.read_bytes()).hexdigest().encode()
 
 
 def _checksum_path(path: Path) -> Path:

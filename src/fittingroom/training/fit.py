@@ -18,7 +18,6 @@ from fittingroom.core.rundir import (
     temporary_files,
     write_json,
 )
-from fittingroom.core.upgrade import upgrade_config
 from fittingroom.models.cost import num_params
 from fittingroom.tasks.base import DATA_FILE, Task
 from fittingroom.tasks.config import RunConfig
@@ -168,12 +167,19 @@ def check_same_data(folder: Path, task: Task) -> None:
     path = folder / DATA_FILE
     if not path.exists():
         return
-    spec = read_json(path).get("spec")
-    before, now = spec.get("digest") if isinstance(spec, dict) else None, getattr(task.spec, "digest", None)
+    before, now = _spec_in(path).get("digest"), getattr(task.spec, "digest", None)
     if before and now and before != now:
         raise FittingRoomError(
             f"{task.title} has changed since the run in {folder}: choose another folder with --out, or put the old data back"
         )
+
+
+def _spec_in(path: Path) -> dict[str, Any]:
+    """The description of the data in a data.json."""
+    spec = read_json(path).get("spec")
+    if not isinstance(spec, dict):
+        raise FittingRoomError(f"{path} lacks 'spec': put the run's file back, or delete the run")
+    return spec
 
 
 def holds(folder: Path, state: RunState, config: RunConfig) -> bool:
@@ -183,10 +189,10 @@ def holds(folder: Path, state: RunState, config: RunConfig) -> bool:
     path = folder / "config.json"
     if not path.exists():
         return False
-    held: Any = run_config(upgrade_config(read_json(path)), str(path))
+    held: Any = run_config(read_json(path), str(path))
     data = folder / DATA_FILE
     if held.data_files and not held.digest and data.exists():  # an older version kept the digest of images here only
-        held = replace(held, digest=str(read_json(data).get("spec", {}).get("digest", "")))
+        held = replace(held, digest=str(_spec_in(data).get("digest", "")))
     return config_hash(held) == config_hash(config)
 
 
@@ -239,7 +245,11 @@ def _note_resumption(path: Path, plan: Plan) -> None:
     """Record when, where and with which code the run was resumed: machine and code may differ from the start."""
     found, now = read_json(path), describe_environment(plan, [])
     here = {key: now[key] for key in ("commit", "processor", "started")}
-    write_json(path, {**found, "resumed": [*found.get("resumed", []), here]})
+    write_json(path, {**found, "resumed": [*_listed(found.get("resumed")), here]})
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _train_and_evaluate(task: Task, options: FitOptions, plan: Plan | None, state: RunState, began: float) -> RunState:

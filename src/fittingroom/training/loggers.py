@@ -133,8 +133,8 @@ def _wandb(folder: Path, *, run: str, group: str, settings: dict[str, str]) -> L
 def _wandb_id(folder: Path) -> str:
     """The id of the run on Weights & Biases. It is kept in the run folder, so that a resumed run is the same run there."""
     path = folder / "wandb" / "id.txt"
-    found = path.read_text().strip() if path.exists() else ""
-    if not found:
+    found = path.read_bytes().decode(errors="replace").strip() if path.exists() else ""
+    if not (found.isascii() and found.isalnum()):
         found = secrets.token_hex(4)
         write_text(path, found + "\n")
     return found

@@ -85,7 +85,7 @@ class MetricsFile(Logger):
                 if step <= last_step:
                     values = {key: float(value) for key, value in row.items() if value and key != "step"}
                     self.rows[step] = {"step": step, **values}
-        except (KeyError, TypeError, ValueError) as error:
+        except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
             raise FittingRoomError(
                 f"{self.path} is damaged ({type(error).__name__}: {error}): delete it to resume without its rows"
             ) from error

@@ -293,10 +293,12 @@ def test_a_run_that_measured_nothing_has_no_columns(tmp_path: Path, content: str
     assert "unknown column 'epoch'" in refused(run.plot)
 
 
-@pytest.mark.parametrize("content", ["step,loss\n1,x\n", "step,loss\n1,2,3\n", "step,loss\n1\n"])
-def test_damaged_curves_are_named(tmp_path: Path, content: str) -> None:
+@pytest.mark.parametrize(
+    "content", [b"step,loss\n1,x\n", b"step,loss\n1,2,3\n", b"step,loss\n1\n", b"step,loss\n1,\xff\n"]
+)
+def test_damaged_curves_are_named(tmp_path: Path, content: bytes) -> None:
     write_image_run(tmp_path / "run", write_npz(tmp_path))
-    (tmp_path / "run" / "metrics.csv").write_text(content)
+    (tmp_path / "run" / "metrics.csv").write_bytes(content)
     assert "metrics.csv is damaged" in refused(lambda: fr.load_run(tmp_path / "run").metrics)
 
 

@@ -213,3 +213,20 @@ def test_other_seeds_take_the_steps_of_a_run_that_an_earlier_version_began(plann
         run_comparison(comparison, Watcher())
     assert json.loads((tmp_path / "steps" / "vit.json").read_text()) == {"total_steps": 335}
     assert not (tmp_path / "steps" / "cnn.json").exists(), "its first run decides"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"jobs": "two"}, "lacks jobs or plans"),
+        ({"jobs": -1}, "lacks jobs or plans"),
+        ({"plans": {"vit": None}}, r"plans\.vit: expected a group of keys"),
+        ({"plans": {"vit": {**PLANS["vit"], "num_threads": 0}}}, "num_threads 0 is too small"),
+    ],
+)
+def test_a_damaged_plan_file_is_named(planner: Planner, tmp_path: Path, changes: dict[str, Any], said: str) -> None:
+    begin(tmp_path, "vit", "cnn")
+    path = tmp_path / "plan.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    with pytest.raises(FittingRoomError, match=rf"plan\.json.*{said}"):
+        run_comparison(tiny_comparison(tmp_path, "vit", "cnn"), Watcher())

@@ -11,7 +11,7 @@ import pytest
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.report.gallery import Gallery, cards, filters, read_gallery
-from fittingroom.report.load import Comparison, load
+from fittingroom.report.load import Comparison, load, read_curve
 from fittingroom.report.page import write_report
 from tests.comparison_fixture import CLASS_NAMES, write_images
 
@@ -157,3 +157,11 @@ def test_filters_count_the_images_that_they_show(comparison_folder: Path) -> Non
     assert by_value["all"] == len(shown) == 36
     right = found.probs["vit"].argmax(axis=1) == found.labels
     assert by_value["0"] == int(right.sum())
+
+
+@pytest.mark.parametrize("number", ["inf", "-inf", "1e308"])
+def test_a_curve_that_no_run_measures_is_damaged(tmp_path: Path, number: str) -> None:
+    path = tmp_path / "metrics.csv"
+    path.write_text(f"seconds,lr,train_loss,val_accuracy\n1,0.1,,0.5\n{number},0.1,2.0,\n")
+    with pytest.raises(FittingRoomError, match=r"metrics\.csv is damaged \(it holds (inf|1e\+308)\): delete"):
+        read_curve(path, 0, "val_accuracy")

@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from fittingroom.evaluation.weights import in_layout, save_weights
 from fittingroom.models import build_model, resolve_config
 from fittingroom.tasks.load import load_run
 from fittingroom.tasks.seq2seq.training import read_vocabularies
+from tests.image_fixture import write_image_run, write_npz
 from tests.sequence_fixture import LETTERS, PHONEMES, TINY, write_sequence_run
 
 
@@ -112,3 +114,49 @@ def test_a_run_older_than_a_choice_has_what_was_done_before_it(tmp_path: Path) -
     model = load_run(tmp_path, "classification").model
     assert torch.equal(model(images), strided(images))
     assert not torch.equal(model(images), pooled(images))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"label_smoothing": -0.5}, "config.json: label_smoothing -0.5"),
+        ({"optim": {"lr": -1.0}}, "config.json: lr -1.0 is out of range"),
+        ({"model": "vit9"}, "config.json: unknown sequence model 'vit9'"),
+        ({"model_config": {"depth ": 1}}, "config.json: sequence model transformer: unknown key 'depth '"),
+    ],
+)
+def test_a_bad_value_is_said_with_its_file(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
+    path = write_sequence_run(tmp_path / "run") / "config.json"
+    write_json(path, {**json.loads(path.read_text()), **changes})
+    with pytest.raises(FittingRoomError) as caught:
+        _ = load_run(path.parent).model
+    assert f"{path.parent}/{said}" in str(caught.value)
+
+
+@pytest.mark.parametrize("files", [None, 5, "fruit.npz", {"a": 1, "b": 2}, ["fruit.npz", "other.npz"], ["/dev/null"]])
+def test_a_damaged_list_of_files_is_not_used(tmp_path: Path, files: Any) -> None:
+    write_image_run(tmp_path / "run", write_npz(tmp_path))
+    path = tmp_path / "run" / "data.json"
+    write_json(path, {**json.loads(path.read_text()), "files": files})
+    assert load_run(path.parent).task.located.data == str(tmp_path / "fruit.npz")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"channels": 3, "mean": [0.5] * 3, "std": [0.2] * 3}, "the model has in_chans 1, the data 3"),
+        ({"height": 9}, r"the model has img_size 8, the data \(9, 8\)"),
+        ({"class_names": ["fig", "pear"]}, "the model has num_classes 3, the data 2"),
+        ({"channels": 2}, "channels 2, .* describe no images"),
+        ({"class_names": []}, "0 class names describe no images"),
+        ({"mean": [0.5, 0.5]}, r"mean \(0\.5, 0\.5\) and std .*: write one number per channel"),
+        ({"std": [0.0]}, "std above 0"),
+    ],
+)
+def test_data_that_the_model_cannot_read_is_refused(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
+    write_image_run(tmp_path / "run", write_npz(tmp_path))
+    path = tmp_path / "run" / "data.json"
+    values = json.loads(path.read_text())
+    write_json(path, {**values, "spec": {**values["spec"], **changes}})
+    with pytest.raises(FittingRoomError, match=rf"run/data\.json: .*{said}"):
+        _ = load_run(path.parent).model

@@ -24,7 +24,7 @@ def test_the_newest_whole_checkpoint_is_taken(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 2
 
 
-@pytest.mark.parametrize("damage", ["cut", "flipped bit", "no checksum"])
+@pytest.mark.parametrize("damage", ["cut", "flipped bit", "no checksum", "damaged checksum"])
 def test_a_damaged_checkpoint_is_passed_over_and_named(
     damage: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -35,6 +35,8 @@ def test_a_damaged_checkpoint_is_passed_over_and_named(
     elif damage == "flipped bit":
         data[len(data) // 2] ^= 1
         second.write_bytes(data)
+    elif damage == "damaged checksum":
+        second.with_name(second.name + ".sha256").write_bytes(b"\xff\0")
     else:
         second.with_name(second.name + ".sha256").unlink()
     assert latest_checkpoint(tmp_path) == first

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.errors import FittingRoomError, found_in
 from fittingroom.core.randomness import generator
 from fittingroom.core.records import ReadLog
 from fittingroom.core.registry import Registry
@@ -49,9 +49,10 @@ class ImageData:
 
     def split(self, seed: int, num_train: int | None = None) -> Splits:
         """Split into training and validation by `seed`. With `num_train`, keep a random choice of that many training images."""
-        train, val = self._given_parts() or split(
-            self._train, seed, self.spec.num_val, avoid=self._test_digests, names=self.spec.class_names
-        )
+        with found_in(self.spec.source):
+            train, val = self._given_parts() or split(
+                self._train, seed, self.spec.num_val, avoid=self._test_digests, names=self.spec.class_names
+            )
         return Splits(
             spec=self.spec,
             train=train if num_train is None else draw(train, num_train, seed),

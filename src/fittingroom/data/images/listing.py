@@ -157,11 +157,11 @@ def with_groups(listing: Listing, pattern: str) -> Listing:
     found = [expression.search(each.name) for each in listing.pictures]
     groups = ["" if match is None else next((part for part in match.groups() if part), match[0]) for match in found]
     hint = f"; the table has the columns {', '.join(listing.columns)}" if listing.columns else ""
-    example = listing.pictures[0].name
+    example, where = listing.pictures[0].name, printable(str(listing.source))
     if not any(groups):
-        raise FittingRoomError(f"--group {pattern!r} matches no path, such as {example}{hint}")
+        raise FittingRoomError(f"--group {pattern!r} matches no path of {where}, such as {example}{hint}")
     if len(set(groups)) == 1:
-        raise FittingRoomError(f"--group {pattern!r} puts all pictures into one group, '{groups[0]}'{hint}")
+        raise FittingRoomError(f"--group {pattern!r} puts all pictures of {where} into one group, '{groups[0]}'{hint}")
     pictures = [each._replace(group=group) for each, group in zip(listing.pictures, groups, strict=True)]
     alone = sum(not group for group in groups)
     notes = [f"--group {pattern!r} matches {len(groups) - alone:,} of {len(groups):,} paths"] if alone else []

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fittingroom.core.errors import found_in
 from fittingroom.data.images import cache
 from fittingroom.data.images.arrays import MOST_VAL, TEST_SHARE, VAL_SHARE
 from fittingroom.data.images.cache import Decoded
@@ -129,7 +130,8 @@ def _parts(
     if not drawn:
         return train, val, whole.subset(places["test"]), False
     num_test = max(len(names), round(TEST_SHARE * len(train)))
-    train, test = split(train, TEST_SEED, num_test, purpose="test part", names=names)
+    with found_in(where):
+        train, test = split(train, TEST_SEED, num_test, purpose="test part", names=names)
     return train, val, test, True
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.json_text import parse_json
 from fittingroom.data.images.listing import LEFT_OUT, PART_NAMES, Listing, Picture, counted, listed, printable
 
 PATH = ("path", "file_name", "filename", "file", "image", "image_path", "filepath", "file_path", "img")
@@ -139,7 +140,7 @@ def _json_rows(text: str, path: Path) -> list[dict[str, str]]:
         if not line.strip():
             continue
         try:
-            values: Any = json.loads(line)
+            values = parse_json(line)
         except ValueError as error:
             raise FittingRoomError(f"{printable(str(path))}, line {number} is no JSON ({error}): correct it") from error
         if not isinstance(values, dict):

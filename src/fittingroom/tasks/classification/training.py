@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from fittingroom.core.config import from_dict, to_dict
-from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.errors import FittingRoomError, found_in
 from fittingroom.core.randomness import seeded
 from fittingroom.core.records import DataRecord, ReadLog, SplitRecord
 from fittingroom.data.images.arrays import digest_of
@@ -28,6 +28,7 @@ from fittingroom.evaluation.metrics import negative_log_likelihood
 from fittingroom.evaluation.predict import PredictFn, predict
 from fittingroom.models import build_model, fit_to_images
 from fittingroom.models.cost import num_macs
+from fittingroom.models.image_size import height_width
 from fittingroom.tasks.base import TASKS, DataRequest, Logged, Placed, Task, task
 from fittingroom.tasks.classification.config import ClassificationConfig
 from fittingroom.tasks.classification.scoring import ClassPredictions, unbalanced_scores
@@ -74,7 +75,8 @@ class ClassificationTask(Task):
             found = open_images(given.data, self.data_dir, given.pictures)
             say(found.spec)
             return found
-        found = reopen(self.spec, given.data, given.pictures, self.data_dir)
+        with found_in(f"{self.folder}/config.json"):
+            found = reopen(self.spec, given.data, given.pictures, self.data_dir)
         if self.spec.digest != found.spec.digest:
             raise FittingRoomError(
                 f"{given.data} has changed since {self.folder} was trained: put the old data back, or train again"
@@ -89,7 +91,10 @@ class ClassificationTask(Task):
     def spec(self) -> DataSpec:
         """The description of the data, from data.json of a finished run or else from the data set."""
         saved = self.saved_data()
-        return self.data.spec if saved is None else from_dict(DataSpec, saved["spec"], f"{self.folder}/data.json")
+        if saved is None:
+            return self.data.spec
+        with found_in(f"{self.folder}/data.json"):
+            return from_dict(DataSpec, saved["spec"], f"{self.folder}/data.json")
 
     @cached_property
     def config(self) -> ClassificationConfig:
@@ -202,9 +207,22 @@ class ClassificationTask(Task):
             return build_model(self.config.model, self.config.model_config)
 
     def build_saved(self) -> nn.Module:
-        """The model of the run's config. A setting added after the run was written has its default."""
+        """The model of the run's config. A setting added after the run was written has its default.
+
+        Raises FittingRoomError if data.json describes images or classes that this model does not have.
+        """
         variant = self._given.registry.get(self._given.model)
         shape = from_dict(type(variant.make_config()), self._given.model_config, where=f"model {self._given.model}")
+        spec = self.spec
+        sizes = {
+            "img_size": (spec.height, spec.width), "in_chans": spec.channels, "num_classes": spec.num_classes
+        }  # fmt: skip
+        for name, size in sizes.items():
+            own = getattr(shape, name, size)
+            if (height_width(own) if name == "img_size" else own) != size:
+                raise FittingRoomError(
+                    f"{self.folder}/data.json: the model has {name} {own}, the data {size}: use the files of one run"
+                )
         return variant.build(shape)
 
     def step_macs(self) -> int:

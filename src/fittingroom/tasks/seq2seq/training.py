@@ -111,7 +111,11 @@ class Seq2seqTask(Task):
                 f"--data {request.data} holds images, and {model} reads pairs of sequences: give cmudict or a TSV file"
             )
         if request.pictures != PictureOptions():
-            raise FittingRoomError(f"{model} reads pairs of sequences: omit the options for pictures")
+            what = f"{request.data} is read as pairs, because its first line has no columns path and label"
+            table = request.data is not None and request.data != "cmudict"
+            raise FittingRoomError(
+                f"{what if table else f'{model} reads pairs of sequences'}: omit the options for pictures"
+            )
         if request.stress not in (None, "strip", "keep"):
             raise FittingRoomError(f"--stress {request.stress}: choose strip or keep")
         if request.stress is not None and (any(files) or request.data not in (None, "cmudict")):

@@ -26,6 +26,7 @@ def test_validation_during_training_sees_every_class_of_sorted_data(tmp_path: Pa
 
 def test_a_recipe_suits_fewer_images_than_its_batch(tmp_path: Path) -> None:
     task = open_task(configure("cnn", write_images(tmp_path / "few.npz", number=30, num_classes=2), epochs=1))
-    number = len(task.batches.train)
+    assert isinstance(task, ClassificationTask)
+    number = len(task.splits.train)
     assert number < 30 and task.config.batch_size == number and task.batches.steps_per_epoch == 1
     assert task.hints == (f"only {number} training images: a step has all of them, not 64",)
