@@ -154,7 +154,10 @@ MISTAKES = [
     ("explain vit --mistakes 0", "--mistakes 0 is out of range: choose 1 to 100 images"),
     ("explain vit --disagreements 101", "choose 1 to 100"),
     ("explain vit --mistakes 3 --index 3", "not allowed with argument"),
-    ("explain vit --image nowhere.png", "nowhere.png does not exist: give the path of a PNG or JPEG picture"),
+    (
+        "explain vit --image nowhere.png",
+        "nowhere.png does not exist: give the path of a picture, such as a PNG or JPEG",
+    ),
     ("explain vit --image empty.png", "is not a readable picture"),
     ("explain vit --method rolout", "unknown method 'rolout': did you mean 'rollout'?"),
     ("explain cnn --method rollout", "needs attention between tokens, which cnn does not have: choose gradcam, random"),

@@ -196,7 +196,7 @@ def test_after_ctrl_c_it_goes_on_from_the_last_checkpoint(tmp_path: Path) -> Non
     process = start(*words)
     deadline = time.monotonic() + 120
     half = folder / "runs" / "vit-seed0"
-    while not list((half / "checkpoints").glob("step=0000[1-9]*.sha256")) and time.monotonic() < deadline:
+    while not list((half / "checkpoints").glob("step=00000[1-9]*.sha256")) and time.monotonic() < deadline:
         assert process.poll() is None, process.communicate()[1]
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)

@@ -1,10 +1,12 @@
-"""`fittingroom data check` of pairs, as a person reads it."""
+"""`fittingroom data check` of pairs and pictures, as a person reads it."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from fittingroom.cli.main import main
+from tests.pictures_fixture import write_folder
 
 
 def said(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
@@ -38,3 +40,12 @@ def test_three_files_say_what_they_share_and_what_training_lacks(
     assert r"target symbols of test that are not in train: 4 ('s', '\u028c', 'u', 'l')" in lines
     assert "sources in two parts: train and val 1, train and test 0 (left out of training), val and test 0" in lines
     assert "sources that differ only in Unicode form (NFC, NFD): 1; choose one form" in lines
+
+
+def test_own_pictures_are_checked_as_text_and_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = write_folder(tmp_path / "pets")
+    assert said([str(root)], capsys).startswith("pets: 20 images of 2 classes\nall: 20, 10 of each class\n")
+    (root / "cat" / "svg.png").write_bytes(b"<svg></svg>")
+    assert main(["data", "check", str(root), "--json"]) == 2
+    found = json.loads(capsys.readouterr().out)
+    assert not found["ok"] and "SVG" in found["unreadable"]["cat/svg.png"]

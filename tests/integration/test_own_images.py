@@ -41,7 +41,7 @@ def compared(images: Path) -> Path:
     words = ("compare", "--models", names, "--data", str(images), "--seeds", "1", "--epochs", "0.5")
     code, out, err = call(*words, "--out", str(folder))
     assert code == 0, err
-    assert "On mine, with 0.5 epochs each and 1 seed" in " ".join(out.split())
+    assert "Measured on mine with 0.5 epochs each and 1 seed" in " ".join(out.split())
     return folder
 
 

@@ -111,7 +111,7 @@ def test_a_comparison_of_own_pictures_is_reported(root: Path, tmp_path: Path) ->
     code, out, err = call("compare", "--models", models, *words, "--set", "batch_size=8", "--out", str(tmp_path / "c"))
     assert code == 0, err
     table = " ".join(out.split())
-    assert "On pets, with 1 epoch" in table
+    assert "Measured on pets with 1 epoch" in table
     assert "Macro" in table and "Balanced" in table
     record = json.loads((tmp_path / "c" / "comparison.json").read_text())
     assert any("without dividing a group" in line for line in record["protocol"])

@@ -149,7 +149,7 @@ def test_shipped_weights_are_asked_by_name(here: Here, tmp_path: Path, monkeypat
         ),
         (["nowhere", "hello"], "no run at 'nowhere'"),
         (["transformer-run"], "WORD"),
-        (["transformer-run", ""], "a word is empty"),
+        (["transformer-run", ""], "the value is empty"),
         (["transformer-run", "a" * 24], "has 24 symbols: this model reads at most 23"),
         (["transformer-run", "a", "--beam", "0"], "0 beams: choose 1"),
         (["transformer-run", "a", "--out", "x.png"], "--out is for the pictures of --explain"),

@@ -12,6 +12,7 @@ from typing import Any
 
 from fittingroom.api.data import Data, load_data, say_hint, size_of_images
 from fittingroom.api.events import NotebookBar, in_notebook, on_terminal
+from fittingroom.api.runs import data_slug
 from fittingroom.api.settings import OLD_NAMES, apply_settings, check_length, named, seconds_of, whole
 from fittingroom.api.table import Table
 from fittingroom.comparison.candidate import Candidate, candidate, parse_candidate
@@ -116,9 +117,7 @@ def plan_comparison(
     candidates = _candidates(models, source, length, changes, train_sizes)
     if folder is None:
         config = candidates[0].config
-        default = TASKS.get(config.task).config_class.__dataclass_fields__["data"].default
-        known = config.data == default and config.task == next(iter(TASKS))
-        name = [] if known else [Path(config.data).resolve().stem]
+        name = data_slug(config) or ([] if config.task == next(iter(TASKS)) else [config.data])
         folder = Path("runs") / "-".join(["compare", *name, length.slug])
     return Comparison(
         folder=Path(folder),

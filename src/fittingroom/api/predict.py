@@ -48,7 +48,7 @@ def predict_files(
     of classes in each answer. Raises FittingRoomError for a run that does not classify images.
     """
     spec, most = run.spec, whole(top, "top")
-    if not isinstance(spec, DataSpec):
+    if not getattr(spec, "class_names", ()):
         raise FittingRoomError(f"{run.name} does not read pictures: for words use `pronounce`")
     if not 1 <= most <= len(spec.class_names):
         raise FittingRoomError(f"top {most}: give 1 to {len(spec.class_names)}, the number of classes of {run.name}")

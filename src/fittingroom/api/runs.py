@@ -13,6 +13,7 @@ from fittingroom.api.settings import apply_settings, check_length, named, second
 from fittingroom.core.config import config_hash
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.records import RunState
+from fittingroom.core.text import file_name
 from fittingroom.evaluation.evaluators import evaluate
 from fittingroom.evaluation.read_log import log_test_read
 from fittingroom.recipes import recipe
@@ -213,6 +214,14 @@ def configure(
 def length_slug(config: RunConfig) -> str:
     """The length of a run as part of a folder name: `5-epochs` or `90s`."""
     return f"{config.epochs:g}-epochs" if config.epochs is not None else f"{config.budget_seconds:g}s"
+
+
+def data_slug(config: RunConfig) -> list[str]:
+    """The name of the data as a part of a folder name; empty for the default data of the task."""
+    if config.data == type(config).__dataclass_fields__["data"].default:
+        return []
+    place = Path(config.data).resolve()
+    return [file_name(place.name if place.is_dir() else place.stem, most=60)]
 
 
 def train(

@@ -59,7 +59,8 @@ def _train_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--out", type=Path, metavar="DIR",
-        help="run folder (default: runs/MODEL-LENGTH-seedS, with --recipe runs/MODEL-LENGTH-RECIPE-seedS)",
+        help="run folder (default: runs/MODEL-LENGTH-seedS, with --recipe runs/MODEL-LENGTH-RECIPE-seedS; with --data the "
+        "name of the data follows MODEL)",
     )  # fmt: skip
     parser.add_argument(
         "--resume", action="store_true", help="continue a stopped run; it ends with exactly the same weights"
@@ -249,7 +250,8 @@ def _data_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "names", nargs="*", metavar="NAME",
-        help="fashion-mnist, cmudict, a TSV file of pairs, or three: train, dev and test (default: fashion-mnist)",
+        help="a folder, table or array file of your images, as for --data of train; fashion-mnist, cmudict, a TSV file of pairs, "
+        "or three: train, dev and test (default: fashion-mnist)",
     )  # fmt: skip
     parser.add_argument(
         "--stress", metavar="WHAT", help="stress marks of cmudict: strip (39 phonemes) or keep (69) (default: strip)"
@@ -384,11 +386,14 @@ COMMANDS = {
     ),
     "data": Command(
         call=run.data,
-        help="check or fetch images, check pairs of sequences",
-        description="check: verify checksums and shapes, count classes and exact duplicates. For pairs (a spelling and its\n"
-        "pronunciations): count symbols, lengths and overlaps between the parts. fetch: find or download Fashion-MNIST.",
-        epilog="examples:\n  fittingroom data check\n  fittingroom data check cmudict --stress keep\n"
-        "  fittingroom data check pairs.tsv\n  fittingroom data check train.tsv dev.tsv test.tsv",
+        help="check your images or pairs of sequences; fetch images",
+        description="check: verify checksums and shapes, count classes and exact duplicates. For your own images: count\n"
+        "classes, sizes and exact copies, and name the files that cannot be read (exit code 2 if training would refuse\n"
+        "the images). For pairs (a spelling and its pronunciations): count symbols, lengths and overlaps between the parts.\n"
+        "fetch: find or download Fashion-MNIST.",
+        epilog="examples:\n  fittingroom data check\n  fittingroom data check pictures/\n"
+        "  fittingroom data check cmudict --stress keep\n  fittingroom data check pairs.tsv\n"
+        "  fittingroom data check train.tsv dev.tsv test.tsv",
         options=(_data_options, add_data_dir),
     ),
 }

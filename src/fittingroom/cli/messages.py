@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fittingroom.cli.text_width import padded, text_width
+from fittingroom.core.text import epochs_text
 
 if TYPE_CHECKING:
     from fittingroom.core.records import RunState
@@ -38,7 +39,7 @@ def run_text(state: "RunState", folder: Path) -> str:
     seconds, speed = state.train_seconds or 0, state.items_per_second or 0
     memory = f", {state.peak_memory_bytes / 1e9:.1f} GB" if state.peak_memory_bytes else ""
     return (
-        f"{state.run}: {test}; validation {_scores(state.evals['val'], scoring)} after {state.epochs:g} epochs{best} and "
+        f"{state.run}: {test}; validation {_scores(state.evals['val'], scoring)} after {epochs_text(state.epochs)}{best} and "
         f"{seconds:.0f} s ({speed:.0f} {scoring.batch_items}/s{memory})\n{folder}"
     )
 

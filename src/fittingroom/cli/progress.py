@@ -12,6 +12,7 @@ from fittingroom.cli.console import Terminal
 from fittingroom.cli.time_left import TimeLeft, duration
 from fittingroom.comparison.grid import Comparison, Watcher
 from fittingroom.core.records import RunRow
+from fittingroom.core.text import epochs_text
 from fittingroom.tasks.scoring import SCORINGS, Scoring
 
 PLANS = "measuring the fastest settings for this machine (once)"
@@ -182,4 +183,4 @@ def _outcome(row: RunRow, scoring: Scoring[Any]) -> str:
         return f"failed: {row.error}"
     metric = scoring.metrics[0]
     score = f"validation {metric.title} {metric.scale * row.evals['val'][metric.name]:.2f} {metric.unit}".rstrip()
-    return f"{score}, {row.epochs:g} epochs in {row.train_seconds:.0f} s"
+    return f"{score}, {epochs_text(row.epochs)} in {row.train_seconds:.0f} s"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from fittingroom.cli import options
 from fittingroom.cli.messages import data_words, flat, inspection_message, pair_words, run_text, score_text
 from fittingroom.core.errors import FittingRoomError, did_you_mean
-from fittingroom.core.text import file_name
+from fittingroom.core.text import file_name, shown
 
 if TYPE_CHECKING:  # heavy: must not be imported for `--help`
     from fittingroom.core.records import Summary
@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # heavy: must not be imported for `--help`
 def train(args: argparse.Namespace) -> int:
     """`fittingroom train`"""
     from fittingroom.api.data import say_hint
-    from fittingroom.api.runs import configure, length_slug
+    from fittingroom.api.runs import configure, data_slug, length_slug
     from fittingroom.cli.progress import PLANS, TrainLines
     from fittingroom.core.records import read_state
     from fittingroom.tasks.scoring import SCORINGS
@@ -40,7 +40,13 @@ def train(args: argparse.Namespace) -> int:
         recipe_name=args.recipe,
         settings=changes,
     )
-    words = [args.model, length_slug(config), *([args.recipe] if args.recipe else []), f"seed{args.seed}"]
+    words = [
+        args.model,
+        *data_slug(config),
+        length_slug(config),
+        *([args.recipe] if args.recipe else []),
+        f"seed{args.seed}",
+    ]
     folder = args.out or Path("runs") / "-".join(words)
     say: Callable[[str], None] = _silence if args.quiet else _say
     bar = sys.stderr.isatty() and not args.json and not args.quiet
@@ -242,7 +248,10 @@ def data(args: argparse.Namespace) -> int:
         raise FittingRoomError(f"unknown action '{args.action}': {did_you_mean(args.action, ('check', 'fetch'))}")
     names = args.names or ["fashion-mnist"]
     if names != ["fashion-mnist"]:
-        return _data_pairs(args, names)
+        from fittingroom.data.images.load import is_images
+
+        own = args.action == "check" and len(names) == 1 and is_images(names[0])
+        return _data_images(args, names[0]) if own else _data_pairs(args, names)
     if args.stress is not None:
         raise FittingRoomError("--stress is for cmudict: fittingroom data check cmudict --stress keep")
     from fittingroom.data.images import fashion_mnist, integrity
@@ -253,6 +262,21 @@ def data(args: argparse.Namespace) -> int:
         return 0
     found = integrity.check(folder)
     _print(args, found, data_words(found))
+    return 0 if found["ok"] else 2
+
+
+def _data_images(args: argparse.Namespace, name: str) -> int:
+    """`data check` for the user's own images."""
+    from fittingroom.cli.image_check import image_words
+    from fittingroom.data.images.check import check_images
+    from fittingroom.data.images.dataset import IMAGE_DATA
+
+    if args.stress is not None:
+        raise FittingRoomError("--stress is for cmudict: fittingroom data check cmudict --stress keep")
+    if args.data_dir is not None and name not in IMAGE_DATA.names():
+        raise FittingRoomError(f"--data-dir is for data sets by name, and {shown(name)} is a path: omit it")
+    found = check_images(name, args.data_dir)
+    _print(args, found, image_words(found))
     return 0 if found["ok"] else 2
 
 

@@ -348,6 +348,7 @@ def _record(comparison: Comparison, runs: list[_Run], watcher: Watcher) -> Compa
                     num_train=data.num_train,
                     num_val=data.num_val or 0,
                     num_test=data.num_test or 0,
+                    name=data.name,
                     split=data.facts.get("split", ""),
                     task=data.facts,
                 )

@@ -8,6 +8,7 @@ from fittingroom.core.config import to_dict
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.records import BudgetRecord, ComparisonRecord
 from fittingroom.core.registry import Registry
+from fittingroom.core.text import epochs_text
 
 MOST_SEEDS = 1000
 
@@ -24,7 +25,7 @@ class Budget:
         """The budget as words that can follow "with", such as `at most 60 s of training each`."""
         if self.epochs is None:
             return f"at most {self.seconds:g} s of training each"
-        return "1 epoch each" if self.epochs == 1 else f"{self.epochs:g} epochs each"
+        return f"{epochs_text(self.epochs)} each"
 
     @property
     def slug(self) -> str:

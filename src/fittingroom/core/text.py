@@ -35,6 +35,11 @@ def named(text: str) -> str:
     return f"{symbol(text)} ({' '.join(f'U+{ord(character):04X}' for character in text)})"
 
 
+def epochs_text(epochs: float) -> str:
+    """`1 epoch`, `0.5 epochs`, `20 epochs`."""
+    return f"{epochs:g} epoch{'' if epochs == 1 else 's'}"
+
+
 def sentence_case(text: str) -> str:
     """`text` with its first letter in upper case and the rest unchanged."""
     return text[:1].upper() + text[1:]

@@ -55,6 +55,8 @@ class ProtocolFacts:
     """None: the candidates differ in it."""
     num_val: int
     num_test: int
+    name: str = ""
+    """The data set's name, as notes about it begin."""
     split: str = ""
     """How the parts were made, as a sentence. Empty: the task's usual way."""
     task: dict[str, Any] = field(default_factory=dict)
@@ -133,7 +135,7 @@ class Scoring(ABC, Generic[P]):
             f"{_paired(facts)} A seed decides {self._decided(facts)}, in the same way for all models.{self._same_parts()}",
             f"{_size(facts.num_train)} training, {facts.num_val:,} validation and {facts.num_test:,} test {self.items}. "
             f"{facts.split or self.usual_split(facts)}".strip(),
-            *(f"{sentence_case(note)}." for note in facts.task.get("notes", ())),
+            *(note_sentence(note, facts.name) for note in facts.task.get("notes", ())),
             f"Recipes were chosen on validation {self.items} only.",
             f"Each run reads the {facts.num_test:,} test {self.items} once, after its last epoch. {self._no_tricks()}",
             *self.scoring_rules(),
@@ -204,6 +206,13 @@ class _Part(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+
+def note_sentence(note: str, name: str) -> str:
+    """A note as a sentence. A note that begins with the data set's `name` or with a file keeps its first letter."""
+    first = note.split(" ", 1)[0]
+    is_name = note.startswith(f"{name}: ") or "/" in first or "." in first
+    return f"{note if is_name else sentence_case(note)}."
 
 
 def _length(facts: ProtocolFacts) -> str:

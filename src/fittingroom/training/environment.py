@@ -24,7 +24,7 @@ def describe_environment(plan: Plan, probe: list[dict[str, Any]]) -> dict[str, A
         "python": platform.python_version(),
         **{name: version(name) for name in packages},
         "platform": platform.platform(),
-        "processor": f"{processor()}, {plan.num_threads} threads",
+        "processor": f"{processor()}, {plan.num_threads} thread{'' if plan.num_threads == 1 else 's'}",
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "plan": asdict(plan),
         "probe": probe,

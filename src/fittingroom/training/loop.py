@@ -24,6 +24,7 @@ LOG_EVERY = 20
 """Steps between log rows. Runs under 1,000 steps log more often, for about 50 rows, but never at every step, because
 checkpoints are saved only at steps without a log row."""
 HARMLESS = (
+    ".*smaller than the logging interval.*",  # a small data set has few steps an epoch; losses are logged across epochs
     ".*does not have many workers.*",  # both loaders read from memory: workers would only slow them down
     ".*LeafSpec.*is deprecated.*",  # lightning 2.6 with torch 2.13
     ".*Checkpoint directory .* exists and is not empty.*",  # a resumed run

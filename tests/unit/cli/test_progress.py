@@ -59,7 +59,7 @@ def test_where_there_is_no_terminal_each_run_has_its_lines(capsys: pytest.Captur
     lines = err.splitlines()
     assert out == ""
     assert lines[:3] == [PLANS, "run 1 of 3: vit-seed0", "run 2 of 3: vit-seed1"]
-    assert lines[3].startswith("  vit-seed1: validation accuracy 75.00 %, 1 epochs in 9 s; about ")
+    assert lines[3].startswith("  vit-seed1: validation accuracy 75.00 %, 1 epoch in 9 s; about ")
     assert lines[4].startswith("  vit-seed0: failed: out of memory; about ")
 
 
@@ -67,7 +67,7 @@ def test_the_score_is_that_of_the_task(capsys: pytest.CaptureFixture[str]) -> No
     comparison = three_seeds_of(Seq2seqConfig(model="transformer", epochs=1.0))
     with watch(comparison, quiet=False) as watcher:
         watcher.ends(0, row(0, metric="word_error_rate"))
-    assert capsys.readouterr().err == "  vit-seed0: validation word error rate 75.00 %, 1 epochs in 9 s\n"
+    assert capsys.readouterr().err == "  vit-seed0: validation word error rate 75.00 %, 1 epoch in 9 s\n"
 
 
 def test_what_is_left_is_told_by_the_runs_that_were_made_not_by_those_found(
@@ -81,7 +81,7 @@ def test_what_is_left_is_told_by_the_runs_that_were_made_not_by_those_found(
         now[0] = 600.0
         watcher.ends(1, row(1))
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == "  vit-seed0: validation accuracy 75.00 %, 1 epochs in 9 s"
+    assert lines[0] == "  vit-seed0: validation accuracy 75.00 %, 1 epoch in 9 s"
     assert lines[2].endswith("; about 10 min left")
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from fittingroom.core.rundir import write_text
-from fittingroom.core.text import file_name
+from fittingroom.core.text import epochs_text, file_name
 
 
 @pytest.mark.parametrize("text", ["vit", "cnn@widths=[8,16]-seed0", "日本語", "a b (2)"])
@@ -23,3 +23,7 @@ def test_a_file_of_a_long_name_is_written(tmp_path) -> None:  # type: ignore[no-
     path = tmp_path / ("長" * 80 + ".txt")
     write_text(path, "here")
     assert path.read_text() == "here" and list(tmp_path.iterdir()) == [path]
+
+
+def test_one_epoch_is_singular() -> None:
+    assert [epochs_text(number) for number in (0.5, 1.0, 20)] == ["0.5 epochs", "1 epoch", "20 epochs"]

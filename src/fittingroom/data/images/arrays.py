@@ -49,9 +49,8 @@ def open_array_files(path: Path) -> ImageData:
 
 def _beside(path: Path, what: str) -> Path:
     """The file with the labels of `images.npy`, `mine_images.npy` or `x.npy`: labels.npy, mine_labels.npy or labels.npy."""
-    named = (
-        path.with_name(path.name.replace("images", what)) if "images" in path.name else path.with_name(f"{what}.npy")
-    )
+    name = path.name.replace("images", what)
+    named = path.with_name(f"{what}.npy" if name == path.name else name)
     return named if named != path else path.with_name(f"{path.stem}_{what}.npy")
 
 

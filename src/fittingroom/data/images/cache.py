@@ -242,8 +242,8 @@ def _write_pixels(listing: Listing, work: Path, form: _Form) -> _Pass:
     with (
         warnings.catch_warnings(),  # the decoder does the same in each thread, where it leaves a mess
         (work / "pixels.bin").open("wb") as file,
-        ThreadPoolExecutor(_num_threads()) as pool,
-        _progress(f"decoding {listing.title}", len(pictures)) as advance,
+        ThreadPoolExecutor(num_threads()) as pool,
+        progress(f"decoding {listing.title}", len(pictures)) as advance,
     ):
         for start in range(0, len(pictures), BLOCK):
             block = pictures[start : start + BLOCK]
@@ -303,7 +303,7 @@ def _sample_sizes(pictures: Sequence[Picture]) -> list[tuple[int, int]]:
     """(width, height) of up to `SAMPLE` pictures, evenly spread over the listing."""
     warnings.simplefilter("ignore")  # Pillow warns of large pictures; the caller puts the filters back
     chosen = np.unique(np.linspace(0, len(pictures) - 1, SAMPLE).round().astype(int)).tolist()
-    with ThreadPoolExecutor(_num_threads()) as pool:
+    with ThreadPoolExecutor(num_threads()) as pool:
         sizes = [size for size in pool.map(lambda place: _size(pictures[place].path), chosen) if size]
     return sizes or [(64, 64)]  # none can be read: decoding says so
 
@@ -369,7 +369,8 @@ def _choices(
     return (f"pictures of {found} pixels become {size[0]}x{size[1]} {kind}{how}{hint}",)
 
 
-def _num_threads() -> int:
+def num_threads() -> int:
+    """Threads that decode pictures: one a core, at most 16."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(cores, 16)
 
@@ -402,7 +403,7 @@ def _turns(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _progress(name: str, total: int) -> Iterator[Callable[[int], None]]:
+def progress(name: str, total: int) -> Iterator[Callable[[int], None]]:
     """A progress bar on standard error, if that is a terminal. Yields a function that advances it."""
     import sys
 

@@ -6,6 +6,7 @@ Names of files may hold anything: line breaks, bytes that are no text. `printabl
 import os
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +21,8 @@ PART_NAMES = {
     "test": "test", "testing": "test",
 }  # fmt: skip
 """The names of parts that people use, in lower case."""
+FEW = 10
+"""A class with fewer training pictures is called tiny."""
 LEFT_OUT = "none"
 """In a split file: belongs to no part."""
 
@@ -103,6 +106,22 @@ def check_classes(listing: Listing) -> None:
     if unknown:
         raise FittingRoomError(
             f"{where} has no training pictures of {listed([f'{name!r}' for name in unknown])}: add some, or correct the name"
+        )
+
+
+def check_counts(listing: Listing) -> None:
+    """Raise FittingRoomError for classes with too few training pictures for the parts that are drawn from them."""
+    given = {each.part for each in listing.pictures}
+    drawn = [name for part, name in (("val", "validation"), ("test", "test")) if part not in given]
+    source = "train" if "train" in given else ""
+    counts = Counter(each.label for each in listing.pictures if each.part == source)
+    least, names = 1 + len(drawn), listing.class_names
+    few = [f"{name!r} {counts[name]}" for name in names if counts[name] < least]
+    if few:
+        parts = " and a ".join(["training", *drawn])
+        raise FittingRoomError(
+            f"{printable(str(listing.source))}: {len(few)} of {len(names)} classes have too few pictures for a {parts} part "
+            f"({listed(few)}): give each class {least} or more, or remove it"
         )
 
 

@@ -14,7 +14,6 @@ from fittingroom.data.images.dataset import IMAGE_DATA, ImageData
 from fittingroom.data.images.listing import printable
 from fittingroom.data.images.named import has_idx, open_idx
 from fittingroom.data.images.options import PictureOptions
-from fittingroom.data.images.pictures import open_cached, open_pictures
 from fittingroom.data.images.table import is_table
 from fittingroom.data.spec import DataSpec
 
@@ -46,6 +45,8 @@ def reopen(spec: DataSpec, source: str, options: PictureOptions, data_dir: Path 
     for place in (source, spec.source):
         if place in IMAGE_DATA.names() or Path(place).exists():
             return open_images(place, data_dir, options)
+    from fittingroom.data.images.pictures import open_cached  # loads Pillow, which other data do not need
+
     found = open_cached(spec.digest)
     if found is None:
         raise FittingRoomError(f"{printable(source)} has gone: put it back, or say with --data where it is now")
@@ -99,6 +100,8 @@ def _open(
     if has_idx(Path(source)):
         return open_idx(Path(source))
     if is_pictures(source):
+        from fittingroom.data.images.pictures import open_pictures
+
         return open_pictures(Path(source), options)
     raise unknown(source)
 

@@ -8,13 +8,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fittingroom.core.errors import FittingRoomError
 from fittingroom.data.images import cache
 from fittingroom.data.images.arrays import MOST_VAL, TEST_SHARE, VAL_SHARE
 from fittingroom.data.images.cache import Decoded
 from fittingroom.data.images.dataset import ImageData
 from fittingroom.data.images.folder import list_folder
-from fittingroom.data.images.listing import Listing, check_classes, counted, listed, part_notes, printable, with_groups
+from fittingroom.data.images.listing import (
+    Listing,
+    check_classes,
+    check_counts,
+    counted,
+    listed,
+    part_notes,
+    printable,
+    with_groups,
+)
 from fittingroom.data.images.options import PictureOptions
 from fittingroom.data.images.split_file import with_parts
 from fittingroom.data.images.splits import split
@@ -61,6 +69,7 @@ def list_pictures(source: Path, options: PictureOptions) -> Listing:
 def _open(found: Decoded, where: str, source: Path, notes: Sequence[str]) -> ImageData:
     listing = Listing(title=found.title, source=source, pictures=found.pictures, notes=tuple(notes))
     check_classes(listing)  # again: a class may consist of pictures that cannot be read
+    check_counts(listing)
     names, given = listing.class_names, Counter(each.part for each in found.pictures)
     whole = _images(found, listing)
     train, val, test, drawn = _parts(whole, found, names, where)
@@ -117,25 +126,11 @@ def _parts(
     train = whole.subset(places["train"] if len(places["train"]) else places[""])
     val = whole.subset(places["val"]) if len(places["val"]) else None
     drawn = not len(places["test"])
-    _check_counts(train, val is None, drawn, names, where)
     if not drawn:
         return train, val, whole.subset(places["test"]), False
     num_test = max(len(names), round(TEST_SHARE * len(train)))
     train, test = split(train, TEST_SEED, num_test, purpose="test part", names=names)
     return train, val, test, True
-
-
-def _check_counts(train: StoredImages, draws_val: bool, draws_test: bool, names: tuple[str, ...], where: str) -> None:
-    """Raise FittingRoomError for classes with too few training pictures for the parts that are drawn from them."""
-    least = 1 + draws_val + draws_test
-    counts = train.labels.bincount(minlength=len(names)).tolist()
-    few = [f"{name!r} {count}" for name, count in zip(names, counts, strict=True) if count < least]
-    if few:
-        parts = " and a ".join(["training", *["validation"] * draws_val, *["test"] * draws_test])
-        raise FittingRoomError(
-            f"{where}: {len(few)} of {len(names)} classes have too few pictures for a {parts} part ({listed(few)}): give each "
-            f"class {least} or more, or remove it"
-        )
 
 
 def _rule(given: Counter[str], grouped: bool) -> str:

@@ -37,7 +37,10 @@ def check_name(data: str) -> None:
     """Raise FittingRoomError if `data` is neither the name of a data set nor looks like a file."""
     check_file(data, "give a TSV file of pairs")
     if data != cmudict.NAME and not os.path.exists(data) and not Path(data).suffix:
-        raise FittingRoomError(f"unknown data set '{data}': {did_you_mean(data, (cmudict.NAME, 'fashion-mnist'))}")
+        raise FittingRoomError(
+            f"unknown data set '{data}': {did_you_mean(data, (cmudict.NAME, 'fashion-mnist'))}, or give the path of "
+            "your data"
+        )
 
 
 def digest_of(data: str, dev: str | None = None, test: str | None = None) -> str:

@@ -19,7 +19,7 @@ from fittingroom.core.randomness import seeded
 from fittingroom.core.records import DataRecord, ReadLog, SplitRecord
 from fittingroom.data.images.arrays import digest_of
 from fittingroom.data.images.batches import TrainBatches, eval_batches, normalise
-from fittingroom.data.images.dataset import RULE, ImageData, Splits
+from fittingroom.data.images.dataset import IMAGE_DATA, RULE, ImageData, Splits
 from fittingroom.data.images.load import ACCEPTED, is_images, open_images, reopen, say, unknown
 from fittingroom.data.images.split_file import write_split
 from fittingroom.data.spec import DataSpec, Source
@@ -93,7 +93,10 @@ class ClassificationTask(Task):
 
     @cached_property
     def config(self) -> ClassificationConfig:
-        """The config with every model setting filled in; image size and classes come from the data."""
+        """The config with every model setting filled in; image size and classes come from the data.
+
+        A step has at most as many images as the user's training part, so that a recipe suits a small data set, too.
+        """
         given, spec = self._given, self.spec
         fitted = fit_to_images(
             given.model,
@@ -103,7 +106,22 @@ class ClassificationTask(Task):
             num_classes=spec.num_classes,
         )
         digest = spec.digest if given.data_files else ""
-        return replace(given, model_config=to_dict(fitted), digest=digest)
+        batch_size = given.batch_size if self._num_own is None else min(given.batch_size, self._num_own)
+        return replace(given, model_config=to_dict(fitted), digest=digest, batch_size=batch_size)
+
+    @property
+    def _num_own(self) -> int | None:
+        """Training images of the user's own data. None for data sets by name, with `num_train`, and for finished runs."""
+        given = self._given
+        if given.data in IMAGE_DATA.names() or given.num_train is not None or self.saved_data() is not None:
+            return None
+        return len(self.splits.train)
+
+    @property
+    def hints(self) -> tuple[str, ...]:
+        """A training part that is smaller than a step of the recipe."""
+        wanted, number = self._given.batch_size, self.config.batch_size
+        return () if number == wanted else (f"only {number:,} training images: a step has all of them, not {wanted:,}",)
 
     @property
     def title(self) -> str:
