@@ -39,8 +39,8 @@ def run_text(state: "RunState", folder: Path) -> str:
     seconds, speed = state.train_seconds or 0, state.items_per_second or 0
     memory = f", {state.peak_memory_bytes / 1e9:.1f} GB" if state.peak_memory_bytes else ""
     return (
-        f"{state.run}: {test}; validation {_scores(state.evals['val'], scoring)} after {epochs_text(state.epochs or 0)}{best} and "
-        f"{seconds:.0f} s ({speed:.0f} {scoring.batch_items}/s{memory})\n{folder}"
+        f"{state.run}: {test}; validation {_scores(state.evals['val'], scoring)} after {epochs_text(state.epochs or 0)}{best} "
+        f"and {seconds:.0f} s ({speed:.0f} {scoring.batch_items}/s{memory})\n{folder}"
     )
 
 
