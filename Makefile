@@ -3,7 +3,7 @@
 PYTHON_BIN := .venv/bin
 # The packages and modules with shape annotations. Tests in SHAPE_CHECKED run with these annotations checked. All other tests
 # run the package unchanged.
-SHAPES := fittingroom.models,fittingroom.data,fittingroom.evaluation.predict,fittingroom.training.optim
+SHAPES := fittingroom.models,fittingroom.data.images,fittingroom.data.seq2seq.batches,fittingroom.evaluation.predict,fittingroom.training.optim
 SHAPE_CHECKED := $(wildcard tests/unit tests/contract tests/numerics)
 
 .DEFAULT_GOAL := help

@@ -108,7 +108,7 @@ def test_a_sealed_run_leaves_the_test_part_alone(place: Path, tmp_path: Path) ->
         (("vit", "NPZ"), {"epochs": 1, "settings": {1: 2}}, "settings {1: 2}: give a dictionary of names and values"),
         (("vit", "NPZ"), {"epochs": 1, "plan": 3}, "plan 3: give a dictionary of names and values"),
         (("vit", "NPZ"), {"epochs": 1, "patch_size": 5}, "patch_size 5 does not divide img_size 8"),
-        (("vit", "NPZ"), {"epochs": 1, "batch_size": 1000}, "batch_size 1000 does not suit"),
+        (("vit",), {"epochs": 1, "num_train": 100, "batch_size": 1000}, "batch_size 1000 does not suit"),
         (
             ("vit", "NPZ"),
             {"epochs": 1, "batch_size": 12, "num_train": 10**6},
