@@ -80,7 +80,7 @@ def test_the_environment_tells_the_plan_and_the_timings_behind_it(tmp_path: Path
     found = read_json(make(tmp_path / "run", plan={"num_threads": "1"}) / "environment.json")
     assert Plan(**found["plan"]) == replace(first_guess(CONFIG), num_threads=1)
     assert found["probe"] == [], "so short a run is not measured"
-    assert "1 threads" in found["processor"]
+    assert "1 thread" in found["processor"]
 
 
 class Interrupted:

@@ -9,7 +9,7 @@ from fittingroom.core.records import ComparisonRecord
 from fittingroom.core.rundir import read_json
 
 KINDS = {"commit": "commits", "precision": "precisions", "processor": "kinds of processor"}
-THREADS = re.compile(r", \d+ threads$")
+THREADS = re.compile(r", \d+ threads?$")
 NAMED = ("precision", "processor")
 """What is short or telling enough to be listed."""
 

@@ -1,5 +1,6 @@
 """Check that a path is a file that can be read again. Pipes give their content only once, and a run reads its data often."""
 
+import errno
 import stat
 from pathlib import Path
 
@@ -20,7 +21,9 @@ def check_file(path: str | Path, give: str) -> None:
         raise FittingRoomError(f"{path} is standard input, which can be read only once: save it in a file, and {give}")
     try:
         mode = Path(path).stat().st_mode
-    except OSError:
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise FittingRoomError(f"{path} cannot be read (the name is too long): {give}") from error
         return
     except ValueError as error:
         raise FittingRoomError(f"{str(path)!a} is not the name of a file ({error}): {give}") from error

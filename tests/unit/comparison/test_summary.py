@@ -234,7 +234,7 @@ def test_runs_of_several_commits_precisions_and_processors_are_named(tmp_path: P
 
 def test_a_run_resumed_with_other_code_is_a_mixture(tmp_path: Path) -> None:
     folder = make(tmp_path, names=("cnn",), seeds=1)
-    environment = {"commit": "abc", "resumed": [{"commit": "def", "processor": "AMD EPYC, 1 threads"}]}
+    environment = {"commit": "abc", "resumed": [{"commit": "def", "processor": "AMD EPYC, 1 thread"}]}
     (folder / "runs/cnn-seed0/environment.json").write_text(json.dumps(environment))
     assert summarise(folder).verdict.conditions == ("The runs mix 2 commits.",)
 

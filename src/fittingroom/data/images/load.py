@@ -69,7 +69,7 @@ def is_images(source: str) -> bool:
     return (
         source in IMAGE_DATA.names()
         or Path(source).suffix in (".npz", ".npy")
-        or Path(source).is_dir()
+        or os.path.isdir(source)
         or is_pictures(source)
     )
 
@@ -79,7 +79,7 @@ def is_pictures(source: str) -> bool:
     if source in IMAGE_DATA.names():
         return False
     place = Path(source)
-    return not has_idx(place) if place.is_dir() else is_table(place)
+    return not has_idx(place) if os.path.isdir(source) else is_table(place)
 
 
 def is_file_of_images(source: str) -> bool:

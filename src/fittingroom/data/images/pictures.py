@@ -1,5 +1,6 @@
 """Open a data set of pictures in files: list them, decode them, divide them into parts."""
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -57,7 +58,7 @@ def open_cached(digest: str) -> ImageData | None:
 
 def list_pictures(source: Path, options: PictureOptions) -> Listing:
     """The pictures with their groups and parts."""
-    if source.is_dir():
+    if os.path.isdir(source):  # False for names that no file can have
         tables = metadata_of(source)
         listing = list_tables(source, tables, options.group) if tables else list_folder(source)
     else:
@@ -77,7 +78,7 @@ def _open(found: Decoded, where: str, source: Path, notes: Sequence[str]) -> Ima
     num_val = len(val) if val is not None else max(len(names), min(MOST_VAL, round(VAL_SHARE * len(train))))
     mean, std = statistics(found.pixels(), train.index)
     spec = DataSpec(
-        name=printable(source.stem if source.is_file() else found.title) or "pictures",
+        name=printable(source.stem if os.path.isfile(source) else found.title) or "pictures",
         title=found.title,
         source=found.source,
         digest=found.digest,
