@@ -105,6 +105,8 @@ def read_curve(path: Path, seed: int, score: str) -> Curve:
         largest = max((float(np.nanmax(np.abs(each), initial=0)) for each in columns.values()), default=0)
         if largest > LARGEST:
             raise ValueError(f"it holds {largest:g}")
+        if np.isnan(columns["seconds"]).any():
+            raise ValueError("a row has no seconds")
     except FileNotFoundError as error:
         raise FittingRoomError(f"{path} is missing: delete {path.parent} and run the comparison again") from error
     except (OSError, ValueError, TypeError, csv.Error) as error:

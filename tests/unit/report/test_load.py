@@ -165,3 +165,11 @@ def test_a_curve_that_no_run_measures_is_damaged(tmp_path: Path, number: str) ->
     path.write_text(f"seconds,lr,train_loss,val_accuracy\n1,0.1,,0.5\n{number},0.1,2.0,\n")
     with pytest.raises(FittingRoomError, match=r"metrics\.csv is damaged \(it holds (inf|1e\+308)\): delete"):
         read_curve(path, 0, "val_accuracy")
+
+
+@pytest.mark.parametrize("seconds", ["", "nan"])
+def test_a_row_without_a_time_is_damaged(tmp_path: Path, seconds: str) -> None:
+    path = tmp_path / "metrics.csv"
+    path.write_text(f"seconds,lr,train_loss,val_accuracy\n1,0.1,,0.5\n{seconds},0.1,2.0,\n")
+    with pytest.raises(FittingRoomError, match=r"metrics\.csv is damaged \(a row has no seconds\): delete"):
+        read_curve(path, 0, "val_accuracy")
