@@ -35,7 +35,9 @@ def test_pipes_sockets_and_devices_are_refused(tmp_path: Path, monkeypatch: pyte
 def test_files_and_missing_files_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("-").write_text("a file of that name")
-    for path in ("-", "gone.tsv", tmp_path, "x" * 5000):
+    for path in ("-", "gone.tsv", tmp_path):
         check_file(path, "give it")
+    with pytest.raises(FittingRoomError, match=r"^x+.* cannot be read \(the name is too long\): give it"):
+        check_file("x" * 300, "give it")
     with pytest.raises(FittingRoomError, match=r"'a\\x00b' is not the name of a file \(embedded null byte\): give it"):
         check_file("a\0b", "give it")
