@@ -150,7 +150,7 @@ def _explain_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--target", metavar="CLASS",
-        help="the class that the maps explain, by name or number (default: in each image the one that the RUN answers)",
+        help="the class that the maps explain, by name or number (default: the class that the RUN predicts)",
     )  # fmt: skip
     parser.add_argument(
         "--split",

@@ -94,7 +94,7 @@ def add_pictures(parser: argparse.ArgumentParser) -> None:
     """--image-size, --resize, --channels, --group, --split-file, --skip-bad"""
     parser.add_argument(
         "--image-size", metavar="N|HxW",
-        help="pixels that pictures in files are brought to, such as 64 or 48x64 (default: theirs, at most 64 a side)",
+        help="resize pictures in files to this many pixels, such as 64 or 48x64 (default: their own size, at most 64 per side)",
     )  # fmt: skip
     parser.add_argument(
         "--resize", metavar="RULE",
@@ -105,7 +105,7 @@ def add_pictures(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--group", metavar="REGEX|COLUMN",
-        help="what the pictures of one group have in common, in their path or in a column: a group stays in one part",
+        help="keep pictures of one group in one part; the group is a match in the path, or a column of the table",
     )  # fmt: skip
     parser.add_argument(
         "--split-file", metavar="FILE",

@@ -49,7 +49,7 @@ def size_settings(model: str, size: str, image_size: tuple[int, int] = (28, 28))
 
 
 def patch_size(image_size: tuple[int, int], patches: int) -> int:
-    """The side of a patch, pixels: of those that tile the image, the one that gives closest to `patches`^2 patches."""
+    """The side of a patch, pixels. It tiles the image and comes closest to `patches`^2 patches."""
     height, width = image_size
     common = math.gcd(height, width)
     fits = [side for side in range(1, common + 1) if common % side == 0]

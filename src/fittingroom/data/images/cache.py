@@ -55,9 +55,9 @@ class Decoded:
     title: str
     source: str
     pictures: tuple[Picture, ...]
-    """Those that could be read, in the order of the pixels."""
+    """The readable pictures, in the order of the pixels."""
     bad: tuple[tuple[str, str], ...] = ()
-    """Name and fault of those that could not."""
+    """The unreadable pictures: name and fault."""
     choices: tuple[str, ...] = ()
     """What was chosen, for the user."""
 

@@ -128,7 +128,7 @@ def _open(file: io.BufferedReader | io.BytesIO, name: str) -> tuple[Image.Image,
 
 @cache
 def _formats() -> tuple[str, ...]:
-    """`FORMATS` without those that this build of Pillow lacks."""
+    """The `FORMATS` that this build of Pillow can open."""
     Image.init()
     return tuple(name for name in FORMATS if name in Image.OPEN)
 

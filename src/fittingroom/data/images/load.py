@@ -114,7 +114,7 @@ def unknown(source: str, more: str = "") -> FittingRoomError:
 
 
 def _fingerprint(source: str) -> tuple[int, ...] | None:
-    """Size and modification time of a file, or a digest of those of all files in a folder. If they change, it is opened again."""
+    """Size and modification time of a file, or a digest of both for all files in a folder. If they change, it is opened again."""
     place = Path(source)
     try:
         found = place.stat()

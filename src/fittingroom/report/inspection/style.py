@@ -187,7 +187,7 @@ def drawable(text: str) -> str:
 
 @cache
 def has_glyph(character: str) -> bool:
-    """Whether one of the fonts of the pictures can draw it, and it stands for itself (controls turn text around)."""
+    """Whether one of the fonts can draw the character. False for control characters: some reverse the text."""
     if not character.isprintable() and unicodedata.category(character) != "Zs":
         return False
     fonts = [get_font(findfont(FontProperties(family=family))) for family in _families()]
@@ -196,7 +196,7 @@ def has_glyph(character: str) -> bool:
 
 @cache
 def _families() -> list[str]:
-    """FAMILY, then those of OTHER_SCRIPTS that this machine has."""
+    """FAMILY, then the OTHER_SCRIPTS that this machine has."""
     installed = set(get_font_names())
     return [FAMILY, *(name for name in OTHER_SCRIPTS if name in installed)]
 
