@@ -67,7 +67,7 @@ def _write_lines(found: Iterator["FilePrediction"]) -> None:
     from fittingroom.core.text import shown
 
     for each in found:
-        answer = ", ".join(f"{label} {prob:.1%}" for label, prob in each.classes) or "cannot be read"
+        answer = ", ".join(f"{label} {100 * prob:.1f} %" for label, prob in each.classes) or "cannot be read"
         _write(f"{shown(str(each.file))}: {answer}\n")
         for note in each.notes:
             _write(f"    {note}\n")

@@ -43,7 +43,7 @@ BLOCK = 512
 
 
 @dataclass(frozen=True, kw_only=True)
-class Decoded:
+class DecodedPictures:
     """The content of set.json."""
 
     digest: str
@@ -109,7 +109,7 @@ class _Pass:
     all_grey: bool = True
 
 
-def decode(listing: Listing, options: PictureOptions) -> Decoded:
+def decode(listing: Listing, options: PictureOptions) -> DecodedPictures:
     """The decoded pictures of a listing, from the cache if they are there. Pictures that cannot be read are in `bad`.
 
     Raises FittingRoomError if no picture can be read or the cache cannot be written.
@@ -128,7 +128,7 @@ def decode(listing: Listing, options: PictureOptions) -> Decoded:
     return _as_listed(found, listing)
 
 
-def _as_listed(found: Decoded, listing: Listing) -> Decoded:
+def _as_listed(found: DecodedPictures, listing: Listing) -> DecodedPictures:
     """With the places of this listing: the same pictures may have been decoded from elsewhere."""
     bad = {name for name, _ in found.bad}
     pictures = tuple(each for each in listing.pictures if each.name not in bad)
@@ -137,7 +137,7 @@ def _as_listed(found: Decoded, listing: Listing) -> Decoded:
     return replace(found, title=listing.title, source=source, pictures=known)
 
 
-def find(digest: str) -> Decoded | None:
+def find(digest: str) -> DecodedPictures | None:
     """The decoded data set with this digest, if it is in the cache."""
     place = _root() / digest / "set.json"
     if not digest or not place.is_file():
@@ -147,7 +147,7 @@ def find(digest: str) -> Decoded | None:
         return None
     pictures = tuple(Picture(*each) for each in values.pop("pictures"))
     bad = tuple((name, fault) for name, fault in values.pop("bad"))
-    found = Decoded(pictures=pictures, bad=bad, choices=tuple(values.pop("choices")), **values)
+    found = DecodedPictures(pictures=pictures, bad=bad, choices=tuple(values.pop("choices")), **values)
     whole = found.num * found.channels * found.height * found.width
     pixels = found.folder / "pixels.bin"
     return found if pixels.is_file() and pixels.stat().st_size == whole else None
@@ -157,7 +157,7 @@ def _root() -> Path:
     return cache_folder("images")
 
 
-def _known(key: str) -> Decoded | None:
+def _known(key: str) -> DecodedPictures | None:
     place = _root() / f"{key}.json"
     if not place.is_file():
         return None
@@ -185,7 +185,7 @@ def _key(listing: Listing, options: PictureOptions) -> str:
     return content.hexdigest()[:24]
 
 
-def _decode(listing: Listing, options: PictureOptions, key: str) -> Decoded:
+def _decode(listing: Listing, options: PictureOptions, key: str) -> DecodedPictures:
     with warnings.catch_warnings():
         sizes = _sample_sizes(listing.pictures)
     size = options.image_size or choose_size(sizes)
@@ -199,7 +199,7 @@ def _decode(listing: Listing, options: PictureOptions, key: str) -> Decoded:
             if options.channels == "auto" and done.all_grey:
                 _keep_one_channel(work / "pixels.bin", (len(done.good), channels, *size))
                 channels = 1
-            found = Decoded(
+            found = DecodedPictures(
                 digest=_digest(done, replace(form, channels=channels)),
                 num=len(done.good),
                 channels=channels,
@@ -284,7 +284,7 @@ def _one(picture: Picture, form: _Form) -> _One:
     )
 
 
-def _prints(work: Path, found: Decoded) -> Iterator[bytes]:
+def _prints(work: Path, found: DecodedPictures) -> Iterator[bytes]:
     """The fingerprint of each image in pixels.bin."""
     file = PixelFile(work / "pixels.bin", (found.num, found.channels, found.height, found.width))
     for rows in np.array_split(np.arange(found.num), -(-found.num // BLOCK)):
@@ -419,7 +419,7 @@ def progress(name: str, total: int) -> Iterator[Callable[[int], None]]:
         yield lambda number: progress.advance(task, number)
 
 
-def refuse_bad(found: Decoded, where: str) -> None:
+def refuse_bad(found: DecodedPictures, where: str) -> None:
     """Raise FittingRoomError that names the pictures that cannot be read, if there are any."""
     if found.bad:
         names = listed([f"{name} ({fault.split(':')[0]})" for name, fault in found.bad], 3)

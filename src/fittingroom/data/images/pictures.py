@@ -12,7 +12,7 @@ from torch import Tensor
 from fittingroom.core.errors import found_in
 from fittingroom.data.images import cache
 from fittingroom.data.images.arrays import MOST_VAL, TEST_SHARE, VAL_SHARE
-from fittingroom.data.images.cache import Decoded
+from fittingroom.data.images.cache import DecodedPictures
 from fittingroom.data.images.dataset import ImageData
 from fittingroom.data.images.folder import list_folder
 from fittingroom.data.images.listing import (
@@ -68,7 +68,7 @@ def list_pictures(source: Path, options: PictureOptions) -> Listing:
     return listing if options.split_file is None else with_parts(listing, Path(options.split_file))
 
 
-def _open(found: Decoded, where: str, source: Path, notes: Sequence[str]) -> ImageData:
+def _open(found: DecodedPictures, where: str, source: Path, notes: Sequence[str]) -> ImageData:
     listing = Listing(title=found.title, source=source, pictures=found.pictures, notes=tuple(notes))
     check_classes(listing)  # again: a class may consist of pictures that cannot be read
     check_counts(listing)
@@ -105,7 +105,7 @@ def _open(found: Decoded, where: str, source: Path, notes: Sequence[str]) -> Ima
     )
 
 
-def _images(found: Decoded, listing: Listing) -> StoredImages:
+def _images(found: DecodedPictures, listing: Listing) -> StoredImages:
     """All images, in the order of the listing."""
     number = {name: place for place, name in enumerate(listing.class_names)}
     labels = torch.tensor([number[each.label] for each in found.pictures])
@@ -118,7 +118,7 @@ def _images(found: Decoded, listing: Listing) -> StoredImages:
 
 
 def _parts(
-    whole: StoredImages, found: Decoded, names: tuple[str, ...], where: str
+    whole: StoredImages, found: DecodedPictures, names: tuple[str, ...], where: str
 ) -> tuple[StoredImages, StoredImages | None, StoredImages, bool]:
     """Training, validation (None: drawn by seed), test, and whether test was drawn."""
     places = {
@@ -151,7 +151,9 @@ def _rule(given: Counter[str], grouped: bool) -> str:
     return " ".join([*sentences, "Training images that also occur in the validation or test part are left out."])
 
 
-def _notes(found: Decoded, listing: Listing, given: Counter[str], drawn: bool, test: StoredImages) -> tuple[str, ...]:
+def _notes(
+    found: DecodedPictures, listing: Listing, given: Counter[str], drawn: bool, test: StoredImages
+) -> tuple[str, ...]:
     num_classes = len(listing.class_names)
     parts = ", ".join(f"{part} {given[part]:,}" for part in ("train", "val", "test") if given[part])
     notes = [f"{found.title}: {found.num:,} pictures of {num_classes} classes{f' ({parts})' if parts else ''}"]
