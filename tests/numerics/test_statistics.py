@@ -70,8 +70,8 @@ def coverage(world: World, num_seeds: int, num_images: int) -> Coverage:
         correct = world.draw(random, num_seeds, num_images)
         spread = pooled_seed_spread(list(correct))
         alone = accuracy_interval(correct[0], 0.95, spread)
-        pair = paired_difference(correct[0], correct[1], 0.95, spread)
-        pairs = all_pairs(correct)
+        pairs = all_pairs(correct, spread)
+        pair = pairs[0, 1]
         p = adjusted([each.p for each in pairs.values()], len(correct))
         claims = [
             (each.difference, truth[a] - truth[b])
@@ -83,8 +83,7 @@ def coverage(world: World, num_seeds: int, num_images: int) -> Coverage:
     return Coverage(*(hits / NUM_REPLICATIONS).tolist())
 
 
-def all_pairs(correct: NDArray[np.bool_]) -> dict[tuple[int, int], PairedDifference]:
-    spread = pooled_seed_spread(list(correct))
+def all_pairs(correct: NDArray[np.bool_], spread: SeedSpread) -> dict[tuple[int, int], PairedDifference]:
     pairs = [(a, b) for a in range(len(correct)) for b in range(a + 1, len(correct))]
     return {(a, b): paired_difference(correct[a], correct[b], 0.95, spread) for a, b in pairs}
 
@@ -308,7 +307,8 @@ def test_more_than_three_models_get_holms_p_worked_by_hand() -> None:
 def test_a_claim_never_stands_beside_an_interval_that_holds_zero() -> None:
     random = np.random.default_rng(3)
     for _ in range(50):
-        pairs = all_pairs(WORLDS["both matter"].draw(random, 3, 1000))
+        correct = WORLDS["both matter"].draw(random, 3, 1000)
+        pairs = all_pairs(correct, pooled_seed_spread(list(correct)))
         p_values = adjusted([pair.p for pair in pairs.values()], 3)
         for pair, p in zip(pairs.values(), p_values, strict=True):
             assert p >= 0.05 or pair.low > 0 or pair.high < 0
