@@ -56,14 +56,14 @@ PROGRAM = "import sys; from fittingroom.cli.main import main; sys.exit(main(sys.
 
 
 class Fork:
-    """`fittingroom WORDS`, running; or `program`. A process of its own without seconds of imports. Used like what `start` returns."""
+    """`fittingroom WORDS`, running; or `program`. A process of its own, without seconds of imports; used as a Popen is."""
 
     def __init__(self, *words: str, program: str = PROGRAM) -> None:
         self._folder = tempfile.TemporaryDirectory()
         self._outputs = [str(Path(self._folder.name, name)) for name in ("out", "err")]
         for path in self._outputs:
             Path(path).touch()
-        self._process = _context().Process(target=_forked, args=(words, program, self._outputs))
+        self._process = _context().Process(target=_forked, args=(words, program, self._outputs, {**os.environ}))
         with _without_script():
             self._process.start()
 
@@ -88,10 +88,12 @@ class Fork:
         return out, err
 
 
-def _forked(words: tuple[str, ...], program: str, outputs: list[str]) -> None:
+def _forked(words: tuple[str, ...], program: str, outputs: list[str], variables: dict[str, str]) -> None:
     """Runs in the new process."""
     for number, path in enumerate(outputs, start=1):
         os.dup2(os.open(path, os.O_WRONLY), number)
+    os.environ.clear()  # the server has those of the moment when it started
+    os.environ.update(variables)
     warnings.simplefilter("ignore")
     sys.argv = ["fittingroom", *words]
     exec(program, {"__name__": "__main__"})

@@ -1,6 +1,7 @@
 """A real training process is killed with SIGKILL; resumed, it ends with the very weights of the undisturbed run.
 
-What is killed is a process of its own (see `Fork`). What runs to its end is made in this process: the weights must be the same there too.
+What is killed is a process of its own (a `Fork`). What runs to its end is made in this process: the weights must be the same
+there too.
 """
 
 import csv
