@@ -9,27 +9,21 @@ docs/frontier.svg from them and from the runs of the ladder.
 import argparse
 import json
 import shutil
-from collections import defaultdict
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
-from fittingroom.core.records import read_state
-from fittingroom.core.rundir import read_json, write_json
+from frontier_tables import POINTS, draw, records
+
+from fittingroom.core.rundir import write_json
 from fittingroom.recipes import recipe
-from fittingroom.recipes.budget import TRAINING, Images, epochs_of
+from fittingroom.recipes.budget import Images, epochs_of
 from fittingroom.recipes.sizes import SIZED
 from fittingroom.training.environment import describe_environment
 from fittingroom.training.fit import FitOptions, fit
 from fittingroom.training.speed.plan import Plan
 
 ROOT = Path(__file__).parents[1]
-POINTS, WORK, LADDER = (
-    ROOT / "results" / "frontier" / "points.json",
-    ROOT / "runs" / "frontier",
-    ROOT / "results" / "ladder",
-)
-FIGURE = ROOT / "docs" / "frontier.svg"
+WORK = ROOT / "runs" / "frontier"
 GRID: list[tuple[float, tuple[str, ...], int]] = [
     (3e12, ("tiny", "small", "medium"), 1),
     (12e12, ("small", "medium"), 1),
@@ -83,11 +77,6 @@ def measure(family: str, size: str, compute: float, seed: int) -> dict[str, Any]
     }
 
 
-def records() -> list[dict[str, Any]]:
-    """The points on record."""
-    return read_json(POINTS)["points"] if POINTS.exists() else []
-
-
 def measure_all() -> None:
     """Measure every point that has no record."""
     points = records()
@@ -97,38 +86,6 @@ def measure_all() -> None:
             points.append(measure(*point))
             write_json(POINTS, {"points": points})
             print(json.dumps(points[-1]), flush=True)
-
-
-def curves() -> dict[str, dict[str, list[tuple[float, float]]]]:
-    """Family -> size -> (compute, mean validation accuracy in percent), with the runs of the ladder as size base."""
-    found: dict[tuple[str, str, float], list[float]] = defaultdict(list)
-    for each in records():
-        found[each["family"], each["size"], each["compute"]].append(100 * each["val_accuracy"])
-    for path in LADDER.glob("*/state.json"):
-        state = read_state(path.parent)
-        family, rung = path.parent.name.split("-")[0].split("_")
-        compute = TRAINING * (state.num_macs or 0) * int(rung) * Images().num_train
-        found[family, "base", compute].append(100 * state.evals["val"]["accuracy"])
-    lines: dict[str, dict[str, list[tuple[float, float]]]] = defaultdict(lambda: defaultdict(list))
-    for (family, size, compute), values in sorted(found.items()):
-        lines[family][size].append((compute, fmean(values)))
-    return lines
-
-
-def draw() -> None:
-    """Accuracy against compute: one panel per family, one line per size."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 3.2), layout="constrained")
-    panels = figure.subplots(1, len(SIZED), sharey=True, sharex=True)
-    for axes, (family, title) in zip(panels, (("cnn", "CNN"), ("hybrid", "Hybrid"), ("vit", "ViT")), strict=True):
-        for size, points in curves()[family].items():
-            axes.plot(*zip(*sorted(points), strict=True), marker="o", markersize=3, linewidth=1, label=size)
-        axes.set(xscale="log", title=title, xlabel="multiply-adds of training")
-        axes.legend(fontsize=7, frameon=False, loc="lower right")
-        axes.grid(alpha=0.3, linewidth=0.5)
-    panels[0].set_ylabel("validation accuracy (%)")
-    figure.savefig(FIGURE, metadata={"Date": None})
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from fittingroom.data.images.load import unknown
 from fittingroom.data.images.memory import as_array, is_dataset, items_of
 from fittingroom.data.images.options import PictureOptions, picture_options
 from fittingroom.data.spec import DataSpec, Source
+from fittingroom.models import MODELS
 from fittingroom.recipes.budget import Images
 from fittingroom.tasks.base import TASKS, DataRequest, Task
 from fittingroom.tasks.load import task_of_data, task_of_model
@@ -141,7 +142,7 @@ def images_of(data: Data | None, model: str) -> Images:
 
     Raises FittingRoomError for data that `model` cannot read, before it opens them.
     """
-    if data is None or data.task_class.name != "classification":
+    if data is None or model not in MODELS.names():
         return Images()
     task_of_model(model, data.source).data_fields(data.asked, model)
     height, width = data.image_size

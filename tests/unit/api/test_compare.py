@@ -50,7 +50,7 @@ def test_the_defaults_are_those_of_the_preset(asked: list[Comparison]) -> None:
     result = fr.compare(progress=False)
     (comparison,) = asked
     assert [each.name for each in comparison.candidates] == ["vit", "cnn", "hybrid"]
-    assert list(comparison.seeds) == [0, 1] and comparison.budget.seconds == 100
+    assert list(comparison.seeds) == [0, 1, 2] and comparison.budget.seconds == 70
     assert comparison.folder == result.folder == Path("runs/compare-70s") and str(result.verdict) == "H. S."
     fr.compare("cnn", preset="standard", progress=False)
     assert list(asked[1].seeds) == [0, 1, 2] and asked[1].budget.epochs == 5
@@ -234,7 +234,7 @@ def test_a_line_per_run_goes_to_standard_error(asked: list[Comparison], capsys: 
     row: Any = type("Row", (), {"run": "vit-seed0", "status": "failed", "error": "too hot"})
     watcher.ends(0, row)
     out, err = capsys.readouterr()
-    assert out == "" and err == "run 1 of 4: vit-seed0\n  vit-seed0: failed, too hot\n"
+    assert out == "" and err == "run 1 of 6: vit-seed0\n  vit-seed0: failed, too hot\n"
 
 
 def test_in_a_child_process_that_runs_the_script_again_compare_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:

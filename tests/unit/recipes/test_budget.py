@@ -1,11 +1,15 @@
 """The network and the recipe that a time budget chooses."""
 
 import itertools
+from collections import defaultdict
+from pathlib import Path
+from statistics import fmean
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fittingroom.core.rundir import read_json
 from fittingroom.models import build_model
 from fittingroom.models.cost import num_macs
 from fittingroom.recipes import RECIPES, recipe
@@ -13,6 +17,8 @@ from fittingroom.recipes import budget as budgets
 from fittingroom.recipes.budget import LARGER_FROM, Images, best_size, compute_of, cost, epochs_of
 from fittingroom.recipes.sizes import MACS, SIZED, SIZES, size_settings
 from fittingroom.tasks.classification.config import ClassificationConfig
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(autouse=True)
@@ -82,3 +88,15 @@ def test_convolutions_cost_by_the_pixel_and_patches_grow_with_the_image() -> Non
     large = Images(height=56, width=84)
     assert cost("cnn", "tiny", large) == pytest.approx(6 * MACS["cnn"]["tiny"])
     assert cost("vit", "tiny", large) == MACS["vit"]["tiny"]
+
+
+def test_the_sizes_chosen_are_those_that_learned_most_where_it_was_measured() -> None:
+    """Within the noise of one seed, 0.35 points."""
+    found: dict[tuple[str, float], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for each in read_json(ROOT / "results" / "frontier" / "points.json")["points"]:
+        found[each["family"], each["compute"]][each["size"]].append(100 * each["val_accuracy"])
+    assert {family for family, _ in found} == set(SIZED)
+    for (family, compute), sizes in found.items():
+        means = {size: fmean(values) for size, values in sizes.items()}
+        if len(means) > 1:
+            assert means[best_size(family, compute, Images())] >= max(means.values()) - 0.35, (family, compute, means)
