@@ -6,6 +6,9 @@ PYTHON_BIN := .venv/bin
 SHAPES := fittingroom.models,fittingroom.data.images,fittingroom.data.seq2seq.batches,fittingroom.evaluation.predict,fittingroom.training.optim
 SHAPE_CHECKED := $(wildcard tests/unit tests/contract tests/numerics)
 
+# pytest rewrites the assertions of all test files. It keeps the result between runs unless this variable forbids it.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup data browser compare lint types imports quick unit integration test test-slow bench tables notebook clean
@@ -29,21 +32,22 @@ lint: setup ## check style and formatting with ruff
 	$(PYTHON_BIN)/ruff format --check .
 
 types: setup ## check type hints with basedpyright
-	$(PYTHON_BIN)/basedpyright
+	$(PYTHON_BIN)/basedpyright --threads 2
 
 imports: setup ## check imports between packages with import-linter
 	$(PYTHON_BIN)/lint-imports --no-logo
 
 quick: lint imports data ## a minute: style, import rules, types of the package and the fast unit tests
-	$(PYTHON_BIN)/basedpyright src
+	$(PYTHON_BIN)/basedpyright --threads 2 src
 	$(PYTHON_BIN)/python -m pytest -m "not slow and not thorough" --numprocesses 2 --dist loadfile tests/unit
 
 unit: data ## run the unit tests, with array shapes checked at every call
 	$(PYTHON_BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile --jaxtyping-packages=$(SHAPES),beartype.beartype $(SHAPE_CHECKED)
 
-# Keep the order of the files: pytest-xdist would start files with few tests last, and some of these tests take two minutes.
+# These tests often wait for processes and browsers, so three workers keep two cores busy. Keep the order of the files (see
+# tests/conftest.py): pytest-xdist would start files with few tests last, and some of these take longest.
 integration: data browser ## run the other tests, without shape checks
-	$(PYTHON_BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile --no-loadscope-reorder $(SHAPE_CHECKED:%=--ignore=%) tests
+	$(PYTHON_BIN)/python -m pytest -m "not slow" --numprocesses 3 --dist loadfile --no-loadscope-reorder $(SHAPE_CHECKED:%=--ignore=%) tests
 
 test-slow: data browser ## run the slow tests (minutes each)
 	$(PYTHON_BIN)/python -m pytest -m slow tests
