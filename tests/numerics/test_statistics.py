@@ -335,10 +335,12 @@ def test_more_than_three_models_get_holms_p_worked_by_hand() -> None:
 
 
 def test_a_claim_never_stands_beside_an_interval_that_holds_zero() -> None:
-    random = np.random.default_rng(3)
+    random, num_claims = np.random.default_rng(3), 0
     for _ in range(50):
         correct = WORLDS["both matter"].draw(random, 3, 1000)
         pairs = all_pairs(correct, pooled_seed_spread(list(correct)))
         p_values = adjusted([pair.p for pair in pairs.values()], 3)
         for pair, p in zip(pairs.values(), p_values, strict=True):
             assert p >= 0.05 or pair.low > 0 or pair.high < 0
+            num_claims += p < 0.05
+    assert num_claims > 10
