@@ -346,7 +346,7 @@ def _record(comparison: Comparison, runs: list[_Run], watcher: Watcher) -> Compa
                 ProtocolFacts(
                     sizes={each.title: each.size for each in ordered if each.size},
                     budget=comparison.budget.record,
-                    num_seeds=len(seeds),
+                    num_seeds=len(seeds) // data.facts.get("folds", 1),
                     jobs=jobs,
                     own_core=have_own_core({name: plans[name] for name in tasks}, jobs),
                     num_train=data.num_train,
