@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 import fittingroom as fr
+from fittingroom.api.runs import configure
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.records import read_comparison
+from fittingroom.tasks.load import open_task
 from fittingroom.tasks.scoring import SCORINGS
 from tests.own_images import write_images
 
@@ -71,3 +73,12 @@ def test_the_record_of_the_simulation_says_that_intervals_cover_and_equal_models
         error = 100 * (0.05 * 0.95 / cell["number"]) ** 0.5  # of a share of 5 %
         assert cell["coverage"] >= 95 - 2.5 * error, cell
         assert cell["false_claims"] <= 5 + 2.5 * error, cell
+
+
+def test_a_comparison_of_few_images_is_advised_to_cross_validate(tmp_path: Path) -> None:
+    few = str(write_images(tmp_path / "few.npz", number=60, size=(16, 16), num_classes=2))
+    (hint,) = open_task(configure("cnn", few, epochs=1)).comparison_hints
+    assert hint == "only 12 of 60 images are test images: --folds 5 tests all of them, once per seed"
+    assert open_task(configure("cnn", few, epochs=1, settings={"folds": 5})).comparison_hints == ()
+    many = str(write_images(tmp_path / "many.npz", number=2000, size=(8, 8), num_classes=2))
+    assert open_task(configure("cnn", many, epochs=1)).comparison_hints == ()

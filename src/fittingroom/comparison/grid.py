@@ -130,7 +130,7 @@ def run_comparison(comparison: Comparison, watcher: Watcher) -> Summary:
     runs = _open(comparison)
     _check_plan(comparison)
     _check_budget(comparison, runs)
-    for hint in runs[0].task.hints:
+    for hint in (*runs[0].task.hints, *runs[0].task.comparison_hints):
         watcher.hints(hint)
     with exclusive_lock(comparison.folder):
         return _run_comparison(comparison, runs, watcher)

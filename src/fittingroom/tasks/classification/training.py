@@ -36,6 +36,8 @@ from fittingroom.tasks.classification.scoring import ClassPredictions, unbalance
 if TYPE_CHECKING:
     from fittingroom.tasks.classification.predict import ImagePredictions
 
+FEW = 2000
+"""Below this number of images, a comparison that draws its test part is advised to cross-validate."""
 CHUNK = 500
 """Images per forward pass in evaluation."""
 
@@ -127,6 +129,17 @@ class ClassificationTask(Task):
         """A training part that is smaller than a step of the recipe."""
         wanted, number = self._given.batch_size, self.config.batch_size
         return () if number == wanted else (f"only {number:,} training images: a step has all of them, not {wanted:,}",)
+
+    @property
+    def comparison_hints(self) -> tuple[str, ...]:
+        """A drawn test part that is small: cross-validation would test every image."""
+        pool = self.data.load_pool
+        if pool is None or self.data.load_val is not None or self._given.folds is not None or len(pool()) >= FEW:
+            return ()
+        number = len(pool())
+        return (
+            f"only {self.spec.num_test:,} of {number:,} images are test images: --folds 5 tests all of them, once per seed",
+        )
 
     @property
     def title(self) -> str:
