@@ -122,9 +122,9 @@ def test_weights_load_without_lightning(finished: tuple[Path, dict]) -> None:
 
 
 def test_a_budget_is_kept(tmp_path: Path) -> None:
-    words = ("--set", "depth=1", "--set", "patch_size=7", "--set", "train_images=5000")
-    row = call_json("train", "vit", "--budget", "5s", *words, "--out", str(tmp_path / "run"))
-    assert 5 * 0.5 <= row["train_seconds"] <= 5 * 1.25  # a busy machine may change its pace in mid-run
+    words = ("--set", "depth=1", "--set", "patch_size=14", "--set", "train_images=5000")
+    row = call_json("train", "vit", "--budget", "6s", *words, "--out", str(tmp_path / "run"))
+    assert 6 * 0.5 <= row["train_seconds"] <= 6 * 1.25  # a busy machine may change its pace in mid-run
 
 
 def test_wandb_works_offline_without_an_account_and_a_resumed_run_is_the_same_run(
