@@ -44,9 +44,9 @@ pictures.matrix(weights, rows=words, columns=words, row_title="asks", column_tit
 # - a **key**: what this token can be found by;
 # - a **value**: what this token says to those who find it.
 #
-# A query is compared with every key. The comparison is a dot product: large if both point the same way. The softmax turns
-# the scores of one query into **weights**: positive numbers that sum to 1. The result for this query is the mean of
-# all values with these weights.
+# A query is compared with every key. The comparison is a dot product: large if both point the same way. The softmax
+# turns the scores of one query into **weights**: positive numbers that sum to 1. The result for this query is the mean
+# of all values with these weights.
 #
 # A dictionary of Python works alike: `d["cat"]` compares a query with all keys and returns the value of the one that is
 # equal. Attention is a *soft* dictionary: it returns a mixture, mostly of the values whose keys are similar.
@@ -135,7 +135,8 @@ pictures.curves(widths, gradient, x_title="head_dim", y_title="mean gradient of 
 # ## Masks
 #
 # A mask says who may attend to whom. Two are common: *padding* is hidden from everybody, and in a decoder each token is
-# hidden from the tokens before it (**causal**: nobody sees the future). A score of minus infinity becomes a weight of 0.
+# hidden from the tokens before it (**causal**: nobody sees the future). A score of minus infinity becomes a weight of
+# 0.
 
 # %%
 from fittingroom.models.layers.attention import causal_mask
@@ -199,8 +200,8 @@ check.masked(my_masked)
 #
 # </details>
 #
-# **3.** In the first cell, make *it* look at *tired* in place of *cat*. Which numbers do you change? Then let *was* look
-# at *cat* as well.
+# **3.** In the first cell, make *it* look at *tired* in place of *cat*. Which numbers do you change? Then let *was*
+# look at *cat* as well.
 #
 # **4.** What do the weights become if all queries are multiplied by 100? By 0? Why is the second case a plain mean?
 #

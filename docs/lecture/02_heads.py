@@ -13,8 +13,8 @@
 # %% [markdown]
 # # 2. Many heads
 #
-# One attention gives one mixture for each token. A token may need several: one for its neighbour on the left, one for the
-# sleeve on the other side, one for the whole. **Heads** are attentions side by side, each with its own weights.
+# One attention gives one mixture for each token. A token may need several: one for its neighbour on the left, one for
+# the sleeve on the other side, one for the whole. **Heads** are attentions side by side, each with its own weights.
 #
 # **You need** lesson 1 and Fashion-MNIST (`make data`). **It takes** 20 minutes; the code runs in a few seconds.
 
@@ -86,8 +86,8 @@ assert torch.allclose(ours, by_hand, atol=1e-4)
 # %% [markdown]
 # ## What one head cannot do
 #
-# The rows of an attention matrix sum to 1. One head that looks at two places returns their *mean*, and the mean of "red"
-# and "blue" does not say what was where. Two heads return both, side by side. See it with two values:
+# The rows of an attention matrix sum to 1. One head that looks at two places returns their *mean*, and the mean of
+# "red" and "blue" does not say what was where. Two heads return both, side by side. See it with two values:
 
 # %%
 values = torch.tensor([[1.0, 0.0], [0.0, 1.0]])  # token 0 says "red", token 1 says "blue"
@@ -99,8 +99,8 @@ print("two heads:", two_heads.tolist(), "- first red, then blue")
 # %% [markdown]
 # ## Do several heads do better?
 #
-# Lectures say so. Here is a measurement: two Transformers that pronounce words (lesson 4), equal in width, parameters and
-# training. One has four heads of 48, the other one head of 192. The error rates are read from the records, and the
+# Lectures say so. Here is a measurement: two Transformers that pronounce words (lesson 4), equal in width, parameters
+# and training. One has four heads of 48, the other one head of 192. The error rates are read from the records, and the
 # statistics are computed in this cell.
 
 # %%
@@ -118,12 +118,13 @@ pictures.intervals(
 )
 
 # %% [markdown]
-# The interval lies left of zero: four heads make fewer errors here, with two epochs and two seeds each. That is one task
-# and short training. [The claims page](claims.md) says what is known for images.
+# The interval lies left of zero: four heads make fewer errors here, with two epochs and two seeds each. That is one
+# task and short training. [The claims page](claims.md) says what is known for images.
 #
 # ## Exercises
 #
-# **1.** Split a matrix of tokens (tokens, dim) into heads: (num_heads, tokens, head_dim). Head 0 gets the first columns.
+# **1.** Split a matrix of tokens (tokens, dim) into heads: (num_heads, tokens, head_dim). Head 0 gets the first
+# columns.
 
 
 # %%

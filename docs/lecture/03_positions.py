@@ -68,9 +68,9 @@ pictures.curves(
 )
 
 # %% [markdown]
-# **Why this formula?** A shift by $k$ positions turns each hand by a fixed angle. So the vector of $pos + k$ is a rotation
-# of the vector of $pos$, the same for every $pos$: a matrix can learn "three to the left". And the dot product of two
-# positions depends on their distance only:
+# **Why this formula?** A shift by $k$ positions turns each hand by a fixed angle. So the vector of $pos + k$ is a
+# rotation of the vector of $pos$, the same for every $pos$: a matrix can learn "three to the left". And the dot product
+# of two positions depends on their distance only:
 
 # %%
 similarity = table @ table.T / 32  # 32 pairs, so that a position with itself gives 1
@@ -122,8 +122,8 @@ pictures.matrices(
 #
 # ## What happens without?
 #
-# Take the trained ViT, and give it the patches of an image in another order. Then the positions say something wrong about
-# every patch. A second try also removes the positions: now the network cannot notice the order.
+# Take the trained ViT, and give it the patches of an image in another order. Then the positions say something wrong
+# about every patch. A second try also removes the positions: now the network cannot notice the order.
 
 # %%
 data = fr.load_data("fashion-mnist")
@@ -150,9 +150,9 @@ for name, share in results.items():
     print(f"{name:24} {100 * share:5.1f} % right")
 
 # %% [markdown]
-# The last two lines agree exactly: without positions the order does not exist. They are also far below the first. Careful
-# with the conclusion: this network was *trained* with positions, and we took them away. How well a network does that was
-# trained without them is another question; the [claims page](claims.md) says whether it has been measured.
+# The last two lines agree exactly: without positions the order does not exist. They are also far below the first.
+# Careful with the conclusion: this network was *trained* with positions, and we took them away. How well a network does
+# that was trained without them is another question; the [claims page](claims.md) says whether it has been measured.
 #
 # ## Longer than in training
 #

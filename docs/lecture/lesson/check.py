@@ -97,7 +97,7 @@ def weights(student: Callable[..., Any]) -> str:
         raise Hint("you divide by head_dim. Divide by its square root, head_dim ** 0.5.")
     if any(same(found, (scores / each**0.5).softmax(dim=-1)) for each in (3, 5)):
         raise Hint("you divide by the root of the number of tokens. Take the length of one query, q.shape[-1].")
-    if same(found, scores.softmax(dim=-1) / 4) or same(found, scores / 4):
+    if same(found, scores.softmax(dim=-1) / 4):
         raise Hint("the order is off: first divide the scores by the root, then take the softmax.")
     if same(found.sum(dim=0), torch.ones(5)):
         raise Hint("each column sums to 1. The softmax must run over the keys: softmax(dim=-1).")

@@ -11,7 +11,7 @@ from pathlib import Path
 import jupytext
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 FOLDER = Path(__file__).parents[1]
 MOST_SECONDS = 300
@@ -42,7 +42,7 @@ def main(numbers: list[str]) -> int:
         try:
             execute(path)
             words = "ok"
-        except CellExecutionError as error:
+        except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
             words = f"failed\n{error}"
         took = time.monotonic() - began
         if words == "ok" and took > MOST_SECONDS:

@@ -68,7 +68,8 @@ def attention(networks: Sequence[str], index: Sequence[int], *, height: int = 14
 def alignment(network: str, words: Sequence[str], *, height: int = 900) -> Html:
     """Which letters an included sequence model looks at while it writes each phoneme; choose word, layer and head."""
     saved = load_saved(network, "seq2seq")
-    answers = pronounce(saved.model, *saved.task.vocabularies, list(words))  # pyright: ignore[reportAttributeAccessIssue]
+    source, target = saved.task.vocabularies  # pyright: ignore[reportAttributeAccessIssue]
+    answers = pronounce(saved.model, source, target, list(words))
     found = [
         Reading(alignment=align(saved.model, answer), prob=math.exp(answer.pronunciations[0].log_prob))
         for answer in answers

@@ -14,7 +14,8 @@ from fittingroom.core.records import RunState, read_state
 from fittingroom.explain.findings import faithfulness_of
 
 RESULTS = Path(__file__).parents[3] / "results"
-FAMILIES = ("cnn", "hybrid", "vit")
+FAMILIES = {"cnn": "CNN", "hybrid": "Hybrid", "vit": "ViT"}
+"""Image models and their titles."""
 
 
 def read(name: str) -> Any:
@@ -37,15 +38,15 @@ def ladder_runs(model: str, epochs: int) -> list[RunState]:
 
 
 @cache
-def ladder(epochs: int, models: tuple[str, ...] = FAMILIES) -> VerdictResult:
+def ladder(epochs: int, models: tuple[str, ...] = tuple(FAMILIES)) -> VerdictResult:
     """Verdict over the recorded runs of `epochs` epochs on Fashion-MNIST, three seeds each, computed from their predictions."""
-    probs: dict[str, Any] = {}
+    probs: dict[str, list[Any]] = {}
     labels = None
     for model in models:
-        probs[model] = []
+        runs = probs[FAMILIES[model]] = []
         for path in sorted((RESULTS / "ladder").glob(f"{model}_{epochs}-seed*/predictions.npz")):
             with np.load(path) as archive:
-                probs[model].append(archive["test_probs"].astype(float))
+                runs.append(archive["test_probs"].astype(float))
                 labels = archive["test_labels"]
     return fr.verdict(probs, labels, title=f"Fashion-MNIST, {epochs} epochs")
 
