@@ -22,6 +22,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Called by Sphinx."""
     app.add_html_math_renderer("mathml", (_inline_math, None), (_block_math, None))
     app.add_directive("verdict-figure", VerdictFigure)
+    app.add_directive("attention-explorer", AttentionExplorer)
     app.connect("builder-inited", _generate)
     app.connect("source-read", _adapt_links)
     app.connect("autodoc-process-docstring", _docstring)
@@ -52,6 +53,21 @@ class VerdictFigure(SphinxDirective):
         drawn = pictures.intervals(rows, x_title="test accuracy on Fashion-MNIST: difference in points, 95 % interval")
         sentence = f"<p><strong>{html.escape(found.headline)}</strong> {html.escape(found.sentence)}</p>"
         return [nodes.raw("", drawn._repr_html_() + sentence, format="html")]
+
+
+class AttentionExplorer(SphinxDirective):
+    """The attention explorer of the included networks: a page beside the others, in a frame."""
+
+    def run(self) -> list[nodes.Node]:
+        """Write the page, and show it where the directive stands."""
+        from lesson import explorer
+
+        page = explorer.attention_page(["vit", "hybrid", "cnn"], [3, 9, 12, 14, 17, 24])
+        folder = Path(self.env.app.outdir)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "explorer.html").write_text(page, encoding="utf-8")
+        frame = '<iframe class="explorer" src="explorer.html" loading="lazy" sandbox="allow-scripts" title="Attention"></iframe>'
+        return [nodes.raw("", frame, format="html")]
 
 
 def _generate(app: Sphinx) -> None:

@@ -121,7 +121,7 @@ for width in widths:
         scores = (many_q @ many_k.transpose(1, 2) * scale).requires_grad_()
         w = scores.softmax(dim=-1)
         w.square().sum().backward()
-        largest[name].append(float(w.max(dim=-1).values.mean()))
+        largest[name].append(float(w.detach().max(dim=-1).values.mean()))
         gradient[name].append(float(scores.grad.abs().mean()))
 pictures.curves(widths, largest, x_title="head_dim", y_title="largest of 16 weights", log_x=True)
 

@@ -35,7 +35,7 @@ to_patches = layers[1][0].mean(dim=1).unflatten(-1, vit.grid)  # mean over the q
 picture = data.val.images.images[9, 0]
 pictures.images(
     [picture] * 9,
-    maps=[torch.zeros(7, 7), *to_patches],
+    maps=[None, *to_patches],
     titles=["the image", *(f"head {number}" for number in range(8))],
 )
 

@@ -117,8 +117,8 @@ pictures.matrices(
 )
 
 # %% [markdown]
-# The network found out which patches are near. It also takes a patch for its mirror image: training flips every second
-# image, so left and right look alike to it.
+# The network found out which patches are near. It also takes a patch for its mirror image: training shows every image mirrored
+# as well, so left and right look alike to it.
 #
 # ## What happens without?
 #
@@ -211,7 +211,7 @@ check.positions(my_positions)
 # ## What you know now
 #
 # - Attention alone does not know order. A vector added to each token tells it.
-# - Sinusoids need no training, and distance shows in their dot product. Learned tables are free, but end where training
-#   ended.
+# - Sinusoids need no training, and distance shows in their dot product. Learned tables adapt to the data,
+#   but end where training ended.
 #
 # Next: [the encoder-decoder Transformer](04_transformer.py).

@@ -55,7 +55,7 @@ received = [layer[0].mean(dim=(0, 1)).unflatten(-1, vit.grid) for layer in layer
 image = data.val.images.images[9, 0]
 pictures.images(
     [image] * 5,
-    maps=[torch.zeros(7, 7), *received],
+    maps=[None, *received],
     titles=["the image", *(f"block {place}" for place in range(4))],
     width=110,
 )
@@ -78,7 +78,7 @@ side_by_side(
     attention_rollout,
     pictures.images(
         [image, image],
-        maps=[torch.zeros(7, 7), rolled.mean(dim=0).view(7, 7)],
+        maps=[None, rolled.mean(dim=0).view(7, 7)],
         titles=["the image", "rollout"],
         width=150,
     ),

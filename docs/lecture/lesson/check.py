@@ -64,7 +64,7 @@ def checked(check: Callable[..., str]) -> Callable[..., Result]:
 def answer(value: Any, shape: tuple[int, ...], meaning: str) -> torch.Tensor:
     """The student's array as a tensor. Raises `Hint` if it is missing or has another shape."""
     if value is None or value is ...:
-        raise Hint("nothing to check yet: replace the dots by your code, and return the result.")
+        raise Hint("replace the dots by your code, and return the result.")
     found = torch.as_tensor(np.asarray(value.detach() if isinstance(value, torch.Tensor) else value)).double()
     if tuple(found.shape) != shape:
         raise Hint(f"the result has shape {tuple(found.shape)}, expected {shape}: {meaning}.")
@@ -192,7 +192,7 @@ def shifted(student: Callable[..., Any]) -> str:
     target = ["F", "OW", "N", "end"]
     found = student(list(target), "begin")
     if found is None or found is ...:
-        raise Hint("nothing to check yet: replace the dots by your code, and return a list.")
+        raise Hint("replace the dots by your code, and return a list.")
     found = list(found)
     if found == ["begin", "F", "OW", "N"]:
         return "at place i the decoder reads what comes before symbol i, and must predict symbol i."
@@ -215,7 +215,7 @@ def path_length(student: Callable[..., Any]) -> str:
     for (kind, distance, kernel), right in cases.items():
         found = student(kind, distance, kernel)
         if found is None or found is ...:
-            raise Hint("nothing to check yet: replace the dots by your code, and return a whole number.")
+            raise Hint("replace the dots by your code, and return a whole number.")
         if found != right:
             reach = {
                 "attention": "every token attends to every other one in a single layer",
@@ -295,7 +295,7 @@ def verdict(student: Callable[..., Any]) -> str:
     }.items():
         found = student(low, high)
         if found is None or found is ...:
-            raise Hint('nothing to check yet: replace the dots by your code, and return "a", "b" or "not settled".')
+            raise Hint('replace the dots by your code, and return "a", "b" or "not settled".')
         if found != right:
             raise Hint(
                 f"interval {low} to {high}: you say {found!r}, expected {right!r}. "
@@ -315,7 +315,7 @@ def num_tokens(student: Callable[..., Any]) -> str:
     }.items():
         found = student(side, strides)
         if found is None or found is ...:
-            raise Hint("nothing to check yet: replace the dots by your code, and return a whole number.")
+            raise Hint("replace the dots by your code, and return a whole number.")
         if found != right:
             down = side
             for stride in strides:
@@ -338,7 +338,7 @@ def steps(student: Callable[..., Any]) -> str:
     for (images, batch, epochs), right in {(640, 64, 1): 10, (1000, 64, 5): 80, (55_000, 64, 20): 17_200}.items():
         found = student(images, batch, epochs)
         if found is None or found is ...:
-            raise Hint("nothing to check yet: replace the dots by your code, and return a whole number.")
+            raise Hint("replace the dots by your code, and return a whole number.")
         if found == images // batch * epochs and found != right:
             raise Hint(
                 f"{images} images in batches of {batch}: you drop the last, smaller batch. Round up in every epoch."
@@ -356,7 +356,7 @@ def steps(student: Callable[..., Any]) -> str:
 def group(pattern: Any) -> str:
     """Lesson 11: a regular expression that finds the person in names such as `anna_03_front.png`."""
     if not isinstance(pattern, str):
-        raise Hint("nothing to check yet: give the pattern as text, such as r'...'.")
+        raise Hint("replace the dots: give the pattern as text, such as r'...'.")
     names = {
         "anna_03_front.png": "anna",
         "ben_11_side.png": "ben",

@@ -31,6 +31,11 @@ SCRIPTS = ("script.js", *(f"explorer{part}.js" for part in ("_maps", "_paint", "
 
 def attention(networks: Sequence[str], index: Sequence[int], *, height: int = 1400) -> Html:
     """The attention explorer for included networks on validation images: click a patch, see where it looks."""
+    return frame(attention_page(networks, index), height, f"attention of {', '.join(networks)}")
+
+
+def attention_page(networks: Sequence[str], index: Sequence[int]) -> str:
+    """The explorer as a page of its own."""
     runs = [load_run(name) for name in networks]
     data = load_data("fashion-mnist")
     images, labels = data.val.images.images[list(index)], data.val.images.labels[list(index)]
@@ -54,15 +59,15 @@ def attention(networks: Sequence[str], index: Sequence[int], *, height: int = 14
     ]
     section = explorer_pack.explorer_section(explorer, titles, data.class_names)
     script = "".join(map(asset, SCRIPTS))
-    page = environment().from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+    template = environment().from_string(TEMPLATE.read_text(encoding="utf-8"))
+    return template.render(
         explorer=section,
         light=css_variables(LIGHT),
         dark=css_variables(DARK),
         style=Markup(asset("style.css") + asset("explorer.css")),
         script=Markup(script),
         script_hash=script_hash(script),
-    )  # fmt: skip
-    return frame(page, height, f"attention of {', '.join(networks)}")
+    )
 
 
 def alignment(network: str, words: Sequence[str], *, height: int = 900) -> Html:

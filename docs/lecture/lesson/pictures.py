@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.image import imsave
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from fittingroom.report.palette import DASHES, LIGHT, MARKERS, series
 from fittingroom.report.svg import canvas, drawing, panel, render, variable
@@ -50,8 +51,9 @@ def matrices(
 ) -> Html:
     """Several heat maps of one shape under their titles. All have the same colours."""
     arrays = {title: np.asarray(each, dtype=float) for title, each in values.items()}
-    low = min(0.0, *(float(each.min()) for each in arrays.values()))
     high = max(float(each.max()) for each in arrays.values())
+    least = min(float(each.min()) for each in arrays.values())
+    low = least if least < 0 or least > high / 2 else 0.0  # colours start at zero, unless that hides all differences
     num_rows, num_columns = next(iter(arrays.values())).shape
     across = min(per_row, len(arrays))
     down = -(-len(arrays) // across)
@@ -87,7 +89,7 @@ def curves(
 ) -> Html:
     """One line for each entry of `ys`. `bands` holds lower and upper ends."""
     with drawing("curves"):
-        figure = canvas(560, 300)
+        figure = canvas(640, 290)
         axes = panel(figure, 66, 12, 350, 230)
         for place, (name, y) in enumerate(ys.items()):
             colour = variable(series(place))
@@ -102,11 +104,13 @@ def curves(
             axes.minorticks_off()
         if log_y:
             axes.set_yscale("log")
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axes.yaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel(x_title)
         axes.set_ylabel(y_title)
         axes.legend(loc="upper left", bbox_to_anchor=(1.02, 1), frameon=False)
         found = render(figure, f"curves-{abs(hash((*ys, x_title))) % 10**6}", f"{y_title} over {x_title}")
-    return framed(_fallbacks(found), f"curves of {', '.join(ys)}", 600)
+    return framed(_fallbacks(found), f"curves of {', '.join(ys)}", 680)
 
 
 def intervals(rows: Sequence[tuple[str, float, float, float]], *, x_title: str, zero: bool = True) -> Html:
@@ -138,12 +142,12 @@ def images(
     width: int = 96,
     cells: tuple[int, int] | None = None,
 ) -> Html:
-    """Grey or RGB images in a row. `maps` lie over them as colour; `cells` (rows, columns) draws the borders of patches."""
+    """Grey or RGB images in a row. `maps` lie over them as colour, where not None; `cells` (rows, columns) draws patches."""
     tiles = []
     for number, picture in enumerate(np.asarray(pictures)):
         title = titles[number] if number < len(titles) else ""
         layers = [_image(picture if picture.ndim == 3 else colormaps["gray"](_unit(picture)))]
-        if maps is not None:
+        if maps is not None and maps[number] is not None:
             layers.append(_image(colormaps["viridis"](_unit(np.asarray(maps[number]))), opacity=0.75))
         lines = _grid(cells) if cells else ""
         tiles.append(
@@ -205,5 +209,8 @@ def _fallbacks(svg: str) -> str:
     """Light colours where the page defines none. The drawing shrinks with the page."""
     svg = re.sub(r"var\(--([\w-]+)\)", lambda found: f"var(--{found.group(1)}, {LIGHT[found.group(1)]})", svg)
     return re.sub(
-        r'width="([\d.]+)" height="([\d.]+)"', r'style="max-width: 100%; height: auto" width="\1"', svg, count=1
+        r'width="([\d.]+)" height="([\d.]+)"',
+        r'style="max-width: 100%; height: auto; display: block" width="\1"',
+        svg,
+        count=1,
     )

@@ -14,6 +14,7 @@ from fittingroom.report.palette import LIGHT
 STYLE = """
 .lesson-row { display: flex; flex-wrap: wrap; gap: 1rem; align-items: center; margin: .5rem 0; }
 .lesson-row > * { flex: 1 1 20rem; min-width: 0; }
+.lesson-row > .lesson-equation { flex: 1 1 auto; max-width: 100%; }
 .lesson-equation { text-align: center; font-size: 1.1em; overflow-x: auto; color: VAR(ink); }
 .lesson-code { background: VAR(card); color: VAR(ink); border: 1px solid VAR(rule); border-radius: 6px; margin: .5rem 0; }
 .lesson-code p { margin: 0; padding: .35rem .8rem; font-size: .8em; color: VAR(quiet); border-bottom: 1px solid VAR(rule); }
