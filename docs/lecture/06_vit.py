@@ -65,8 +65,7 @@ from fittingroom.models.layers.patches import PatchEmbed, to_tokens
 from fittingroom.models.vit import VisionTransformer
 
 side_by_side(
-    r"z_0 = [x_p^1 E; \ldots; x_p^N E] + E_{pos}, \quad z'_l = \mathrm{MSA}(\mathrm{LN}(z_{l-1})) + z_{l-1}, "
-    r"\quad z_l = \mathrm{MLP}(\mathrm{LN}(z'_l)) + z'_l",
+    r"z'_l = \mathrm{MSA}(\mathrm{LN}(z_{l-1})) + z_{l-1}, \quad z_l = \mathrm{MLP}(\mathrm{LN}(z'_l)) + z'_l",
     (to_tokens, PatchEmbed, Block.forward, Mlp.forward, VisionTransformer.forward_features, VisionTransformer.forward),
 )
 

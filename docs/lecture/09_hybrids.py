@@ -86,8 +86,8 @@ image = data.val.images.images[9, 0]
 pictures.images([image, image], maps=[field**0.5 for field in fields.values()], titles=list(fields), width=150)
 
 # %% [markdown]
-# A token of the ViT sees its own 16 pixels. In the hybrid, six convolutions and two poolings already look at nearly the whole image,
-# though mostly at the middle. The bright places are the pixels that matter most.
+# A token of the ViT sees its own 16 pixels. In the hybrid, six convolutions and two poolings already look at nearly the whole
+# image, though mostly at the middle. The bright places are the pixels that matter most.
 #
 # ## What it costs
 

@@ -1,6 +1,7 @@
 """The pages of the package that one clicks through, as a frame inside a notebook. They need no network."""
 
 import html
+import json
 import math
 import tempfile
 from collections.abc import Sequence
@@ -12,10 +13,12 @@ import numpy as np
 import torch
 from markupsafe import Markup
 
-from fittingroom import load_data, load_run
+from fittingroom import Run, load_data, load_run
 from fittingroom.evaluation.pronounce import pronounce
+from fittingroom.evaluation.shipped import WEIGHTS
 from fittingroom.explain.alignment import align
 from fittingroom.explain.explorer import explorer_arrays
+from fittingroom.explain.methods import default_method
 from fittingroom.report import explorer_pack
 from fittingroom.report.alignment import Alignments, Reading, Readings
 from fittingroom.report.alignment_page import render_alignment_page
@@ -26,6 +29,8 @@ from fittingroom.tasks.load import load_run as load_saved
 from lesson.show import Html
 
 TEMPLATE = Path(__file__).with_name("explorer.html.jinja")
+OF_REPORT = "A few test images, each with a map for the first finished run of each model."
+HERE = "A few validation images, each with a map for each included network."
 SCRIPTS = ("script.js", *(f"explorer{part}.js" for part in ("_maps", "_paint", "_words", "_tiles", "")))
 
 
@@ -40,7 +45,7 @@ def attention_page(networks: Sequence[str], index: Sequence[int]) -> str:
     data = load_data("fashion-mnist")
     images, labels = data.val.images.images[list(index)], data.val.images.labels[list(index)]
     normal = torch.stack([data.val[place][0] for place in index])
-    looks = [(run, explorer_arrays(run.model, normal)) for run in runs]
+    looks = [(run, explorer_arrays(run.model, normal, beats_random=_beats_random(run))) for run in runs]
     right = np.array([found["probs"].argmax(axis=1) == labels.numpy() for _, found in looks])
     kinds = np.where(right.all(axis=0), "right", np.where(right.any(axis=0), "disagreement", "mistake"))
     arrays: dict[str, Any] = {
@@ -60,7 +65,7 @@ def attention_page(networks: Sequence[str], index: Sequence[int]) -> str:
     section = explorer_pack.explorer_section(explorer, titles, data.class_names)
     script = "".join(map(asset, SCRIPTS))
     template = environment().from_string(TEMPLATE.read_text(encoding="utf-8"))
-    return template.render(
+    page = template.render(
         explorer=section,
         light=css_variables(LIGHT),
         dark=css_variables(DARK),
@@ -68,6 +73,14 @@ def attention_page(networks: Sequence[str], index: Sequence[int]) -> str:
         script=Markup(script),
         script_hash=script_hash(script),
     )
+    assert OF_REPORT in page, "the report's explorer opens with other words now: change them here too"
+    return page.replace(OF_REPORT, HERE)
+
+
+def _beats_random(run: Run) -> bool | None:
+    """Whether the default maps of an included network beat random maps, as recorded; None if it was not measured."""
+    recorded = json.loads((WEIGHTS / "faithfulness.json").read_text(encoding="utf-8"))
+    return recorded.get(run.name, {}).get(default_method(run.model))
 
 
 def alignment(network: str, words: Sequence[str], *, height: int = 900) -> Html:
