@@ -44,10 +44,10 @@ for run in again:
     print(f"seed {run.config.seed}: {100 * run.scores['val']['accuracy']:.2f} %")
 
 # %% [markdown]
-# The three ViTs differ by about a point. Here the CNN leads by far more, because the ViT has hardly begun to learn. But after real
-# training the lead is a point or two (below), and then chance matters. A difference between two runs is a difference between two
-# *runs*. To say something about *models*, you need several runs of each, and a way to see whether the difference is larger than
-# chance.
+# The three ViTs differ by about a point. Here the CNN leads by far more, because the ViT has hardly begun to learn. But
+# after real training the lead is a point or two (below), and then chance matters. A difference between two runs is a
+# difference between two *runs*. To say something about *models*, you need several runs of each, and a way to see whether
+# the difference is larger than chance.
 #
 # ## Reason 2: test images are a sample
 #
