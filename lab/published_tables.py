@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import guard_tables
 import model_cards
 import sequence_tables
 import speed_tables
@@ -28,6 +29,7 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
 PAGES = (
     ROOT / "README.md",
+    ROOT / "docs" / "your-images.md",
     *(
         ROOT / "docs" / "lab" / name
         for name in ("results.md", "records.md", "looking-inside.md", "benchmarks.md", "sequences.md", "coverage.md")
@@ -371,6 +373,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "ladder": ladder, "hours": hours, "rungs": rungs, "rung-verdicts": rung_verdicts, "records": records, "search": search,
     "false-claims": false_claims, "power": power,
     "faithfulness": faithfulness, "positions": positions, "explaining": explaining,
+    **guard_tables.TABLES,
     **sequence_tables.TABLES,
     **speed_tables.TABLES,
 }  # fmt: skip

@@ -2,19 +2,20 @@
 
 import base64
 import io
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from PIL import Image
 
 from fittingroom import __version__
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import write_text
-from fittingroom.core.text import shown
+from fittingroom.core.text import sentence_case, shown
 from fittingroom.report.assets import asset, environment, script_hash
 from fittingroom.report.palette import DARK, LIGHT, css_variables
 
@@ -111,12 +112,19 @@ def _finding(check: "ImageCheck", found: "Finding") -> dict[str, Any]:
     return {
         "kind": found.kind,
         "title": found.title,
-        "advice": found.advice,
+        "advice": _with_options(found.advice),
         "number": found.number,
         "cards": cards,
         "left": len(found.sets) - len(cards),
         "lines": [] if found.sets else [shown(each) for each in found.details],
     }
+
+
+def _with_options(text: str) -> Markup:
+    """The text with options such as --html as code, which is never broken over two lines."""
+    return Markup(
+        re.sub(r"--[a-z][a-z-]*", lambda option: f"<code>{option[0]}</code>", str(escape(sentence_case(text))))
+    )
 
 
 def _card(check: "ImageCheck", places: Sequence[int], detail: str) -> Card:

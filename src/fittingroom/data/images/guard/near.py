@@ -16,8 +16,8 @@ from jaxtyping import Bool, Float, Int, UInt8
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-SIDE = 16
-"""Pixels along a side of a small picture."""
+SIDE, FINE = 16, 32
+"""Pixels along a side of a small picture, and of the one that is compared last."""
 BLUR = 0.75
 """Width of its blur, in its pixels: a shift by half a pixel then changes it little and smoothly."""
 BUCKET, PROBES = 256, 8
@@ -36,6 +36,8 @@ PLAIN = 0.03
 """Where neighbours are further apart than this, the pair is measured against this."""
 LIMIT = 0.0003
 """Near-duplicates: the square of what is left, over what is left with the third neighbour, is smaller."""
+UNLIKE = 0.08
+"""More than this must not be left in the fine pictures: it is a difference that the blur has hidden."""
 TINT = 4
 """Pixels along a side of the colours that are compared: the same shirt in another colour is another picture."""
 OTHER_COLOUR = 10.0
@@ -48,6 +50,8 @@ class Small(NamedTuple):
 
     grey: Float[np.ndarray, "num side side"]
     """Blurred, -1 to 1."""
+    fine: UInt8[np.ndarray, "num fine fine"]
+    """With more details."""
     colour: Float[np.ndarray, "num tint tint 2"]
     """Red and blue minus green, 0 for grey pictures."""
 
@@ -69,7 +73,9 @@ def shrink(images: UInt8[np.ndarray, "num channels height width"]) -> Small:
         rows, columns = (_weights(size, TINT, 0.5) for size in grey.shape[1:])
         coarse = rows @ images.astype(np.float32) @ columns.T
         colour[..., 0], colour[..., 1] = coarse[:, 0] - coarse[:, 1], coarse[:, 2] - coarse[:, 1]
-    return Small(down @ grey @ across.T / 128 - 1, colour)
+    rows, columns = (_weights(size, FINE, 0.5) for size in grey.shape[1:])
+    fine = (rows @ grey @ columns.T).round().astype(np.uint8)
+    return Small(down @ grey @ across.T / 128 - 1, fine, colour)
 
 
 def grey_of(images: UInt8[np.ndarray, "num channels height width"]) -> UInt8[np.ndarray, "num height width"]:
@@ -85,13 +91,25 @@ def near_duplicates(small: Small, unique: Bool[np.ndarray, " num"]) -> Pairs:
     grey = small.grey[places]
     first, second = neighbours(grey)
     left = align(grey, first, second)
-    again = left < HOPELESS[-1]  # which picture is laid on which makes a difference where one has lost detail
+    again = left < HOPELESS[-1]  # if one has lost detail, it makes a difference which is laid on which
     left[again] = np.minimum(left[again], align(grey, second[again], first[again]))
     usual = _usual(first, second, left, len(grey))
     near = left**2 < LIMIT * np.minimum(np.minimum(usual[first], usual[second]), PLAIN)
     first, second, left = places[first[near]], places[second[near]], left[near]
     tint = np.abs(small.colour[first] - small.colour[second]).mean(axis=(1, 2, 3))
-    return Pairs(*(values[tint < OTHER_COLOUR] for values in (first, second, left)))
+    alike = (tint < OTHER_COLOUR) & (fine_difference(small.fine, first, second) < UNLIKE)
+    return Pairs(first[alike], second[alike], left[alike])
+
+
+def fine_difference(
+    fine: UInt8[np.ndarray, "num side side"], first: Int[np.ndarray, " pairs"], second: Int[np.ndarray, " pairs"]
+) -> Float[np.ndarray, " pairs"]:
+    """What is left in the fine pictures, with the better of both on the other."""
+    places, rows = np.unique(np.concatenate([first, second]), return_inverse=True)
+    pictures = fine[places].astype(np.float32) / 128 - 1
+    one, other = rows[: len(first)], rows[len(first) :]
+    never = (np.inf,) * len(HOPELESS)
+    return np.minimum(align(pictures, one, other, never), align(pictures, other, one, never))
 
 
 def groups(num: int, first: Int[np.ndarray, " pairs"], second: Int[np.ndarray, " pairs"]) -> Int[np.ndarray, " num"]:
@@ -121,19 +139,22 @@ def neighbours(
 
 
 def align(
-    grey: Float[np.ndarray, "num side side"], first: Int[np.ndarray, " pairs"], second: Int[np.ndarray, " pairs"]
+    grey: Float[np.ndarray, "num side side"],
+    first: Int[np.ndarray, " pairs"],
+    second: Int[np.ndarray, " pairs"],
+    hopeless: tuple[float, ...] = HOPELESS,
 ) -> Float[np.ndarray, " pairs"]:
     """What is left when the second picture is laid on the first as well as can be: a share of the first one's variance."""
-    left = np.ones(len(first))
+    left, farthest = np.ones(len(first)), MOST_MOVE * grey.shape[1] / SIDE
     for start in range(0, len(first), BATCH):
         chosen = np.arange(start, min(start + BATCH, len(first)))
         move = np.zeros((len(chosen), 4), np.float32)
         for round_ in range(ROUNDS + 1):
             left[chosen], step = _laid_on(grey[first[chosen]], grey[second[chosen]], move)
-            good = left[chosen] < HOPELESS[min(round_, 2)]
+            good = left[chosen] < hopeless[min(round_, 2)]
             if round_ == ROUNDS or not good.any():
                 break
-            chosen, move = chosen[good], np.clip(move + step, -MOST_MOVE, MOST_MOVE)[good]
+            chosen, move = chosen[good], np.clip(move + step, -farthest, farthest)[good]
     return left
 
 
@@ -229,16 +250,17 @@ def _shares(spanning: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 def _sample(images: np.ndarray, move: np.ndarray) -> np.ndarray:
     """Images shifted and stretched by `move` [n, 4], in linear interpolation. The border is repeated."""
-    places = np.arange(SIDE, dtype=np.float32)
-    from_middle = (places + 0.5) / SIDE - 0.5
+    places = np.arange(images.shape[1], dtype=np.float32)
+    from_middle = (places + 0.5) / images.shape[1] - 0.5
     down = _between(images, places + move[:, :1] + move[:, 2:3] * from_middle)
     return _between(down.transpose(0, 2, 1), places + move[:, 1:2] + move[:, 3:] * from_middle).transpose(0, 2, 1)
 
 
 def _between(images: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Rows [n, side] of the images at places between their own rows."""
-    rows = np.clip(rows, 0, SIDE - 1)
-    above = np.minimum(rows.astype(np.int64), SIDE - 2)
+    side = images.shape[1]
+    rows = np.clip(rows, 0, side - 1)
+    above = np.minimum(rows.astype(np.int64), side - 2)
     share = (rows - above)[:, :, None]
     low = np.take_along_axis(images, above[:, :, None], axis=1)
     return low + share * (np.take_along_axis(images, above[:, :, None] + 1, axis=1) - low)

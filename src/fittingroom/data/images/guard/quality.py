@@ -36,12 +36,12 @@ class Looks(NamedTuple):
 
 def looks(grey: UInt8[np.ndarray, "num height width"]) -> Looks:
     """The numbers of pictures of one size."""
-    flat = grey.reshape(len(grey), -1)
+    flat = grey.reshape(len(grey), grey.shape[1] * grey.shape[2])
     low, high = np.percentile(flat, [1, 99], axis=1)
     wide = np.pad(grey, ((0, 0), (1, 1), (1, 1)), mode="edge").astype(np.int16)
     middle = wide[:, 1:-1, 1:-1]
     edges = np.abs(4 * middle - wide[:, :-2, 1:-1] - wide[:, 2:, 1:-1] - wide[:, 1:-1, :-2] - wide[:, 1:-1, 2:])
-    strongest = np.percentile(edges.reshape(len(grey), -1), 98, axis=1)
+    strongest = np.percentile(edges.reshape(flat.shape), 98, axis=1)
     return Looks(low, high, strongest / np.maximum(high - low, 1))
 
 
@@ -80,4 +80,4 @@ def odd_sizes(sizes: Int[np.ndarray, "num 2"]) -> Bool[np.ndarray, " num"]:
 
 
 def _rare(marked: Bool[np.ndarray, " num"]) -> Bool[np.ndarray, " num"]:
-    return marked if marked.mean() <= RARE else np.zeros_like(marked)
+    return marked if marked.sum() <= RARE * len(marked) else np.zeros_like(marked)
