@@ -117,9 +117,10 @@ def test_files_that_cannot_be_written_are_refused_before_the_check(
         (["--html", "mine.html"], "mine.html exists and is no page of fittingroom: name another file, or delete it"),
         (["--html", "."], "name a .html file"),
         (["--html", "check.txt"], "name a .html file, such as check.html"),
-        (["--html", "file/check.html"], "Not a directory"),
+        (["--html", "file/check.html"], "is no folder: choose another"),
         (["--write-clean", "old.csv"], "old.csv exists: name another file, or delete it"),
         (["--write-clean", "clean.npz"], "name a .csv file, such as clean.csv"),
+        (["--write-clean", "file/clean.csv"], "is no folder: choose another"),
         (["--labels", "--from", "run"], "give one of the two"),
         (["--epochs", "3"], "add --labels, or omit it"),
     ):
@@ -131,7 +132,7 @@ def test_files_that_cannot_be_written_are_refused_before_the_check(
     assert "is for checking images" in complaint(["check", "cmudict", "--html", str(tmp_path / "c.html")], capsys)
     assert "--from is for checking images" in complaint(["fetch", "--from", "run"], capsys)
     assert "holds arrays" in complaint(["check", "fashion-mnist", "--write-clean", str(tmp_path / "c.csv")], capsys)
-    assert "is no comparison and no finished run" in complaint(["check", str(faulty), "--from", str(tmp_path)], capsys)
+    assert "config.json is missing" in complaint(["check", str(faulty), "--from", str(tmp_path)], capsys)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "mine.html", "old.csv", "own.npz"]
 
 

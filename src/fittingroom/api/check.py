@@ -17,6 +17,8 @@ from fittingroom.data.images.clean import check_target, write_clean
 from fittingroom.data.images.guard.findings import Finding
 from fittingroom.data.images.guard.labels import doubtful
 from fittingroom.data.images.load import is_images, is_pictures
+from fittingroom.data.images.split_file import FILE as SPLIT_FILE
+from fittingroom.data.images.table import read_rows
 
 FOLDS = 3
 """Networks that are trained to judge labels. Each judges the images that it did not train on."""
@@ -94,9 +96,10 @@ def check_data(
         )
     if epochs is not None and (run is not None or not labels):
         raise FittingRoomError("epochs is the length of the training that judges labels: give it with labels alone")
+    folders = [] if run is None else _runs_in(Path(run))
     found = check_images(source.source, source.data_dir, source.asked.pictures)
-    if run is not None:
-        found = _judged_by_run(found, Path(run))
+    if folders:
+        found = _judged_by_runs(found, folders)
     elif labels:
         found = _judged(found, source, epochs, say or (lambda text: None))
     return DataCheck(found)
@@ -152,17 +155,27 @@ def _rows(check: ImageCheck, indices: dict[str, list[int]]) -> list[int]:
     return [place[f"{part} {index}"] for part, each in indices.items() for index in each]
 
 
-def _judged_by_run(check: ImageCheck, folder: Path) -> ImageCheck:
-    """With the doubts of finished runs, about the images of their validation and test parts."""
+def _runs_in(folder: Path) -> list[Path]:
+    """The folder of a finished run, or those of the finished runs of a comparison. Raises FittingRoomError if there are none."""
     from fittingroom.api.runs import load_run
     from fittingroom.core.records import read_comparison
-    from fittingroom.tasks.classification.scoring import read_predictions
 
     folders = [folder]
     if (folder / "comparison.json").exists():
         folders = [folder / row.folder for row in read_comparison(folder).finished()]
     if not folders:
         raise FittingRoomError(f"{folder} has no finished run: run the comparison first")
+    for each in folders:
+        if not (load_run(each).folder / "predictions.npz").exists():
+            raise FittingRoomError(f"{each} has no predictions.npz: give the folder of a run that you trained")
+    return folders
+
+
+def _judged_by_runs(check: ImageCheck, folders: list[Path]) -> ImageCheck:
+    """With the doubts of finished runs, about the images of their validation and test parts."""
+    from fittingroom.api.runs import load_run
+    from fittingroom.tasks.classification.scoring import read_predictions
+
     sums: dict[int, np.ndarray] = {}
     counts: dict[int, int] = {}
     names: tuple[str, ...] = ()
@@ -184,10 +197,11 @@ def _judged_by_run(check: ImageCheck, folder: Path) -> ImageCheck:
 def _own_rows(check: ImageCheck, part: str, index: list[int], labels: list[str], folder: Path) -> list[int]:
     """The positions in the check of a run's predictions. Raises FittingRoomError if they are of other data."""
     good = check.scan.good
+    place = {each.name: row for row, each in enumerate(good)}
     if check.scan.in_files:
-        rows = [row if row < len(good) else -1 for row in index]
+        names = [row["path"] for row in read_rows(folder / SPLIT_FILE)]
+        rows = [place.get(names[each], -1) if each < len(names) else -1 for each in index]
     else:
-        place = {each.name: row for row, each in enumerate(good)}
         kind = {"val": "val" if "val" in check.scan.parts else "train"}.get(part, part)
         rows = [place.get(f"{kind} {each}", -1) for each in index]
     if any(row < 0 or good[row].label != label for row, label in zip(rows, labels, strict=True)):

@@ -14,6 +14,7 @@ from PIL import Image
 
 from fittingroom import __version__
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.files import check_writable
 from fittingroom.core.rundir import write_text
 from fittingroom.core.text import sentence_case, shown
 from fittingroom.report.assets import asset, environment, script_hash
@@ -57,8 +58,7 @@ def check_page_path(path: Path) -> None:
     """Raise FittingRoomError if a page cannot be written to `path`, or would replace a file that is no page of ours."""
     if path.suffix.lower() not in (".html", ".htm"):
         raise FittingRoomError(f"--html {path}: name a .html file, such as check.html")
-    if path.is_dir():
-        raise FittingRoomError(f"--html {path} is a folder: name a file in it, such as {path / 'check.html'}")
+    check_writable(path, "--html")
     try:
         with path.open("rb") as file:
             ours = MARK in file.read(4096)

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.files import check_writable
 from fittingroom.core.rundir import write_text
 from fittingroom.data.images.guard.findings import copies_of
 from fittingroom.data.images.listing import LEFT_OUT, printable
@@ -35,6 +36,7 @@ def check_target(path: Path, source: str, in_files: bool) -> None:
         raise FittingRoomError(f"--write-clean {path}: name a .csv file, such as clean.csv")
     if os.path.lexists(path):
         raise FittingRoomError(f"--write-clean {path} exists: name another file, or delete it")
+    check_writable(path, "--write-clean")
 
 
 def write_clean(scan: Scan, group: np.ndarray, path: Path) -> int:
