@@ -43,7 +43,7 @@ def found(
 def test_copies_are_sorted_by_what_they_do() -> None:
     pictures = [
         example("a"), example("a"), example("b"), example("b", part="test"), example("c"), example("c", label="dog"),
-        example("d", label="dog", part="test"),
+        example("d", label="dog", part="test"), example("e"),
     ]  # fmt: skip
     assert found(pictures, classes=("cat", "dog")) == {
         "copies-with-other-labels": [(4, 5)],
