@@ -164,8 +164,8 @@ class Planter:
     def _changed(self, number: int) -> Iterator[tuple[str, Image.Image, int]]:
         """Pictures that show nothing else in the data set: each is turned, so that it is no near-duplicate."""
         changes: dict[str, Callable[[Image.Image], Image.Image]] = {
-            "dark": lambda picture: picture.point(lambda value: value // 8),
-            "bright": lambda picture: picture.point(lambda value: 225 + value // 9),
+            "dark": lambda picture: picture.point([value // 8 for value in range(256)]),
+            "bright": lambda picture: picture.point([225 + value // 9 for value in range(256)]),
             "blurred": lambda picture: picture.filter(ImageFilter.GaussianBlur(2)),
             "odd-sizes": lambda picture: picture.resize((28, 56 + number)),
         }

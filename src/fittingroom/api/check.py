@@ -26,6 +26,8 @@ MODEL, SIZE = "cnn", "tiny"
 SEEN = 250_000
 """Images that each network sees in training, roughly."""
 LEAST_EPOCHS, MOST_EPOCHS = 5.0, 40.0
+SMALL, LEAST_BATCH = 2_000, 8
+"""With fewer images, a step has a twentieth of those of a fold, but at least this many: or the networks would take few steps."""
 
 Say = Callable[[str], None]
 
@@ -131,7 +133,8 @@ def _judged(check: ImageCheck, data: Data, epochs: float | None, say: Say) -> Im
         raise FittingRoomError(f"{check.scan.title} has too few pictures of each class to judge labels: omit --labels")
     length = epochs or min(MOST_EPOCHS, max(LEAST_EPOCHS, math.ceil(SEEN / len(images))))
     say(f"judging labels: {FOLDS} small networks train for {epochs_text(length)} each on two thirds of the images")
-    config = configure(MODEL, data, epochs=length, settings={"size": SIZE})
+    steps = {"batch_size": max(LEAST_BATCH, len(images) // 30)} if len(images) < SMALL else {}
+    config = configure(MODEL, data, epochs=length, settings={"size": SIZE, **steps})
     probs = np.zeros((len(images), opened.spec.num_classes), np.float32)
     with tempfile.TemporaryDirectory(prefix="fittingroom-labels-") as place:
         for fold in range(FOLDS):

@@ -26,14 +26,12 @@ class Joined:
         """The images at these positions."""
         rows = self.index[positions]
         which = torch.from_numpy(np.searchsorted(self._starts, rows.numpy(), side="right") - 1)
-        found: Tensor | None = None
+        found = self.sources[0].read(rows[:0])  # none, but of the right shape
+        found = found.new_empty((len(rows), *found.shape[1:]))
         for number in which.unique().tolist():
             mine = which == number
-            pixels = self.sources[number].read(rows[mine] - int(self._starts[number]))
-            if found is None:
-                found = pixels.new_empty((len(rows), *pixels.shape[1:]))
-            found[mine] = pixels
-        return self.sources[0].read(rows[:0]) if found is None else found
+            found[mine] = self.sources[number].read(rows[mine] - int(self._starts[number]))
+        return found
 
     def subset(self, positions: Int[Tensor, " chosen"]) -> "Joined":
         """The images at these positions, in the given order."""

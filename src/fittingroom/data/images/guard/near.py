@@ -102,8 +102,17 @@ def near_duplicates(small: Small, unique: Bool[np.ndarray, " num"]) -> Pairs:
     first, second, left, usual = places[first[close]], places[second[close]], left[close], usual[close]
     fine = fine_difference(small.fine, first, second)
     near = (np.minimum(left, fine) ** 2 < LIMIT * usual) | (left * fine < FINE_LIMIT * usual)
-    near &= np.abs(small.colour[first] - small.colour[second]).mean(axis=(1, 2, 3)) < OTHER_COLOUR
+    near &= colour_difference(small.colour[first], small.colour[second]) < OTHER_COLOUR
     return Pairs(first[near], second[near], left[near])
+
+
+def colour_difference(
+    one: Float[np.ndarray, "pairs tint tint 2"], other: Float[np.ndarray, "pairs tint tint 2"]
+) -> Float[np.ndarray, " pairs"]:
+    """The mean difference in colour, of 255, after the other picture was made as strong as the first, within a factor of 2."""
+    over = (1, 2, 3)
+    gain = (one * other).sum(axis=over) / np.maximum((other * other).sum(axis=over), 1)
+    return np.abs(one - other * np.clip(gain, 0.5, 2)[:, None, None, None]).mean(axis=over)
 
 
 def fine_difference(

@@ -1,5 +1,7 @@
 """Confident learning finds flipped labels, and none where the model agrees."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,13 +16,14 @@ from fittingroom.data.images.guard.labels import claims, confident_joint, doubtf
 @pytest.fixture(scope="module")
 def flipped() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """True labels, given labels of which 5 % are wrong, where they are, and out-of-sample probabilities."""
-    points, truth = make_blobs(n_samples=600, centers=4, cluster_std=1.6, random_state=3)[:2]
+    blobs: Any = make_blobs(n_samples=600, centers=4, cluster_std=1.2, random_state=1)
+    points, truth = blobs
     draw = np.random.default_rng(0)
     wrong = draw.choice(len(truth), 30, replace=False)
     given_labels = truth.copy()
     given_labels[wrong] = (truth[wrong] + draw.integers(1, 4, len(wrong))) % 4
     probs = cross_val_predict(LogisticRegression(), points, given_labels, cv=3, method="predict_proba")
-    return truth, given_labels, wrong, probs
+    return truth, given_labels, wrong, np.asarray(probs)
 
 
 def test_flipped_labels_are_found_with_their_true_class(flipped) -> None:

@@ -15,7 +15,7 @@ def photo(number: int, size: tuple[int, int] = (48, 48), channels: int = 1) -> n
     """A smooth random picture with some edges, [channels, height, width]."""
     draw = np.random.default_rng(number)
     coarse = draw.integers(0, 256, (7, 7, 3), dtype=np.uint8)
-    picture = Image.fromarray(coarse).resize(size[::-1], Image.Resampling.BICUBIC)
+    picture = Image.fromarray(coarse).resize((size[1], size[0]), Image.Resampling.BICUBIC)
     pixels = np.array(picture)
     top, left = draw.integers(4, 20, 2)
     pixels[top : top + 12, left : left + 16] = draw.integers(0, 256, 3)
