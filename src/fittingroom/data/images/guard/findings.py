@@ -13,6 +13,8 @@ from fittingroom.data.images.listing import FEW
 
 UNBALANCED = 3.0
 """The largest class has more than this many times the training pictures of the smallest."""
+WEAK = 0.7
+"""Networks that agree with a smaller share of the labels are poor judges."""
 LEFT_OUT = "training leaves them out by itself, other programs do not: use --write-clean"
 
 
@@ -111,10 +113,13 @@ def of_labels(doubtful: Doubtful, class_names: Sequence[str], rows: Sequence[int
         f"rather {class_names[suggested]}? ({margin:.0%} sure)".replace("%", " %")
         for suggested, margin in zip(doubtful.suggested.tolist(), doubtful.margin.tolist(), strict=True)
     ]
+    advice = "look at them, the surest first, and correct the labels that are wrong"
+    if doubtful.agreement < WEAK:
+        advice += f"; the networks agree with only {100 * doubtful.agreement:.0f} % of all labels, so many of these doubts are mistakes"
     return Finding(
         kind="doubtful-labels",
         title="labels that are probably wrong",
-        advice="look at them, the surest first, and correct the labels that are wrong",
+        advice=advice,
         sets=tuple((rows[place],) for place in doubtful.place.tolist()),
         details=tuple(details),
     )

@@ -20,6 +20,8 @@ class Doubtful(NamedTuple):
     """The class that claims the picture."""
     margin: Float[np.ndarray, " found"]
     """Its probability minus that of the given label: 1 is certain, near 0 a toss-up."""
+    agreement: float
+    """The share of all labels that the models find most probable. If it is low, they know too little to doubt a label."""
 
 
 def claims(labels: Int[np.ndarray, " num"], probs: Float[np.ndarray, "num classes"]) -> Int[np.ndarray, " num"]:
@@ -49,4 +51,5 @@ def doubtful(labels: Int[np.ndarray, " num"], probs: Float[np.ndarray, "num clas
     margin = probs[rows, np.maximum(claimed, 0)] - probs[rows, labels]
     (place,) = ((claimed >= 0) & (claimed != labels) & (margin > 0)).nonzero()
     place = place[np.argsort(-margin[place], kind="stable")]
-    return Doubtful(place, claimed[place], margin[place])
+    agreement = float((probs.argmax(axis=1) == labels).mean()) if len(labels) else 0.0
+    return Doubtful(place, claimed[place], margin[place], agreement)

@@ -55,6 +55,7 @@ def test_a_small_example_by_hand() -> None:
     assert claims(labels, probs).tolist() == [0, 0, 1, 1, -1]
     assert confident_joint(labels, probs).tolist() == [[2, 1], [0, 1]]
     found = doubtful(labels, probs)
+    assert found.agreement == 0.8
     assert (found.place.tolist(), found.suggested.tolist()) == ([2], [1]) and found.margin[0] == pytest.approx(0.8)
 
 
