@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from fittingroom.api.check_runs import judged_by_runs, runs_in, with_leaks
 from fittingroom.api.data import Data, load_data
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.text import epochs_text, shown
@@ -17,8 +18,6 @@ from fittingroom.data.images.clean import check_target, write_clean
 from fittingroom.data.images.guard.findings import Finding
 from fittingroom.data.images.guard.labels import doubtful
 from fittingroom.data.images.load import is_images, is_pictures
-from fittingroom.data.images.split_file import FILE as SPLIT_FILE
-from fittingroom.data.images.table import read_rows
 
 FOLDS = 3
 """Networks that are trained to judge labels. Each judges the images that it did not train on."""
@@ -47,6 +46,11 @@ class DataCheck:
     def findings(self) -> tuple[Finding, ...]:
         """Each kind of fault that occurs: `kind`, `title`, `advice`, `sets` of positions in `names`, and `details`."""
         return self.check.findings
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """With a comparison that has leaks: how many, and the verdict with and without them."""
+        return self.check.remarks
 
     @property
     def names(self) -> list[str]:
@@ -88,7 +92,8 @@ def check_data(
     """Look for copies, near-duplicates, faulty pictures and, on request, wrong labels. Nothing is changed.
 
     With `labels`, three small networks are trained for `epochs` to judge the labels of images that they did not see. With `run`,
-    the predictions of a finished run or comparison are taken instead. `say` is called with each sentence about progress.
+    the predictions of a finished run or comparison are taken instead; `remarks` then say what leaks are worth. `say` is called
+    with each sentence about progress.
     Raises FittingRoomError for data that are no images.
     """
     source = load_data(data)
@@ -98,10 +103,11 @@ def check_data(
         )
     if epochs is not None and (run is not None or not labels):
         raise FittingRoomError("epochs is the length of the training that judges labels: give it with labels alone")
-    folders = [] if run is None else _runs_in(Path(run))
+    folders = [] if run is None else runs_in(Path(run))
     found = check_images(source.source, source.data_dir, source.asked.pictures)
-    if folders:
-        found = _judged_by_runs(found, folders)
+    if run is not None:
+        found = judged_by_runs(found, folders)
+        found = with_leaks(found, Path(run)) if folders != [Path(run)] else found
     elif labels:
         found = _judged(found, source, epochs, say or (lambda text: None))
     return DataCheck(found)
@@ -156,59 +162,3 @@ def _rows(check: ImageCheck, indices: dict[str, list[int]]) -> list[int]:
         return [index for each in indices.values() for index in each]
     place = {each.name: row for row, each in enumerate(check.scan.good)}
     return [place[f"{part} {index}"] for part, each in indices.items() for index in each]
-
-
-def _runs_in(folder: Path) -> list[Path]:
-    """The folder of a finished run, or those of the finished runs of a comparison. Raises FittingRoomError if there are none."""
-    from fittingroom.api.runs import load_run
-    from fittingroom.core.records import read_comparison
-
-    folders = [folder]
-    if (folder / "comparison.json").exists():
-        folders = [folder / row.folder for row in read_comparison(folder).finished()]
-    if not folders:
-        raise FittingRoomError(f"{folder} has no finished run: run the comparison first")
-    for each in folders:
-        if not (load_run(each).folder / "predictions.npz").exists():
-            raise FittingRoomError(f"{each} has no predictions.npz: give the folder of a run that you trained")
-    return folders
-
-
-def _judged_by_runs(check: ImageCheck, folders: list[Path]) -> ImageCheck:
-    """With the doubts of finished runs, about the images of their validation and test parts."""
-    from fittingroom.api.runs import load_run
-    from fittingroom.tasks.classification.scoring import read_predictions
-
-    sums: dict[int, np.ndarray] = {}
-    counts: dict[int, int] = {}
-    names: tuple[str, ...] = ()
-    for each in folders:
-        names = getattr(load_run(each).spec, "class_names", ())
-        if not names:
-            raise FittingRoomError(f"{each} is no run on images: give one that was trained on {check.scan.title}")
-        for part, found in read_predictions(each, len(names)).items():
-            rows = _own_rows(check, part, found.index.tolist(), [names[label] for label in found.labels.tolist()], each)
-            for row, probs in zip(rows, found.probs, strict=True):
-                sums[row] = sums.get(row, 0) + probs
-                counts[row] = counts.get(row, 0) + 1
-    rows = sorted(sums)
-    number = {name: place for place, name in enumerate(names)}
-    labels = np.array([number[check.scan.good[row].label] for row in rows])
-    return check.with_labels(doubtful(labels, np.stack([sums[row] / counts[row] for row in rows])), names, rows)
-
-
-def _own_rows(check: ImageCheck, part: str, index: list[int], labels: list[str], folder: Path) -> list[int]:
-    """The positions in the check of a run's predictions. Raises FittingRoomError if they are of other data."""
-    good = check.scan.good
-    place = {each.name: row for row, each in enumerate(good)}
-    if check.scan.in_files:
-        names = [row["path"] for row in read_rows(folder / SPLIT_FILE)]
-        rows = [place.get(names[each], -1) if each < len(names) else -1 for each in index]
-    else:
-        kind = {"val": "val" if "val" in check.scan.parts else "train"}.get(part, part)
-        rows = [place.get(f"{kind} {each}", -1) for each in index]
-    if any(row < 0 or good[row].label != label for row, label in zip(rows, labels, strict=True)):
-        raise FittingRoomError(
-            f"{folder} was trained on other data than {check.scan.title}: give a run on the same images"
-        )
-    return rows

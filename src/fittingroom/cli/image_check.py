@@ -63,6 +63,7 @@ def image_words(check: "ImageCheck", first: str = "", written: dict[str, Any] | 
     found = check.to_dict()
     lines = [first] if first else _counts_of(found)
     lines += [_finding(check, each) for each in check.findings]
+    lines += check.remarks
     if found["unreadable"]:
         lines.append(f"cannot be read: {len(found['unreadable']):,} (train and compare leave them out with --skip-bad)")
         faults = [f"  {name}: {fault}" for name, fault in found["unreadable"].items()]

@@ -91,6 +91,7 @@ def render_check_page(check: "ImageCheck") -> str:
             num_images=len(scan.found),
             num_classes=len(scan.class_names),
             ok=check.ok,
+            remarks=[shown(sentence_case(each)) for each in check.remarks],
             notes=[shown(note) for note in scan.notes],
             problems=[shown(each) for each in scan.problems],
             unreadable=[(shown(each.name), shown(each.fault)) for each in scan.found if each.fault],

@@ -31,6 +31,8 @@ class ImageCheck:
     pairs: Pairs
     findings: tuple[Finding, ...]
     """Each kind of fault that occurs, the gravest first."""
+    remarks: tuple[str, ...] = ()
+    """Sentences about all of them."""
 
     @property
     def ok(self) -> bool:
@@ -85,6 +87,7 @@ def _report(check: ImageCheck) -> dict[str, Any]:
         "constant": [each.name for each in good if each.constant],
         "duplicates": _copies(good, parts),
         "findings": [_finding(check, each) for each in check.findings],
+        "remarks": list(check.remarks),
         "problems": list(scan.problems),
         "notes": list(scan.notes),
         "test_reads": [WHY] if "test" in parts else [],
