@@ -136,25 +136,39 @@ def test_files_that_cannot_be_written_are_refused_before_the_check(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "mine.html", "old.csv", "own.npz"]
 
 
-@pytest.mark.usefixtures("torch_as_before")
-def test_wrong_labels_are_found_by_training_and_by_a_finished_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def two_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two wrong labels, one of them in validation, and a test picture that is in training, too, but darker."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     root = write_folder(tmp_path / "pets", number=40, parts=("train", "val", "test"), channels=1)
-    for part, number in (("train", 3), ("val", 105)):
-        save(root / part / "dog" / "wrong.png", pixels(0, 900 + number, channels=1))
-    assert main(["data", "check", str(root), "--labels", "--epochs", "12", "--json"]) == 0
+    for part in ("train", "val"):
+        save(root / part / "dog" / "wrong.png", pixels(0, 900 + len(part), channels=1))
+    save(root / "train" / "cat" / "dim.png", pixels(0, 207, channels=1) // 2)  # test/cat/7.png
+    return root
+
+
+@pytest.mark.usefixtures("torch_as_before")
+def test_wrong_labels_are_found_by_training(two_wrong: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", "check", str(two_wrong), "--labels", "--epochs", "12", "--json"]) == 0
     out, err = capsys.readouterr()
     assert "note: judging labels: 3 small networks train for 12 epochs each on two thirds of the images\n" in err
     (doubts,) = (each for each in json.loads(out)["findings"] if each["kind"] == "doubtful-labels")
     assert {picture["name"] for (picture,) in doubts["pictures"]} == {"train/dog/wrong.png", "val/dog/wrong.png"}
     assert doubts["details"][0].startswith("rather cat? (")
-    small = ("--set", "widths=[4,8]", "--set", "blocks=[0,1]", "--set", "batch_size=8", "--epochs", "4")
+
+
+@pytest.mark.usefixtures("torch_as_before")
+def test_a_comparison_gives_doubts_and_the_verdict_without_leaks(
+    two_wrong: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    models = "cnn@widths=[4,8]@blocks=[0,1],cnn@widths=[6,8]@blocks=[0,1]"
+    words = ["compare", "--models", models, "--data", str(two_wrong), "--seeds", "1", "--epochs", "12"]
     run = str(tmp_path / "run")
-    assert main(["train", "cnn", "--data", str(root), *small, "--out", run, "--json"]) == 0
+    assert main([*words, "--set", "batch_size=8", "--jobs", "1", "--out", run]) == 0
     capsys.readouterr()
-    assert main(["data", "check", str(root), "--from", run]) == 0
-    assert "labels that are probably wrong: 1 (val/dog/wrong.png (dog) rather cat? (" in capsys.readouterr().out
+    out = said([str(two_wrong), "--from", run], capsys)
+    assert "labels that are probably wrong: 1 (val/dog/wrong.png (dog) rather cat? (" in out
+    assert "1 of 80 test pictures have a near-duplicate in training or validation\nverdict with them: " in out
+    assert "\nverdict without them: " in out
     other = write_folder(tmp_path / "other", number=5)
     assert "was trained on other data than other" in complaint(["check", str(other), "--from", run], capsys)

@@ -115,7 +115,8 @@ def of_labels(doubtful: Doubtful, class_names: Sequence[str], rows: Sequence[int
     ]
     advice = "look at them, the surest first, and correct the labels that are wrong"
     if doubtful.agreement < WEAK:
-        advice += f"; the networks agree with only {100 * doubtful.agreement:.0f} % of all labels, so many of these doubts are mistakes"
+        share = f"{100 * doubtful.agreement:.0f} %"
+        advice += f"; the networks agree with only {share} of all labels, so many of these doubts are mistakes"
     return Finding(
         kind="doubtful-labels",
         title="labels that are probably wrong",
