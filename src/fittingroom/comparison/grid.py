@@ -344,6 +344,7 @@ def _record(comparison: Comparison, runs: list[_Run], watcher: Watcher) -> Compa
         protocol=tuple(
             first.scoring.protocol(
                 ProtocolFacts(
+                    sizes={each.title: each.size for each in ordered if each.size},
                     budget=comparison.budget.record,
                     num_seeds=len(seeds),
                     jobs=jobs,

@@ -59,6 +59,8 @@ class ProtocolFacts:
     """The data set's name, as notes about it begin."""
     split: str = ""
     """How the parts were made, as a sentence. Empty: the task's usual way."""
+    sizes: dict[str, str] = field(default_factory=dict)
+    """Title of a candidate -> its size, where the budget chose it."""
     task: dict[str, Any] = field(default_factory=dict)
     """What only this task needs, such as `three_files`."""
 
@@ -132,6 +134,7 @@ class Scoring(ABC, Generic[P]):
         """How the comparison was made, in sentences for the report."""
         return [
             _length(facts),
+            *_sizes(facts),
             f"{_paired(facts)} A seed decides {self._decided(facts)}, in the same way for all models.{self._same_parts()}",
             f"{_size(facts.num_train)} training, {facts.num_val:,} validation and {facts.num_test:,} test {self.items}. "
             f"{facts.split or self.usual_split(facts)}".strip(),
@@ -223,6 +226,16 @@ def _length(facts: ProtocolFacts) -> str:
         f"{start} The first run of each model measures how many steps fit; some time is kept in reserve. All its seeds do that "
         "number of steps, and the learning-rate schedule is fitted to it. The table shows the seconds that were used."
     )
+
+
+def _sizes(facts: ProtocolFacts) -> list[str]:
+    if not facts.sizes:
+        return []
+    sizes = ", ".join(f"{title} {size}" for title, size in facts.sizes.items())
+    return [
+        f"The budget decides the size of each network ({sizes}): the size that learned most in such a time on the validation "
+        "images of Fashion-MNIST. So the comparison is between the best that each family can do in this time."
+    ]
 
 
 def _paired(facts: ProtocolFacts) -> str:
