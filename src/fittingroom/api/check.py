@@ -22,9 +22,9 @@ from fittingroom.data.images.load import is_images, is_pictures
 FOLDS = 3
 """Networks that are trained to judge labels. Each judges the images that it did not train on."""
 MODEL, SIZE = "cnn", "tiny"
-SEEN = 250_000
+SEEN = 200_000
 """Images that each network sees in training, roughly."""
-LEAST_EPOCHS, MOST_EPOCHS = 5.0, 40.0
+LEAST_EPOCHS, MOST_EPOCHS = 3.0, 40.0
 SMALL, LEAST_BATCH = 2_000, 8
 """With fewer images, a step has a twentieth of those of a fold, but at least this many: or the networks would take few steps."""
 

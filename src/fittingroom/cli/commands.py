@@ -269,7 +269,7 @@ def _data_options(parser: argparse.ArgumentParser) -> None:
         "--epochs",
         type=number,
         metavar="N",
-        help="with --labels: length of each training (default: 5 to 40, by the data)",
+        help="with --labels: length of each training (default: 3 to 40, by the data)",
     )
     parser.add_argument(
         "--from", dest="run", type=Path, metavar="RUN",

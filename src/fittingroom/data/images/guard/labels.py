@@ -1,8 +1,8 @@
 """Likely wrong labels by confident learning (Northcutt, Jiang and Chuang 2021, arXiv 1911.00068).
 
 The probabilities must be out of sample: from models that did not train on the picture. A class claims a picture if its
-probability reaches what pictures of that class get on average. The label is doubtful if another class claims the
-picture.
+probability reaches what pictures of that class get on average. How many pictures of each label other classes claim tells how
+many labels are wrong; which ones, the probabilities tell.
 """
 
 from typing import NamedTuple
@@ -17,7 +17,7 @@ class Doubtful(NamedTuple):
     place: Int[np.ndarray, " found"]
     """Positions."""
     suggested: Int[np.ndarray, " found"]
-    """The class that claims the picture."""
+    """The class that the models take the picture for."""
     margin: Float[np.ndarray, " found"]
     """Its probability minus that of the given label: 1 is certain, near 0 a toss-up."""
     agreement: float
@@ -45,11 +45,20 @@ def confident_joint(
 
 
 def doubtful(labels: Int[np.ndarray, " num"], probs: Float[np.ndarray, "num classes"]) -> Doubtful:
-    """Pictures that another class claims and that it also finds more probable than the given label."""
-    claimed = claims(labels, probs)
+    """Of the pictures with label i that the models take for j, those most likely to be j: as many as the joint estimates.
+
+    Many pictures are claimed by no class, so the joint is scaled up to all pictures ("prune by noise rate" in the paper).
+    """
+    joint, counts = confident_joint(labels, probs), np.bincount(labels, minlength=probs.shape[1])
+    estimate = np.ceil(joint / np.maximum(joint.sum(axis=1), 1)[:, None] * counts[:, None]).astype(np.int64)
     rows = np.arange(len(labels))
-    margin = probs[rows, np.maximum(claimed, 0)] - probs[rows, labels]
-    (place,) = ((claimed >= 0) & (claimed != labels) & (margin > 0)).nonzero()
-    place = place[np.argsort(-margin[place], kind="stable")]
-    agreement = float((probs.argmax(axis=1) == labels).mean()) if len(labels) else 0.0
-    return Doubtful(place, claimed[place], margin[place], agreement)
+    guess = probs.argmax(axis=1)
+    margin = probs[rows, guess] - probs[rows, labels]
+    kept = np.zeros(len(labels), bool)
+    for given, taken_for in zip(*(estimate > 0).nonzero(), strict=True):
+        (group,) = ((labels == given) & (guess == taken_for) & (margin > 0)).nonzero()
+        best = np.argsort(-margin[group], kind="stable")[: estimate[given, taken_for]]
+        kept[group[best]] = True
+    place = rows[kept][np.argsort(-margin[kept], kind="stable")]
+    agreement = float((guess == labels).mean()) if len(labels) else 0.0
+    return Doubtful(place, guess[place], margin[place], agreement)

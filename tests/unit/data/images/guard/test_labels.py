@@ -16,7 +16,7 @@ from fittingroom.data.images.guard.labels import claims, confident_joint, doubtf
 @pytest.fixture(scope="module")
 def flipped() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """True labels, given labels of which 5 % are wrong, where they are, and out-of-sample probabilities."""
-    blobs: Any = make_blobs(n_samples=600, centers=4, cluster_std=1.2, random_state=1)
+    blobs: Any = make_blobs(n_samples=600, centers=[(0, 0), (6, 0), (0, 6), (6, 6)], cluster_std=1.3, random_state=1)
     points, truth = blobs
     draw = np.random.default_rng(0)
     wrong = draw.choice(len(truth), 30, replace=False)
