@@ -131,6 +131,7 @@ def test_files_that_cannot_be_written_are_refused_before_the_check(
         ["check", str(tmp_path / "own.npz"), "--write-clean", str(tmp_path / "c.csv")], capsys
     )
     assert "is for checking images" in complaint(["check", "cmudict", "--html", str(tmp_path / "c.html")], capsys)
+    assert "unknown data set 'nowhere'" in complaint(["check", "nowhere", "--labels"], capsys)
     assert "--from is for checking images" in complaint(["fetch", "--from", "run"], capsys)
     assert "holds arrays" in complaint(["check", "fashion-mnist", "--write-clean", str(tmp_path / "c.csv")], capsys)
     assert "config.json is missing" in complaint(["check", str(faulty), "--from", str(tmp_path)], capsys)

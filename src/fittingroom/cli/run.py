@@ -254,6 +254,10 @@ def data(args: argparse.Namespace) -> int:
             return _data_images(args, names[0])
     given = [name for name in ("html", "write_clean", "labels", "epochs", "run") if getattr(args, name)]
     if given:
+        from fittingroom.data.seq2seq.load import check_name
+
+        for name in names if args.action == "check" else ():
+            check_name(name)  # a folder that does not exist is the more likely mistake
         option = {"run": "from"}.get(given[0], given[0].replace("_", "-"))
         raise FittingRoomError(f"--{option} is for checking images: fittingroom data check pictures/ --{option}")
     if names != ["fashion-mnist"]:

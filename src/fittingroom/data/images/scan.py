@@ -24,6 +24,7 @@ from fittingroom.data.images.listing import PARTS, Listing, Picture, check_class
 from fittingroom.data.images.load import is_pictures, open_images
 from fittingroom.data.images.options import PictureOptions
 from fittingroom.data.images.pictures import list_pictures
+from fittingroom.data.images.resize import opaque
 from fittingroom.data.spec import Source
 
 ALL = "all"
@@ -203,13 +204,7 @@ def _reduced(picture: Image.Image, side: int) -> np.ndarray:
     """uint8 [height, width] or [height, width, 3] of at most `side` pixels a side, on black or white where it is clear."""
     factor = max(1, -(-max(picture.size) // side))
     small = picture.reduce(factor) if factor > 1 else picture
-    if small.mode.endswith("A"):
-        clear = small.convert("LA")
-        dark = np.asarray(clear.getchannel("A")) > 0
-        ground = 255 if dark.any() and np.asarray(clear.getchannel("L"))[dark].mean() < MOST_SIDE else 0
-        back = Image.new("RGBA", small.size, (ground, ground, ground, 255))
-        small = Image.alpha_composite(back, small.convert("RGBA")).convert("L" if small.mode == "LA" else "RGB")
-    return np.asarray(small)
+    return np.asarray(opaque(small))
 
 
 def _shown(path: Path) -> np.ndarray:
