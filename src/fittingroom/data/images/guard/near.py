@@ -44,7 +44,8 @@ TINT = 4
 """Pixels along a side of the colours that are compared: the same shirt in another colour is another picture."""
 OTHER_COLOUR = 10.0
 """Mean difference in colour, of 255, between pictures that are no duplicates."""
-BATCH = 2048
+BATCH, AT_ONCE = 2048, 2**20
+"""Pictures or pairs, and comparisons of neighbours, in one step: this bounds the memory."""
 
 
 class Small(NamedTuple):
@@ -200,8 +201,9 @@ def _buckets(vectors: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     for each in range(num):
         members = by_home[homes[each] : homes[each + 1]]
         lookers = by_probe[looks[each] : looks[each + 1]] // probes
-        for start in range(0, len(members), BUCKET):
-            yield members[start : start + BUCKET], lookers
+        step = max(1, AT_ONCE // max(1, len(lookers)))
+        for start in range(0, len(members), step):
+            yield members[start : start + step], lookers
 
 
 def _weights(size: int, side: int, blur: float) -> np.ndarray:
