@@ -174,7 +174,21 @@ def _sorted(
     mixed = [each for each in sets if len({pictures[place].label for place in each}) > 1]
     across = [each for each in sets if len({pictures[place].part for place in each}) > 1]
     rest = set(sets) - set(mixed) - set(across)
-    return mixed, across, [each for each in sets if each in rest]
+    return (
+        [_first_of_each(each, [pictures[place].label for place in each]) for each in mixed],
+        [_first_of_each(each, [pictures[place].part for place in each]) for each in across],
+        [each for each in sets if each in rest],
+    )
+
+
+def _first_of_each(places: tuple[int, ...], keys: Sequence[str]) -> tuple[int, ...]:
+    """The places, those with a new key first: only the first few of a long set are shown."""
+    seen: Counter[str] = Counter()
+    order = []
+    for place, key in zip(places, keys, strict=True):
+        order.append((seen[key], place))
+        seen[key] += 1
+    return tuple(place for _, place in sorted(order, key=lambda each: each[0]))
 
 
 def _of_classes(pictures: Sequence[Picture], classes: Sequence[str]) -> Iterable[Finding]:

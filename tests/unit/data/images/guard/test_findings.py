@@ -66,6 +66,11 @@ def test_pictures_of_one_colour_are_no_group() -> None:
     assert found(pictures)["constant"] == [(0,), (1,)]
 
 
+def test_a_long_set_begins_with_what_contradicts() -> None:
+    pictures = [*(example("a") for _ in range(5)), example("a", label="dog")]
+    assert found(pictures, classes=("cat", "dog"))["copies-with-other-labels"] == [(0, 5, 1, 2, 3, 4)]
+
+
 def test_a_class_that_a_part_lacks_is_named() -> None:
     pictures = [example("a"), example("b", label="dog"), example("c", part="test")]
     assert found(pictures, classes=("cat", "dog"))["missing-classes"] == ["dog in test"]
