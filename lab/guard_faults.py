@@ -309,10 +309,11 @@ def main() -> None:
         "faults": lambda: faults(train, test),
         "labels": lambda: labels(train, test),
     }
-    record: dict[str, Any] = json.loads(RESULT.read_text()) if RESULT.exists() else {}
     for name, run in parts.items():
         if only in (None, name):
-            record[name] = run()
+            found = run()
+            record: dict[str, Any] = json.loads(RESULT.read_text()) if RESULT.exists() else {}
+            record[name] = found
             print(json.dumps({name: {key: value for key, value in record[name].items() if key != "near"}}, indent=2))
             RESULT.parent.mkdir(parents=True, exist_ok=True)
             write_json(RESULT, record)
