@@ -278,11 +278,16 @@ def labels(train: ImageSet, test: ImageSet) -> dict[str, Any]:
         check = check_data(path, labels=True)
     found = check.finding("doubtful-labels")
     assert found is not None
-    order = [place for (place,) in found.sets]
+    order = np.array([place for (place,) in found.sets])
+    seconds = round(time.process_time() - start)
+    return {"images": len(given), **scored(order, flipped), "cpu_seconds": seconds}
+
+
+def scored(order: np.ndarray, flipped: np.ndarray) -> dict[str, Any]:
+    """How many of the flipped labels are in the list `order`, and how much of the list and of its beginning they are."""
     hits = np.isin(order, flipped)
     total = np.cumsum(hits)
     return {
-        "images": len(given),
         "flipped": len(flipped),
         "listed": len(order),
         "found": int(hits.sum()),
@@ -290,10 +295,9 @@ def labels(train: ImageSet, test: ImageSet) -> dict[str, Any]:
         "precision": round(float(hits.mean()), 4),
         "precision_of_first": {
             str(number): round(float(total[number - 1] / number), 4)
-            for number in (100, 500, 1000, len(flipped))
+            for number in (100, 500, 1000)
             if number <= len(order)
         },
-        "cpu_seconds": round(time.process_time() - start),
     }
 
 

@@ -110,8 +110,8 @@ def near_sets(pictures: Sequence[Picture], pairs: near.Pairs) -> list[tuple[int,
 def of_labels(doubtful: Doubtful, class_names: Sequence[str], rows: Sequence[int]) -> Finding:
     """Likely wrong labels. `rows` are the positions of the pictures that were judged."""
     details = [
-        f"rather {class_names[suggested]}? ({margin:.0%} sure)".replace("%", " %")
-        for suggested, margin in zip(doubtful.suggested.tolist(), doubtful.margin.tolist(), strict=True)
+        f"rather {class_names[suggested]}? ({100 * sure:.0f} % to {100 * own:.0f} %)"
+        for suggested, sure, own in zip(*(values.tolist() for values in doubtful[1:4]), strict=True)
     ]
     advice = "look at them, the surest first, and correct the labels that are wrong"
     if doubtful.agreement < WEAK:

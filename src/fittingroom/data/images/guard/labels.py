@@ -18,8 +18,10 @@ class Doubtful(NamedTuple):
     """Positions."""
     suggested: Int[np.ndarray, " found"]
     """The class that the models take the picture for."""
-    margin: Float[np.ndarray, " found"]
-    """Its probability minus that of the given label: 1 is certain, near 0 a toss-up."""
+    sure: Float[np.ndarray, " found"]
+    """Its probability."""
+    own: Float[np.ndarray, " found"]
+    """The probability of the given label."""
     agreement: float
     """The share of all labels that the models find most probable. If it is low, they know too little to doubt a label."""
 
@@ -45,20 +47,20 @@ def confident_joint(
 
 
 def doubtful(labels: Int[np.ndarray, " num"], probs: Float[np.ndarray, "num classes"]) -> Doubtful:
-    """Of the pictures with label i that the models take for j, those most likely to be j: as many as the joint estimates.
+    """Of the pictures that the models take for another class, those whose label they find least probable.
 
-    Many pictures are claimed by no class, so the joint is scaled up to all pictures ("prune by noise rate" in the paper).
+    Of each label as many as the joint estimates: it is scaled up to all pictures, because many are claimed by no class. The paper
+    calls this "prune by class".
     """
     joint, counts = confident_joint(labels, probs), np.bincount(labels, minlength=probs.shape[1])
-    estimate = np.ceil(joint / np.maximum(joint.sum(axis=1), 1)[:, None] * counts[:, None]).astype(np.int64)
-    rows = np.arange(len(labels))
-    guess = probs.argmax(axis=1)
-    margin = probs[rows, guess] - probs[rows, labels]
-    kept = np.zeros(len(labels), bool)
-    for given, taken_for in zip(*(estimate > 0).nonzero(), strict=True):
-        (group,) = ((labels == given) & (guess == taken_for) & (margin > 0)).nonzero()
-        best = np.argsort(-margin[group], kind="stable")[: estimate[given, taken_for]]
-        kept[group[best]] = True
-    place = rows[kept][np.argsort(-margin[kept], kind="stable")]
+    others = joint.sum(axis=1) - joint.diagonal()
+    number = np.ceil(others / np.maximum(joint.sum(axis=1), 1) * counts).astype(np.int64)
+    rows, guess = np.arange(len(labels)), probs.argmax(axis=1)
+    own = probs[rows, labels]
+    place = np.zeros(0, np.int64)
+    for label, wanted in enumerate(number.tolist()):
+        (group,) = ((labels == label) & (guess != label)).nonzero()
+        place = np.concatenate([place, group[np.argsort(own[group], kind="stable")[:wanted]]])
+    place = place[np.argsort(own[place], kind="stable")]
     agreement = float((guess == labels).mean()) if len(labels) else 0.0
-    return Doubtful(place, guess[place], margin[place], agreement)
+    return Doubtful(place, guess[place], probs[place, guess[place]], own[place], agreement)

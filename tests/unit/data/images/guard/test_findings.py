@@ -81,11 +81,15 @@ def test_nothing_is_found_in_nothing() -> None:
 
 
 def test_doubtful_labels_say_what_they_may_be() -> None:
-    finding = of_labels(Doubtful(np.array([1]), np.array([0]), np.array([0.87]), 0.9), ("cat", "dog"), [4, 7])
-    assert finding.sets == ((7,),) and finding.details == ("rather cat? (87 % sure)",)
+    finding = of_labels(
+        Doubtful(np.array([1]), np.array([0]), np.array([0.87]), np.array([0.02]), 0.9), ("cat", "dog"), [4, 7]
+    )
+    assert finding.sets == ((7,),) and finding.details == ("rather cat? (87 % to 2 %)",)
     assert "mistakes" not in finding.advice
 
 
 def test_poor_judges_are_called_so() -> None:
-    finding = of_labels(Doubtful(np.array([1]), np.array([0]), np.array([0.87]), 0.42), ("cat", "dog"), [4, 7])
+    finding = of_labels(
+        Doubtful(np.array([1]), np.array([0]), np.array([0.87]), np.array([0.02]), 0.42), ("cat", "dog"), [4, 7]
+    )
     assert "the networks agree with only 42 % of all labels" in finding.advice
