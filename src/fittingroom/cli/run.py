@@ -41,7 +41,7 @@ def train(args: argparse.Namespace) -> int:
         settings=changes,
     )
     words = [
-        args.model,
+        file_name(args.model),
         *data_slug(config),
         length_slug(config),
         *([args.recipe] if args.recipe else []),

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import read_json
 from fittingroom.core.text import shown
-from fittingroom.data.images.batches import normalise
+from fittingroom.data.images.batches import eval_batch_size, normalise
 from fittingroom.data.images.dataset import Splits
 from fittingroom.data.images.image_file import read_image
 from fittingroom.data.spec import DataSpec, Source
@@ -83,7 +83,6 @@ def inspect(question: Question, say: Say = lambda words: None) -> Inspection:
         chosen = _from_files(question, spec)
     else:
         chosen = _from_memory(question) if question.kind == "given" else _from_split(question, networks, pool, say)
-    images = normalise(chosen.images, spec)
     found: list[Findings] = []
     for network in networks:
         faithfulness = _measure_faithfulness(question, network, pool, say)
@@ -92,7 +91,8 @@ def inspect(question: Question, say: Say = lambda words: None) -> Inspection:
         found.append(
             examine(
                 network.model,
-                images,
+                normalise(chosen.images, network.spec),
+                shown=(spec.height, spec.width),
                 name=network.name,
                 method=question.method,
                 target=target,
@@ -267,7 +267,7 @@ def _positions(
 
 def _answers_of(network: _Network, pool: Source) -> NDArray[np.float32]:
     """[images, classes]; normalised a part at a time, so that memory does not grow with the pool."""
-    parts = torch.arange(len(pool)).split(500)
+    parts = torch.arange(len(pool)).split(eval_batch_size(network.spec))
     return np.concatenate([answers(network.model, normalise(pool.read(part), network.spec)) for part in parts])
 
 
