@@ -80,9 +80,7 @@ def parse_candidate(text: str) -> tuple[str, dict[str, str]]:
 def candidate(config: RunConfig, settings: dict[str, str] | None = None, title: str = "") -> Candidate:
     """The candidate for `config`. `settings` are the changes that `config` already includes; they give name and title."""
     settings = settings or {}
-    name = "@".join(
-        [config.run.removesuffix(f"-seed{config.seed}"), *(f"{key}={value}" for key, value in settings.items())]
-    )
+    name = "@".join([config.label, *(f"{key}={value}" for key, value in settings.items())])
     variant = config.registry.get(config.model)
     _, mode = split_mode(name.partition("@")[0])
     ways = {"scratch": [], "finetune": ["finetuned"], "probe": ["probe"]}[mode]

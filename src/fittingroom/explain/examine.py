@@ -59,7 +59,9 @@ def examine(
         method=chosen,
         title=METHODS[chosen].title,
         caption=caption(chosen, beats_random),
-        saliency=resized(saliency(model, images, torch.from_numpy(classes), chosen), shown or images.shape[-2:]),
+        saliency=resized(
+            saliency(model, images, torch.from_numpy(classes), chosen), shown or (images.shape[-2], images.shape[-1])
+        ),
         target=target,
         attention=_attention(model, images) if has_tokens(model) else None,
         positions=positions_of(model),

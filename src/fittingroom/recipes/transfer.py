@@ -14,6 +14,7 @@ TRANSFER_RECIPES: Registry[Callable[[], ClassificationConfig]] = Registry("recip
 def probe_100() -> ClassificationConfig:
     """AdamW on a linear head, from the features of images as they are: seconds a run, so many seeds cost little.
 
+    Rate and decay were chosen on validation images of CIFAR-10, with 85 training images a class.
     Command: `fittingroom train efficientnet_lite0+probe --data pictures/`.
     Result: results/cifar10/probe.json.
     """
@@ -25,7 +26,7 @@ def probe_100() -> ClassificationConfig:
         label_smoothing=0.0,
         clip_norm=0.0,
         augment=AugmentConfig(shift_pixels=0, flip="none"),
-        optim=OptimConfig(name="adamw", lr=0.003, weight_decay=0.01),
+        optim=OptimConfig(name="adamw", lr=0.001, weight_decay=1.0),
         schedule=ScheduleConfig(shape="cosine", warmup_rate=0.05),
     )
 

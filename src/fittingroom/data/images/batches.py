@@ -29,7 +29,7 @@ def normalise(
     images: UInt8[Tensor, "batch channels height width"], spec: DataSpec
 ) -> Float[Tensor, "batch channels height width"]:
     """Pixels 0..255 as the network gets them: in its size and channels, normalised with the mean and deviation in `spec`."""
-    if tuple(images.shape[1:]) != spec.input_shape:
+    if spec.input_shape != spec.image_shape:
         images = as_input(images, spec.input_shape)
     mean, std = (torch.tensor(value)[:, None, None] * 255 for value in (spec.mean, spec.std))
     return (images - mean) / std

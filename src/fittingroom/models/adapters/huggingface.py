@@ -4,7 +4,6 @@ A repository or a folder says how the network is built and what it was trained o
 has no weights of its own.
 """
 
-# pyright: reportMissingImports=false
 import importlib.util
 import json
 from functools import cache, partial
@@ -122,7 +121,7 @@ def _side(name: str) -> int:
     return int(size if isinstance(size, int) else size[0])
 
 
-def _build(name: str, config: ForeignConfig) -> nn.Module:
+def _build(name: str, config: ForeignConfig) -> LogitsOnly:
     from transformers import AutoConfig, AutoModelForImageClassification
 
     values = {key: value for key, value in _settings(name).items() if key not in ("kind", "id2label", "label2id")}
@@ -139,7 +138,7 @@ def _pretrained(name: str) -> Pretrained:
     return Pretrained(
         input=_input(name),
         load=partial(_load, name),
-        rename=lambda weights: {f"model.{key}": each for key, each in weights.items()},
+        rename=partial(_renamed, name),
         any_size="image_size" not in _settings(name),
     )
 
@@ -168,3 +167,34 @@ def _load(name: str) -> Weights:
     if found is None:
         raise FittingRoomError(f"hf:{name} holds neither {' nor '.join(FILES)}: give a file with weights=FILE")
     return read_weights(found)
+
+
+def _renamed(name: str, weights: Weights) -> Weights:
+    """Weights as they are in files under the names that the library gives them in memory, which change with its versions.
+
+    Raises FittingRoomError that names what does not fit.
+    """
+    from transformers.utils import logging
+
+    num_labels = len(_settings(name).get("id2label") or ()) or 2
+    with torch.device("meta"):
+        empty: Any = _build(name, ForeignConfig(img_size=_side(name), num_classes=num_labels)).model
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity(logging.CRITICAL)
+    logging.disable_progress_bar()
+    try:
+        model, told = type(empty).from_pretrained(
+            None, config=empty.config, state_dict=dict(weights), output_loading_info=True, ignore_mismatched_sizes=True
+        )
+    except BUILD_ERRORS as error:
+        raise FittingRoomError(
+            f"the weights do not fit hf:{name} ({first_line(error)}): give weights of this network"
+        ) from error
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
+    found = {f"model.{key}": each for key, each in model.state_dict().items()}
+    lost = {f"model.{key}" for key in told["missing_keys"]} | {f"model.{each[0]}" for each in told["mismatched_keys"]}
+    unknown = {f"model.{key}": torch.zeros(0) for key in told["unexpected_keys"]}
+    return {**{key: each for key, each in found.items() if key not in lost}, **unknown}  # `put_weights` names them

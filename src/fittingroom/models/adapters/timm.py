@@ -1,6 +1,5 @@
 """Networks of timm (github.com/huggingface/pytorch-image-models): `timm:resnet18`, `timm:vit_small_patch16_224.augreg_in21k`."""
 
-# pyright: reportMissingImports=false
 import importlib
 import importlib.util
 import re
@@ -63,8 +62,7 @@ def timm_library(name: str) -> Any:
 
 def _settings(name: str) -> Any:
     """timm's record of the pretrained weights: input size, mean, where they are."""
-    import timm
-
+    timm: Any = importlib.import_module("timm")
     return timm.get_pretrained_cfg(name, allow_unregistered=True) or timm.models.PretrainedCfg()
 
 
@@ -73,8 +71,7 @@ def _side(name: str) -> int:
 
 
 def _build(name: str, config: ForeignConfig) -> nn.Module:
-    import timm
-
+    timm: Any = importlib.import_module("timm")
     size = {"img_size": config.image_size} if _settings(name).fixed_input_size else {}
     return timm.create_model(
         name,

@@ -84,9 +84,9 @@ class ClassificationConfig(RunConfig):
         return values
 
     @property
-    def run(self) -> str:
-        """The run's short name, such as `vit-seed0` or `cnn+probe-seed0`."""
-        return f"{with_mode(self.model, self.mode)}-seed{self.seed}"
+    def label(self) -> str:
+        """The model as one types it, such as `cnn` or `cnn+probe`."""
+        return with_mode(self.model, self.mode)
 
     @property
     def data_files(self) -> tuple[str, ...]:

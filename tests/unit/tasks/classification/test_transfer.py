@@ -137,10 +137,10 @@ def test_frozen_norms_stay_as_they_are_while_the_rest_trains() -> None:
     model = build_model("cnn")
     keep_statistics(model)
     model.train()
-    before = [each.running_mean.clone() for each in norms(model) if each.running_mean is not None]
+    before = {name: each.clone() for name, each in model.named_buffers()}
     model(torch.randn(4, 1, 28, 28))
     assert model.training and not any(each.training for each in norms(model))
-    assert all(torch.equal(a, b) for a, b in zip(before, (each.running_mean for each in norms(model)), strict=True))
+    assert before and all(torch.equal(each, before[name]) for name, each in model.named_buffers())
 
 
 @pytest.mark.parametrize(("batch_size", "chosen", "frozen"), [(12, None, True), (64, None, False), (12, False, False)])
