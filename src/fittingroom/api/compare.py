@@ -10,20 +10,24 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from fittingroom.api.data import Data, load_data, say_hint, size_of_images
+from fittingroom.api.data import Data, images_of, load_data, say_hint
 from fittingroom.api.events import NotebookBar, in_notebook, on_terminal
 from fittingroom.api.runs import data_slug
-from fittingroom.api.settings import OLD_NAMES, apply_settings, check_length, named, seconds_of, whole
+from fittingroom.api.settings import OLD_NAMES, SIZE, apply_settings, check_length, named, seconds_of, whole
 from fittingroom.api.table import Table
 from fittingroom.comparison.candidate import Candidate, candidate, parse_candidate
 from fittingroom.comparison.executors.processes import check_main_guard
 from fittingroom.comparison.grid import Comparison, Watcher, run_comparison
 from fittingroom.comparison.protocol import PRESETS, Budget, check_seeds
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.machine import num_cores
 from fittingroom.core.records import ComparisonRecord, RunRow, Summary, Verdict, read_comparison
 from fittingroom.data.images.options import option_words
 from fittingroom.recipes import recipe
+from fittingroom.recipes.budget import Images
+from fittingroom.recipes.sizes import size_of
 from fittingroom.tasks.base import TASKS
+from fittingroom.tasks.config import RunConfig
 
 MOST_JOBS = 1000
 
@@ -114,7 +118,9 @@ def plan_comparison(
     numbers = check_seeds(chosen.seeds if seeds is None else whole(seeds, "--seeds"))
     jobs = check_jobs(jobs)
     source = None if data is None else load_data(data)
-    candidates = _candidates(models, source, length, changes, train_sizes)
+    candidates = _candidates(models, source, length, changes, train_sizes, jobs)
+    folds = _folds(candidates)
+    numbers = range(len(numbers) * (folds or 1))  # each seed of a cross-validation has a run for each fold
     if folder is None:
         config = candidates[0].config
         name = data_slug(config) or ([] if config.task == next(iter(TASKS)) else [config.data])
@@ -153,10 +159,11 @@ def compare(
 
     Example: `compare(["vit", "cnn"], data, seeds=3, budget="10m")`. A candidate is a model, or a model with settings such as
     `vit@patch_size=7`. `train_sizes=[1000, 10000]` trains each candidate once per size. `settings` apply to all candidates. The
-    default length and number of seeds come from `preset` (quick: 2 seeds, 100 s per run). The default folder is
-    `runs/compare-LENGTH`. `loggers` are names: `tensorboard`, `wandb` or `wandb@project=shoes@group=first`. Finished runs in
-    the folder are kept, so you can stop the call and repeat it. Each run is a new process. A script that registers its own model
-    or data set must call this under `if __name__ == "__main__":`. Raises FittingRoomError for bad input.
+    default length and number of seeds come from `preset` (quick: 3 seeds, 70 s per run). A time budget also chooses the size of
+    `vit`, `cnn` and `hybrid`; `settings={"size": "base"}` pins it. The default folder is `runs/compare-LENGTH`. `loggers` are
+    names: `tensorboard`, `wandb` or `wandb@project=shoes@group=first`. Finished runs in the folder are kept, so you can stop the
+    call and repeat it. Each run is a new process. A script that registers its own model or data set must call this under
+    `if __name__ == "__main__":`. Raises FittingRoomError for bad input.
     """
     check_main_guard()
     comparison = plan_comparison(
@@ -224,27 +231,49 @@ def _candidates(
     length: Budget,
     changes: dict[str, Any],
     train_sizes: Sequence[int],
+    jobs: int | None,
 ) -> list[Candidate]:
     found = []
     for text in parse_names(_default_models(data) if models is None else models):
         model, given = parse_candidate(text)
         own = {OLD_NAMES.get(key, key): value for key, value in given.items()}
-        config = recipe(
-            model,
-            epochs=length.epochs,
-            budget_seconds=length.seconds,
-            data=None if data is None else data.source,
-        )
-        config = config if data is None else data.on(config)
-        image_size = size_of_images(data, changes, own)
-        config = apply_settings(config, changes, frozenset({"early_stopping"}), image_size)
-        config = apply_settings(config, own, frozenset({"early_stopping"}), image_size)
+        config, size = _config(model, data, length, changes, own, jobs)
         numbers = check_sizes(train_sizes, fixed=config.num_train is not None)
-        sizes: list[dict[str, str]] = [{"num_train": str(size)} for size in numbers] or [{}]
-        for size in sizes:
-            sized = replace(config, num_train=int(size["num_train"])) if size else config
-            found.append(candidate(sized, {**own, **size}))
+        parts: list[dict[str, str]] = [{"num_train": str(number)} for number in numbers] or [{}]
+        for part in parts:
+            sized = replace(config, num_train=int(part["num_train"])) if part else config
+            found.append(candidate(sized, {**own, **part}, size=size))
     return found
+
+
+def _config(
+    model: str, data: Data | None, length: Budget, changes: dict[str, Any], own: dict[str, str], jobs: int | None
+) -> tuple[RunConfig, str]:
+    """The config of a candidate, and its size if the budget chose it. Its `own` settings change the `changes` of all."""
+    pinned = {**changes, **own}.get(SIZE)
+    images = Images() if pinned is None and length.seconds is None else images_of(data, model)
+    config = recipe(
+        model,
+        epochs=length.epochs,
+        budget_seconds=length.seconds,
+        data=None if data is None else data.source,
+        images=images,
+        size=None if pinned is None else str(pinned),
+        cores=num_cores() if jobs == 1 else 1,
+    )
+    config = config if data is None else data.on(config)
+    for wanted in (changes, own):
+        config = apply_settings(config, wanted, frozenset({"early_stopping"}))
+    chosen = length.seconds is not None and pinned is None
+    return config, size_of(model, config.model_config, (images.height, images.width)) if chosen else ""
+
+
+def _folds(candidates: Sequence[Candidate]) -> int | None:
+    """The folds of a cross-validation. Raises FittingRoomError if the candidates differ in them."""
+    found = {getattr(each.config, "folds", None) for each in candidates}
+    if len(found) > 1:
+        raise FittingRoomError("the candidates have different folds, so different test images: give --folds for all")
+    return found.pop()
 
 
 def _default_models(data: Data | None) -> tuple[str, ...]:

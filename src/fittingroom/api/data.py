@@ -1,7 +1,6 @@
 """`load_data`: a data set by name, from a file, or from arrays in memory."""
 
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,8 +17,10 @@ from fittingroom.data.images.load import unknown
 from fittingroom.data.images.memory import as_array, is_dataset, items_of
 from fittingroom.data.images.options import PictureOptions, picture_options
 from fittingroom.data.spec import DataSpec, Source
+from fittingroom.models import MODELS
+from fittingroom.recipes.budget import Images
 from fittingroom.tasks.base import TASKS, DataRequest, Task
-from fittingroom.tasks.load import task_of_data
+from fittingroom.tasks.load import task_of_data, task_of_model
 
 
 class NormalisedImages(torch.utils.data.Dataset[tuple[Tensor, int]]):
@@ -94,6 +95,11 @@ class Data:
         return getattr(self.spec, "height", 28), getattr(self.spec, "width", 28)
 
     @property
+    def num_train(self) -> int:
+        """Number of training items."""
+        return self._task.split_record().num_train
+
+    @property
     def title(self) -> str:
         """The name of the data in sentences."""
         return self._task.title
@@ -131,9 +137,16 @@ class Data:
         )
 
 
-def size_of_images(data: Data | None, *settings: Mapping[str, Any]) -> tuple[int, int]:
-    """Height and width of the images, for the setting `size`. Opens the data only if it is among the settings."""
-    return data.image_size if data is not None and any("size" in each for each in settings) else (28, 28)
+def images_of(data: Data | None, model: str) -> Images:
+    """What a recipe for `model` needs to know about the training images. Opens the data; None is Fashion-MNIST.
+
+    Raises FittingRoomError for data that `model` cannot read, before it opens them.
+    """
+    if data is None or model not in MODELS.names():
+        return Images()
+    task_of_model(model, data.source).data_fields(data.asked, model)
+    height, width = data.image_size
+    return Images(num_train=data.num_train, height=height, width=width)
 
 
 def load_data(

@@ -1,4 +1,4 @@
-"""Progress of a training run: a bar on a terminal or in a notebook."""
+"""Progress of a training run: a bar on a terminal or in a notebook, lines elsewhere."""
 
 import sys
 import time
@@ -8,6 +8,8 @@ from html import escape
 from typing import Any
 
 Progress = Callable[[int, int, float | None], None]
+LINE_SECONDS = 30.0
+"""Seconds between lines where there is no terminal."""
 
 
 def in_notebook() -> bool:
@@ -26,7 +28,7 @@ def on_terminal() -> bool:
 def training_progress(run: str, show: bool | None = None) -> Iterator[Progress | None]:
     """A function to call with (steps done, total steps, score), or None if progress is not shown.
 
-    By default (`show` None) progress is shown on terminals and in notebooks.
+    By default (`show` None) progress is shown on terminals and in notebooks. If `show` is true, lines are printed elsewhere.
     """
     if show is False or (show is None and not in_notebook() and not on_terminal()):
         yield None
@@ -35,6 +37,9 @@ def training_progress(run: str, show: bool | None = None) -> Iterator[Progress |
         bar = NotebookBar()
         yield lambda step, total, score: bar.update(_words(run, step, total, score), step / total)
         bar.close()
+        return
+    if not on_terminal():
+        yield _lines(run)
         return
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
@@ -46,6 +51,19 @@ def training_progress(run: str, show: bool | None = None) -> Iterator[Progress |
         yield lambda step, total, score: bars.update(
             task, completed=step, total=total, description=_words(run, step, total, score)
         )
+
+
+def _lines(run: str) -> Progress:
+    """Print a line on standard error each half minute, and at the last step."""
+    last = time.monotonic()
+
+    def tell(step: int, total: int, score: float | None) -> None:
+        nonlocal last
+        if step == total or time.monotonic() - last >= LINE_SECONDS:
+            last = time.monotonic()
+            print(_words(run, step, total, score), file=sys.stderr, flush=True)
+
+    return tell
 
 
 class NotebookBar:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fittingroom.api.data import Data, load_data, say_hint, size_of_images
+from fittingroom.api.data import Data, images_of, load_data, say_hint
 from fittingroom.api.settings import apply_settings, check_length, named, seconds_of, whole
 from fittingroom.core.config import config_hash
 from fittingroom.core.errors import FittingRoomError
@@ -205,9 +205,19 @@ def configure(
     source = None if data is None else load_data(data)
     name = None if source is None else source.source
     changes = named(settings, "settings")
-    config = recipe(model, seed=whole(seed, "seed"), epochs=epochs, budget_seconds=seconds, name=recipe_name, data=name)
+    size = changes.get("size")
+    config = recipe(
+        model,
+        seed=whole(seed, "seed"),
+        epochs=epochs,
+        budget_seconds=seconds,
+        name=recipe_name,
+        data=name,
+        images=images_of(source, model) if size is not None or seconds is not None else None,
+        size=None if size is None else str(size),
+    )
     config = config if source is None else source.on(config)
-    return apply_settings(config, changes, image_size=size_of_images(source, changes))
+    return apply_settings(config, changes)
 
 
 def length_slug(config: RunConfig) -> str:

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 from fittingroom.core.config import replace
 from fittingroom.core.errors import FittingRoomError, did_you_mean
 from fittingroom.models import resolve_config
-from fittingroom.recipes.sizes import size_settings
 from fittingroom.tasks.config import MOST_EPOCHS, MOST_SECONDS, RunConfig
 
 C = TypeVar("C", bound=RunConfig)
@@ -21,6 +20,8 @@ FIXED = {
 """Config fields that have their own options."""
 FROM_DATA = {"img_size", "in_chans", "num_classes", "src_vocab_size", "tgt_vocab_size"}
 """Model settings that come from the data."""
+SIZE = "size"
+"""The setting that stands for several model settings. The recipe takes it."""
 OLD_NAMES = {"train_images": "num_train"}
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -29,22 +30,19 @@ def apply_settings(
     config: C,
     changes: Mapping[str, Any],
     withheld: frozenset[str] = frozenset(),
-    image_size: tuple[int, int] = (28, 28),
 ) -> C:
     """A copy of `config` with the changes. Values are text, as from the shell, or Python values.
 
-    The key `size` stands for the model settings of that size, for images of `image_size` (height, width) pixels. Keys in
-    `withheld` count as unknown. Raises FittingRoomError for an unknown key and suggests the nearest one.
+    The recipe has already taken the key `size`. Keys in `withheld` count as unknown. Raises FittingRoomError for an unknown
+    key and suggests the nearest one.
     """
-    if "size" in changes:
-        sized = size_settings(config.model, str(changes["size"]), image_size)
-        config = dataclasses.replace(config, model_config={**config.model_config, **sized})
-        changes = {key: value for key, value in changes.items() if key != "size"}
     recipe_keys = _recipe_keys(config) - withheld
     model_config = resolve_config(config.model, registry=config.registry)
     model_keys = {field.name for field in dataclasses.fields(model_config)} - FROM_DATA
     paths = {}
     for given, value in changes.items():
+        if given == SIZE:
+            continue
         key = OLD_NAMES.get(given, given)
         text = value if isinstance(value, str) else _text(given, value)
         if key in model_keys:
@@ -54,7 +52,7 @@ def apply_settings(
         elif key in FROM_DATA:
             raise FittingRoomError(f"--set {key}: the data set it: omit it")
         else:
-            hint = did_you_mean(key, sorted(recipe_keys | model_keys | {"size"}))
+            hint = did_you_mean(key, sorted(recipe_keys | model_keys | {SIZE}))
             raise FittingRoomError(f"--set: unknown key '{key}' for {config.model}: {hint}")
     return replace(config, paths)
 

@@ -56,7 +56,7 @@ def _train_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--recipe", metavar="NAME",
         help="cnn_5, cnn_20, cnn_50, likewise for hybrid and vit; transformer_10, transformer_24, likewise for recurrent "
-        "(default: the family's recipe closest in epochs; with --budget the shortest recipe, or the second from one hour on)",
+        "(default: the family's recipe closest in epochs; --budget also chooses the size of vit, cnn and hybrid)",
     )  # fmt: skip
     parser.add_argument(
         "--out", type=Path, metavar="DIR",
@@ -87,6 +87,10 @@ def _compare_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seeds", type=whole_number, metavar="N", help="runs of each model, seeds 0 to N-1 (default: the preset's)"
     )
+    parser.add_argument(
+        "--folds", action="append", default=[], metavar="K", dest="settings", type="folds={}".format,
+        help="cross-validation, for few images: each seed trains K networks, and every image is a test image once per seed",
+    )  # fmt: skip
     parser.add_argument(
         "--train-sizes",
         metavar="N,M",
@@ -265,8 +269,8 @@ COMMANDS = {
         help="train several models under one protocol; table, verdict and report.html",
         description="Train every candidate with every seed and the same budget. Print a table and a verdict and write\n"
         "report.html. Stop with Ctrl-C at any time. The same command continues and skips finished runs.",
-        epilog="presets:\n  quick     2 seeds x 100 s each: six minutes on two cores, a first look\n"
-        "  standard  3 seeds x 5 epochs\n  full      5 seeds x 20 epochs\n\n"
+        epilog="presets:\n  quick     3 seeds x 70 s each: six minutes on two cores, a first look\n"
+        "  standard  3 seeds x 5 epochs: about an hour on two cores\n  full      5 seeds x 20 epochs: a night\n\n"
         "examples:\n  fittingroom compare --preset quick\n"
         "  fittingroom compare --models vit,vit@patch_size=7,cnn --seeds 3 --budget 10m --out runs/mine\n"
         "  fittingroom compare --data pictures/ --epochs 10\n"
@@ -358,7 +362,7 @@ COMMANDS = {
         call=run.report,
         help="rebuild a comparison's report.html from its files",
         description="Rebuild summary.json and report.html of a comparison. This needs only its files: no images, no torch.",
-        epilog="example:\n  fittingroom report runs/compare-100s",
+        epilog="example:\n  fittingroom report runs/compare-70s",
         options=(_report_options,),
     ),
     "verdict": Command(

@@ -118,8 +118,12 @@ def add_set(parser: argparse.ArgumentParser) -> None:
     """--set"""
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="settings",
-        help="change a setting of the recipe or the model, such as optim.lr=0.001 or depth=6; size=nano, tiny, small, medium, "
-        "base or large gives vit, cnn and hybrid that size; may be repeated",
+        help="change a setting of the recipe or the model, such as optim.lr=0.001 or depth=6; may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "--size", action="append", default=[], metavar="SIZE", dest="settings", type="size={}".format,
+        help="size of vit, cnn and hybrid: nano, tiny, small, medium, base or large (default: base; with --budget the size that "
+        "learns most in this time)",
     )  # fmt: skip
 
 

@@ -30,6 +30,8 @@ class Candidate:
     """The config of its first run."""
     settings: dict[str, Any] = field(default_factory=dict)
     """The settings that differ from the recipe."""
+    size: str = ""
+    """The size of its family, such as `small`, if a time budget chose it."""
 
     def with_seed(self, seed: int) -> RunConfig:
         """The config of the run with this seed."""
@@ -54,6 +56,7 @@ class Candidate:
             family=variant.family,
             source=variant.source,
             settings=self.settings,
+            size=self.size,
             num_train=self.config.num_train,
             num_params=num_params,
             num_macs=num_macs,
@@ -77,7 +80,7 @@ def parse_candidate(text: str) -> tuple[str, dict[str, str]]:
     return model, changes
 
 
-def candidate(config: RunConfig, settings: dict[str, str] | None = None, title: str = "") -> Candidate:
+def candidate(config: RunConfig, settings: dict[str, str] | None = None, title: str = "", size: str = "") -> Candidate:
     """The candidate for `config`. `settings` are the changes that `config` already includes; they give name and title."""
     settings = settings or {}
     name = "@".join([config.label, *(f"{key}={value}" for key, value in settings.items())])
@@ -90,6 +93,7 @@ def candidate(config: RunConfig, settings: dict[str, str] | None = None, title: 
         title=title or (f"{variant.title} ({shown})" if shown else variant.title),
         config=config,
         settings=dict(settings),
+        size=size,
     )
 
 

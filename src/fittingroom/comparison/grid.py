@@ -131,7 +131,8 @@ def run_comparison(comparison: Comparison, watcher: Watcher) -> Summary:
     _check_plan(comparison)
     _check_budget(comparison, runs)
     one_seed = runs[: len(comparison.candidates)]
-    for hint in dict.fromkeys(hint for run in one_seed for hint in run.task.hints):
+    hints = [*(hint for run in one_seed for hint in run.task.hints), *runs[0].task.comparison_hints]
+    for hint in dict.fromkeys(hints):
         watcher.hints(hint)
     with exclusive_lock(comparison.folder):
         return _run_comparison(comparison, runs, watcher)
@@ -346,8 +347,9 @@ def _record(comparison: Comparison, runs: list[_Run], watcher: Watcher) -> Compa
         protocol=tuple(
             first.scoring.protocol(
                 ProtocolFacts(
+                    sizes={each.title: each.size for each in ordered if each.size},
                     budget=comparison.budget.record,
-                    num_seeds=len(seeds),
+                    num_seeds=len(seeds) // data.facts.get("folds", 1),
                     jobs=jobs,
                     own_core=have_own_core({name: plans[name] for name in tasks}, jobs),
                     num_train=data.num_train,

@@ -122,6 +122,8 @@ class CandidateRecord:
     """A short reference to the paper."""
     settings: dict[str, Any] = field(default_factory=dict)
     """The user's changes to the recipe."""
+    size: str = ""
+    """The size of its family, such as `small`, if a time budget chose it."""
     num_train: int | None = None
     num_params: int | None = None
     num_macs: int | None = None

@@ -1,19 +1,22 @@
-"""Choose the RunConfig for a model by length or by the name of a recipe."""
+"""Choose the RunConfig for a model by epochs, by a time budget, or by the name of a recipe."""
 
 import math
 from dataclasses import replace
 
 from fittingroom.core.errors import FittingRoomError, did_you_mean
 from fittingroom.models import MODELS
+from fittingroom.recipes.budget import Images, best_size, compute_of, epochs_of
 from fittingroom.recipes.ladder import RECIPES
 from fittingroom.recipes.sequences import SEQUENCE_RECIPES
+from fittingroom.recipes.sizes import SIZED, size_settings
 from fittingroom.recipes.transfer import TRANSFER_RECIPES
 from fittingroom.tasks.config import RunConfig
 from fittingroom.tasks.load import as_config, task_of_model
-from fittingroom.tasks.modes import split_mode
+from fittingroom.tasks.modes import Mode, split_mode
 
+DEFAULT_EPOCHS = 5
 LONG_SECONDS = 3600.0
-"""Budgets of this length or more use the family's second recipe. One core completes only a few epochs in an hour."""
+"""Sequences: budgets of this length or more use the family's second recipe. One core does only a few epochs in an hour."""
 
 
 def recipe(
@@ -24,38 +27,75 @@ def recipe(
     budget_seconds: float | None = None,
     name: str | None = None,
     data: str | None = None,
+    images: Images | None = None,
+    size: str | None = None,
+    cores: int | None = None,
 ) -> RunConfig:
     """The RunConfig of the recipe `name`. By default, choose the recipe of the model's family that is closest in epochs.
 
-    With a budget in seconds, the default is the family's shortest recipe, or its second one for an hour or more. With neither
-    `epochs` nor `budget_seconds`, the run has the recipe's own length. A model with `+finetune` or `+probe` has a recipe for
-    that way to train. `data` decides the task if several tasks train this model.
-    Raises FittingRoomError for an unknown model or recipe, and for a recipe of another family.
+    A budget in seconds chooses size and recipe of `vit`, `cnn` and `hybrid` by what this machine can do in it
+    (recipes/budget.py); `size` pins the size, and `name` the recipe with its own size. `images` describes the training images
+    (default: Fashion-MNIST), `cores` is the number of cores of the run (default: all). With neither `epochs` nor
+    `budget_seconds`, the run has the recipe's own length. A model with `+finetune` or `+probe` has a recipe for that way to
+    train, whatever its family. `data` decides the task if several tasks train this model.
+    Raises FittingRoomError for an unknown model, recipe or size, and for a recipe of another family.
     """
     task = task_of_model(model, data)
     models = task.config_class.registry
     model, mode = split_mode(model)
-    if mode != "scratch" and models is not MODELS:
-        raise FittingRoomError(f"{model}+{mode}: only networks for images can be pretrained: write {model}")
-    recipes = TRANSFER_RECIPES if mode != "scratch" else RECIPES if models is MODELS else SEQUENCE_RECIPES
-    family = mode if mode != "scratch" else models.get(model).family
+    if mode != "scratch":
+        if models is not MODELS:
+            raise FittingRoomError(f"{model}+{mode}: only networks for images can be pretrained: write {model}")
+        return _transfer(model, mode, seed, epochs, budget_seconds, name, size)
+    recipes = RECIPES if models is MODELS else SEQUENCE_RECIPES
+    family, images = models.get(model).family, images or Images()
     fitting = [each for each in recipes if each.startswith(f"{family}_")]
     lengths = [int(each.removeprefix(f"{family}_")) for each in fitting]
-    chosen = name or f"{family}_{_length(lengths, epochs, budget_seconds)}"
+    compute = None if budget_seconds is None or models is not MODELS else compute_of(budget_seconds, family, cores)
+    if compute is not None and model in SIZED and name is None:
+        size = size or best_size(family, compute, images)
+    sized = {} if size is None else size_settings(model, size, (images.height, images.width))
+    if compute is not None:
+        length = _closest(lengths, epochs_of(family, size or "base", compute, images))
+    elif budget_seconds is not None:
+        length = lengths[budget_seconds >= LONG_SECONDS]
+    else:
+        length = _closest(lengths, DEFAULT_EPOCHS if epochs is None else epochs)
+    chosen = name or f"{family}_{length}"
     if chosen not in fitting:
         if chosen not in {*RECIPES, *SEQUENCE_RECIPES, *TRANSFER_RECIPES}:
             raise FittingRoomError(f"unknown recipe '{chosen}': {did_you_mean(chosen, fitting)}")
         raise FittingRoomError(f"recipe '{chosen}' is not for {family} models: for {model} choose {', '.join(fitting)}")
     config = as_config(recipes.get(chosen)(), task.config_class)
-    if mode == "probe" and budget_seconds is not None:
-        budget_seconds = None  # a head takes seconds: the budget is the most that it may take, not what it must
+    config = replace(config, model_config={**config.model_config, **sized})
     if epochs is None and budget_seconds is None:
         epochs = config.epochs
     return replace(config, model=model, seed=seed, epochs=epochs, budget_seconds=budget_seconds)
 
 
-def _length(lengths: list[int], epochs: float | None, budget_seconds: float | None) -> int:
+def _closest(lengths: list[int], epochs: float) -> int:
     """The recipe length for a run. Lengths are compared by ratio: 10 is as close to 5 as to 20, and ties take the shorter."""
-    if epochs is None or epochs <= 0:
-        return lengths[:2][-1 if budget_seconds is not None and budget_seconds >= LONG_SECONDS else 0]
-    return min(lengths, key=lambda length: abs(math.log(length / epochs)))
+    return min(lengths, key=lambda length: abs(math.log(length / epochs))) if epochs > 0 else lengths[0]
+
+
+def _transfer(
+    model: str,
+    mode: Mode,
+    seed: int,
+    epochs: float | None,
+    budget_seconds: float | None,
+    name: str | None,
+    size: str | None,
+) -> RunConfig:
+    """The recipe of a pretrained network. Its weights decide its size."""
+    fitting = [each for each in TRANSFER_RECIPES if each.startswith(f"{mode}_")]
+    if name is not None and name not in fitting:
+        raise FittingRoomError(f"recipe '{name}' is not for {model}+{mode}: choose {', '.join(fitting)}, or omit it")
+    if size is not None:
+        raise FittingRoomError(f"size={size}: the weights of {model}+{mode} decide its size: omit it")
+    config = TRANSFER_RECIPES.get(name or fitting[0])()
+    if mode == "probe" and budget_seconds is not None:
+        budget_seconds = None  # a head takes seconds: the budget is the most that it may take, not what it must
+    if epochs is None and budget_seconds is None:
+        epochs = config.epochs
+    return replace(config, model=model, seed=seed, epochs=epochs, budget_seconds=budget_seconds)

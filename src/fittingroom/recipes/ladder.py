@@ -1,6 +1,6 @@
-"""The ladder: one recipe per family and rung (5, 20, 50 epochs). A longer run sees each image more often, so it needs more
-augmentation. Peak learning rates, batch size and schedule shapes were chosen on validation images (results/search/ and
-results/attempts/).
+"""The ladder: one recipe per family and rung (1, 5, 20, 50 epochs). A longer run sees each image more often, so it needs more
+augmentation; a run of one epoch needs none. Peak learning rates, batch size and schedule shapes were chosen on validation
+images (results/search/ and results/attempts/).
 
 `make tables` writes the lines that begin with "Recorded" from results/ladder/. Do not edit them by hand.
 """
@@ -14,7 +14,16 @@ from fittingroom.tasks.classification.config import ClassificationConfig
 from fittingroom.tasks.config import OptimConfig, ScheduleConfig
 
 RECIPES: Registry[Callable[[], ClassificationConfig]] = Registry("recipe")
-RUNGS = (5, 20, 50)
+RUNGS = (1, 5, 20, 50)
+
+
+@RECIPES.register("cnn_1")
+def cnn_1() -> ClassificationConfig:
+    """`cnn_5` without augmentation: no image is seen twice.
+
+    Command: `fittingroom train cnn --recipe cnn_1`. Result: docs/speed.md, results/frontier/.
+    """
+    return replace(cnn_5(), epochs=1, augment=AugmentConfig(shift_pixels=0, flip="none"))
 
 
 @RECIPES.register("cnn_5")
@@ -52,6 +61,15 @@ def cnn_50() -> ClassificationConfig:
     Recorded: 95.01 % of the test images, 1 seed; minutes on one of two cores: 138 in bf16 (results/ladder/).
     """
     return replace(cnn_5(), epochs=50, augment=AugmentConfig(shift_pixels=2, erase_rate=0.5))
+
+
+@RECIPES.register("hybrid_1")
+def hybrid_1() -> ClassificationConfig:
+    """`hybrid_5` without augmentation: no image is seen twice.
+
+    Command: `fittingroom train hybrid --recipe hybrid_1`. Result: docs/speed.md, results/frontier/.
+    """
+    return replace(hybrid_5(), epochs=1, augment=AugmentConfig(shift_pixels=0, flip="none"))
 
 
 @RECIPES.register("hybrid_5")
@@ -94,6 +112,15 @@ def hybrid_50() -> ClassificationConfig:
     Recorded: 94.99 % of the test images, 1 seed; minutes on one of two cores: 151 in bf16 (results/ladder/).
     """
     return replace(hybrid_20(), epochs=50, augment=AugmentConfig(shift_pixels=2, erase_rate=0.5))
+
+
+@RECIPES.register("vit_1")
+def vit_1() -> ClassificationConfig:
+    """`vit_5` without augmentation: no image is seen twice.
+
+    Command: `fittingroom train vit --recipe vit_1`. Result: docs/speed.md, results/frontier/.
+    """
+    return replace(vit_5(), epochs=1, augment=AugmentConfig(shift_pixels=0, flip="none"))
 
 
 @RECIPES.register("vit_5")

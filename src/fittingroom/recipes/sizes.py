@@ -6,11 +6,11 @@ One rule per family:
 - hybrid: the same widths in the tokenizer, tokens of width 4w, four heads.
 - vit: four blocks with heads of width 16. Up to `small` the image has about 4x4 patches, from `medium` on about 7x7.
 
-`base` is the network of the recipes for 5, 20 and 50 epochs. In a budget of a few minutes, a smaller network sees the images
-more often and may learn more.
+`base` is the network of the recipes for 5, 20 and 50 epochs. A time budget chooses the size itself (recipes/budget.py).
 """
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from fittingroom.core.errors import FittingRoomError, did_you_mean
@@ -21,6 +21,12 @@ WIDTHS = {"nano": 8, "tiny": 12, "small": 16, "medium": 24, "base": 32, "large":
 TOKENS = {"nano": (4, 64), "tiny": (4, 96), "small": (4, 128), "medium": (7, 96), "base": (7, 128), "large": (7, 192)}
 """Patches along a side, and the width of a token, of a ViT."""
 HEAD_WIDTH = 16
+MACS = {
+    "cnn": {"nano": 4.6e6, "tiny": 10.2e6, "small": 18.2e6, "medium": 40.8e6, "base": 72.5e6, "large": 162.9e6},
+    "hybrid": {"nano": 4.7e6, "tiny": 10.4e6, "small": 18.2e6, "medium": 40.4e6, "base": 71.3e6, "large": 159.4e6},
+    "vit": {"nano": 3.3e6, "tiny": 7.4e6, "small": 12.9e6, "medium": 23.6e6, "base": 41.1e6, "large": 90.5e6},
+}
+"""Multiply-adds of each size for one image of 28x28 grey pixels."""
 SIZED = ("cnn", "hybrid", "vit")
 """The models that have sizes; each has the name of its family."""
 
@@ -46,6 +52,14 @@ def size_settings(model: str, size: str, image_size: tuple[int, int] = (28, 28))
         "embed_dim": dim,
         "num_heads": dim // HEAD_WIDTH,
     }
+
+
+def size_of(model: str, settings: Mapping[str, Any], image_size: tuple[int, int] = (28, 28)) -> str:
+    """The size that has these model settings; empty if no size has them all."""
+    if model not in SIZED:
+        return ""
+    sized = {size: size_settings(model, size, image_size) for size in SIZES}
+    return next((size for size in SIZES if all(settings.get(key) == value for key, value in sized[size].items())), "")
 
 
 def patch_size(image_size: tuple[int, int], patches: int) -> int:

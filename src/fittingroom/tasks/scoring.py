@@ -59,6 +59,8 @@ class ProtocolFacts:
     """The data set's name, as notes about it begin."""
     split: str = ""
     """How the parts were made, as a sentence. Empty: the task's usual way."""
+    sizes: dict[str, str] = field(default_factory=dict)
+    """Title of a candidate -> its size, where the budget chose it."""
     task: dict[str, Any] = field(default_factory=dict)
     """What only this task needs, such as `three_files`."""
 
@@ -128,16 +130,21 @@ class Scoring(ABC, Generic[P]):
         """The values of `extras` for one candidate, from its finished runs."""
         return {column.key: mean_extra(rows, column.key) for column in self.extras}
 
+    def merge(self, runs: Mapping[int, dict[str, P]], data: DataRecord) -> dict[int, dict[str, P]]:
+        """The predictions of each seed. In a cross-validation, several runs make one seed."""
+        return dict(runs)
+
     def protocol(self, facts: ProtocolFacts) -> list[str]:
         """How the comparison was made, in sentences for the report."""
         return [
             _length(facts),
+            *_sizes(facts),
             f"{_paired(facts)} A seed decides {self._decided(facts)}, in the same way for all models.{self._same_parts()}",
             f"{_size(facts.num_train)} training, {facts.num_val:,} validation and {facts.num_test:,} test {self.items}. "
             f"{facts.split or self.usual_split(facts)}".strip(),
             *(note_sentence(note, facts.name) for note in facts.task.get("notes", ())),
             f"Recipes were chosen on validation {self.items} only.",
-            f"Each run reads the {facts.num_test:,} test {self.items} once, after its last epoch. {self._no_tricks()}",
+            f"Each run reads {self._tested(facts)} once, after its last epoch. {self._no_tricks()}",
             *self.scoring_rules(),
             _turns(facts),
             f"Intervals are 95 %, over seeds and test {self.items} together. {RULE}",
@@ -156,6 +163,11 @@ class Scoring(ABC, Generic[P]):
 
     def _decided(self, facts: ProtocolFacts) -> str:
         return self.seed_decides.removeprefix("the split, ") if facts.task.get("same_split") else self.seed_decides
+
+    def _tested(self, facts: ProtocolFacts) -> str:
+        if "folds" in facts.task:
+            return f"the test {self.items} of its fold"
+        return f"the {facts.num_test:,} test {self.items}"
 
     def _same_parts(self) -> str:
         return ""
@@ -223,6 +235,16 @@ def _length(facts: ProtocolFacts) -> str:
         f"{start} The first run of each model measures how many steps fit; some time is kept in reserve. All its seeds do that "
         "number of steps, and the learning-rate schedule is fitted to it. The table shows the seconds that were used."
     )
+
+
+def _sizes(facts: ProtocolFacts) -> list[str]:
+    if not facts.sizes:
+        return []
+    sizes = ", ".join(f"{title} {size}" for title, size in facts.sizes.items())
+    return [
+        f"The budget decides the size of each network ({sizes}): the size that learned most in such a time on the validation "
+        "images of Fashion-MNIST. So the comparison is between the best that each family can do in this time."
+    ]
 
 
 def _paired(facts: ProtocolFacts) -> str:

@@ -50,8 +50,8 @@ def test_the_defaults_are_those_of_the_preset(asked: list[Comparison]) -> None:
     result = fr.compare(progress=False)
     (comparison,) = asked
     assert [each.name for each in comparison.candidates] == ["vit", "cnn", "hybrid"]
-    assert list(comparison.seeds) == [0, 1] and comparison.budget.seconds == 100
-    assert comparison.folder == result.folder == Path("runs/compare-100s") and str(result.verdict) == "H. S."
+    assert list(comparison.seeds) == [0, 1, 2] and comparison.budget.seconds == 70
+    assert comparison.folder == result.folder == Path("runs/compare-70s") and str(result.verdict) == "H. S."
     fr.compare("cnn", preset="standard", progress=False)
     assert list(asked[1].seeds) == [0, 1, 2] and asked[1].budget.epochs == 5
 
@@ -87,7 +87,7 @@ def test_the_folder_says_data_and_length(options: dict[str, Any], folder: str) -
 
 def test_the_data_decide_the_models() -> None:
     assert [each.name for each in plan_comparison(data="cmudict").candidates] == ["transformer", "recurrent"]
-    assert [each.name for each in plan_comparison(data="mine.npz").candidates] == ["vit", "cnn", "hybrid"]
+    assert [each.name for each in plan_comparison(data="mine.npz", epochs=1).candidates] == ["vit", "cnn", "hybrid"]
 
 
 @pytest.mark.parametrize(
@@ -159,8 +159,14 @@ def parsed(comparison: Comparison) -> Comparison:
         (("vit,vit@depth=2",), {"epochs": 3, "seeds": 4}),
         ((["cnn@widths=[4, 8, 16]", "vit"],), {"budget": "10m", "jobs": 2, "folder": "some where/out"}),
         (("vit",), {"preset": "full", "train_sizes": [100, 2000]}),
-        (("vit", "mine.npz"), {"settings": {"depth": 2, "optim.betas": (0.8, 0.9), "optim.name": "adamw"}}),
-        (("vit", fr.load_data("mine.npz", data_dir="some where")), {"plan": {"precision": "fp32", "compile": "false"}}),
+        (
+            ("vit", "mine.npz"),
+            {"epochs": 2, "settings": {"depth": 2, "optim.betas": (0.8, 0.9), "optim.name": "adamw"}},
+        ),
+        (
+            ("vit", fr.load_data("mine.npz", data_dir="some where")),
+            {"epochs": 2, "plan": {"precision": "fp32"}},
+        ),
         (("transformer", fr.load_data("cmudict", stress="keep")), {"budget": 90}),
         ((None, fr.load_data("a.tsv", dev="b.tsv", test="c.tsv")), {"epochs": 0.5}),
     ],
@@ -228,7 +234,7 @@ def test_a_line_per_run_goes_to_standard_error(asked: list[Comparison], capsys: 
     row: Any = type("Row", (), {"run": "vit-seed0", "status": "failed", "error": "too hot"})
     watcher.ends(0, row)
     out, err = capsys.readouterr()
-    assert out == "" and err == "run 1 of 4: vit-seed0\n  vit-seed0: failed, too hot\n"
+    assert out == "" and err == "run 1 of 6: vit-seed0\n  vit-seed0: failed, too hot\n"
 
 
 def test_in_a_child_process_that_runs_the_script_again_compare_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:

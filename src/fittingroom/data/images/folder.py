@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.data.images.listing import PART_NAMES, Listing, Picture, counted, listed, printable
+from fittingroom.data.images.listing import PART_NAMES, Listing, Picture, counted, listed, printable, table_in
 
 ENDINGS = frozenset(
     {
@@ -175,7 +175,8 @@ def _identity(folder: str) -> tuple[int, int]:
 def _nothing(root: Path, loose: int, others: Counter[str]) -> str:
     where = printable(str(root))
     if loose:
-        return f"{where} holds {counted(loose, 'picture')}, but no folders that tell their classes: {LAYOUT}, or add metadata.csv"
+        advice = table_in(root) or f"{LAYOUT}, or add metadata.csv"
+        return f"{where} holds {counted(loose, 'picture')}, but no folders that tell their classes: {advice}"
     if others:
         endings = listed([ending or "no ending" for ending, _ in others.most_common()])
         return f"{where} holds no pictures, only other files ({endings}): {LAYOUT}"

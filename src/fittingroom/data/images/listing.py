@@ -23,6 +23,8 @@ PART_NAMES = {
 """The names of parts that people use, in lower case."""
 FEW = 10
 """A class with fewer training pictures is called tiny."""
+TABLES = (".csv", ".tsv", ".jsonl", ".ndjson")
+"""Endings of tables of pictures."""
 LEFT_OUT = "none"
 """In a split file: belongs to no part."""
 
@@ -88,6 +90,12 @@ def listed(names: Sequence[str], most: int = 5) -> str:
     return ", ".join(names[:most]) + more
 
 
+def table_in(folder: Path) -> str:
+    """The advice to use a table that lies in the folder; empty if there is none."""
+    tables = sorted(path for path in folder.glob("*") if path.suffix.lower() in TABLES and path.is_file())
+    return f"if {printable(tables[0].name)} lists the labels, use --data {printable(str(tables[0]))}" if tables else ""
+
+
 def check_classes(listing: Listing) -> None:
     """Raise FittingRoomError unless there are two classes, and training pictures for each of them."""
     names = list(listing.class_names)
@@ -95,7 +103,7 @@ def check_classes(listing: Listing) -> None:
     if len(names) < 2:
         raise FittingRoomError(
             f"{where} holds one class only ('{names[0]}', {counted(len(listing.pictures), 'picture')}): "
-            "give pictures of two classes or more, each in its own folder"
+            f"{table_in(listing.source) or 'give pictures of two classes or more, each in its own folder'}"
         )
     parts = {part: {each.label for each in listing.pictures if each.part == part} for part in PARTS}
     if not any(parts.values()):

@@ -14,13 +14,12 @@ from typing import Any
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.json_text import parse_json
-from fittingroom.data.images.listing import LEFT_OUT, PART_NAMES, Listing, Picture, counted, listed, printable
+from fittingroom.data.images.listing import LEFT_OUT, PART_NAMES, TABLES, Listing, Picture, counted, listed, printable
 
 PATH = ("path", "file_name", "filename", "file", "image", "image_path", "filepath", "file_path", "img")
 LABEL = ("label", "class", "category", "target", "class_name", "label_name", "labels", "y")
 SPLIT = ("split", "part", "subset", "partition", "set")
 GROUP = ("group", "group_id")
-SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson")
 METADATA = ("metadata.csv", "metadata.jsonl")
 csv.field_size_limit(1 << 24)
 
@@ -29,7 +28,7 @@ Row = Mapping[str, str]
 
 def is_table(path: Path) -> bool:
     """Whether a file is a table of pictures. TSV files of pairs have no column of paths."""
-    if path.suffix.lower() not in SUFFIXES:
+    if path.suffix.lower() not in TABLES:
         return False
     if path.suffix.lower() != ".tsv":
         return True

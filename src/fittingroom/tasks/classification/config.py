@@ -7,6 +7,7 @@ from fittingroom.core.config import config_dataclass
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.registry import Registry
 from fittingroom.data.images.augment import AugmentConfig
+from fittingroom.data.images.folds import check_folds
 from fittingroom.data.images.load import is_file_of_images
 from fittingroom.data.images.options import PictureOptions
 from fittingroom.models import MODELS, Variant
@@ -47,6 +48,8 @@ class ClassificationConfig(RunConfig):
     """Hash of the .npz file. It is filled in when the run begins; empty for other data."""
     pictures: PictureOptions = field(default_factory=PictureOptions)
     """How pictures in files become images."""
+    folds: int | None = None
+    """Cross-validation: the seed chooses one of this many folds as the test part; default: one test part for all seeds."""
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     """Augmentation of the training images."""
     mode: Mode = "scratch"
@@ -62,6 +65,7 @@ class ClassificationConfig(RunConfig):
 
     def __post_init__(self) -> None:
         RunConfig.__post_init__(self)
+        check_folds(self.folds)
         if self.input_size is not None:
             check_image_size(self.input_size)
         if self.mode == "scratch" and self.weights != "auto":

@@ -20,7 +20,7 @@ from fittingroom.models.pretrained import head_of
 from fittingroom.tasks.base import Logged, Placed
 from fittingroom.tasks.classification.features import FeatureBatches, FeatureLoader, feature_key, features
 from fittingroom.tasks.classification.scoring import ClassPredictions
-from fittingroom.tasks.classification.training import ClassificationTask
+from fittingroom.tasks.classification.training import ClassificationTask, class_predictions
 
 
 class ProbeTask(ClassificationTask):
@@ -101,5 +101,4 @@ def _head(model: Any) -> nn.Linear:
 
 
 def _predictions(logits: PredictFn, values: Tensor, images: Source) -> ClassPredictions:
-    probs = predict(logits, values.split(4096))
-    return ClassPredictions(probs=probs, labels=images.labels.numpy(), index=images.index.numpy())
+    return class_predictions(predict(logits, values.split(4096)), images)

@@ -99,10 +99,11 @@ def _attention_for(device: Device) -> Literal["explicit", "fused"]:
 
 
 def _precision_for(device: Device) -> Literal["fp32", "bf16"]:
-    return "bf16" if _has_fast_bf16(device) else "fp32"
+    return "bf16" if has_fast_bf16(device) else "fp32"
 
 
-def _has_fast_bf16(device: Device) -> bool:
+def has_fast_bf16(device: Device) -> bool:
+    """Whether the device multiplies bf16 in hardware."""
     if device == "cpu":
         # Without these instructions bf16 is emulated: 2 to 90 times slower than fp32 (pytorch#86270, #118499).
         return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
