@@ -32,8 +32,8 @@ def create_model(name: str, data: Data | str | Path | None = None, *, seed: int 
     if data is not None:
         source = load_data(data)
         return open_task(configure(name, source, epochs=1, seed=seed, settings=settings), source.data_dir).new_model()
+    registry = task_of_model(name).config_class.registry
     if split_mode(name)[1] != "scratch":
         raise FittingRoomError(f"{name}: give the data that its new head is for: create_model({name!r}, data)")
-    registry = task_of_model(name).config_class.registry
     with seeded(seed, "init"):
         return build_model(name, settings, registry)

@@ -27,7 +27,7 @@ def eval_batch_size(spec: DataSpec) -> int:
 
 def normalise(
     images: UInt8[Tensor, "batch channels height width"], spec: DataSpec
-) -> Float[Tensor, "batch channels height width"]:
+) -> Float[Tensor, "batch in_channels in_height in_width"]:
     """Pixels 0..255 as the network gets them: in its size and channels, normalised with the mean and deviation in `spec`."""
     if spec.input_shape != spec.image_shape:
         images = as_input(images, spec.input_shape)
@@ -57,6 +57,14 @@ def smooth_targets(labels: Tensor, num_classes: int, smoothing: float) -> Float[
     return F.one_hot(labels, num_classes).float() * (1 - smoothing) + smoothing / num_classes
 
 
+def check_batch_size(batch_size: int, num_train: int) -> None:
+    """Raise FittingRoomError for a batch that is larger than the training part."""
+    if not 1 <= batch_size <= num_train:
+        raise FittingRoomError(
+            f"batch_size {batch_size} does not suit {num_train} training images: choose 1 to {num_train}"
+        )
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainBatches:
     """All batches of a run, indexed by epoch and step within the epoch. The incomplete last batch of an epoch is dropped."""
@@ -70,10 +78,7 @@ class TrainBatches:
     _first_flip: Tensor = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if not 1 <= self.batch_size <= len(self.train):
-            raise FittingRoomError(
-                f"batch_size {self.batch_size} does not suit {len(self.train)} training images: choose 1 to {len(self.train)}"
-            )
+        check_batch_size(self.batch_size, len(self.train))
         coin = torch.randint(0, 2, (len(self.train),), generator=generator(self.seed, "first flip"))
         object.__setattr__(self, "_first_flip", coin)
 

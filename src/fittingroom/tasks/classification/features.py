@@ -27,7 +27,7 @@ from fittingroom.core.config import to_dict
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.randomness import generator
 from fittingroom.core.rundir import exclusive_lock, write_atomic
-from fittingroom.data.images.batches import normalise, smooth_targets
+from fittingroom.data.images.batches import check_batch_size, normalise, smooth_targets
 from fittingroom.data.images.cache import progress
 from fittingroom.data.shard import shard
 from fittingroom.data.spec import DataSpec, Source
@@ -151,6 +151,9 @@ class FeatureBatches:
     seed: int
     batch_size: int
     label_smoothing: float
+
+    def __post_init__(self) -> None:
+        check_batch_size(self.batch_size, len(self.labels))
 
     @property
     def steps_per_epoch(self) -> int:

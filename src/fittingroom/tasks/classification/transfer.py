@@ -196,7 +196,7 @@ def size_hints(spec: DataSpec, config: ClassificationConfig) -> tuple[str, ...]:
     _, height, width = spec.input_shape
     if height * width <= spec.height * spec.width:
         return ()
-    why = "" if config.mode == "scratch" else ", as the pretrained network had them"
+    why = "" if config.mode == "scratch" else " for the pretrained network"
     return (f"{config.model}: images of {spec.height}x{spec.width} are enlarged to {height}x{width}{why}",)
 
 

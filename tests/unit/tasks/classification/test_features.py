@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.randomness import seeded
 from fittingroom.data.spec import DataSpec, ImageSet
 from fittingroom.models import build_model
@@ -100,3 +101,11 @@ def test_a_batch_depends_only_on_seed_and_step() -> None:
     assert next(batches(0).from_step(3))[0].flatten().tolist() == first[3]
     assert next(batches(1).from_step(3))[0].flatten().tolist() != first[3]
     assert sorted(first[0] + first[1]) == sorted(set(first[0] + first[1])), "an image comes once an epoch"
+
+
+def test_a_batch_larger_than_the_training_part_is_refused() -> None:
+    with pytest.raises(FittingRoomError, match="batch_size 11 does not suit 10 training images"):
+        FeatureBatches(
+            features=torch.zeros(10, 1), labels=torch.zeros(10, dtype=torch.int64), num_classes=2, seed=0, batch_size=11,
+            label_smoothing=0.0,
+        )  # fmt: skip

