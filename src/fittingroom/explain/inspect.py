@@ -163,11 +163,20 @@ def _check_same_data(networks: list[_Network]) -> None:
     """Raise FittingRoomError where two networks cannot look at the same images."""
     first = networks[0]
     for other in networks[1:]:
+        if first.spec.source == other.spec.source and first.spec.image_shape != other.spec.image_shape:
+            raise FittingRoomError(
+                f"{first.name} was trained on images of {_size(first.spec)}, {other.name} on the same ones of {_size(other.spec)}: "
+                "explain one after the other, or train both with the same --image-size"
+            )
         same = (first.spec.class_names, first.spec.image_shape) == (other.spec.class_names, other.spec.image_shape)
         if not same or first.spec.digest != other.spec.digest:
             raise FittingRoomError(
                 f"{first.name} was trained on {first.spec.title}, {other.name} on {other.spec.title}: name runs of one data set"
             )
+
+
+def _size(spec: DataSpec) -> str:
+    return f"{spec.height}x{spec.width}"
 
 
 def _open(question: Question, networks: list[_Network]) -> tuple[Source, list[str]]:

@@ -6,6 +6,7 @@ has no weights of its own.
 
 import importlib.util
 import json
+import logging
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -174,14 +175,14 @@ def _renamed(name: str, weights: Weights) -> Weights:
 
     Raises FittingRoomError that names what does not fit.
     """
-    from transformers.utils import logging
+    from transformers.utils import logging as library_logging
 
     num_labels = len(_settings(name).get("id2label") or ()) or 2
     with torch.device("meta"):
         empty: Any = _build(name, ForeignConfig(img_size=_side(name), num_classes=num_labels)).model
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity(logging.CRITICAL)
-    logging.disable_progress_bar()
+    verbosity, bars = library_logging.get_verbosity(), library_logging.is_progress_bar_enabled()
+    library_logging.set_verbosity(logging.CRITICAL)
+    library_logging.disable_progress_bar()
     try:
         model, told = type(empty).from_pretrained(
             None, config=empty.config, state_dict=dict(weights), output_loading_info=True, ignore_mismatched_sizes=True
@@ -191,9 +192,9 @@ def _renamed(name: str, weights: Weights) -> Weights:
             f"the weights do not fit hf:{name} ({first_line(error)}): give weights of this network"
         ) from error
     finally:
-        logging.set_verbosity(verbosity)
+        library_logging.set_verbosity(verbosity)
         if bars:
-            logging.enable_progress_bar()
+            library_logging.enable_progress_bar()
     found = {f"model.{key}": each for key, each in model.state_dict().items()}
     lost = {f"model.{key}" for key in told["missing_keys"]} | {f"model.{each[0]}" for each in told["mismatched_keys"]}
     unknown = {f"model.{key}": torch.zeros(0) for key in told["unexpected_keys"]}
