@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ def test_every_image_is_tested_once_per_seed_by_a_network_that_has_not_seen_it(r
     tested = []
     for row in record.finished("cnn"):
         run = fr.load_run(result.folder / row.folder)
-        task = run._saved.task
+        task: Any = run._saved.task
         test = set(task.splits.test_index.tolist())
         assert not test & set(task.splits.train.index.tolist()) and not test & set(task.splits.val.index.tolist())
         with np.load(result.folder / row.folder / "predictions.npz") as arrays:
