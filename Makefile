@@ -62,7 +62,7 @@ bench: data ## time against other libraries (15 minutes), then explanations and 
 notebook: setup ## write docs/notebooks/homework.ipynb from homework.py
 	$(PYTHON_BIN)/jupytext --to ipynb --quiet docs/notebooks/homework.py
 
-lecture: data ## run all lessons in docs/lecture/ from top to bottom (some: ARGS="01 08")
+lecture: data ## run all lessons in docs/lecture/ from top to bottom (one: ARGS=08)
 	cd docs/lecture && ../../$(PYTHON_BIN)/python -m lesson.execute $(ARGS)
 
 docs: data ## build the site into build/site, with the lecture executed; warnings are errors

@@ -1,10 +1,13 @@
 """The documentation site: `make docs` builds it. Everything that it shows is in the repository; nothing comes from a network."""
 
+import os
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE / "lecture")]
+# Lessons run in a temporary folder, where what they train does not stay, and find their helpers on this path.
+os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE / "lecture"), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 import fittingroom  # noqa: E402
 
@@ -30,6 +33,7 @@ myst_enable_extensions = ["dollarmath", "amsmath", "deflist"]
 myst_heading_anchors = 4
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(HERE.parent / "build" / "lecture-cache")
+nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 nb_execution_timeout = 600
 nb_execution_excludepatterns = ["notebooks/*"]  # it takes seven minutes; lesson 8 shows the same from records

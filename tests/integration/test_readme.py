@@ -18,7 +18,12 @@ ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 PAGES = [
     *sorted(ROOT.glob("*.md")),
-    *(page for folder in ("docs", "src") for page in sorted((ROOT / folder).rglob("*.md"))),
+    *(
+        page
+        for folder in ("docs", "src")
+        for page in sorted((ROOT / folder).rglob("*.md"))
+        if page.parent.name != "_generated"  # copies that the site makes
+    ),
 ]
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 
