@@ -165,8 +165,8 @@ def _check_same_data(networks: list[_Network]) -> None:
     for other in networks[1:]:
         if first.spec.source == other.spec.source and first.spec.image_shape != other.spec.image_shape:
             raise FittingRoomError(
-                f"{first.name} was trained on images of {_size(first.spec)}, {other.name} on the same ones of "
-                f"{_size(other.spec)}: explain one after the other, or train both with the same --image-size"
+                f"{first.name} was trained on images of {_size(first.spec)}, {other.name} on those of {_size(other.spec)}: "
+                "explain one after the other, or train both with the same --image-size"
             )
         same = (first.spec.class_names, first.spec.image_shape) == (other.spec.class_names, other.spec.image_shape)
         if not same or first.spec.digest != other.spec.digest:

@@ -17,9 +17,10 @@ SHAPES: dict[str, dict[str, Any]] = {
     "vit_conv_stem": {**TINY, "stem_widths": (4, 8), "stem_strides": (2, 1)},
     "cnn": {"img_size": SIDE, "widths": (4, 8), "blocks": (0, 1), "num_classes": 4},
     "resnet20": {"img_size": SIDE, "widths": (4, 8), "blocks": (1, 1), "num_classes": 4},
+    "efficientnet_lite0": {"img_size": SIDE, "num_classes": 4},
 }
 TOKENS = ["vit", "vit_cls", "hybrid", "vit_conv_stem"]
-CNNS = ["cnn", "resnet20"]
+CNNS = ["cnn", "resnet20", "efficientnet_lite0"]
 
 
 def tiny(name: str, **values: Any) -> nn.Module:

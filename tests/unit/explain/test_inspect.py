@@ -74,7 +74,7 @@ def few_images(monkeypatch: pytest.MonkeyPatch) -> None:
 
     whole = ImageData.split
 
-    def split(self: ImageData, seed: int, num_train: int | None = None) -> Splits:
+    def split(self: ImageData, seed: int, num_train: int | None = None, folds: int | None = None) -> Splits:
         splits = whole(self, seed, num_train)
         return replace(splits, val=splits.val.subset(torch.arange(500)))
 
