@@ -6,9 +6,12 @@ PYTHON_BIN := .venv/bin
 SHAPES := fittingroom.models,fittingroom.data.images,fittingroom.data.seq2seq.batches,fittingroom.evaluation.predict,fittingroom.training.optim
 SHAPE_CHECKED := $(wildcard tests/unit tests/contract tests/numerics)
 
+# pytest rewrites the assertions of all test files. It keeps the result between runs unless this variable forbids it.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup data browser compare lint types imports quick unit integration test test-slow bench tables notebook clean
+.PHONY: help setup data browser compare lint types imports quick unit integration test test-slow bench tables notebook lecture docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,21 +32,22 @@ lint: setup ## check style and formatting with ruff
 	$(PYTHON_BIN)/ruff format --check .
 
 types: setup ## check type hints with basedpyright
-	$(PYTHON_BIN)/basedpyright
+	$(PYTHON_BIN)/basedpyright --threads 2
 
 imports: setup ## check imports between packages with import-linter
 	$(PYTHON_BIN)/lint-imports --no-logo
 
 quick: lint imports data ## a minute: style, import rules, types of the package and the fast unit tests
-	$(PYTHON_BIN)/basedpyright src
+	$(PYTHON_BIN)/basedpyright --threads 2 src
 	$(PYTHON_BIN)/python -m pytest -m "not slow and not thorough" --numprocesses 2 --dist loadfile tests/unit
 
 unit: data ## run the unit tests, with array shapes checked at every call
 	$(PYTHON_BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile --jaxtyping-packages=$(SHAPES),beartype.beartype $(SHAPE_CHECKED)
 
-# Keep the order of the files: pytest-xdist would start files with few tests last, and some of these tests take two minutes.
+# These tests often wait for processes and browsers, so three workers keep two cores busy. Keep the order of the files (see
+# tests/conftest.py): pytest-xdist would start files with few tests last, and some of these take longest.
 integration: data browser ## run the other tests, without shape checks
-	$(PYTHON_BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile --no-loadscope-reorder $(SHAPE_CHECKED:%=--ignore=%) tests
+	$(PYTHON_BIN)/python -m pytest -m "not slow" --numprocesses 3 --dist loadfile --no-loadscope-reorder $(SHAPE_CHECKED:%=--ignore=%) tests
 
 test-slow: data browser ## run the slow tests (minutes each)
 	$(PYTHON_BIN)/python -m pytest -m slow tests
@@ -58,11 +62,18 @@ bench: data ## time against other libraries (15 minutes), then explanations and 
 notebook: setup ## write docs/notebooks/homework.ipynb from homework.py
 	$(PYTHON_BIN)/jupytext --to ipynb --quiet docs/notebooks/homework.py
 
+lecture: data ## run all lessons in docs/lecture/ from top to bottom (some: ARGS="01 08")
+	cd docs/lecture && ../../$(PYTHON_BIN)/python -m lesson.execute $(ARGS)
+
+docs: data ## build the site into build/site, with the lecture executed; warnings are errors
+	$(PYTHON_BIN)/python -m sphinx -W --keep-going -q -b html docs build/site
+	@echo "open build/site/index.html"
+
 tables: setup ## update the tables in README and docs from the records in results/
 	$(PYTHON_BIN)/python lab/published_tables.py
 
 clean: ## remove .venv, .venv-peers and caches; keep runs/
-	rm -rf .venv .venv-peers .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-peers build docs/_generated .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests lab -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # `make help` does not list `browser`: only the tests need it.

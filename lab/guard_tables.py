@@ -32,11 +32,11 @@ def _near(faults: dict[str, Any]) -> str:
 def _labels(labels: dict[str, Any]) -> str:
     share = 100 * labels["flipped"] / labels["images"]
     return (
-        f"{share:.0f} % of the labels changed at random ({labels['flipped']:,} of {labels['images']:,} judged pictures): `--labels` "
-        f"lists {labels['listed']:,} pictures. {100 * labels['recall']:.1f} % of the changed labels are on the list, and "
-        f"{100 * labels['precision']:.1f} % of the list are changed labels; of its first 500, "
-        f"{100 * labels['precision_of_first']['500']:.1f} %. The others are pictures that the networks get wrong, and labels that "
-        "were wrong before."
+        f"{share:.0f} % of the labels changed at random ({labels['flipped']:,} of {labels['images']:,} judged pictures): "
+        f"`--labels` lists {labels['listed']:,} pictures. {100 * labels['recall']:.1f} % of the changed labels are on the list, "
+        f"and {100 * labels['precision']:.1f} % of the list are changed labels; of its first 500, "
+        f"{100 * labels['precision_of_first']['500']:.1f} %. The others are pictures that the networks get wrong, and labels "
+        "that were wrong before."
     )
 
 

@@ -12,6 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import claims_tables
+import frontier_tables
 import guard_tables
 import model_cards
 import sequence_tables
@@ -30,10 +32,13 @@ RESULTS = ROOT / "results"
 PAGES = (
     ROOT / "README.md",
     ROOT / "docs" / "your-images.md",
+    ROOT / "docs" / "speed.md",
+    ROOT / "docs" / "statistics.md",
     *(
         ROOT / "docs" / "lab" / name
         for name in ("results.md", "records.md", "looking-inside.md", "benchmarks.md", "sequences.md", "coverage.md")
     ),
+    ROOT / "docs" / "lecture" / "claims.md",
 )
 WEIGHTS = ROOT / "src" / "fittingroom" / "weights"
 FAITHFULNESS = WEIGHTS / "faithfulness.json"
@@ -355,6 +360,17 @@ def false_claims() -> str:
     return "\n".join(lines) + "\n"
 
 
+def folds() -> str:
+    """What simulated cross-validations showed, in a sentence."""
+    cells = read(RESULTS / "statistics" / "folds.json")["cells"]
+    covered, claims = [each["coverage"] for each in cells], [each["false_claims"] for each in cells]
+    return (
+        f"> In {len(cells)} simulated settings ({cells[0]['number']:,} comparisons each), 95 % intervals contained the true "
+        f"accuracy in {min(covered):.1f} to {max(covered):.1f} %, and two equal models were told apart in {min(claims):.1f} to "
+        f"{max(claims):.1f} %.\n"
+    )
+
+
 def power() -> str:
     """How often a lead is found, and what became of ties to which more seeds were advised."""
     record = read(RESULTS / "statistics" / "verdicts.json")
@@ -371,9 +387,10 @@ TABLES: dict[str, Callable[[], str]] = {
     "quick": quick,
     "shipped": shipped_networks, "attempts": attempts, "earlier": earlier,
     "ladder": ladder, "hours": hours, "rungs": rungs, "rung-verdicts": rung_verdicts, "records": records, "search": search,
-    "false-claims": false_claims, "power": power,
+    "frontier": frontier_tables.table, "false-claims": false_claims, "power": power, "folds": folds,
     "faithfulness": faithfulness, "positions": positions, "explaining": explaining,
     **guard_tables.TABLES,
+    **claims_tables.TABLES,
     **sequence_tables.TABLES,
     **speed_tables.TABLES,
 }  # fmt: skip

@@ -20,7 +20,20 @@ settings.register_profile("fittingroom", derandomize=True, deadline=None, suppre
 settings.load_profile("fittingroom")
 
 ROOT = Path(__file__).parents[1]
+LONG = (
+    "test_notebook",
+    "test_kill_and_resume",
+    "test_compare_command",
+    "test_train_command",
+    "test_readme",
+    "test_side_by_side",
+)
+"""Files that take longest. They start first, or one worker would end with them alone."""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
 
 
 @pytest.fixture

@@ -25,6 +25,8 @@ class Visit(browsing.Visit):
 
     def __init__(self, browser: Browser, address: str, **settings: Any) -> None:
         super().__init__(browser, address, **{"reduced_motion": "reduce", **settings})
+
+    def wait(self) -> None:
         self.at("stage").wait_for()
 
     def until(self, key: str, value: Any) -> None:

@@ -103,7 +103,7 @@ MISTAKES = [
     ("train cnn --recipe cnn_2", "unknown recipe 'cnn_2': did you mean 'cnn_20'?"),
     (
         "train cnn --recipe vit_20",
-        "recipe 'vit_20' is not for cnn models: for cnn choose cnn_5, cnn_20, cnn_50",
+        "recipe 'vit_20' is not for cnn models: for cnn choose cnn_1, cnn_5, cnn_20, cnn_50",
     ),
     ("bench", "the following arguments are required: WHAT"),
     ("bench time-to-acuracy", "unknown bench 'time-to-acuracy': did you mean 'time-to-accuracy'?"),

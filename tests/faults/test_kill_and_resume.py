@@ -1,23 +1,23 @@
 """A real training process is killed with SIGKILL; resumed, it ends with the very weights of the undisturbed run.
 
-What is killed is a process of its own. What runs to its end is made in this process: the weights must be the same there too.
+What is killed is a process of its own (a `Fork`). What runs to its end is made in this process: the weights must be the same
+there too.
 """
 
 import csv
 import hashlib
 import json
-import signal
 import time
 from pathlib import Path
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from tests.command import TINY_VIT, call, call_json, start
+from tests.command import TINY_VIT, Fork, call, call_json
 
 pytestmark = pytest.mark.usefixtures("torch_as_before")
 
-TRAIN = ("train", "vit", "--epochs", "12", *TINY_VIT, "--checkpoint-seconds", "0.15")  # 240 steps, 12 validations
+TRAIN = ("train", "vit", "--epochs", "6", *TINY_VIT, "--checkpoint-seconds", "0.1")  # 120 steps, 6 validations
 
 DIES_AFTER_CHECKPOINT = """
 import os, sys
@@ -43,7 +43,7 @@ log = StepsDone.log_metrics
 def log_and_die(self, metrics, step=None):
     log(self, metrics, step)
     self.save()
-    if step == 159 and "val_loss" in metrics:
+    if step == 79 and "val_loss" in metrics:
         os._exit(9)
 
 StepsDone.log_metrics = log_and_die
@@ -86,7 +86,7 @@ def learning_curve(folder: Path) -> list[list[str]]:
 
 def kill_at_checkpoint(folder: Path, step: int, *extra: str) -> None:
     """Start the training and kill it as soon as a checkpoint of `step` or later is complete."""
-    process = start(*TRAIN, "--out", str(folder), *extra)
+    process = Fork(*TRAIN, "--out", str(folder), *extra)
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         done = [int(path.name[5:12]) for path in (folder / "checkpoints").glob("step=*.ckpt.sha256")]
@@ -94,7 +94,7 @@ def kill_at_checkpoint(folder: Path, step: int, *extra: str) -> None:
             break
         assert process.poll() is None, f"ended before it could be killed: {process.communicate()[1]}"
         time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     process.communicate()
     assert json.loads((folder / "state.json").read_text())["status"] == "running"
 
@@ -109,12 +109,12 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_killed_three_times_the_weights_are_bit_equal(undisturbed: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     kill_at_checkpoint(folder, 5)
-    kill_at_checkpoint(folder, 70, "--resume")
-    kill_at_checkpoint(folder, 150, "--resume")
+    kill_at_checkpoint(folder, 30, "--resume")
+    kill_at_checkpoint(folder, 60, "--resume")
     row = train(folder, "--resume")
     assert weights(folder) == weights(undisturbed)
     assert learning_curve(folder) == learning_curve(undisturbed)
-    assert row["steps"] == 240
+    assert row["steps"] == 120
     assert not (folder / "checkpoints").exists()
 
 
@@ -123,7 +123,7 @@ def test_killed_right_after_a_checkpoint_no_row_is_missing(undisturbed: Path, tm
     folder = tmp_path / "run"
     for step, extra in ((72, ()), (80, ("--resume",))):
         words = (*TRAIN, "--out", str(folder), "--checkpoint-seconds", "0", *extra)
-        process = start(*words, program=DIES_AFTER_CHECKPOINT.format(step=step))
+        process = Fork(*words, program=DIES_AFTER_CHECKPOINT.format(step=step))
         _, err = process.communicate(timeout=120)
         assert process.returncode == 9, err
     train(folder, "--resume")
@@ -136,7 +136,7 @@ def test_a_torn_checkpoint_falls_back_to_the_one_before_and_resume_must_be_asked
 ) -> None:
     folder = tmp_path / "run"
     program = DIES_AFTER_CHECKPOINT.format(step=40)
-    process = start(*TRAIN, "--out", str(folder), "--checkpoint-seconds", "0", program=program)
+    process = Fork(*TRAIN, "--out", str(folder), "--checkpoint-seconds", "0", program=program)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 9, err
     before = (folder / "state.json").read_bytes()
@@ -156,11 +156,11 @@ def test_tensorboard_shows_each_step_once_as_metrics_csv_does_after_a_kill(tmp_p
     folder, steps = tmp_path / "run", {}
     program = DIES_AFTER_VALIDATION
     words = (*TRAIN, "--out", str(folder), "--checkpoint-seconds", "0.2", "--logger", "tensorboard")
-    process = start(*words, program=program)
+    process = Fork(*words, program=program)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 9, err
     checkpoints = [int(path.stem[5:]) for path in (folder / "checkpoints").glob("step=*.ckpt")]
-    assert checkpoints and max(checkpoints) < 160  # so the steps in between are logged again
+    assert checkpoints and max(checkpoints) < 80  # so the steps in between are logged again
     code, _, err = call(*words, "--resume")
     assert code == 0, err
     events = EventAccumulator(str(folder / "tensorboard")).Reload()
@@ -169,7 +169,7 @@ def test_tensorboard_shows_each_step_once_as_metrics_csv_does_after_a_kill(tmp_p
     for name in ("train_loss", "val_loss", "val_accuracy"):
         steps[name] = [int(row["step"]) for row in rows if row[name]]
         assert [event.step for event in events.Scalars(name)] == steps[name]
-    assert len(steps["val_loss"]) == 12
+    assert len(steps["val_loss"]) == 6
     assert "epoch" not in events.Tags()["scalars"]
     settings = (folder / "tensorboard" / "hparams.yaml").read_text()
     assert "mixup_alpha: 0.2" in settings and "embed_dim: 16" in settings
@@ -177,7 +177,7 @@ def test_tensorboard_shows_each_step_once_as_metrics_csv_does_after_a_kill(tmp_p
 
 def test_killed_before_the_first_checkpoint_it_begins_again(undisturbed: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    process = start(*TRAIN, "--out", str(folder), "--checkpoint-seconds", "1000")
+    process = Fork(*TRAIN, "--out", str(folder), "--checkpoint-seconds", "1000")
     while not (folder / "metrics.csv").exists():
         assert process.poll() is None, process.communicate()[1]
         time.sleep(0.005)
@@ -197,7 +197,7 @@ def test_killed_in_the_last_writes_nothing_is_left_behind(undisturbed: Path, tmp
     folder, expected = tmp_path / "run", {path.name for path in undisturbed.iterdir()}
     for file, tree, extra in (("predictions.npz", "", ()), ("", "checkpoints", ("--resume",))):
         program = DIES_AT_THE_END.format(file=file, folder=tree)
-        process = start(*TRAIN, "--out", str(folder), *extra, program=program)
+        process = Fork(*TRAIN, "--out", str(folder), *extra, program=program)
         _, err = process.communicate(timeout=120)
         assert process.returncode == 9, err
         assert [path.name[:16] for path in folder.glob(".*.tmp")] == [".predictions.npz"] * bool(file)

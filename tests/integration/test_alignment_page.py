@@ -37,6 +37,8 @@ class Visit(browsing.Visit):
 
     def __init__(self, browser: Browser, address: str, **settings: Any) -> None:
         super().__init__(browser, address, **{"reduced_motion": "reduce", **settings})
+
+    def wait(self) -> None:
         self.page.locator("#alignment").wait_for()
 
     def panel(self, model: int) -> Locator:
@@ -67,13 +69,20 @@ class Visit(browsing.Visit):
         assert (np.diff(distance[order]) > -0.01).all() and distance.max() > 0.3
 
 
-@pytest.fixture
-def visit(browser: Browser, address: str) -> Iterator[Visit]:
+@pytest.fixture(scope="module")
+def window(browser: Browser, address: str) -> Iterator[Visit]:
     found = Visit(browser, address)
     yield found
-    assert found.complaints == []
-    assert found.requests == [address]
     found.page.context.close()
+
+
+@pytest.fixture
+def visit(window: Visit, address: str) -> Iterator[Visit]:
+    """The page, opened anew."""
+    window.open(address)
+    yield window
+    assert window.complaints == []
+    assert window.requests == [address]
 
 
 def weights(model: int, word: int = 0) -> NDArray[np.floating]:

@@ -1,6 +1,7 @@
 """The explorer in a real browser: real clicks, taps and keys, and the arrays that they bring up against numpy."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,13 +25,20 @@ def report(tmp_path_factory: pytest.TempPathFactory, arrays: Arrays) -> str:
     return write_report(folder).as_uri()
 
 
-@pytest.fixture
-def visit(browser: Browser, report: str) -> Iterator[Visit]:
+@pytest.fixture(scope="module")
+def window(browser: Browser, report: str) -> Iterator[Visit]:
     found = Visit(browser, report)
     yield found
-    assert found.complaints == []
-    assert found.requests == [report]
     found.page.context.close()
+
+
+@pytest.fixture
+def visit(window: Visit, report: str) -> Iterator[Visit]:
+    """The page, opened anew."""
+    window.open(report)
+    yield window
+    assert window.complaints == []
+    assert window.requests == [report]
 
 
 def test_clicks_on_head_layer_and_patch_bring_up_their_array(visit: Visit, arrays: Arrays) -> None:
@@ -249,17 +257,27 @@ def test_a_tile_of_position_similarity_is_clicked_and_explained(visit: Visit, ar
     assert "by design, not learned" in visit.at("sentence").inner_text()
 
 
+@pytest.fixture(scope="module")
+def narrow(browser: Browser, report: str) -> Iterator[Visit]:
+    """A window of its own, whose size changes."""
+    found = Visit(browser, report)
+    yield found
+    found.page.context.close()
+
+
 @pytest.mark.parametrize("width", [390, 768, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_reaches_beyond_the_window(browser: Browser, report: str, width: int, scheme: str) -> None:
-    visit = Visit(browser, report, viewport={"width": width, "height": 900}, color_scheme=scheme)
+def test_nothing_reaches_beyond_the_window(narrow: Visit, report: str, width: int, scheme: Any) -> None:
+    visit = narrow
+    visit.page.set_viewport_size({"width": width, "height": 900})
+    visit.page.emulate_media(color_scheme=scheme)
+    visit.open(report)
     beyond = """[...document.querySelectorAll("section:has(#explorer) *")].filter(e => !e.closest(".strip, .hushed")
         && e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML.slice(0, 80))"""
     assert visit.page.evaluate(beyond) == []
     assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
     ink = visit.page.evaluate("getComputedStyle(document.body).color")
     assert visit.at("told").evaluate("e => getComputedStyle(e).color") == ink
-    visit.page.context.close()
 
 
 def test_everything_that_is_operated_has_a_name(visit: Visit) -> None:

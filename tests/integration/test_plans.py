@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from fittingroom.core.randomness import seeded
 from fittingroom.core.records import read_state
 from fittingroom.core.rundir import read_json
 from fittingroom.data.images.batches import eval_batches
+from fittingroom.data.images.dataset import ImageData, Splits
 from fittingroom.evaluation.predict import predict
 from fittingroom.models import build_model
 from fittingroom.tasks.classification.config import ClassificationConfig
@@ -35,7 +37,21 @@ CONFIG = ClassificationConfig(
 """Ten steps of a network with convolutions and attention, dropout and an average."""
 
 
-pytestmark = pytest.mark.usefixtures("torch_as_before")
+pytestmark = pytest.mark.usefixtures("torch_as_before", "few_images")
+
+
+@pytest.fixture(scope="module")
+def few_images() -> Iterator[None]:
+    """500 validation images: scoring 5,000 takes longer than training."""
+    whole = ImageData.split
+
+    def split(data: ImageData, *args: Any, **kwargs: Any) -> Splits:
+        splits = whole(data, *args, **kwargs)
+        return replace(splits, val=splits.val.subset(torch.arange(500)))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ImageData, "split", split)
+        yield
 
 
 def make(folder: Path, **options: Any) -> Path:

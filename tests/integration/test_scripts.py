@@ -13,18 +13,23 @@ MAX_SECONDS = 0.3
 WITHOUT_GUARD = """
 import fittingroom as fr
 
+SMALL = {"embed_dim": 16, "depth": 1, "patch_size": 14}
+
 print("the script runs")
-result = fr.compare(["vit"], "mine.npz", seeds=1, epochs=0.1, folder="compared", settings={"embed_dim": 16, "depth": 1})
+result = fr.compare(["vit"], "mine.npz", seeds=1, epochs=0.1, folder="compared", settings=SMALL)
 print(result.verdict.headline)
 """
 REGISTERS_WITHOUT_GUARD = """
 import fittingroom as fr
+
+SMALL = {"embed_dim": 16, "depth": 1, "patch_size": 14}
 from fittingroom.data.images.dataset import image_data
 from fittingroom.data.images.fashion_mnist import open_fashion_mnist
 
+SMALL = {"embed_dim": 16, "depth": 1, "patch_size": 14}
 image_data("mine")(lambda data_dir=None: open_fashion_mnist(data_dir))
-run = fr.train("vit", "mine", epochs=0.01, folder="run", settings={"embed_dim": 16, "depth": 1})
-result = fr.compare(["vit"], "mine", seeds=1, epochs=0.01, folder="compared", settings={"embed_dim": 16, "depth": 1})
+run = fr.train("vit", "mine", epochs=0.01, folder="run", settings=SMALL)
+result = fr.compare(["vit"], "mine", seeds=1, epochs=0.01, folder="compared", settings=SMALL)
 """
 
 

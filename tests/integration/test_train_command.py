@@ -12,7 +12,7 @@ import pytest
 from safetensors.numpy import load_file
 
 import fittingroom
-from tests.command import TINY_VIT, call, call_json, run, run_json, start
+from tests.command import TINY_VIT, Fork, call, call_json, run
 
 DIES_AT_STEP_30 = """
 import os, sys
@@ -122,9 +122,9 @@ def test_weights_load_without_lightning(finished: tuple[Path, dict]) -> None:
 
 
 def test_a_budget_is_kept(tmp_path: Path) -> None:
-    words = ("--set", "depth=1", "--set", "patch_size=7", "--set", "train_images=5000")
-    row = call_json("train", "vit", "--budget", "8s", *words, "--out", str(tmp_path / "run"))
-    assert 8 * 0.5 <= row["train_seconds"] <= 8 * 1.25  # a busy machine may change its pace in mid-run
+    words = ("--set", "depth=1", "--set", "patch_size=14", "--set", "train_images=5000")
+    row = call_json("train", "vit", "--budget", "6s", *words, "--out", str(tmp_path / "run"))
+    assert 6 * 0.5 <= row["train_seconds"] <= 6 * 1.25  # a busy machine may change its pace in mid-run
 
 
 def test_wandb_works_offline_without_an_account_and_a_resumed_run_is_the_same_run(
@@ -133,10 +133,11 @@ def test_wandb_works_offline_without_an_account_and_a_resumed_run_is_the_same_ru
     monkeypatch.delenv("WANDB_MODE", raising=False)
     folder = tmp_path / "run"
     words = ("train", "vit", "--epochs", "4", *TINY_VIT, "--logger", "wandb@project=shoes@group=first", "--sealed")
-    process = start(*words, "--checkpoint-seconds", "0", "--out", str(folder), program=DIES_AT_STEP_30)
+    process = Fork(*words, "--checkpoint-seconds", "0", "--out", str(folder), program=DIES_AT_STEP_30)
     out, err = process.communicate(timeout=120)
     assert (process.returncode, out, err) == (9, "", "")
-    run_json(*words, "--resume", "--out", str(folder))
+    process = Fork(*words, "--resume", "--out", str(folder))
+    assert process.communicate(timeout=120) and process.returncode == 0
     key = (folder / "wandb" / "id.txt").read_text().strip()
     killed, resumed = sorted((folder / "wandb").glob("offline-run-*"))
     assert killed.name.endswith(f"-{key}") and resumed.name.endswith(f"-{key}")
@@ -215,7 +216,7 @@ def test_early_stopping_keeps_the_same_weights_after_a_kill(tmp_path: Path) -> N
     )
     words += ("--early-stopping", "9", "--sealed", "--checkpoint-seconds", "0")
     whole = call_json(*words, "--out", str(tmp_path / "whole"))
-    process = start(*words, "--out", str(tmp_path / "killed"), program=DIES_AT_STEP_30)
+    process = Fork(*words, "--out", str(tmp_path / "killed"), program=DIES_AT_STEP_30)
     assert process.communicate(timeout=120) and process.returncode == 9
     resumed = call_json(*words, "--out", str(tmp_path / "killed"), "--resume")
     assert resumed["best_step"] == whole["best_step"]

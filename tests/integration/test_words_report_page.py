@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_words(tmp_path_factory.mktemp("pairs"), num_seeds=1)
+    return write_words(tmp_path_factory.mktemp("pairs"), num_seeds=1, num_test=400)
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +45,11 @@ def right(folder: Path) -> dict[str, tuple[bool, ...]]:
 class Visit(browsing.Visit):
     """The report with its gallery of words."""
 
-    def __init__(self, browser: Browser, address: str, **settings: Any) -> None:
-        super().__init__(browser, address, **settings)
-        self.search = self.page.get_by_role("searchbox")
+    @property
+    def search(self) -> Locator:
+        return self.page.get_by_role("searchbox")
+
+    def wait(self) -> None:
         self.search.wait_for()
 
     def words(self) -> list[str]:
@@ -69,6 +71,13 @@ class Visit(browsing.Visit):
         return self.words()
 
 
+@pytest.fixture(scope="module")
+def window(browser: Browser, report: str) -> Iterator[Visit]:
+    found = Visit(browser, report)
+    yield found
+    found.page.context.close()
+
+
 @pytest.fixture(params=list(product(SIZES, SCHEMES)), ids="-".join)
 def visit(request: pytest.FixtureRequest, browser: Browser, report: str) -> Iterator[Visit]:
     size, scheme = request.param
@@ -81,11 +90,11 @@ def visit(request: pytest.FixtureRequest, browser: Browser, report: str) -> Iter
 
 
 @pytest.fixture
-def desk(browser: Browser, report: str) -> Iterator[Visit]:
-    found = Visit(browser, report)
-    yield found
-    assert found.complaints == []
-    found.page.context.close()
+def desk(window: Visit, report: str) -> Iterator[Visit]:
+    """The page on a desktop, opened anew."""
+    window.open(report)
+    yield window
+    assert window.complaints == []
 
 
 def test_the_page_never_scrolls_sideways_whatever_is_shown(visit: Visit) -> None:

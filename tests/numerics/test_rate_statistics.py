@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import ndtr
 
 from fittingroom.evaluation.statistics import (
     accuracy_interval,
@@ -40,7 +40,7 @@ class World:
     def rates(self) -> NDArray[np.float64]:
         """True error rate of each model, [models]: words in the proportion of their lengths."""
         deviation = np.sqrt(1 + self.seed_sd**2 + self.word_sd**2 + self.residual_sd**2)
-        by_length = stats.norm.cdf((np.array(self.means)[:, None] + self.harder(LENGTHS)) / deviation)
+        by_length = ndtr((np.array(self.means)[:, None] + self.harder(LENGTHS)) / deviation)
         return by_length @ LENGTHS / LENGTHS.sum()
 
     @staticmethod
@@ -57,7 +57,7 @@ class World:
         score = score + half * random.standard_normal((shape[0], 1, num_words))
         score = score + self.seed_sd * random.standard_normal((*shape[:2], 1))
         score = score + self.residual_sd * random.standard_normal(shape)
-        edits = random.binomial(lengths, stats.norm.cdf(score))
+        edits = random.binomial(lengths, ndtr(score))
         return ratio_values(edits, np.broadcast_to(lengths, shape))
 
 

@@ -119,6 +119,8 @@ def plan_comparison(
     jobs = check_jobs(jobs)
     source = None if data is None else load_data(data)
     candidates = _candidates(models, source, length, changes, train_sizes, jobs)
+    folds = _folds(candidates)
+    numbers = range(len(numbers) * (folds or 1))  # each seed of a cross-validation has a run for each fold
     if folder is None:
         config = candidates[0].config
         name = data_slug(config) or ([] if config.task == next(iter(TASKS)) else [config.data])
@@ -264,6 +266,14 @@ def _config(
         config = apply_settings(config, wanted, frozenset({"early_stopping"}))
     chosen = length.seconds is not None and pinned is None
     return config, size_of(model, config.model_config, (images.height, images.width)) if chosen else ""
+
+
+def _folds(candidates: Sequence[Candidate]) -> int | None:
+    """The folds of a cross-validation. Raises FittingRoomError if the candidates differ in them."""
+    found = {getattr(each.config, "folds", None) for each in candidates}
+    if len(found) > 1:
+        raise FittingRoomError("the candidates have different folds, so different test images: give --folds for all")
+    return found.pop()
 
 
 def _default_models(data: Data | None) -> tuple[str, ...]:

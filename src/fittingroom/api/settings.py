@@ -36,6 +36,10 @@ def apply_settings(
     The recipe has already taken the key `size`. Keys in `withheld` count as unknown. Raises FittingRoomError for an unknown
     key and suggests the nearest one.
     """
+    if "embed_dim" in changes and "num_heads" not in changes:
+        # The number of heads belongs to the width of the chosen size: for another width, take the model's own.
+        rest = {key: value for key, value in config.model_config.items() if key != "num_heads"}
+        config = dataclasses.replace(config, model_config=rest)
     recipe_keys = _recipe_keys(config) - withheld
     model_config = resolve_config(config.model, registry=config.registry)
     model_keys = {field.name for field in dataclasses.fields(model_config)} - FROM_DATA

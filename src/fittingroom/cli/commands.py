@@ -87,6 +87,10 @@ def _compare_options(parser: argparse.ArgumentParser) -> None:
         "--seeds", type=whole_number, metavar="N", help="runs of each model, seeds 0 to N-1 (default: the preset's)"
     )
     parser.add_argument(
+        "--folds", action="append", default=[], metavar="K", dest="settings", type="folds={}".format,
+        help="cross-validation, for few images: each seed trains K networks, and every image is a test image once per seed",
+    )  # fmt: skip
+    parser.add_argument(
         "--train-sizes",
         metavar="N,M",
         help="train each candidate on N items, on M items, ...",

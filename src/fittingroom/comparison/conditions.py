@@ -7,9 +7,10 @@ from fittingroom.evaluation.metric import Metric
 
 
 def planned_runs(record: ComparisonRecord, candidate: str) -> int:
-    """How many runs the comparison planned for a candidate. Imported predictions have no plan: all of them are there."""
+    """How many seeds the comparison planned for a candidate. Imported predictions have no plan: all of them are there."""
     rows = sum(row.candidate == candidate for row in record.runs)
-    return rows if record.budget.kind == "none" else max(rows, len(record.seeds))
+    planned = rows if record.budget.kind == "none" else max(rows, len(record.seeds))
+    return planned // record.data.facts.get("folds", 1)
 
 
 def seeds_text(candidates: Sequence[CandidateSummary]) -> str:

@@ -130,7 +130,7 @@ def run_comparison(comparison: Comparison, watcher: Watcher) -> Summary:
     runs = _open(comparison)
     _check_plan(comparison)
     _check_budget(comparison, runs)
-    for hint in runs[0].task.hints:
+    for hint in (*runs[0].task.hints, *runs[0].task.comparison_hints):
         watcher.hints(hint)
     with exclusive_lock(comparison.folder):
         return _run_comparison(comparison, runs, watcher)
@@ -346,7 +346,7 @@ def _record(comparison: Comparison, runs: list[_Run], watcher: Watcher) -> Compa
                 ProtocolFacts(
                     sizes={each.title: each.size for each in ordered if each.size},
                     budget=comparison.budget.record,
-                    num_seeds=len(seeds),
+                    num_seeds=len(seeds) // data.facts.get("folds", 1),
                     jobs=jobs,
                     own_core=have_own_core({name: plans[name] for name in tasks}, jobs),
                     num_train=data.num_train,

@@ -61,12 +61,13 @@ def summarise(folder: Path) -> Summary:
 def read_runs(folder: Path, record: ComparisonRecord) -> dict[str, dict[int, dict[str, Any]]]:
     """The checked predictions of every finished run. Raises FittingRoomError that names the file and the fix."""
     scoring = SCORINGS.get(record.task)
-    return {
+    found = {
         candidate.name: {
             row.seed: scoring.load(folder / row.folder, record.data) for row in record.finished(candidate.name)
         }
         for candidate in record.candidates
     }
+    return {name: scoring.merge(runs, record.data) for name, runs in found.items()}
 
 
 def summarise_runs(record: ComparisonRecord, runs: Runs, mixed: str = "") -> Summary:
@@ -117,7 +118,11 @@ class _Pass:
             for split in SPLITS
             if split in parts
         }
-        spreads = {key: pooled_seed_spread([stacked(runs) for runs in found.values()]) for key, found in values.items()}
+        spreads = {
+            key: pooled_seed_spread([stacked(runs) for runs in found.values()])
+            for key, found in values.items()
+            if not ragged(found)
+        }
         candidates = tuple(self._candidate(candidate, values, spreads) for candidate in self.record.candidates)
         contrasts = self._contrasts(values, spreads)
         notes = failure_notes(self.record, candidates)
@@ -148,7 +153,7 @@ class _Pass:
             for split in SPLITS:
                 if (metric.name, split) in values:
                     found = values[metric.name, split].get(name)
-                    evals.setdefault(split, {})[metric.name] = _score(metric, found, spreads[metric.name, split])
+                    evals.setdefault(split, {})[metric.name] = _score(metric, found, spreads.get((metric.name, split)))
         memory = over(rows, lambda row: row.peak_memory_bytes, np.max)
         return CandidateSummary(
             name=name,
@@ -157,7 +162,7 @@ class _Pass:
             num_train=candidate.num_train,
             num_params=candidate.num_params,
             num_macs=candidate.num_macs,
-            num_runs=len(rows),
+            num_runs=len(self.runs.get(name, {})) if "folds" in self.record.data.facts else len(rows),
             num_failed=len(self.record.failed(name)),
             num_planned=planned_runs(self.record, name),
             epochs=over(rows, lambda row: row.epochs),
@@ -275,8 +280,17 @@ def _values(finished: Runs, metric: Metric, split: str) -> dict[str, dict[int, N
     }
 
 
-def _score(metric: Metric, runs: Mapping[int, NDArray[Any]] | None, spread: SeedSpread) -> Score:
+def ragged(by_candidate: Values) -> bool:
+    """Whether seeds have different numbers of items, as where each draws whole groups for validation."""
+    return len({len(values) for runs in by_candidate.values() for values in runs.values()}) > 1
+
+
+def _score(metric: Metric, runs: Mapping[int, NDArray[Any]] | None, spread: SeedSpread | None) -> Score:
+    """The score over seeds. Without a `spread`, for ragged values, it has no interval."""
     if not runs:
         return Score()
+    if spread is None:
+        means = [float(values.mean()) for values in runs.values()]
+        return Score(mean=float(np.mean(means)), sd=float(np.std(means, ddof=1)) if len(means) > 1 else None)
     found = metric.interval(stacked(runs), LEVEL, spread)
     return Score(mean=found.mean, sd=found.sd, low=found.low, high=found.high)

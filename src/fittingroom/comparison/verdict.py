@@ -152,7 +152,9 @@ def verdict(
 
 def _setting(record: ComparisonRecord, candidates: Sequence[CandidateSummary]) -> str:
     """'Measured on Fashion-MNIST with 5 epochs each and 3 seeds.'"""
-    setting = [text for text in (budget_text(record), seeds_text(candidates)) if text]
+    seeds, folds = seeds_text(candidates), record.data.facts.get("folds")
+    seeds += f" of {folds}-fold cross-validation" if folds else ""
+    setting = [text for text in (budget_text(record), seeds) if text]
     text = f"Measured on {record.title} with {_listed(setting)}"
     if max(each.num_runs for each in candidates) == 1:
         text += ": with one seed each, this holds for these trained networks, not for the architectures"

@@ -119,11 +119,12 @@ def pooled_seed_spread(of_models: Sequence[Values]) -> SeedSpread:
     return SeedSpread(variance=weighted / sum(dfs), df=sum(dfs))
 
 
-def accuracy_interval(correct: Correct, level: float = 0.95, spread: SeedSpread | None = None) -> Interval:
+def accuracy_interval(correct: Values, level: float = 0.95, spread: SeedSpread | None = None) -> Interval:
     """Interval for the expected accuracy of one model over new seeds and new images.
 
     The image part is Wilson's score interval (1927) for N images. It stays within 0 and 1, and has a width even if all images
-    are correct. With one seed, it is the whole interval. With several, the residual is taken off it. `spread` is the seed
+    are correct. With one seed, it is the whole interval. With several, the residual is taken off it. Where images come in groups,
+    `correct` holds the `ratio_values` of the groups, and N counts groups. `spread` is the seed
     variance pooled over the models of a comparison; the model's own variance replaces it if larger.
     """
     num_seeds, num_images = _shape(correct)
@@ -270,13 +271,17 @@ def _t_square(df: int, p: float) -> float:
     return float(stdtrit(df, p / 2)) ** 2 if df > 0 else 0.0
 
 
-def _image_share(correct: Correct) -> float:
-    """The share of p (1 - p), the variance of one image, that is left in the mean over seeds without the residual."""
-    if len(correct) == 1:
+def _image_share(correct: Values) -> float:
+    """The share of p (1 - p), the variance of one image, that is left in the mean over seeds without the residual.
+
+    For groups of images, whose values are not booleans, it is the variance of a group, which may be larger.
+    """
+    if len(correct) == 1 and correct.dtype == np.bool_:
         return 1.0
     variance, mean = _padded_variance(correct)
     size = correct.shape[1] + 2
-    return min(1.0, variance * (size - 1) / size / (mean * (1 - mean)))
+    share = variance * (size - 1) / size / (mean * (1 - mean))
+    return min(1.0, share) if correct.dtype == np.bool_ else share
 
 
 def _padded_variance(values: Values) -> tuple[float, float]:

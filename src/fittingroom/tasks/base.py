@@ -159,6 +159,11 @@ class Task(ABC):
         """What looks like a mistake in the data, said before training."""
         return ()
 
+    @property
+    def comparison_hints(self) -> tuple[str, ...]:
+        """What a comparison of such runs could do better, said before it begins."""
+        return ()
+
     def digest_of(self, files: tuple[str, ...]) -> str:
         """The digest of the files of a data set."""
         raise NotImplementedError(f"task {self.name} reads no files")

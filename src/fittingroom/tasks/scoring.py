@@ -130,6 +130,10 @@ class Scoring(ABC, Generic[P]):
         """The values of `extras` for one candidate, from its finished runs."""
         return {column.key: mean_extra(rows, column.key) for column in self.extras}
 
+    def merge(self, runs: Mapping[int, dict[str, P]], data: DataRecord) -> dict[int, dict[str, P]]:
+        """The predictions of each seed. In a cross-validation, several runs make one seed."""
+        return dict(runs)
+
     def protocol(self, facts: ProtocolFacts) -> list[str]:
         """How the comparison was made, in sentences for the report."""
         return [
@@ -140,7 +144,7 @@ class Scoring(ABC, Generic[P]):
             f"{facts.split or self.usual_split(facts)}".strip(),
             *(note_sentence(note, facts.name) for note in facts.task.get("notes", ())),
             f"Recipes were chosen on validation {self.items} only.",
-            f"Each run reads the {facts.num_test:,} test {self.items} once, after its last epoch. {self._no_tricks()}",
+            f"Each run reads {self._tested(facts)} once, after its last epoch. {self._no_tricks()}",
             *self.scoring_rules(),
             _turns(facts),
             f"Intervals are 95 %, over seeds and test {self.items} together. {RULE}",
@@ -159,6 +163,11 @@ class Scoring(ABC, Generic[P]):
 
     def _decided(self, facts: ProtocolFacts) -> str:
         return self.seed_decides.removeprefix("the split, ") if facts.task.get("same_split") else self.seed_decides
+
+    def _tested(self, facts: ProtocolFacts) -> str:
+        if "folds" in facts.task:
+            return f"the test {self.items} of its fold"
+        return f"the {facts.num_test:,} test {self.items}"
 
     def _same_parts(self) -> str:
         return ""

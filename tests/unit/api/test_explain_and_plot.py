@@ -85,6 +85,7 @@ def test_the_maps_are_those_of_the_target(vit: fr.Run) -> None:
     assert "unknown class 'nothing'" in refused(fr.explain, vit, IMAGES, target="nothing")
 
 
+@pytest.mark.thorough
 def test_another_explanation_is_not_saved_over_the_first(vit: fr.Run, tmp_path: Path) -> None:
     fr.explain(vit, IMAGES).save(tmp_path / "x")
     fr.explain(vit, IMAGES).save(tmp_path / "x")

@@ -54,6 +54,7 @@ def test_a_setting_given_twice_is_refused() -> None:
         parse_candidate("vit@depth=1@depth=2")
 
 
+@pytest.mark.thorough
 @given(
     model=st.sampled_from(["vit", "cnn"]),
     settings=st.dictionaries(

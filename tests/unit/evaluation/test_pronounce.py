@@ -26,7 +26,7 @@ Asked = tuple[Any, Vocabulary, Vocabulary]
 def _short() -> Iterator[None]:
     """Limit the length of answers. Untrained models without positions would otherwise write up to the data's maximum length."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fittingroom.evaluation.pronounce.MAX_SYMBOLS", 20)
+        patch.setattr("fittingroom.evaluation.pronounce.MAX_SYMBOLS", 10)
         yield
 
 

@@ -38,7 +38,7 @@ def test_below_what_the_images_separate_no_number_of_seeds_is_enough() -> None:
 def test_a_hundred_seeds_may_not_be_enough_though_more_would() -> None:
     found = outlook(pair(0.02, 0.12, 0.0001, num_seeds=100), num_models=2, factor=1)
     assert found is not None
-    assert not found.images_limit or found.more_seeds is None
+    assert not found.images_limit and found.more_seeds is None
 
 
 def test_with_one_seed_nothing_is_known_of_others() -> None:

@@ -32,6 +32,7 @@ def test_one_of_each_family_and_the_papers_vit_are_shipped_and_small() -> None:
         assert (find_run(name) / "model.safetensors").stat().st_size <= 6_000_000
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", NAMES)
 def test_shipped_weights_are_those_of_the_record(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """400 images suffice to detect broken or swapped weights. `make test-slow` uses all 5,000."""

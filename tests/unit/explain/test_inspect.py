@@ -151,10 +151,10 @@ def test_a_read_of_the_test_images_is_logged_in_the_run(tmp_path: Path) -> None:
 
 @pytest.mark.thorough
 def test_measured_maps_speak_for_themselves_in_the_caption(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = inspect(Question(runs=("cnn",), kind="index", number=0, faithfulness=8))
+    found = inspect(Question(runs=("cnn",), kind="index", number=0, faithfulness=4))
     (cnn,) = found.networks
     assert cnn.faithfulness is not None and set(cnn.faithfulness.scores) == {"gradcam", "random"}
-    assert cnn.faithfulness.scores["gradcam"]["num_images"] == 8
+    assert cnn.faithfulness.scores["gradcam"]["num_images"] == 4
     correlations = cnn.faithfulness.correlations
     assert list(correlations) == ["gradcam"] and len(correlations["gradcam"]) == len(cnn.faithfulness.layers)
     monkeypatch.setattr("fittingroom.explain.inspect._shipped_beats_random", lambda *_: False)

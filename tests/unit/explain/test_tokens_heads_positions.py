@@ -28,6 +28,7 @@ LAYOUT = TokenLayout(
 )  # fmt: skip
 
 
+@pytest.mark.thorough
 def test_layouts() -> None:
     assert token_layout(tiny("vit")) == LAYOUT
     assert token_layout(tiny("vit_cls")) == replace(LAYOUT, num_prefix_tokens=1, pool="class")

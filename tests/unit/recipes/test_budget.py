@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fittingroom.api.runs import configure
 from fittingroom.core.rundir import read_json
 from fittingroom.models import build_model
 from fittingroom.models.cost import num_macs
@@ -100,3 +101,10 @@ def test_the_sizes_chosen_are_those_that_learned_most_where_it_was_measured() ->
         means = {size: fmean(values) for size, values in sizes.items()}
         if len(means) > 1:
             assert means[best_size(family, compute, Images())] >= max(means.values()) - 0.35, (family, compute, means)
+
+
+def test_a_width_of_ones_own_takes_the_models_number_of_heads() -> None:
+    config = configure("vit", budget="67s", settings={"embed_dim": 64})
+    assert config.model_config["embed_dim"] == 64 and "num_heads" not in config.model_config
+    config = configure("vit", budget="67s", settings={"embed_dim": 64, "num_heads": 2})
+    assert config.model_config["num_heads"] == 2

@@ -117,6 +117,7 @@ def test_names_are_escaped_and_nothing_is_asked_of_the_network() -> None:
     assert not re.search(r"(?:src|href)=\"(?!data:|#)", page) and "@import" not in page
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("place", [0, 1])
 def test_the_picture_has_a_titled_map_for_every_layer_and_head(place: int) -> None:
     found = alignments().looks[place].answers[0].alignment

@@ -132,6 +132,7 @@ def test_long_titles_give_way_to_names() -> None:
         assert short_title(CandidateSummary(name=name, title=title, family="vit")) == shown
 
 
+@pytest.mark.thorough
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=8))
 def test_labels_are_moved_apart_and_keep_their_order(heights: list[float]) -> None:
     moved = spread(heights, 2.0)

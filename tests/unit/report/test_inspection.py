@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.explain.findings import Findings
 from fittingroom.report.inspection import Column, filters, panel, pictures, record, save, style, write_inspection
 from fittingroom.report.inspection.places import neighbour_words
 from fittingroom.report.inspection.style import WIDTH, common_scale, wrapped
@@ -42,6 +43,11 @@ def drawn() -> dict[str, Figure]:
     tall, wide = (dict(pictures(found)) for found in (tall_inspection(), wide_inspection()))
     grey = pictures(inspection(findings(faithfulness=faithfulness())))
     return {**tall, **wide, "tall-panel": tall["panel"], "wide-panel": wide["panel"], **grey}
+
+
+def with_panel_only(name: str = "vit", **changes: Any) -> Findings:
+    """Findings of which only the panel can be drawn: the other pictures take seconds."""
+    return findings(name, attention=None, positions=None, filters=None, **changes)
 
 
 def words(figure: Figure) -> str:
@@ -104,8 +110,8 @@ def test_letters_can_be_read_at_400_pixels(drawn: dict[str, Figure], kind: str) 
 def test_the_panel_shows_maps_on_one_scale_with_answers_under_them() -> None:
     caption = "It is not shown to do better here than a random map."
     networks = (
-        findings("vit"),
-        findings("cnn", title="Grad-CAM", caption=caption, saliency=5 * draw(3, 28, 28, seed=7)),
+        with_panel_only("vit"),
+        with_panel_only("cnn", title="Grad-CAM", caption=caption, saliency=5 * draw(3, 28, 28, seed=7)),
     )
     found = inspection(*networks)
     figure = pictures(found)["panel"]
@@ -130,13 +136,13 @@ def test_the_panel_shows_maps_on_one_scale_with_answers_under_them() -> None:
 
 @pytest.mark.thorough
 def test_where_nobody_knows_the_truth_nothing_is_called_right_or_wrong() -> None:
-    figure = pictures(inspection(findings(), labels=False))["panel"]
+    figure = pictures(inspection(with_panel_only(), labels=False))["panel"]
     assert "✓" not in words(figure) and "✗" not in words(figure)
 
 
 @pytest.mark.thorough
 def test_a_map_of_nothing_says_so() -> None:
-    empty = findings(saliency=np.zeros((3, 28, 28), dtype=np.float32))
+    empty = with_panel_only(saliency=np.zeros((3, 28, 28), dtype=np.float32))
     assert words(pictures(inspection(empty))["panel"]).count("nothing\nfound") == 3
 
 
@@ -297,16 +303,16 @@ def test_wrapped_lines_hold_all_words_and_fit() -> None:
 @pytest.mark.parametrize("suffix", ["png", "svg"])
 def test_the_same_findings_give_the_same_bytes(tmp_path: Path, suffix: str) -> None:
     for folder in ("a", "b"):
-        save(pictures(inspection(findings()))["panel"], tmp_path / folder, "panel", [suffix])
+        save(pictures(inspection(with_panel_only()))["panel"], tmp_path / folder, "panel", [suffix])
     one, other = ((tmp_path / folder / f"panel.{suffix}").read_bytes() for folder in ("a", "b"))
     assert one == other and len(one) > 5000
     with pytest.raises(FittingRoomError, match="choose png, svg"):
-        save(pictures(inspection(findings()))["panel"], tmp_path, "panel", ["pdf"])
+        save(pictures(inspection(with_panel_only()))["panel"], tmp_path, "panel", ["pdf"])
 
 
 @pytest.mark.thorough
 def test_a_picture_shows_itself_in_a_notebook() -> None:
-    assert pictures(inspection(findings()))["panel"]._repr_png_().startswith(b"\x89PNG")
+    assert pictures(inspection(with_panel_only()))["panel"]._repr_png_().startswith(b"\x89PNG")
 
 
 @pytest.mark.thorough

@@ -68,6 +68,11 @@ def test_a_font_of_the_machine_draws_what_ours_lacks(monkeypatch: pytest.MonkeyP
             each.cache_clear()
 
 
+@pytest.fixture(scope="module")
+def expected() -> dict[str, bytes]:
+    return drawn(plain())
+
+
 @pytest.mark.thorough
 @pytest.mark.parametrize(
     "settings",
@@ -76,8 +81,9 @@ def test_a_font_of_the_machine_draws_what_ours_lacks(monkeypatch: pytest.MonkeyP
      {"font.size": 30.0, "axes.titlesize": 40.0}, {"lines.linewidth": 9.0, "figure.constrained_layout.use": True}],
     ids=str,
 )  # fmt: skip
-def test_a_users_settings_of_matplotlib_change_no_picture(settings: dict[str, object]) -> None:
-    expected = drawn(plain())
+def test_a_users_settings_of_matplotlib_change_no_picture(
+    settings: dict[str, object], expected: dict[str, bytes]
+) -> None:
     with matplotlib.rc_context(settings):  # type: ignore[arg-type]
         assert drawn(plain()) == expected
         assert settings.items() <= {**matplotlib.rcParams}.items(), "and stay as they are"

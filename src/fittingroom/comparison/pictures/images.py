@@ -54,7 +54,10 @@ def write_image_pictures(
     """
     task: ClassificationTask = tasks[record.seeds[0]]
     found: dict[str, list[_Run]] = {}
+    folds = record.data.facts.get("folds")
     for row in record.finished():
+        if folds and row.seed != record.seeds[0]:
+            continue  # the runs of another fold have other test images
         run = folder / row.folder
         predictions = read_predictions(run, task.spec.num_classes)["test"]
         found.setdefault(row.candidate, []).append(_Run(folder=run, seed=row.seed, test=predictions))

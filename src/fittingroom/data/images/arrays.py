@@ -82,7 +82,7 @@ def data_of_arrays(
     arrays: dict[str, np.ndarray], path: Path, digest: str, name: str | None = None, title: str | None = None
 ) -> ImageData:
     """The data set in arrays `images`, `labels` and so on, from `path`. Raises FittingRoomError naming the fault."""
-    train, test, names = _parts(arrays, path)
+    train, test, names, whole = _parts(arrays, path)
     _check_counts(train.labels, 2, names, path)
     num_val = max(len(names), min(MOST_VAL, round(VAL_SHARE * len(train))))
     mean, std = _statistics(train.images)
@@ -101,7 +101,8 @@ def data_of_arrays(
         num_val=num_val,
         num_test=len(test),
     )
-    return ImageData(spec=spec, load_train=lambda: train, load_test=lambda: test)
+    pool = None if whole is None else lambda: whole
+    return ImageData(spec=spec, load_train=lambda: train, load_test=lambda: test, load_pool=pool)
 
 
 def save_arrays(images: Any, labels: Any, class_names: Any = None, name: str = "images") -> Path:
@@ -134,8 +135,8 @@ def _plain(values: Any, name: str) -> np.ndarray:
     return np.array(held).reshape(array.shape)
 
 
-def _parts(arrays: dict[str, np.ndarray], path: Path) -> tuple[ImageSet, ImageSet, tuple[str, ...]]:
-    """The training images (validation included), the test images and the class names."""
+def _parts(arrays: dict[str, np.ndarray], path: Path) -> tuple[ImageSet, ImageSet, tuple[str, ...], ImageSet | None]:
+    """The training images (validation included), the test images, the class names, and all images if test was drawn."""
     for key in ("images", "labels"):
         if key not in arrays:
             raise FittingRoomError(f"{path} holds no array '{key}' ({', '.join(arrays) or 'nothing'}): {FORM}")
@@ -154,11 +155,11 @@ def _parts(arrays: dict[str, np.ndarray], path: Path) -> tuple[ImageSet, ImageSe
         unseen = np.setdiff1d(numbers[1], numbers[0])
         if len(unseen):
             raise FittingRoomError(f"{path}: class '{names[unseen[0]]}' is in the test part only: add training images")
-        return whole, _image_set(test_images, numbers[1], f"{path}, test_labels"), names
+        return whole, _image_set(test_images, numbers[1], f"{path}, test_labels"), names, None
     num_test = max(len(names), round(TEST_SHARE * len(whole)))
     _check_counts(whole.labels, 3, names, path)
     train, test = split(whole, 0, num_test, purpose="test part")
-    return train, test, names
+    return train, test, names, whole
 
 
 def _pixels(images: np.ndarray, where: str) -> np.ndarray:

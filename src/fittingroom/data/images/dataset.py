@@ -10,11 +10,13 @@ from functools import cached_property
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from fittingroom.core.errors import FittingRoomError, found_in
 from fittingroom.core.randomness import generator
 from fittingroom.core.records import ReadLog
 from fittingroom.core.registry import Registry
+from fittingroom.data.images.folds import test_positions
 from fittingroom.data.images.listing import Picture
 from fittingroom.data.images.splits import demand_classes, split, without_copies
 from fittingroom.data.spec import DataSpec, Source
@@ -30,6 +32,8 @@ class Splits:
     train: Source
     val: Source
     open_test: Callable[[ReadLog, str], Source]
+    test_index: Tensor
+    """The positions of the test images in the data set."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,9 +51,17 @@ class ImageData:
     skipped: Sequence[str] = ()
     """Files that cannot be read."""
 
-    def split(self, seed: int, num_train: int | None = None) -> Splits:
-        """Split into training and validation by `seed`. With `num_train`, keep a random choice of that many training images."""
+    load_pool: Callable[[], Source] | None = None
+    """All images but those of the data set's own validation part, if the program draws the test part."""
+
+    def split(self, seed: int, num_train: int | None = None, folds: int | None = None) -> Splits:
+        """Split into training and validation by `seed`. With `num_train`, keep a random choice of that many training images.
+
+        With `folds`, the seed also chooses the test images: one fold of a cross-validation.
+        """
         with found_in(self.spec.source):
+            if folds is not None:
+                return self._fold(seed, num_train, folds)
             train, val = self._given_parts() or split(
                 self._train, seed, self.spec.num_val, avoid=self._test_digests, names=self.spec.class_names
             )
@@ -58,6 +70,34 @@ class ImageData:
             train=train if num_train is None else draw(train, num_train, seed),
             val=val,
             open_test=self.open_test,
+            test_index=self.load_test().index,
+        )
+
+    def pool(self) -> Source:
+        """The images of a cross-validation. Raises FittingRoomError for a data set with parts of its own."""
+        if self.load_pool is None or self.load_val is not None:
+            part = "test" if self.load_pool is None else "validation"
+            raise FittingRoomError(f"it has a {part} part of its own, and folds divide all images: omit --folds")
+        return self.load_pool()
+
+    def _fold(self, seed: int, num_train: int | None, folds: int) -> Splits:
+        pool = self.pool()
+        chosen = test_positions(pool.labels, getattr(pool, "groups", None), seed, folds)
+        test, rest = pool.subset(chosen), torch.ones(len(pool), dtype=torch.bool)
+        rest[chosen] = False
+        train, val = split(
+            pool.subset(rest.nonzero().flatten()),
+            seed,
+            self.spec.num_val,
+            avoid=frozenset(test.digests()),
+            names=self.spec.class_names,
+        )
+        return Splits(
+            spec=self.spec,
+            train=train if num_train is None else draw(train, num_train, seed),
+            val=val,
+            open_test=lambda log, why: opened(test, log, why),
+            test_index=test.index,
         )
 
     def _given_parts(self) -> tuple[Source, Source] | None:
@@ -72,10 +112,8 @@ class ImageData:
         return self._train.subset(kept), val
 
     def open_test(self, log: ReadLog, why: str) -> Source:
-        """Open the sealed test images. `log(why)` is called first; if it raises, the images stay sealed."""
-        assert why.strip(), "say why the test split is opened"
-        log(why)
-        return self.load_test()
+        """Open the sealed test images of the data set."""
+        return opened(self.load_test(), log, why)
 
     @cached_property
     def _train(self) -> Source:
@@ -95,6 +133,13 @@ IMAGE_DATA: Registry[Opener] = Registry("data set")
 def image_data(name: str) -> Callable[[Opener], Opener]:
     """Decorator that registers a function that opens a data set under `name`."""
     return IMAGE_DATA.register(name)
+
+
+def opened(test: Source, log: ReadLog, why: str) -> Source:
+    """The sealed test images. `log(why)` is called first; if it raises, the images stay sealed."""
+    assert why.strip(), "say why the test split is opened"
+    log(why)
+    return test
 
 
 def draw(train: Source, number: int, seed: int) -> Source:

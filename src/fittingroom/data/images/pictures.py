@@ -75,6 +75,7 @@ def _open(found: DecodedPictures, where: str, source: Path, notes: Sequence[str]
     names, given = listing.class_names, Counter(each.part for each in found.pictures)
     whole = _images(found, listing)
     train, val, test, drawn = _parts(whole, found, names, where)
+    pool = whole.subset(torch.cat([train.index, test.index]).sort().values) if drawn else None
     num_val = len(val) if val is not None else max(len(names), min(MOST_VAL, round(VAL_SHARE * len(train))))
     mean, std = statistics(found.pixels(), train.index)
     spec = DataSpec(
@@ -102,6 +103,7 @@ def _open(found: DecodedPictures, where: str, source: Path, notes: Sequence[str]
         load_val=None if val is None else lambda: val,
         pictures=lambda: found.pictures,
         skipped=tuple(name for name, _ in found.bad),
+        load_pool=None if pool is None else lambda: pool,
     )
 
 

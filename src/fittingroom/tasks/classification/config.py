@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 from fittingroom.core.config import config_dataclass
 from fittingroom.core.registry import Registry
 from fittingroom.data.images.augment import AugmentConfig
+from fittingroom.data.images.folds import check_folds
 from fittingroom.data.images.load import is_file_of_images
 from fittingroom.data.images.options import PictureOptions
 from fittingroom.models import MODELS, Variant
@@ -25,8 +26,14 @@ class ClassificationConfig(RunConfig):
     """Hash of the .npz file. It is filled in when the run begins; empty for other data."""
     pictures: PictureOptions = field(default_factory=PictureOptions)
     """How pictures in files become images."""
+    folds: int | None = None
+    """Cross-validation: the seed chooses one of this many folds as the test part; default: one test part for all seeds."""
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     """Augmentation of the training images."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_folds(self.folds)
 
     @property
     def data_files(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fittingroom.core.records import DataRecord, RunRow
 from fittingroom.evaluation import metrics
 from fittingroom.evaluation.metric import Metric
-from fittingroom.evaluation.statistics import accuracy_interval
+from fittingroom.evaluation.statistics import accuracy_interval, ratio_values
 from fittingroom.tasks.scoring import Column, ProtocolFacts, Scoring, register_scoring
 
 UNBALANCED = 1.5
@@ -26,6 +26,8 @@ class ClassPredictions:
     probs: NDArray[np.floating]
     labels: NDArray[np.int64]
     index: NDArray[np.int64]
+    group: NDArray[np.int64] | None = None
+    """The group of each image, [images], such as its patient. None if images have no groups."""
 
     @property
     def classes(self) -> NDArray[np.int64]:
@@ -37,12 +39,23 @@ class ClassPredictions:
         """Whether that class is the label, [images]."""
         return self.classes == self.labels
 
+    @property
+    def units(self) -> NDArray[Any]:
+        """`correct`, or one number per group: pictures of one group are alike, so the group is what a test sees once.
+
+        The mean over groups of `ratio_values` is exactly the accuracy, whatever the sizes of the groups.
+        """
+        if self.group is None:
+            return self.correct
+        _, group = np.unique(self.group, return_inverse=True)
+        return ratio_values(np.bincount(group, weights=self.correct), np.bincount(group).astype(float))
+
 
 ACCURACY = Metric(
     name="accuracy",
     title="accuracy",
     higher_is_better=True,
-    values=lambda predictions: predictions.correct,
+    values=lambda predictions: predictions.units,
     interval=accuracy_interval,
     wins="classifies best",
     beyond="above",
@@ -69,6 +82,7 @@ class ClassificationScoring(Scoring[ClassPredictions]):
             "probs": to_half(predictions.probs),
             "labels": predictions.labels.astype(np.int32),
             "index": predictions.index.astype(np.int32),
+            **({} if predictions.group is None else {"group": predictions.group.astype(np.int32)}),
         }
 
     def from_arrays(self, arrays: Mapping[str, Any], split: str, data: DataRecord) -> ClassPredictions:
@@ -77,15 +91,31 @@ class ClassificationScoring(Scoring[ClassPredictions]):
             probs=arrays["probs"].astype(np.float32),
             labels=arrays["labels"].astype(np.int64),
             index=arrays["index"].astype(np.int64),
+            group=arrays["group"].astype(np.int64) if "group" in arrays else None,
         )
         _check(found, split, len(data.class_names))
         return found
 
     def same_items(self, one: ClassPredictions, other: ClassPredictions, split: str) -> bool:
-        """The same test images with the same labels; as many validation images, since each seed draws its own."""
+        """The same test images with the same labels. Each seed draws its own validation images, whole groups of them."""
         if split == "val":
-            return one.labels.size == other.labels.size
+            return True
         return np.array_equal(one.index, other.index) and np.array_equal(one.labels, other.labels)
+
+    def merge(
+        self, runs: Mapping[int, dict[str, ClassPredictions]], data: DataRecord
+    ) -> dict[int, dict[str, ClassPredictions]]:
+        """In a cross-validation, the folds of a round together. Rounds with missing folds are left out."""
+        folds = data.facts.get("folds")
+        if not folds:
+            return dict(runs)
+        rounds = sorted({seed // folds for seed in runs})
+        found = {each: [runs.get(folds * each + fold) for fold in range(folds)] for each in rounds}
+        return {each: _joined(parts) for each, parts in found.items() if None not in parts}
+
+    def num_items(self, predictions: ClassPredictions) -> int:
+        """The number of images."""
+        return predictions.labels.size
 
     def scores(self, predictions: ClassPredictions) -> dict[str, float]:
         """Accuracy."""
@@ -120,6 +150,22 @@ class ClassificationScoring(Scoring[ClassPredictions]):
 
     def _no_tricks(self) -> str:
         return "No earlier epoch is picked, no run stops early, and test images are not augmented."
+
+
+def _joined(folds: Sequence[Any]) -> dict[str, ClassPredictions]:
+    """The predictions of all folds, by part, in the order of the images."""
+    found = {}
+    for part in folds[0]:
+        index = np.concatenate([each[part].index for each in folds])
+        groups = [each[part].group for each in folds]
+        order = np.argsort(index, kind="stable")
+        found[part] = ClassPredictions(
+            probs=np.concatenate([each[part].probs for each in folds])[order],
+            labels=np.concatenate([each[part].labels for each in folds])[order],
+            index=index[order],
+            group=None if any(each is None for each in groups) else np.concatenate(groups)[order],
+        )
+    return found
 
 
 def unbalanced_scores(predictions: ClassPredictions) -> dict[str, float]:
@@ -159,6 +205,8 @@ def _check(predictions: ClassPredictions, split: str, num_classes: int) -> None:
     num_classes = num_classes or (shape[1] if len(shape) == 2 else 0)
     if shape != (num_images, num_classes) or predictions.index.shape != (num_images,):
         raise ValueError(f"{split}_probs have shape {shape}, expected {num_images} images and {num_classes} classes")
+    if predictions.group is not None and predictions.group.shape != (num_images,):
+        raise ValueError(f"{split}_group has shape {predictions.group.shape}, expected {num_images} images")
     if not np.isfinite(predictions.probs).all():
         raise ValueError(f"{split}_probs hold values that are not finite")
     if predictions.labels.min() < 0 or predictions.labels.max() >= num_classes:

@@ -36,6 +36,8 @@ from fittingroom.tasks.classification.scoring import ClassPredictions, unbalance
 if TYPE_CHECKING:
     from fittingroom.tasks.classification.predict import ImagePredictions
 
+FEW = 2000
+"""Below this number of images, a comparison that draws its test part is advised to cross-validate."""
 CHUNK = 500
 """Images per forward pass in evaluation."""
 
@@ -129,6 +131,17 @@ class ClassificationTask(Task):
         return () if number == wanted else (f"only {number:,} training images: a step has all of them, not {wanted:,}",)
 
     @property
+    def comparison_hints(self) -> tuple[str, ...]:
+        """A drawn test part that is small: cross-validation would test every image."""
+        pool = self.data.load_pool
+        if pool is None or self.data.load_val is not None or self._given.folds is not None or len(pool()) >= FEW:
+            return ()
+        number = len(pool())
+        return (
+            f"only {self.spec.num_test:,} of {number:,} images are test images: --folds 5 tests all of them, once per seed",
+        )
+
+    @property
     def title(self) -> str:
         """The title of the data set."""
         return self.spec.title
@@ -136,7 +149,7 @@ class ClassificationTask(Task):
     @cached_property
     def splits(self) -> Splits:
         """The images, divided by the run's seed."""
-        return self.data.split(self._given.seed, self._given.num_train)
+        return self.data.split(self._given.seed, self._given.num_train, self._given.folds)
 
     def split_record(self) -> SplitRecord:
         """How the run's seed divides the images."""
@@ -145,7 +158,7 @@ class ClassificationTask(Task):
             seed=self._given.seed,
             num_train=len(splits.train),
             num_val=len(splits.val),
-            num_test=self.spec.num_test,
+            num_test=len(splits.test_index),
             rule=self.spec.split_rule or RULE,
         )
 
@@ -157,14 +170,16 @@ class ClassificationTask(Task):
             digest=spec.digest,
             num_train=split.num_train,
             num_val=split.num_val,
-            num_test=split.num_test,
+            num_test=split.num_test if self._given.folds is None else len(self.data.pool()),
             class_names=spec.class_names,
             facts=self._facts(),
         )
 
     def _facts(self) -> dict[str, Any]:
         """How pictures in files became a data set; nothing for other sources."""
-        spec = self.spec
+        spec, folds = self.spec, self._given.folds
+        if folds is not None:
+            return {"folds": folds, "split": _folds_rule(folds), "notes": list(spec.notes)}
         if not spec.split_rule:
             return {}
         return {"split": spec.split_rule, "same_split": self.data.load_val is not None, "notes": list(spec.notes)}
@@ -175,7 +190,7 @@ class ClassificationTask(Task):
         if self.data.pictures is None:
             return
         splits = self.splits
-        parts = {"train": splits.train.index, "val": splits.val.index, "test": self.data.load_test().index}
+        parts = {"train": splits.train.index, "val": splits.val.index, "test": splits.test_index}
         write_split(folder, self.data.pictures(), parts, self.data.skipped)
 
     @cached_property
@@ -293,6 +308,15 @@ class ClassificationTask(Task):
         return predict_images(logits, self.splits.open_test(log, "evaluation"), self.spec)
 
 
+def _folds_rule(folds: int) -> str:
+    return (
+        f"Cross-validation: each seed divides all images into {folds} folds, stratified by class and without dividing a group. "
+        f"{folds} networks are trained per seed; each leaves one fold out and is tested on it. So every image is a test image "
+        "once per seed. Validation images are drawn from the rest. Training images that also occur in validation or test are "
+        "left out."
+    )
+
+
 class EvalLoader:
     """Images in order, in large batches, with their labels."""
 
@@ -311,4 +335,10 @@ class EvalLoader:
 def predict_images(logits: PredictFn, images: Source, spec: DataSpec) -> ClassPredictions:
     """Predictions for `images` by a function from normalised images to logits."""
     probs: Float[np.ndarray, "images classes"] = predict(logits, eval_batches(images, spec))
-    return ClassPredictions(probs=probs, labels=images.labels.numpy(), index=images.index.numpy())
+    groups = getattr(images, "groups", None)
+    return ClassPredictions(
+        probs=probs,
+        labels=images.labels.numpy(),
+        index=images.index.numpy(),
+        group=None if groups is None else groups.numpy(),
+    )

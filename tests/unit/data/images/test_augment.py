@@ -20,6 +20,7 @@ def pictures(num: int = 6, channels: int = 2, height: int = 9, width: int = 7) -
     return torch.randint(0, 256, (num, channels, height, width), dtype=torch.uint8, generator=draw(9))
 
 
+@pytest.mark.thorough
 @given(shift=st.integers(0, 20), seed=st.integers(0, 30))
 def test_shift_and_flip_are_numpys_reflected_window(shift: int, seed: int) -> None:
     images, flipped = pictures(), torch.rand(6, generator=draw(seed)) < 0.5

@@ -67,6 +67,7 @@ def test_seeds_epochs_and_steps_give_other_batches() -> None:
         assert not torch.equal(first.places.sort().values, other.places.sort().values)
 
 
+@pytest.mark.thorough
 @given(batch_size=st.integers(1, 120), epoch=st.integers(0, 3))
 def test_an_epoch_holds_every_pair_once_in_batches_of_like_size(batch_size: int, epoch: int) -> None:
     order = batches(batch_size=batch_size).order(epoch)

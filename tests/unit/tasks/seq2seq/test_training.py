@@ -192,7 +192,7 @@ def test_a_trials_steps_are_the_trainers_bit_for_bit(
 def test_a_run_learns_the_rule_and_its_folder_holds_what_was_written(model: str, greek: Path, tmp_path: Path) -> None:
     """Each letter has one symbol: what was never seen together can be written."""
     wide = {"embed_dim": 32, **({"hidden_dim": 32} if model == "recurrent" else {})}
-    made = config(model, greek, epochs=40.0, model_config={**TINY[model], **wide, "drop_rate": 0.0})
+    made = config(model, greek, epochs=15.0, model_config={**TINY[model], **wide, "drop_rate": 0.0})
     state = fit(made, FitOptions(folder=tmp_path / "run", plan=FIXED))
     test = state.evals["test"]
     assert test["phoneme_error_rate"] < 0.4, "a model that learnt nothing has over 0.8"

@@ -178,6 +178,7 @@ def test_what_does_not_change_the_time_of_a_step_is_not_measured_again(changes: 
     assert len(list(cache.iterdir())) == 1
 
 
+@pytest.mark.thorough
 def test_other_settings_of_the_model_other_fixed_parts_and_another_machine_are_measured_by_themselves(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
