@@ -44,7 +44,8 @@ def _model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "model",
         metavar="MODEL",
-        help="vit, cnn, hybrid; transformer, recurrent; or another name that `fittingroom models` lists",
+        help="vit, cnn, hybrid; transformer, recurrent; or another name that `fittingroom models` lists, timm:NAME or hf:NAME; "
+        "NAME+probe and NAME+finetune start from pretrained weights",
     )
 
 
@@ -79,8 +80,8 @@ def _train_options(parser: argparse.ArgumentParser) -> None:
 def _compare_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--models", metavar="A,B",
-        help="candidates, separated by commas; settings go after @: vit,vit@patch_size=7,cnn (default: vit,cnn,hybrid; "
-        "for pairs transformer,recurrent)",
+        help="candidates, separated by commas; settings go after @: vit,vit@patch_size=7,cnn; +probe and +finetune start from "
+        "pretrained weights: timm:resnet18+probe (default: vit,cnn,hybrid; for pairs transformer,recurrent)",
     )  # fmt: skip
     parser.add_argument("--preset", default="quick", metavar="NAME", help="quick, standard or full (default: quick)")
     parser.add_argument(
@@ -292,6 +293,7 @@ COMMANDS = {
         "examples:\n  fittingroom compare --preset quick\n"
         "  fittingroom compare --models vit,vit@patch_size=7,cnn --seeds 3 --budget 10m --out runs/mine\n"
         "  fittingroom compare --data pictures/ --epochs 10\n"
+        "  fittingroom compare --data pictures/ --models cnn,efficientnet_lite0+probe --budget 5m\n"
         "  fittingroom compare --models cnn --train-sizes 1000,10000\n"
         "  fittingroom compare --data cmudict --models transformer,recurrent --seeds 3 --budget 20m",
         options=(
@@ -405,7 +407,7 @@ COMMANDS = {
         call=run.models,
         help="list the models: family, parameters, multiply-adds, source",
         description="List every model that `train` and `compare` know. Costs are for one image of 28x28 grey pixels, or\n"
-        "one word of eight letters and eight phonemes.",
+        "one word of eight letters and eight phonemes. Networks of timm and Hugging Face are not listed: timm:NAME, hf:NAME.",
     ),
     "data": Command(
         call=run.data,

@@ -41,7 +41,7 @@ def train(args: argparse.Namespace) -> int:
         settings=changes,
     )
     words = [
-        args.model,
+        file_name(args.model),
         *data_slug(config),
         length_slug(config),
         *([args.recipe] if args.recipe else []),
@@ -239,6 +239,8 @@ def models(args: argparse.Namespace) -> int:
         size = (f"{row['num_params'] / 1e6:.2f} M", f"{row['num_macs'] / 1e6:.1f} M")
         table.add_row(row["name"], row["reads"], row["family"], *size, row["source"])
     Terminal().print(table)
+    print("also: timm:NAME and hf:NAME, networks of timm and Hugging Face")
+    print("NAME+probe and NAME+finetune start from pretrained weights")
     return 0
 
 
