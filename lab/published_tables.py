@@ -31,9 +31,9 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
 PAGES = (
     ROOT / "README.md",
+    ROOT / "docs" / "your-images.md",
     ROOT / "docs" / "speed.md",
     ROOT / "docs" / "statistics.md",
-    ROOT / "docs" / "your-images.md",
     *(
         ROOT / "docs" / "lab" / name
         for name in ("results.md", "records.md", "looking-inside.md", "benchmarks.md", "sequences.md", "coverage.md")
@@ -389,8 +389,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "ladder": ladder, "hours": hours, "rungs": rungs, "rung-verdicts": rung_verdicts, "records": records, "search": search,
     "frontier": frontier_tables.table, "false-claims": false_claims, "power": power, "folds": folds,
     "faithfulness": faithfulness, "positions": positions, "explaining": explaining,
-    **claims_tables.TABLES,
     **guard_tables.TABLES,
+    **claims_tables.TABLES,
     **sequence_tables.TABLES,
     **speed_tables.TABLES,
 }  # fmt: skip

@@ -1,7 +1,7 @@
 """What finished runs say about their data: doubtful labels, and what near-duplicates in the test part are worth."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from fittingroom.data.images.check import ImageCheck
 from fittingroom.data.images.guard.labels import doubtful
 from fittingroom.data.images.split_file import FILE as SPLIT_FILE
 from fittingroom.data.images.table import read_rows
-from fittingroom.tasks.classification.scoring import read_predictions
+from fittingroom.tasks.classification.scoring import ClassPredictions, read_predictions
 
 
 def runs_in(folder: Path) -> list[Path]:
@@ -73,6 +73,8 @@ def with_leaks(check: ImageCheck, folder: Path) -> ImageCheck:
     Exact copies of test pictures are left out of training, so they are no leak. Nothing is added if there is no leak.
     """
     record = read_comparison(folder)
+    if "folds" in record.data.facts:  # of a cross-validation every picture is a test picture
+        return check
     runs = read_runs(folder, record)
     first = next(row for row in record.finished())
     test = runs[first.candidate][first.seed]["test"]
@@ -84,20 +86,20 @@ def with_leaks(check: ImageCheck, folder: Path) -> ImageCheck:
     if not leaking.any():
         return check
     kept = {
-        name: {
-            seed: {**parts, "test": replace(parts["test"], **{
-                key: getattr(parts["test"], key)[~leaking] for key in ("probs", "labels", "index")
-            })}
-            for seed, parts in seeds.items()
-        }
+        name: {seed: {**parts, "test": _chosen(parts["test"], ~leaking)} for seed, parts in seeds.items()}
         for name, seeds in runs.items()
-    }  # fmt: skip
+    }
     remarks = (
         f"{leaking.sum():,} of {len(rows):,} test pictures have a near-duplicate in training or validation",
         f"verdict with them: {summarise_runs(record, runs).verdict}",
         f"verdict without them: {summarise_runs(record, kept).verdict}",
     )
     return replace(check, remarks=(*check.remarks, *remarks))
+
+
+def _chosen(found: ClassPredictions, rows: np.ndarray) -> ClassPredictions:
+    values = {each.name: getattr(found, each.name) for each in fields(found)}
+    return ClassPredictions(**{name: None if value is None else value[rows] for name, value in values.items()})
 
 
 def leaks(check: ImageCheck, rows: Sequence[int]) -> np.ndarray:

@@ -46,15 +46,29 @@ class Picture(Protocol):
     """What findings need of a picture."""
 
     @property
-    def label(self) -> str: ...
+    def label(self) -> str:
+        """The name of its class."""
+        ...
+
     @property
-    def part(self) -> str: ...
+    def part(self) -> str:
+        """train, val, test or all."""
+        ...
+
     @property
-    def size(self) -> tuple[int, int]: ...
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        ...
+
     @property
-    def digest(self) -> bytes: ...
+    def digest(self) -> bytes:
+        """Of its pixels."""
+        ...
+
     @property
-    def constant(self) -> bool: ...
+    def constant(self) -> bool:
+        """Whether all its pixels are equal."""
+        ...
 
 
 def find_all(

@@ -15,7 +15,7 @@ BLACK, WHITE = 40, 215
 """A picture is dark if even its brightest places are darker than BLACK, bright if its darkest are brighter than WHITE."""
 RARE = 0.1
 """If a larger share of the pictures is like this, it is the style of the data set."""
-SOFT, FAR = 0.5, 5.0
+SOFT, FAR = 0.5, 6.0
 """Blurred: less than SOFT of the median sharpness, and FAR robust standard deviations below it (on a logarithmic scale)."""
 STRETCHED, SMALL = 2.5, 4.0
 """An odd size: proportions that differ from the median by this factor, or a side that is so many times shorter."""
