@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup data browser compare lint types imports quick unit integration test test-slow bench tables notebook clean
+.PHONY: help setup data browser compare lint types imports quick unit integration test test-slow bench tables notebook lecture docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,11 +62,18 @@ bench: data ## time against other libraries (15 minutes), then explanations and 
 notebook: setup ## write docs/notebooks/homework.ipynb from homework.py
 	$(PYTHON_BIN)/jupytext --to ipynb --quiet docs/notebooks/homework.py
 
+lecture: data ## run all lessons in docs/lecture/ from top to bottom (some: ARGS="01 08")
+	cd docs/lecture && ../../$(PYTHON_BIN)/python -m lesson.execute $(ARGS)
+
+docs: data ## build the site into build/site, with the lecture executed; warnings are errors
+	$(PYTHON_BIN)/python -m sphinx -W --keep-going -q -b html docs build/site
+	@echo "open build/site/index.html"
+
 tables: setup ## update the tables in README and docs from the records in results/
 	$(PYTHON_BIN)/python lab/published_tables.py
 
 clean: ## remove .venv, .venv-peers and caches; keep runs/
-	rm -rf .venv .venv-peers .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-peers build docs/_generated .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests lab -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # `make help` does not list `browser`: only the tests need it.

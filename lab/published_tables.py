@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import claims_tables
 import frontier_tables
 import model_cards
 import sequence_tables
@@ -35,6 +36,7 @@ PAGES = (
         ROOT / "docs" / "lab" / name
         for name in ("results.md", "records.md", "looking-inside.md", "benchmarks.md", "sequences.md", "coverage.md")
     ),
+    ROOT / "docs" / "lecture" / "claims.md",
 )
 WEIGHTS = ROOT / "src" / "fittingroom" / "weights"
 FAITHFULNESS = WEIGHTS / "faithfulness.json"
@@ -385,6 +387,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "ladder": ladder, "hours": hours, "rungs": rungs, "rung-verdicts": rung_verdicts, "records": records, "search": search,
     "frontier": frontier_tables.table, "false-claims": false_claims, "power": power, "folds": folds,
     "faithfulness": faithfulness, "positions": positions, "explaining": explaining,
+    **claims_tables.TABLES,
     **sequence_tables.TABLES,
     **speed_tables.TABLES,
 }  # fmt: skip

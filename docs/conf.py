@@ -1,0 +1,51 @@
+"""The documentation site: `make docs` builds it. Everything that it shows is in the repository; nothing comes from a network."""
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE / "lecture")]
+
+import fittingroom  # noqa: E402
+
+project = "fittingroom"
+author = "the authors of fittingroom"
+release = version = fittingroom.__version__
+html_title = "fittingroom"
+
+extensions = ["myst_nb", "sphinx.ext.autodoc", "site_parts"]
+root_doc = "index"
+exclude_patterns = [
+    "conf.py",
+    "site_parts.py",
+    "lecture/lesson/**",
+    "notebooks/*.py",
+    "**/.ipynb_checkpoints",
+    "**/runs/**",
+]
+source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
+nb_custom_formats = {".py": ["jupytext.reads", {"fmt": "py:percent"}]}
+
+myst_enable_extensions = ["dollarmath", "amsmath", "deflist"]
+myst_heading_anchors = 4
+nb_execution_mode = "cache"
+nb_execution_cache_path = str(HERE.parent / "build" / "lecture-cache")
+nb_execution_raise_on_error = True
+nb_execution_timeout = 600
+nb_execution_excludepatterns = ["notebooks/*"]  # it takes seven minutes; lesson 8 shows the same from records
+nb_merge_streams = True
+nb_number_source_lines = False
+
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+
+html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_show_sourcelink = False
+html_copy_source = False
+html_show_copyright = False
+html_math_renderer = "mathml"
+html_favicon = "_static/favicon.svg"
+pygments_style = "friendly"
+pygments_dark_style = "monokai"

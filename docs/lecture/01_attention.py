@@ -1,0 +1,214 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 1. Attention
+#
+# Every token of a sequence asks a question, and every token offers an answer. Attention decides who listens to whom. By
+# the end of this lesson you have written it yourself, in ten lines.
+#
+# **You need** Python and matrix products. **It takes** 30 minutes to read and try; the code runs in seconds, without a
+# network and without data.
+
+# %%
+import torch
+from lesson import check, diagrams, pictures, side_by_side
+
+words = ["the", "cat", "sat", "because", "it", "was", "tired"]
+queries = torch.zeros(7, 4)
+queries[4] = torch.tensor([3.0, 3.0, 0.0, 0.0])  # "it" looks for a noun that can be tired
+keys = torch.tensor(
+    [[0, 0, 1, 0], [2, 2, 0, 0], [0, 1, 0, 1], [0, 0, 0, 1], [1, 0, 0, 0], [0, 0, 0, 1], [0, 2, 0, 0.0]]
+)
+weights = (queries @ keys.T / 4**0.5).softmax(dim=-1)
+pictures.matrix(weights, rows=words, columns=words, row_title="asks", column_title="answers")
+
+# %% [markdown]
+# Look at the row of *it*. Most of its attention goes to *cat*. The other words ask for nothing, so they look everywhere
+# alike. We wrote these numbers by hand; a network learns them.
+#
+# ## Queries, keys and values
+#
+# Each token has three vectors:
+#
+# - a **query**: what this token looks for;
+# - a **key**: what this token can be found by;
+# - a **value**: what this token says to those who find it.
+#
+# A query is compared with every key. The comparison is a dot product: large if both point the same way. The softmax
+# turns the scores of one query into **weights**: positive numbers that sum to 1. The result for this query is the mean
+# of all values with these weights.
+#
+# A dictionary of Python works alike: `d["cat"]` compares a query with all keys and returns the value of the one that is
+# equal. Attention is a *soft* dictionary: it returns a mixture, mostly of the values whose keys are similar.
+
+# %%
+diagrams.scaled_dot_product_attention()
+
+# %% [markdown]
+# ## By hand
+#
+# Three queries, five keys, five values, four numbers each. Read the lines one by one and print what you do not believe.
+
+# %%
+torch.manual_seed(0)
+q, k, v = torch.randn(3, 4), torch.randn(5, 4), torch.randn(5, 4)
+
+by_hand = torch.zeros(3, 4)
+for i in range(3):  # each query
+    scores = torch.tensor([float(q[i] @ k[j]) for j in range(5)])  # compared with each key
+    scores = scores / 4**0.5  # head_dim is 4
+    w = scores.exp() / scores.exp().sum()  # softmax: positive, sums to 1
+    for j in range(5):
+        by_hand[i] += w[j] * v[j]  # a weighted mean of the values
+by_hand
+
+# %% [markdown]
+# ## The equation and the code
+#
+# "Attention Is All You Need" (Vaswani et al. 2017), equation 1, and the function of this package that computes it. The
+# letters after the underscore are the shape: **B**atch, **H**eads, **N** queries, **M** keys, head dimension **K**.
+
+# %%
+from fittingroom.models.layers.attention import attention_weights, masked_softmax, scaled_dot_product_attention
+
+side_by_side(
+    r"\mathrm{Attention}(Q, K, V) = \mathrm{softmax}\left(\frac{Q K^\top}{\sqrt{d_k}}\right) V",
+    (attention_weights, scaled_dot_product_attention),
+    pictures.matrix(
+        attention_weights(q[None, None], k[None, None])[0, 0],
+        rows=["q0", "q1", "q2"],
+        columns=["k0", "k1", "k2", "k3", "k4"],
+        row_title="queries",
+        column_title="keys",
+    ),
+)
+
+# %% [markdown]
+# Does it agree with the loops?
+
+# %%
+ours = scaled_dot_product_attention(q[None, None], k[None, None], v[None, None])[0, 0]
+print("largest difference:", float((ours - by_hand).abs().max()))
+assert torch.allclose(ours, by_hand, atol=1e-6)
+
+# %% [markdown]
+# ## Why the root?
+#
+# Let all entries of $q$ and $k$ be independent, with mean 0 and variance 1. Then
+#
+# $$\mathrm{Var}(q \cdot k) = \sum_{i=1}^{d_k} \mathrm{Var}(q_i k_i) = d_k .$$
+#
+# Scores grow with $\sqrt{d_k}$. The softmax of large scores is nearly 0 or 1: one key gets everything, and the gradient
+# is nearly zero. Divide by $\sqrt{d_k}$, and the variance is 1 at every width. Measure both:
+
+# %%
+widths = [4, 16, 64, 256, 1024]
+largest = {"without the root": [], "with the root": []}
+gradient = {"without the root": [], "with the root": []}
+for width in widths:
+    for name, scale in (("without the root", 1.0), ("with the root", width**-0.5)):
+        many_q, many_k = torch.randn(200, 1, width), torch.randn(200, 16, width)
+        scores = (many_q @ many_k.transpose(1, 2) * scale).requires_grad_()
+        w = scores.softmax(dim=-1)
+        w.square().sum().backward()
+        largest[name].append(float(w.detach().max(dim=-1).values.mean()))
+        gradient[name].append(float(scores.grad.abs().mean()))
+pictures.curves(widths, largest, x_title="head_dim", y_title="largest of 16 weights", log_x=True)
+
+# %%
+pictures.curves(widths, gradient, x_title="head_dim", y_title="mean gradient of a score", log_x=True, log_y=True)
+
+# %% [markdown]
+# Without the root, one key gets nearly everything from a width of 64 on, and the gradient goes to zero. With the root,
+# width does not matter.
+#
+# ## Masks
+#
+# A mask says who may attend to whom. Two are common: *padding* is hidden from everybody, and in a decoder each token is
+# hidden from the tokens before it (**causal**: nobody sees the future). A score of minus infinity becomes a weight of
+# 0.
+
+# %%
+from fittingroom.models.layers.attention import causal_mask
+
+mask = causal_mask(5)
+hidden = attention_weights(torch.randn(1, 1, 5, 8), torch.randn(1, 1, 5, 8), mask)[0, 0]
+side_by_side(
+    r"A_{ij} = 0 \quad \text{for } j > i",
+    (causal_mask, masked_softmax),
+    pictures.matrix(hidden, row_title="query i", column_title="key j"),
+)
+
+# %% [markdown]
+# ## Exercises
+#
+# Change the cells and run the checks. A check that fails says where to look.
+#
+# **1.** Write the weights yourself: `q` has shape (queries, head_dim), `k` has shape (keys, head_dim).
+
+
+# %%
+def my_weights(q, k):
+    return ...
+
+
+check.weights(my_weights)
+
+# %% [markdown]
+# <details>
+# <summary>Solution</summary>
+#
+# ```python
+# def my_weights(q, k):
+#     scores = q @ k.T / q.shape[-1] ** 0.5
+#     return scores.softmax(dim=-1)
+# ```
+#
+# </details>
+#
+# **2.** Write causal weights: token `i` attends to tokens 0 to `i`. `scores` has shape (tokens, tokens). Hide scores
+# *before* the softmax: `scores.masked_fill(hidden, float("-inf"))`.
+
+
+# %%
+def my_masked(scores):
+    return ...
+
+
+check.masked(my_masked)
+
+# %% [markdown]
+# <details>
+# <summary>Solution</summary>
+#
+# ```python
+# def my_masked(scores):
+#     tokens = len(scores)
+#     hidden = torch.ones(tokens, tokens).triu(diagonal=1).bool()
+#     return scores.masked_fill(hidden, float("-inf")).softmax(dim=-1)
+# ```
+#
+# </details>
+#
+# **3.** In the first cell, make *it* look at *tired* in place of *cat*. Which numbers do you change? Then let *was*
+# look at *cat* as well.
+#
+# **4.** What do the weights become if all queries are multiplied by 100? By 0? Why is the second case a plain mean?
+#
+# ## What you know now
+#
+# - Attention is a weighted mean of values. Queries and keys give the weights.
+# - The root keeps scores at variance 1, so that the softmax does not saturate.
+# - A mask hides keys. Nothing in the equation knows the *order* of the tokens: lesson 3 adds it.
+#
+# Next: [many heads](02_heads.py).

@@ -1,0 +1,180 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 2. Many heads
+#
+# One attention gives one mixture for each token. A token may need several: one for its neighbour on the left, one for
+# the sleeve on the other side, one for the whole. **Heads** are attentions side by side, each with its own weights.
+#
+# **You need** lesson 1 and Fashion-MNIST (`make data`). **It takes** 20 minutes; the code runs in a few seconds.
+
+# %%
+import torch
+from lesson import check, diagrams, pictures, records, side_by_side
+
+import fittingroom as fr
+
+data = fr.load_data("fashion-mnist")
+vit = fr.load_run("vit").model  # trained, comes with the package
+shoe = data.val[9][0][None]  # a normalised image, as the network reads it
+
+from fittingroom.explain.capture import attention_layers
+
+layers = attention_layers(vit, shoe)  # one tensor (batch, heads, queries, keys) for each block
+to_patches = layers[1][0].mean(dim=1).unflatten(-1, vit.grid)  # mean over the queries
+picture = data.val.images.images[9, 0]
+pictures.images(
+    [picture] * 9,
+    maps=[None, *to_patches],
+    titles=["the image", *(f"head {number}" for number in range(8))],
+)
+
+# %% [markdown]
+# Eight heads of the second block, one image. Bright patches get more attention, averaged over all patches that ask. The
+# heads look at different places: that is the point of having several.
+#
+# ## The equation and the code
+#
+# The width is split among the heads. With $D = 128$ and $h = 8$, each head has queries, keys and values of 16 numbers.
+# So eight heads cost as many multiply-adds as one head of full width.
+
+# %%
+from fittingroom.models.layers.attention import SelfAttention, merge_heads, split_heads
+
+side_by_side(
+    r"\mathrm{MultiHead}(x) = \mathrm{Concat}(\mathrm{head}_1, \ldots, \mathrm{head}_h) W^O, \quad "
+    r"\mathrm{head}_i = \mathrm{Attention}(x W^Q_i, x W^K_i, x W^V_i)",
+    (split_heads, merge_heads, SelfAttention.forward),
+    diagrams.multi_head_attention(),
+)
+
+# %% [markdown]
+# `multi_head` in the last line attends in every head and merges the heads: lesson 1, `num_heads` times at once.
+#
+# ## By hand
+#
+# The same with a loop over heads. It must give the same numbers.
+
+# %%
+block = vit.blocks[1]
+with torch.no_grad():
+    tokens = vit.patch_embed(shoe) + vit.pos_embed
+    x = block.norm1(vit.blocks[0](tokens))[0]  # what the attention of block 1 reads: (tokens, dim)
+
+    q, k, v = block.attn.qkv(x).chunk(3, dim=-1)
+    heads = []
+    for i in range(8):
+        mine = slice(16 * i, 16 * (i + 1))  # head i has 16 neighbouring columns
+        weights = (q[:, mine] @ k[:, mine].T / 16**0.5).softmax(dim=-1)
+        heads.append(weights @ v[:, mine])
+    by_hand = block.attn.proj(torch.cat(heads, dim=-1))
+    ours = block.attn(x[None])[0]
+
+print("largest difference:", float((ours - by_hand).abs().max()))
+assert torch.allclose(ours, by_hand, atol=1e-4)
+
+# %% [markdown]
+# ## What one head cannot do
+#
+# The rows of an attention matrix sum to 1. One head that looks at two places returns their *mean*, and the mean of
+# "red" and "blue" does not say what was where. Two heads return both, side by side. See it with two values:
+
+# %%
+values = torch.tensor([[1.0, 0.0], [0.0, 1.0]])  # token 0 says "red", token 1 says "blue"
+one_head = torch.tensor([[0.5, 0.5]]) @ values
+two_heads = torch.cat([torch.tensor([[1.0, 0.0]]) @ values, torch.tensor([[0.0, 1.0]]) @ values], dim=-1)
+print("one head: ", one_head.tolist(), "- which was where?")
+print("two heads:", two_heads.tolist(), "- first red, then blue")
+
+# %% [markdown]
+# ## Do several heads do better?
+#
+# Lectures say so. Here is a measurement: two Transformers that pronounce words (lesson 4), equal in width, parameters
+# and training. One has four heads of 48, the other one head of 192. The error rates are read from the records, and the
+# statistics are computed in this cell.
+
+# %%
+heads = records.comparison("heads")
+heads
+
+# %%
+pictures.intervals(
+    [
+        (f"{each.a} - {each.b}", 100 * score.difference, 100 * score.low, 100 * score.high)
+        for each in heads.contrasts
+        for score in [each.metrics["word_error_rate"]]
+    ],
+    x_title="word error rate: difference in percentage points (95 % interval)",
+)
+
+# %% [markdown]
+# The interval lies left of zero: four heads make fewer errors here, with two epochs and two seeds each. That is one
+# task and short training. [The claims page](claims.md) says what is known for images.
+#
+# ## Exercises
+#
+# **1.** Split a matrix of tokens (tokens, dim) into heads: (num_heads, tokens, head_dim). Head 0 gets the first
+# columns.
+
+
+# %%
+def my_heads(x, num_heads):
+    return ...
+
+
+check.heads(my_heads)
+
+# %% [markdown]
+# <details>
+# <summary>Solution</summary>
+#
+# ```python
+# def my_heads(x, num_heads):
+#     tokens, dim = x.shape
+#     return x.view(tokens, num_heads, dim // num_heads).transpose(0, 1)
+# ```
+#
+# </details>
+#
+# **2.** Undo it: from (num_heads, tokens, head_dim) to (tokens, dim).
+
+
+# %%
+def my_merged(x):
+    return ...
+
+
+check.merged(my_merged)
+
+# %% [markdown]
+# <details>
+# <summary>Solution</summary>
+#
+# ```python
+# def my_merged(x):
+#     num_heads, tokens, head_dim = x.shape
+#     return x.transpose(0, 1).reshape(tokens, num_heads * head_dim)
+# ```
+#
+# </details>
+#
+# **3.** In the first cell, show block 0 and block 3 in place of block 1. In which block do the heads look widest?
+#
+# **4.** How many parameters has `qkv` of a ViT of width 128? Does the number change with the number of heads?
+#
+# ## What you know now
+#
+# - Heads split the width. They cost nothing extra, and each has its own weights.
+# - `split_heads` and `merge_heads` only move numbers; `qkv` and `proj` are the learned matrices.
+#
+# Next: [positions](03_positions.py).

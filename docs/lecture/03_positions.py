@@ -1,0 +1,217 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 3. Positions
+#
+# Attention treats tokens as a *set*. Shuffle them, and every token gets the same result as before. To a network without
+# positions, *dog bites man* and *man bites dog* are the same.
+#
+# **You need** lesson 1; the last cells need Fashion-MNIST. **It takes** 25 minutes; the code runs in a few seconds.
+
+# %%
+import torch
+from lesson import check, pictures, records, side_by_side
+
+import fittingroom as fr
+from fittingroom.models.layers.attention import SelfAttention
+
+torch.manual_seed(0)
+attention = SelfAttention(dim=16, num_heads=2).eval()
+dog_bites_man = torch.randn(1, 3, 16)
+man_bites_dog = dog_bites_man.flip(1)
+with torch.no_grad():
+    one, other = attention(dog_bites_man), attention(man_bites_dog)
+print("dog in sentence 1:", [round(each, 4) for each in one[0, 0, :4].tolist()])
+print("dog in sentence 2:", [round(each, 4) for each in other[0, 2, :4].tolist()])
+
+# %% [markdown]
+# The same numbers: *dog* cannot know whether it bites or is bitten. The remedy is simple: **add to each token a vector
+# that says where it stands.**
+#
+# ## Sinusoidal positions
+#
+# For position $pos$ and column pair $i$:
+#
+# $$PE_{pos, 2i} = \sin\frac{pos}{10000^{2i/D}}, \qquad PE_{pos, 2i+1} = \cos\frac{pos}{10000^{2i/D}} .$$
+
+# %%
+from fittingroom.models.layers.positions import sinusoidal_1d
+
+table = sinusoidal_1d(50, 64)
+side_by_side(
+    r"PE_{pos, 2i} = \sin\left(pos / 10000^{2i/D}\right), \quad PE_{pos, 2i+1} = \cos\left(pos / 10000^{2i/D}\right)",
+    sinusoidal_1d,
+    pictures.matrix(table, row_title="position", column_title="column"),
+)
+
+# %% [markdown]
+# Think of the hands of many clocks. The first pair of columns turns fast, one radian a position. The last pair hardly
+# moves. Together they tell every position from every other one, as seconds, minutes and hours tell the time.
+
+# %%
+pictures.curves(
+    range(50),
+    {"columns 0 (fast)": table[:, 0], "column 10": table[:, 10], "column 20 (slow)": table[:, 20]},
+    x_title="position",
+    y_title="entry of the table",
+    points=False,
+)
+
+# %% [markdown]
+# **Why this formula?** A shift by $k$ positions turns each hand by a fixed angle. So the vector of $pos + k$ is a
+# rotation of the vector of $pos$, the same for every $pos$: a matrix can learn "three to the left". And the dot product
+# of two positions depends on their distance only:
+
+# %%
+similarity = table @ table.T / 32  # 32 pairs, so that a position with itself gives 1
+print("distance 5, at three places:", [round(float(similarity[a, a + 5]), 4) for a in (0, 17, 40)])
+pictures.curves(
+    range(-25, 25),
+    {"similarity": similarity[25]},
+    x_title="distance from position 25",
+    y_title="dot product",
+    points=False,
+)
+
+# %% [markdown]
+# ## Two dimensions
+#
+# A patch has a row and a column. Half of the vector encodes the row, half the column.
+
+# %%
+from fittingroom.explain.positions import position_similarity
+from fittingroom.models.layers.positions import sinusoidal_2d
+
+grid = position_similarity(sinusoidal_2d(7, 7, 128).numpy(), (7, 7))
+side_by_side(
+    r"PE_{row, column} = \left( PE_{row} \; ; \; PE_{column} \right)",
+    sinusoidal_2d,
+    pictures.matrices({"patch (0, 0)": grid[0, 0], "patch (3, 3)": grid[3, 3], "patch (6, 2)": grid[6, 2]}, per_row=3),
+)
+
+# %% [markdown]
+# Each picture shows how similar the position of one patch is to the positions of all patches: most to itself and to its
+# row and column.
+#
+# ## Learned positions
+#
+# One can also make the table a parameter and learn it. `vit_cls`, which comes with the package, did so. Nobody told it
+# which patches are neighbours:
+
+# %%
+from fittingroom.explain.positions import position_embedding
+
+learned = position_similarity(position_embedding(fr.load_run("vit_cls").model), (7, 7))
+pictures.matrices(
+    {"patch (1, 1)": learned[1, 1], "patch (3, 3)": learned[3, 3], "patch (5, 1)": learned[5, 1]}, per_row=3
+)
+
+# %% [markdown]
+# The network found out which patches are near. It also takes a patch for its mirror image: training shows every image mirrored
+# as well, so left and right look alike to it.
+#
+# ## What happens without?
+#
+# Take the trained ViT, and give it the patches of an image in another order. Then the positions say something wrong
+# about every patch. A second try also removes the positions: now the network cannot notice the order.
+
+# %%
+data = fr.load_data("fashion-mnist")
+vit = fr.load_run("vit").model
+images = torch.stack([data.val[place][0] for place in range(500)])
+labels = data.val.images.labels[:500]
+
+
+def accuracy(positions, order):
+    with torch.no_grad():
+        tokens = vit.patch_embed(images)[:, order] + positions
+        logits = vit.head(vit.norm(vit.blocks(tokens)).mean(dim=1))
+    return float((logits.argmax(dim=1) == labels).float().mean())
+
+
+in_order, shuffled = torch.arange(49), torch.randperm(49, generator=torch.Generator().manual_seed(1))
+results = {
+    "as trained": accuracy(vit.pos_embed, in_order),
+    "patches shuffled": accuracy(vit.pos_embed, shuffled),
+    "no positions": accuracy(0.0, in_order),
+    "no positions, shuffled": accuracy(0.0, shuffled),
+}
+for name, share in results.items():
+    print(f"{name:24} {100 * share:5.1f} % right")
+
+# %% [markdown]
+# The last two lines agree exactly: without positions the order does not exist. They are also far below the first.
+# Careful with the conclusion: this network was *trained* with positions, and we took them away. How well a network does
+# that was trained without them is another question; the [claims page](claims.md) says whether it has been measured.
+#
+# ## Longer than in training
+#
+# The formula also gives vectors for positions that training never saw. Does the network understand them? Three networks
+# learned to pronounce words of up to 8 letters, then met longer ones. Wrong words, read from the records:
+
+# %%
+lengths = {"to 8": (0, 8), "9": (9, 9), "10": (10, 10), "11, 12": (11, 12), "13 and more": (13, 99)}
+wrong = {name: records.sequence_errors("positions", *ends) for name, ends in lengths.items() if name != "to 8"}
+means = {model: [100 * sum(wrong[name][model]) / len(wrong[name][model]) for name in wrong] for model in wrong["9"]}
+pictures.curves(
+    range(len(wrong)),
+    {f"{model}": values for model, values in means.items()},
+    x_title="letters: " + " | ".join(wrong),
+    y_title="wrong words, %",
+)
+
+# %% [markdown]
+# One more letter ruins learned positions: vector 9 was never trained. Sinusoids help for one letter, not for three. The
+# recurrent network (lesson 5) degrades most slowly.
+#
+# ## Exercises
+#
+# **1.** Write the table of sinusoidal positions. Positions count from 0. Columns 0, 2, 4, ... hold sines, columns 1, 3,
+# 5, ... the cosines of the same angles.
+
+
+# %%
+def my_positions(num_positions, dim):
+    return ...
+
+
+check.positions(my_positions)
+
+# %% [markdown]
+# <details>
+# <summary>Solution</summary>
+#
+# ```python
+# def my_positions(num_positions, dim):
+#     table = torch.zeros(num_positions, dim)
+#     position = torch.arange(num_positions)[:, None]
+#     angle = position / 10000 ** (torch.arange(0, dim, 2) / dim)
+#     table[:, 0::2] = angle.sin()
+#     table[:, 1::2] = angle.cos()
+#     return table
+# ```
+#
+# </details>
+#
+# **2.** Replace 10000 by 10 in your function and draw the table with `pictures.matrix`. Why is it a bad choice for long
+# sequences?
+#
+# **3.** In "What happens without?", swap only two patches. How many answers change?
+#
+# ## What you know now
+#
+# - Attention alone does not know order. A vector added to each token tells it.
+# - Sinusoids need no training, and distance shows in their dot product. Learned tables adapt to the data,
+#   but end where training ended.
+#
+# Next: [the encoder-decoder Transformer](04_transformer.py).

@@ -1,0 +1,187 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 4. The Transformer: an encoder and a decoder
+#
+# The first Transformer translated sentences. Ours does a smaller job of the same kind: it reads the **letters** of a
+# word and writes its **phonemes**, the sounds of English. It has everything that the paper has, and it answers in a
+# second.
+#
+# **You need** lessons 1 to 3. The network comes with the package. **It takes** 30 minutes; the code runs in a few
+# seconds.
+
+# %%
+import torch
+from lesson import check, diagrams, explorer, pictures, records, side_by_side, source
+
+import fittingroom as fr
+
+run = fr.load_run("transformer")
+for answer in run.predict(["cat", "photograph", "knight", "fittingroom"]):
+    print(f"{answer.word:12} {' '.join(answer.pronunciations[0].symbols)}")
+
+# %% [markdown]
+# It knows that *ph* is one sound and that the *k* of *knight* is silent. *fittingroom* is in no dictionary. Try your
+# name.
+#
+# ## The two halves
+#
+# - The **encoder** reads all letters at once. Each letter attends to all letters. The result, one vector a letter, is
+#   called **memory**.
+# - The **decoder** writes one phoneme after another. Each phoneme attends to the phonemes before it (*self-attention*,
+#   with the causal mask of lesson 1), then to the memory (*cross-attention*: queries from the phonemes, keys and values
+#   from the letters).
+
+# %%
+diagrams.transformer()
+
+# %% [markdown]
+# In the code, `Residual` adds each sub-layer to its input, and the blocks say in which order things happen. The norm
+# comes first (*pre-norm*), as in most networks today; in the paper of 2017 it comes after the sum.
+
+# %%
+from fittingroom.models.transformer import DecoderBlock, EncoderBlock, Residual, Transformer
+
+side_by_side(
+    r"x \leftarrow x + \mathrm{Sublayer}(\mathrm{LayerNorm}(x))",
+    (Residual.before, Residual.add, EncoderBlock.forward, DecoderBlock._finish),
+)
+
+# %% [markdown]
+# Cross-attention is lesson 1 with queries from one sequence and keys from another:
+
+# %%
+from fittingroom.models.layers.attention import CrossAttention
+
+source(CrossAttention.forward, CrossAttention.keys_values, CrossAttention.forward_cached)
+
+# %% [markdown]
+# ## Write a word, step by step
+#
+# `encode` reads the letters once. Then `step` gives the logits of the next phoneme. We always take the most likely one
+# (*greedy* decoding), until it is the end mark.
+
+# %%
+from fittingroom.data.seq2seq.vocabulary import BOS_ID, EOS_ID
+
+model = run.model
+letters, phonemes = run._saved.task.vocabularies  # the symbols of each side, with their numbers
+src = torch.tensor([[*letters.encode("nation"), EOS_ID]])
+src_mask = torch.ones_like(src, dtype=torch.bool)
+
+with torch.no_grad():
+    memory = model.encode(src, src_mask)
+    state = model.start(memory, src_mask)
+    symbol, written = torch.tensor([BOS_ID]), []
+    while len(written) < 20:
+        logits, state = model.step(symbol, state)
+        probs = logits.softmax(dim=-1)[0]
+        symbol = logits.argmax(dim=-1)
+        if int(symbol) == EOS_ID:
+            break
+        written.append(phonemes.decode([int(symbol)])[0])
+        print(f"{written[-1]:3} with probability {float(probs.max()):.2f}")
+
+# %% [markdown]
+# ## Cross-attention as alignment
+#
+# Which letters did the decoder look at while it wrote each phoneme? Rows are phonemes, columns letters. Nobody told the
+# network which letters belong to which sound.
+
+# %%
+from fittingroom.explain.alignment import align
+
+found = align(model, run.predict(["photograph"])[0])
+pictures.matrix(
+    found.mean,
+    rows=[each.strip("<>") for each in found.phonemes],
+    columns=[each.strip("<>") for each in found.letters],
+    row_title="writes",
+    column_title="looks at",
+)
+
+# %% [markdown]
+# The bright cells run along the diagonal, because spelling and sound have the same order. *F* looks at the letters
+# *ph*. This picture is the mean of the four heads of the last layer. In the page below, choose word, layer and head:
+
+# %%
+explorer.alignment("transformer", ["photograph", "knight", "thorough", "nation"])
+
+# %% [markdown]
+# ## Learn: the whole target at once
+#
+# While the network *writes*, it needs one step a phoneme. While it *learns*, the right answer is known. So the decoder
+# reads the whole answer, **shifted by one place**, and predicts all its symbols at once; the causal mask keeps it
+# honest. This is called *teacher forcing*.
+
+# %%
+source(Transformer.forward)
+
+# %% [markdown]
+# Does the mask keep it honest? Change the last symbol that the decoder reads, and see which logits change.
+
+# %%
+tgt_in = torch.tensor([[BOS_ID, *phonemes.encode(["N", "EY", "SH", "AH", "N"])]])
+changed = tgt_in.clone()
+changed[0, -1] = phonemes.encode(["Z"])[0]
+with torch.no_grad():
+    difference = (model(src, src_mask, tgt_in) - model(src, src_mask, changed)).abs().amax(dim=-1)[0]
+print("largest change at each place:", [round(float(each), 3) for each in difference])
+
+# %% [markdown]
+# Only the last place changes: no symbol sees a later one.
+#
+# ## How good is it?
+#
+# Equal time, three seeds each, words that no network trained on. The table is computed now from the recorded answers.
+
+# %%
+records.comparison("sequences")
+
+# %% [markdown]
+# ## Exercises
+#
+# **1.** What does the decoder read while it learns to write `target`? `target` is a list that ends with the end mark.
+
+
+# %%
+def my_shifted(target, begin):
+    return ...
+
+
+check.shifted(my_shifted)
+
+# %% [markdown]
+# <details>
+# <summary>Solution</summary>
+#
+# ```python
+# def my_shifted(target, begin):
+#     return [begin, *target[:-1]]
+# ```
+#
+# </details>
+#
+# **2.** Pronounce *read*, *lead* and *tear* with `run.predict`. English has two answers for each. Then ask for several
+# answers on the command line: `fittingroom pronounce transformer read --beam 4`.
+#
+# **3.** In "Write a word", replace `argmax` by a draw from `probs` (`torch.multinomial`). How often is the word still
+# right?
+#
+# ## What you know now
+#
+# - The encoder reads everything at once; the decoder writes symbol by symbol.
+# - Cross-attention joins the two, and shows an alignment that nobody taught.
+# - Training needs no loop over symbols: shift the target, mask the future.
+#
+# Next: [why not recurrence](05_recurrence.py).

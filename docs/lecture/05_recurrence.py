@@ -1,0 +1,215 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 5. Why not recurrence?
+#
+# Before 2017, networks read sequences one symbol at a time and carried a state along. Attention replaced that. Lectures
+# give two reasons: **path length** and **parallel time**. This lesson measures both, and shows where recurrence wins.
+#
+# **You need** lesson 1. No data, no network. **It takes** 20 minutes; the code runs in about half a minute.
+
+# %%
+import time
+
+import torch
+from lesson import check, pictures, records, side_by_side
+from torch import nn
+
+from fittingroom.models.layers.attention import SelfAttention
+
+torch.manual_seed(0)
+dim, lengths = 64, [8, 16, 32, 64, 128, 256]
+attention, recurrence = SelfAttention(dim, num_heads=4), nn.GRU(dim, dim, batch_first=True)
+
+
+def reach(output, x):
+    """The share of the last output's gradient that arrives at the first symbol."""
+    (gradient,) = torch.autograd.grad(output[:, -1].square().sum(), x)
+    norms = gradient.norm(dim=-1)
+    return float((norms[:, 0] / norms.sum(dim=1)).mean())
+
+
+arrives = {"attention": [], "recurrence": []}
+for length in lengths:
+    x = torch.randn(8, length, dim, requires_grad=True)
+    arrives["attention"].append(reach(attention(x), x))
+    arrives["recurrence"].append(reach(recurrence(x)[0], x))
+pictures.curves(
+    lengths,
+    {name: [max(each, 1e-12) for each in values] for name, values in arrives.items()},
+    x_title="length of the sequence",
+    y_title="share of the gradient at the first symbol",
+    log_x=True,
+    log_y=True,
+)
+
+# %% [markdown]
+# How much does the *last* symbol learn about the *first*? Through attention the signal always arrives: it takes one
+# step, and shares decrease only because more symbols share the attention. Through the recurrent network it must pass
+# every symbol in between, and fades away. (Values below 10⁻¹² are drawn at 10⁻¹². The weights are untrained: training
+# changes numbers, not the length of the path.)
+#
+# ## Path length
+#
+# A recurrent network computes each state from the one before:
+
+# %%
+side_by_side(
+    r"h_t = f(h_{t-1}, x_t) \quad \Rightarrow \quad "
+    r"\frac{\partial h_n}{\partial h_1} = \prod_{t=2}^{n} \frac{\partial h_t}{\partial h_{t-1}}",
+    reach,
+)
+
+# %% [markdown]
+# A product of $n - 1$ factors: if they are mostly smaller than 1, it vanishes. For attention the path has length 1.
+#
+# | layer | path between tokens at distance $n$ | steps that must wait for each other | work |
+# |---|---|---|---|
+# | attention | 1 | 1 | $n^2 d$ |
+# | recurrence | $n$ | $n$ | $n d^2$ |
+# | convolution, kernel $k$ | about $2n / k$ (one layer after another) | 1 a layer | $k n d^2$ |
+#
+# This is table 1 of "Attention Is All You Need", with plain convolutions stacked.
+#
+# ## Parallel time
+#
+# Attention computes all tokens at once: a few large matrix products. Recurrence needs a loop. Here is the loop, one
+# matrix product after another, against a single large product of equal size:
+
+# %%
+length = 256
+x, w = torch.randn(16, length, dim), torch.randn(dim, dim) / dim**0.5
+
+
+def seconds(work, repeats=20):
+    """The fastest of several runs: whatever else the machine does can only make a run slower."""
+    times = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - began)
+    return min(times)
+
+
+def loop():
+    state = torch.zeros(16, dim)
+    for t in range(length):
+        state = torch.tanh(x[:, t] + state @ w)
+
+
+with torch.no_grad():
+    at_once, one_by_one = seconds(lambda: torch.tanh(x @ w)), seconds(loop)
+print(
+    f"at once {1000 * at_once:.2f} ms, one by one {1000 * one_by_one:.2f} ms: {one_by_one / at_once:.0f} times as long"
+)
+
+# %% [markdown]
+# The number of multiplications is the same. The difference is that step $t$ has to wait for step $t - 1$. A GPU has
+# thousands of cores that wait, so there the difference is far larger.
+#
+# ## Now honestly: whole layers
+#
+# Time forward and back, 2,048 tokens a batch, on this machine. torch's GRU is a fast one.
+
+# %%
+measured = {"attention": [], "recurrence": []}
+for length in lengths:
+    x = torch.randn(2048 // length, length, dim)
+    measured["attention"].append(1000 * seconds(lambda x=x: attention(x).sum().backward(), 5))
+    measured["recurrence"].append(1000 * seconds(lambda x=x: recurrence(x)[0].sum().backward(), 5))
+pictures.curves(lengths, measured, x_title="length (2,048 tokens in all)", y_title="milliseconds a step", log_x=True)
+
+# %% [markdown]
+# On a core or two there is little to run in parallel, and attention's work grows with the **square** of the length.
+# Somewhere the lines cross. The same measurement at width 192, recorded on one core:
+
+# %%
+record = records.read("bench/claims.json")
+rows = record["rows"]
+print(record["processor"], "- batches of", f"{record['tokens']:,}", "tokens")
+pictures.curves(
+    [row["length"] for row in rows],
+    {
+        name: [1000 * row["step_seconds"][name] for row in rows]
+        for name in ("attention", "attention, fused", "recurrence")
+    },
+    x_title="length",
+    y_title="milliseconds a step",
+    log_x=True,
+)
+
+# %% [markdown]
+# So: path length 1 holds everywhere. "Attention is faster" holds for short sequences and for machines with many cores.
+# On one core, a GRU is faster from some length on. An image of 49 patches or a word of 10 letters is short.
+#
+# ## And in the end?
+#
+# Which network pronounces words better after equal training time? Recurrent networks may use attention too: the one
+# here has it between encoder and decoder (Bahdanau et al. 2015), the state of the art before the Transformer.
+
+# %%
+contest = records.comparison("sequences")
+pictures.intervals(
+    [
+        (f"{each.a} - {each.b}", 100 * score.difference, 100 * score.low, 100 * score.high)
+        for each in contest.contrasts
+        for score in [each.metrics["word_error_rate"]]
+    ],
+    x_title="word error rate: difference in percentage points (95 % interval)",
+)
+
+# %%
+print(contest.verdict)
+
+# %% [markdown]
+# ## Exercises
+#
+# **1.** How many steps does a signal take between two tokens at a distance? `kind` is `"attention"`, `"recurrence"` or
+# `"convolution"`; a convolution of width `kernel` reaches `kernel // 2` tokens to each side in one layer.
+
+
+# %%
+def my_path_length(kind, distance, kernel):
+    return ...
+
+
+check.path_length(my_path_length)
+
+# %% [markdown]
+# <details>
+# <summary>Solution</summary>
+#
+# ```python
+# def my_path_length(kind, distance, kernel):
+#     if kind == "attention":
+#         return 1
+#     if kind == "recurrence":
+#         return distance
+#     return -(-distance // (kernel // 2))  # rounded up
+# ```
+#
+# </details>
+#
+# **2.** In the first cell, start the GRU with larger weights: `for p in recurrence.parameters(): nn.init.normal_(p,
+# std=0.5)`. Does the signal vanish more slowly? Why do people not just do that?
+#
+# **3.** In lesson 3, longer words hurt the Transformer more than the recurrent network. Which property of the two
+# explains it?
+#
+# ## What you know now
+#
+# - Attention has path length 1: gradients reach every token at once.
+# - It needs no loop over tokens, but its work grows with the square of the length.
+# - Which one is faster depends on length and machine. Measure.
+#
+# Next: [images as patches](06_vit.py).
