@@ -14,6 +14,7 @@ from typing import Any
 
 import claims_tables
 import frontier_tables
+import guard_tables
 import model_cards
 import sequence_tables
 import speed_tables
@@ -32,6 +33,7 @@ PAGES = (
     ROOT / "README.md",
     ROOT / "docs" / "speed.md",
     ROOT / "docs" / "statistics.md",
+    ROOT / "docs" / "your-images.md",
     *(
         ROOT / "docs" / "lab" / name
         for name in ("results.md", "records.md", "looking-inside.md", "benchmarks.md", "sequences.md", "coverage.md")
@@ -388,6 +390,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "frontier": frontier_tables.table, "false-claims": false_claims, "power": power, "folds": folds,
     "faithfulness": faithfulness, "positions": positions, "explaining": explaining,
     **claims_tables.TABLES,
+    **guard_tables.TABLES,
     **sequence_tables.TABLES,
     **speed_tables.TABLES,
 }  # fmt: skip

@@ -16,6 +16,8 @@ __version__ = "0.1.0"
 _WHERE = {
     "load_data": "fittingroom.api.data",
     "Data": "fittingroom.api.data",
+    "check_data": "fittingroom.api.check",
+    "DataCheck": "fittingroom.api.check",
     "create_model": "fittingroom.api.models",
     "list_models": "fittingroom.api.models",
     "train": "fittingroom.api.runs",
@@ -32,9 +34,11 @@ _MODULES = {"plot": "fittingroom.api.plot", "lightning": "fittingroom.api.lightn
 __all__ = [
     "ComparisonResult",
     "Data",
+    "DataCheck",
     "FittingRoomError",
     "Run",
     "__version__",
+    "check_data",
     "compare",
     "create_model",
     "explain",
@@ -49,6 +53,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from fittingroom.api import lightning, plot
+    from fittingroom.api.check import DataCheck, check_data
     from fittingroom.api.compare import ComparisonResult, compare
     from fittingroom.api.data import Data, load_data
     from fittingroom.api.explain import explain

@@ -19,6 +19,7 @@ from fittingroom.training.optim import build_optimizer
 SIZES = {  # name: parameters, multiply-adds for 28 x 28 x 1
     "cnn": (759_018, 72_480_512),
     "resnet20": (269_434, 30_821_248),
+    "efficientnet_lite0": (3_383_242, 7_320_272),
     "hybrid": (712_811, 71_313_920),
     "vit_conv_stem": (744_306, 39_646_592),
     "vit": (796_810, 41_095_424),

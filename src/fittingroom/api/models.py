@@ -7,10 +7,12 @@ from torch import nn
 
 from fittingroom.api.data import Data, load_data
 from fittingroom.api.runs import configure
+from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.randomness import check_seed, seeded
 from fittingroom.models import build_model
 from fittingroom.tasks.base import TASKS
 from fittingroom.tasks.load import all_models, open_task, task_of_model
+from fittingroom.tasks.modes import split_mode
 
 
 def list_models(task: str | None = None) -> list[str]:
@@ -31,5 +33,7 @@ def create_model(name: str, data: Data | str | Path | None = None, *, seed: int 
         source = load_data(data)
         return open_task(configure(name, source, epochs=1, seed=seed, settings=settings), source.data_dir).new_model()
     registry = task_of_model(name).config_class.registry
+    if split_mode(name)[1] != "scratch":
+        raise FittingRoomError(f"{name}: give the data that its new head is for: create_model({name!r}, data)")
     with seeded(seed, "init"):
         return build_model(name, settings, registry)

@@ -269,7 +269,7 @@ def train(
     config = configure(model, source, epochs=epochs, budget=budget, seed=seed, recipe_name=recipe, settings=given)
     data_dir = None if source is None else source.data_dir
     if folder is None:
-        name = f"{model}-{length_slug(config)}-seed{seed}-{config_hash(resolve(config, data_dir))[:6]}"
+        name = f"{file_name(model)}-{length_slug(config)}-seed{seed}-{config_hash(resolve(config, data_dir))[:6]}"
         folder = Path("runs") / name
     with training_progress(config.run, progress) as tell:
         fit(

@@ -15,7 +15,7 @@ from fittingroom.tasks.config import MOST_EPOCHS, MOST_SECONDS, RunConfig
 C = TypeVar("C", bound=RunConfig)
 FIXED = {
     "task", "model", "data", "pictures", "dev", "test", "digest", "keep_stress", "seed", "epochs", "budget_seconds",
-    "model_config",
+    "model_config", "mode", "weights_digest",
 }  # fmt: skip
 """Config fields that have their own options."""
 FROM_DATA = {"img_size", "in_chans", "num_classes", "src_vocab_size", "tgt_vocab_size"}

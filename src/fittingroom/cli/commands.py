@@ -44,7 +44,8 @@ def _model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "model",
         metavar="MODEL",
-        help="vit, cnn, hybrid; transformer, recurrent; or another name that `fittingroom models` lists",
+        help="vit, cnn, hybrid; transformer, recurrent; or another name that `fittingroom models` lists, timm:NAME or hf:NAME; "
+        "NAME+probe and NAME+finetune start from pretrained weights",
     )
 
 
@@ -79,8 +80,8 @@ def _train_options(parser: argparse.ArgumentParser) -> None:
 def _compare_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--models", metavar="A,B",
-        help="candidates, separated by commas; settings go after @: vit,vit@patch_size=7,cnn (default: vit,cnn,hybrid; "
-        "for pairs transformer,recurrent)",
+        help="candidates, separated by commas; settings go after @: vit,vit@patch_size=7,cnn; +probe and +finetune start from "
+        "pretrained weights: timm:resnet18+probe (default: vit,cnn,hybrid; for pairs transformer,recurrent)",
     )  # fmt: skip
     parser.add_argument("--preset", default="quick", metavar="NAME", help="quick, standard or full (default: quick)")
     parser.add_argument(
@@ -260,6 +261,25 @@ def _data_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--stress", metavar="WHAT", help="stress marks of cmudict: strip (39 phonemes) or keep (69) (default: strip)"
     )
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with thumbnails of what was found")
+    parser.add_argument(
+        "--write-clean", type=Path, metavar="FILE",
+        help="write a table for --data: near-duplicates in one group, copies of test pictures left out of training",
+    )  # fmt: skip
+    parser.add_argument(
+        "--labels", action="store_true",
+        help="look for wrong labels: train three small networks, each of which judges pictures that it did not see",
+    )  # fmt: skip
+    parser.add_argument(
+        "--epochs",
+        type=number,
+        metavar="N",
+        help="with --labels: length of each training (default: 3 to 40, by the data)",
+    )
+    parser.add_argument(
+        "--from", dest="run", type=Path, metavar="RUN",
+        help="look for wrong labels with the predictions of a finished run or comparison; trains nothing",
+    )  # fmt: skip
 
 
 COMMANDS = {
@@ -273,6 +293,7 @@ COMMANDS = {
         "examples:\n  fittingroom compare --preset quick\n"
         "  fittingroom compare --models vit,vit@patch_size=7,cnn --seeds 3 --budget 10m --out runs/mine\n"
         "  fittingroom compare --data pictures/ --epochs 10\n"
+        "  fittingroom compare --data pictures/ --models cnn,efficientnet_lite0+probe --budget 5m\n"
         "  fittingroom compare --models cnn --train-sizes 1000,10000\n"
         "  fittingroom compare --data cmudict --models transformer,recurrent --seeds 3 --budget 20m",
         options=(
@@ -386,16 +407,19 @@ COMMANDS = {
         call=run.models,
         help="list the models: family, parameters, multiply-adds, source",
         description="List every model that `train` and `compare` know. Costs are for one image of 28x28 grey pixels, or\n"
-        "one word of eight letters and eight phonemes.",
+        "one word of eight letters and eight phonemes. Networks of timm and Hugging Face are not listed: timm:NAME, hf:NAME.",
     ),
     "data": Command(
         call=run.data,
         help="check your images or pairs of sequences; fetch images",
-        description="check: verify checksums and shapes, count classes and exact duplicates. For your own images: count\n"
-        "classes, sizes and exact copies, and name the files that cannot be read (exit code 2 if training would refuse\n"
-        "the images). For pairs (a spelling and its pronunciations): count symbols, lengths and overlaps between the parts.\n"
+        description="check, for images: count classes and sizes, find unreadable files, copies, near-duplicates, and pictures\n"
+        "of one colour, dark, bright, blurred or of an odd size (exit code 2 if training would refuse the images). Nothing is\n"
+        "changed or deleted. For pairs (a spelling and its pronunciations): count symbols, lengths and overlaps between the\n"
+        "parts.\n"
         "fetch: find or download Fashion-MNIST.",
-        epilog="examples:\n  fittingroom data check\n  fittingroom data check pictures/\n"
+        epilog="examples:\n  fittingroom data check\n  fittingroom data check pictures/ --html check.html\n"
+        "  fittingroom data check pictures/ --write-clean clean.csv\n"
+        "  fittingroom data check pictures/ --labels --html check.html\n"
         "  fittingroom data check cmudict --stress keep\n  fittingroom data check pairs.tsv\n"
         "  fittingroom data check train.tsv dev.tsv test.tsv",
         options=(_data_options, add_data_dir),

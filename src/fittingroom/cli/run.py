@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fittingroom.cli import options
-from fittingroom.cli.messages import data_words, flat, inspection_message, pair_words, run_text, score_text
+from fittingroom.cli.messages import flat, inspection_message, pair_words, run_text, score_text
 from fittingroom.core.errors import FittingRoomError, did_you_mean
 from fittingroom.core.text import file_name, shown
 
@@ -41,7 +41,7 @@ def train(args: argparse.Namespace) -> int:
         settings=changes,
     )
     words = [
-        args.model,
+        file_name(args.model),
         *data_slug(config),
         length_slug(config),
         *([args.recipe] if args.recipe else []),
@@ -239,6 +239,8 @@ def models(args: argparse.Namespace) -> int:
         size = (f"{row['num_params'] / 1e6:.2f} M", f"{row['num_macs'] / 1e6:.1f} M")
         table.add_row(row["name"], row["reads"], row["family"], *size, row["source"])
     Terminal().print(table)
+    print("also: timm:NAME and hf:NAME, networks of timm and Hugging Face")
+    print("NAME+probe and NAME+finetune start from pretrained weights")
     return 0
 
 
@@ -247,37 +249,55 @@ def data(args: argparse.Namespace) -> int:
     if args.action not in ("check", "fetch"):
         raise FittingRoomError(f"unknown action '{args.action}': {did_you_mean(args.action, ('check', 'fetch'))}")
     names = args.names or ["fashion-mnist"]
-    if names != ["fashion-mnist"]:
+    if args.action == "check" and len(names) == 1:
         from fittingroom.data.images.load import is_images
 
-        own = args.action == "check" and len(names) == 1 and is_images(names[0])
-        return _data_images(args, names[0]) if own else _data_pairs(args, names)
+        if is_images(names[0]):
+            return _data_images(args, names[0])
+    given = [name for name in ("html", "write_clean", "labels", "epochs", "run") if getattr(args, name)]
+    if given:
+        from fittingroom.data.seq2seq.load import check_name
+
+        for name in names if args.action == "check" else ():
+            check_name(name)  # a folder that does not exist is the more likely mistake
+        option = {"run": "from"}.get(given[0], given[0].replace("_", "-"))
+        raise FittingRoomError(f"--{option} is for checking images: fittingroom data check pictures/ --{option}")
+    if names != ["fashion-mnist"]:
+        return _data_pairs(args, names)
     if args.stress is not None:
         raise FittingRoomError("--stress is for cmudict: fittingroom data check cmudict --stress keep")
-    from fittingroom.data.images import fashion_mnist, integrity
+    from fittingroom.data.images import fashion_mnist
 
     folder = fashion_mnist.find(args.data_dir)
-    if args.action == "fetch":
-        _print(args, {"folder": str(folder)}, f"Fashion-MNIST is in {folder}")
-        return 0
-    found = integrity.check(folder)
-    _print(args, found, data_words(found))
-    return 0 if found["ok"] else 2
+    _print(args, {"folder": str(folder)}, f"Fashion-MNIST is in {folder}")
+    return 0
 
 
 def _data_images(args: argparse.Namespace, name: str) -> int:
-    """`data check` for the user's own images."""
-    from fittingroom.cli.image_check import image_words
-    from fittingroom.data.images.check import check_images
+    """`data check` for images."""
+    from fittingroom.api.check import check_data
+    from fittingroom.api.data import load_data
+    from fittingroom.cli.image_check import check_options, image_words, integrity_of, write_files
     from fittingroom.data.images.dataset import IMAGE_DATA
 
     if args.stress is not None:
         raise FittingRoomError("--stress is for cmudict: fittingroom data check cmudict --stress keep")
     if args.data_dir is not None and name not in IMAGE_DATA.names():
         raise FittingRoomError(f"--data-dir is for data sets by name, and {shown(name)} is a path: omit it")
-    found = check_images(name, args.data_dir)
-    _print(args, found, image_words(found))
-    return 0 if found["ok"] else 2
+    check_options(args, name)
+    first, first_words = integrity_of(name, args.data_dir)
+    if not first.get("ok", True):
+        _print(args, first, first_words)
+        return 2
+    source = load_data(name, data_dir=args.data_dir)
+    found = check_data(source, labels=args.labels, run=args.run, epochs=args.epochs, say=_note)
+    written = write_files(args, found)
+    _print(args, {**found.to_dict(), **first, **written}, image_words(found.check, first_words, written))
+    return 0 if found.ok else 2
+
+
+def _note(text: str) -> None:
+    print(f"note: {text}", file=sys.stderr)
 
 
 def _data_pairs(args: argparse.Namespace, names: list[str]) -> int:

@@ -12,6 +12,7 @@ from fittingroom.core.config import config_hash
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.records import CandidateRecord
 from fittingroom.tasks.config import RunConfig
+from fittingroom.tasks.modes import split_mode
 
 UNSAFE = re.compile(r"[^\w@=.,+\[\]-]+")
 """Characters that some systems do not allow in folder names."""
@@ -82,9 +83,11 @@ def parse_candidate(text: str) -> tuple[str, dict[str, str]]:
 def candidate(config: RunConfig, settings: dict[str, str] | None = None, title: str = "", size: str = "") -> Candidate:
     """The candidate for `config`. `settings` are the changes that `config` already includes; they give name and title."""
     settings = settings or {}
-    name = "@".join([config.model, *(f"{key}={value}" for key, value in settings.items())])
+    name = "@".join([config.label, *(f"{key}={value}" for key, value in settings.items())])
     variant = config.registry.get(config.model)
-    shown = ", ".join(_words(key, value) for key, value in settings.items())
+    _, mode = split_mode(name.partition("@")[0])
+    ways = {"scratch": [], "finetune": ["finetuned"], "probe": ["probe"]}[mode]
+    shown = ", ".join([*ways, *(_words(key, value) for key, value in settings.items())])
     return Candidate(
         name=name,
         title=title or (f"{variant.title} ({shown})" if shown else variant.title),

@@ -130,7 +130,9 @@ def run_comparison(comparison: Comparison, watcher: Watcher) -> Summary:
     runs = _open(comparison)
     _check_plan(comparison)
     _check_budget(comparison, runs)
-    for hint in (*runs[0].task.hints, *runs[0].task.comparison_hints):
+    one_seed = runs[: len(comparison.candidates)]
+    hints = [*(hint for run in one_seed for hint in run.task.hints), *runs[0].task.comparison_hints]
+    for hint in dict.fromkeys(hints):
         watcher.hints(hint)
     with exclusive_lock(comparison.folder):
         return _run_comparison(comparison, runs, watcher)
@@ -151,8 +153,8 @@ def _run_comparison(comparison: Comparison, runs: list[_Run], watcher: Watcher) 
     write_comparison(comparison.folder, record)
     summary = summarise(comparison.folder)
     if record.task in PICTURES.names():
-        by_seed = {run.config.seed: run.task for run in runs}
-        PICTURES.get(record.task)(comparison.folder, record, by_seed, watcher.pictures)
+        tasks = {(run.candidate.name, run.config.seed): run.task for run in runs}
+        PICTURES.get(record.task)(comparison.folder, record, tasks, watcher.pictures)
     write_summary(comparison.folder, summary)
     return summary
 
@@ -320,7 +322,8 @@ def _record(comparison: Comparison, runs: list[_Run], watcher: Watcher) -> Compa
     jobs, plans = _plans(comparison, watcher)
     first, seeds = runs[0].task, sorted(comparison.seeds)
     registry = first.config.registry.names()
-    ordered = sorted(comparison.candidates, key=lambda each: registry.index(each.config.model))
+    place = {name: number for number, name in enumerate(registry)}
+    ordered = sorted(comparison.candidates, key=lambda each: place.get(each.config.model, len(place)))
     tasks = {run.candidate.name: run.task for run in runs if run.config.seed == seeds[0]}
     sizes = {tasks[each.name].split_record().num_train for each in ordered}
     data = first.data_record()

@@ -1,6 +1,7 @@
 """Check that a path is a file that can be read again. Pipes give their content only once, and a run reads its data often."""
 
 import errno
+import os
 import stat
 from pathlib import Path
 
@@ -31,3 +32,16 @@ def check_file(path: str | Path, give: str) -> None:
         if is_kind(mode):
             once = ", which can be read only once: save it in a file, and" if name == "a pipe" else ":"
             raise FittingRoomError(f"{path} is {name}{once} {give}")
+
+
+def check_writable(path: Path, option: str) -> None:
+    """Raise FittingRoomError if no file can be written to `path`, the value of `option`. Missing folders would be made."""
+    folder = path.parent
+    while not os.path.lexists(folder) and folder != folder.parent:
+        folder = folder.parent
+    if not folder.is_dir():
+        raise FittingRoomError(f"{option} {path} cannot be written: {folder} is no folder: choose another")
+    if not os.access(folder, os.W_OK):
+        raise FittingRoomError(f"{option} {path} cannot be written: {folder} is read-only: choose another folder")
+    if path.is_dir():
+        raise FittingRoomError(f"{option} {path} is a folder: name a file in it")

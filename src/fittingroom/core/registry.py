@@ -22,11 +22,15 @@ def script_registers() -> bool:
 
 
 class Registry(Generic[T]):
-    """Maps names to objects of one kind, in order of registration."""
+    """Maps names to objects of one kind, in order of registration.
+
+    Names with a prefix, such as `timm:resnet18`, come from a function: there may be thousands of them, and they are not listed.
+    """
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self._things: dict[str, T] = {}
+        self._prefixes: dict[str, Callable[[str], T]] = {}
 
     def register(self, name: str) -> Callable[[T], T]:
         """Decorator that registers the decorated object under `name`."""
@@ -41,11 +45,32 @@ class Registry(Generic[T]):
 
         return file
 
+    def register_prefix(self, prefix: str) -> Callable[[Callable[[str], T]], Callable[[str], T]]:
+        """Decorator that registers a function: it gets the text after `prefix:` and returns the object of that name."""
+
+        def file(find: Callable[[str], T]) -> Callable[[str], T]:
+            self._prefixes[prefix] = find
+            return find
+
+        return file
+
     def get(self, name: str) -> T:
         """The object registered under `name`. Raises FittingRoomError that suggests the closest name."""
-        if name not in self._things:
-            raise FittingRoomError(f"unknown {self.kind} '{name}': {did_you_mean(name, self._things)}")
-        return self._things[name]
+        if name in self._things:
+            return self._things[name]
+        prefix, colon, rest = name.partition(":")
+        if colon and prefix in self._prefixes:
+            return self._prefixes[prefix](rest)
+        raise FittingRoomError(f"unknown {self.kind} '{name}': {did_you_mean(name, self._things)}")
+
+    def __contains__(self, name: str) -> bool:
+        """Whether `name` is registered, or has a registered prefix: `get` then says whether it exists."""
+        return name in self._things or (":" in name and name.partition(":")[0] in self._prefixes)
+
+    @property
+    def prefixes(self) -> list[str]:
+        """The registered prefixes."""
+        return list(self._prefixes)
 
     def names(self) -> list[str]:
         """All names, in order of registration."""

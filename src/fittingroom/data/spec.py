@@ -22,6 +22,10 @@ class Preprocessing:
     """crop: scale, then keep the middle. pad: scale, then fill up with the border colour. stretch: ignore proportions."""
     bright_ground: Literal["keep", "invert"] = "keep"
     """invert: the data set shows light objects on black, so a picture with a bright background is inverted."""
+    input_size: tuple[int, int] | None = None
+    """The network gets images of this size (height, width), enlarged or reduced from the data set's. None: of the same size."""
+    input_channels: int | None = None
+    """The network gets this many channels: grey repeated as RGB, or RGB as grey. None: as many as the data set has."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +48,7 @@ class DataSpec:
     width: int
     """Pixels."""
     mean: tuple[float, ...]
-    """Mean of the training pixels, scaled to 0..1, per channel."""
+    """Mean of the training pixels, scaled to 0..1, per channel. For a pretrained network: of the pixels it was trained on."""
     std: tuple[float, ...]
     """Standard deviation of the same pixels, per channel."""
     num_val: int
@@ -65,7 +69,11 @@ class DataSpec:
                 f"channels {self.channels}, height {self.height}, width {self.width} and {len(self.class_names)} class names "
                 "describe no images: write 1 or 3 channels, sizes above 0, and the names"
             )
-        if not len(self.mean) == len(self.std) == self.channels or min(self.std) <= 0:
+        if self.input_shape[0] not in (1, 3) or min(self.input_shape) < 1:
+            raise FittingRoomError(
+                f"input {self.input_shape} describes no images: write 1 or 3 channels, sizes above 0"
+            )
+        if not len(self.mean) == len(self.std) == self.input_shape[0] or min(self.std) <= 0:
             raise FittingRoomError(f"mean {self.mean} and std {self.std}: write one number per channel, std above 0")
 
     @property
@@ -77,6 +85,12 @@ class DataSpec:
     def image_shape(self) -> tuple[int, int, int]:
         """Channels, height, width."""
         return self.channels, self.height, self.width
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of what the network gets."""
+        given = self.preprocessing
+        return given.input_channels or self.channels, *(given.input_size or (self.height, self.width))
 
 
 def digests(images: UInt8[Tensor, "num ..."] | UInt8[np.ndarray, "num ..."]) -> list[bytes]:

@@ -56,7 +56,7 @@ def attention_layers(
     """
     found: list[list[Tensor]] = []
     with eval_mode(model), torch.no_grad():
-        for part in chunks(len(images)):
+        for part in chunks(images):
             with capture_attention(model) as weights:
                 model(as_input(model, images[part]))
             found.append([layer.float().cpu() for layer in self_attention(weights, len(images[part]))])

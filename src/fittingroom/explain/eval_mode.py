@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from fittingroom.core.errors import FittingRoomError
 
 CHUNK = 128
-"""Most images in one forward pass, so that memory does not grow with their number."""
+"""Most images of up to 64x64 pixels in one forward pass, fewer of larger ones, so that memory is bounded."""
 
 
 def unwrapped(model: nn.Module) -> Any:
@@ -82,6 +82,8 @@ def check_targets(images: Tensor, targets: Tensor) -> None:
         )
 
 
-def chunks(num_images: int) -> Iterator[slice]:
+def chunks(images: Tensor) -> Iterator[slice]:
     """Slices of at most CHUNK images, in order."""
-    return (slice(start, start + CHUNK) for start in range(0, num_images, CHUNK))
+    num_images, pixels = len(images), images.shape[-2] * images.shape[-1]
+    size = max(1, min(CHUNK, CHUNK * 64 * 64 // pixels))
+    return (slice(start, start + size) for start in range(0, num_images, size))

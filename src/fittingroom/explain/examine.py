@@ -16,7 +16,7 @@ from fittingroom.explain.faithfulness import random_areas, randomisation, random
 from fittingroom.explain.filters import conv_filters, first_convolution, patch_components
 from fittingroom.explain.findings import Attention, Faithfulness, Filters, Findings, Positions
 from fittingroom.explain.heads import head_statistics, patch_distances
-from fittingroom.explain.methods import default_method, map_grid, methods_for, saliency
+from fittingroom.explain.methods import default_method, map_grid, methods_for, resized, saliency
 from fittingroom.explain.perturbation import Perturbation, probabilities
 from fittingroom.explain.positions import (
     chance_of_neighbour,
@@ -40,12 +40,13 @@ def examine(
     target: int | None = None,
     beats_random: bool | None = None,
     faithfulness: Faithfulness | None = None,
+    shown: tuple[int, int] | None = None,
 ) -> Findings:
     """What `model` answers to `images` (normalised, as the model takes them), where it looks, and what its first layers hold.
 
     The default method is used if `method` is None or cannot explain this network. The maps are for the class `target`; None: for
-    the one that the network predicts. `beats_random` goes into the caption;
-    `faithfulness` overrides it. Memory is bounded for any number of images.
+    the one that the network predicts. `shown` is the size (height, width) in which people see the images. `beats_random` goes
+    into the caption; `faithfulness` overrides it. Memory is bounded for any number of images.
     """
     chosen = method if method in methods_for(model) else default_method(model)
     probs = answers(model, images)
@@ -58,7 +59,9 @@ def examine(
         method=chosen,
         title=METHODS[chosen].title,
         caption=caption(chosen, beats_random),
-        saliency=saliency(model, images, torch.from_numpy(classes), chosen),
+        saliency=resized(
+            saliency(model, images, torch.from_numpy(classes), chosen), shown or (images.shape[-2], images.shape[-1])
+        ),
         target=target,
         attention=_attention(model, images) if has_tokens(model) else None,
         positions=positions_of(model),
@@ -108,7 +111,7 @@ def answers(
 ) -> Float[np.ndarray, "batch classes"]:
     """Softmax of the logits, in bounded memory."""
     predict_probs = probabilities(model)
-    return np.concatenate([np.asarray(predict_probs(images[part])) for part in chunks(len(images))])
+    return np.concatenate([np.asarray(predict_probs(images[part])) for part in chunks(images)])
 
 
 def positions_of(model: nn.Module) -> Positions | None:

@@ -20,6 +20,7 @@ from fittingroom.explain.eval_mode import (
 )
 from fittingroom.explain.tokens import check_tokens, token_layout
 from fittingroom.models.cnn import ConvNet
+from fittingroom.models.efficientnet import EfficientNetLite
 
 
 def grad_cam(
@@ -36,14 +37,14 @@ def grad_cam(
     """
     check_targets(images, targets)
     chosen = layer if layer is not None else gradcam_layer(model)
-    parts = [_cam_of(model, images[part], targets[part], chosen) for part in chunks(len(images))]
+    parts = [_cam_of(model, images[part], targets[part], chosen) for part in chunks(images)]
     return torch.cat(parts).numpy()
 
 
 def gradcam_layer(model: nn.Module) -> nn.Module:
     """The default layer of `grad_cam`. Raises FittingRoomError if none is known."""
     network: Any = unwrapped(model)
-    if isinstance(network, ConvNet):
+    if isinstance(network, ConvNet | EfficientNetLite):
         return network.stages
     blocks = getattr(network, "blocks", None)
     if blocks is not None and len(blocks) and hasattr(blocks[-1], "norm1"):

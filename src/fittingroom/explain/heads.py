@@ -48,7 +48,7 @@ def head_statistics(
     """`attention_entropy` and `attention_distance` for any number of images, in bounded memory."""
     layout, total = token_layout(model, images), len(images)
     entropy, distance = 0.0, 0.0
-    for part in chunks(total):
+    for part in chunks(images):
         layers, share = attention_layers(model, images[part]), len(images[part]) / total
         entropy = entropy + share * attention_entropy(layers)
         distance = distance + share * attention_distance(layers, layout)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import read_json
 from fittingroom.core.text import shown
-from fittingroom.data.images.batches import normalise
+from fittingroom.data.images.batches import eval_batch_size, normalise
 from fittingroom.data.images.dataset import Splits
 from fittingroom.data.images.image_file import read_image
 from fittingroom.data.spec import DataSpec, Source
@@ -83,7 +83,6 @@ def inspect(question: Question, say: Say = lambda words: None) -> Inspection:
         chosen = _from_files(question, spec)
     else:
         chosen = _from_memory(question) if question.kind == "given" else _from_split(question, networks, pool, say)
-    images = normalise(chosen.images, spec)
     found: list[Findings] = []
     for network in networks:
         faithfulness = _measure_faithfulness(question, network, pool, say)
@@ -92,7 +91,8 @@ def inspect(question: Question, say: Say = lambda words: None) -> Inspection:
         found.append(
             examine(
                 network.model,
-                images,
+                normalise(chosen.images, network.spec),
+                shown=(spec.height, spec.width),
                 name=network.name,
                 method=question.method,
                 target=target,
@@ -163,11 +163,20 @@ def _check_same_data(networks: list[_Network]) -> None:
     """Raise FittingRoomError where two networks cannot look at the same images."""
     first = networks[0]
     for other in networks[1:]:
+        if first.spec.source == other.spec.source and first.spec.image_shape != other.spec.image_shape:
+            raise FittingRoomError(
+                f"{first.name} was trained on images of {_size(first.spec)}, {other.name} on the same ones of {_size(other.spec)}: "
+                "explain one after the other, or train both with the same --image-size"
+            )
         same = (first.spec.class_names, first.spec.image_shape) == (other.spec.class_names, other.spec.image_shape)
         if not same or first.spec.digest != other.spec.digest:
             raise FittingRoomError(
                 f"{first.name} was trained on {first.spec.title}, {other.name} on {other.spec.title}: name runs of one data set"
             )
+
+
+def _size(spec: DataSpec) -> str:
+    return f"{spec.height}x{spec.width}"
 
 
 def _open(question: Question, networks: list[_Network]) -> tuple[Source, list[str]]:
@@ -267,7 +276,7 @@ def _positions(
 
 def _answers_of(network: _Network, pool: Source) -> NDArray[np.float32]:
     """[images, classes]; normalised a part at a time, so that memory does not grow with the pool."""
-    parts = torch.arange(len(pool)).split(500)
+    parts = torch.arange(len(pool)).split(eval_batch_size(network.spec))
     return np.concatenate([answers(network.model, normalise(pool.read(part), network.spec)) for part in parts])
 
 

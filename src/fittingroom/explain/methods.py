@@ -49,7 +49,7 @@ def saliency(
     height, width = images.shape[-2:]
     if method == "random":
         return random_maps(len(images), (height, width), map_grid(model, images), seed)
-    maps = [_maps(model, images[part], targets[part], method) for part in chunks(len(images))]
+    maps = [_maps(model, images[part], targets[part], method) for part in chunks(images)]
     return upsample(torch.cat(maps), (height, width)).numpy()
 
 
@@ -62,7 +62,7 @@ def attention_on_grid(
     """
     token_layout(model)  # fails before the model runs
     found = []
-    for part in chunks(len(images)):
+    for part in chunks(images):
         layers = attention_layers(model, images[part])
         weights = layers[_checked("layer", layer, len(layers))]
         tokens = weights.mean(dim=1) if head is None else weights[:, _checked("head", head, weights.shape[1])]
@@ -82,6 +82,13 @@ def random_maps(
     """Maps of `size` (height, width) from uniform numbers on `grid`: as coarse as an explanation made on that grid."""
     cells = torch.rand(num, *grid, generator=generator(seed, "random saliency"))
     return upsample(cells, size).numpy()
+
+
+def resized(maps: Float[np.ndarray, "batch height width"], size: tuple[int, int]) -> Float[np.ndarray, "batch h w"]:
+    """The maps at another size in pixels: that of the pictures that are shown, where the network got larger or smaller ones."""
+    if maps.shape[1:] == size:
+        return maps
+    return F.interpolate(torch.from_numpy(maps)[:, None], size=size, mode="bilinear", antialias=True)[:, 0].numpy()
 
 
 def upsample(maps: Float[Tensor, "batch gh gw"], size: tuple[int, int]) -> Float[Tensor, "batch height width"]:

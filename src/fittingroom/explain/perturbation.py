@@ -92,7 +92,7 @@ def perturbation_curves(
     ranks = _ranks(saliency, random_maps(len(images), (height, width), how.grid, how.seed))
     taken = np.round(np.linspace(0, height * width, how.steps + 1)).astype(np.int64)
     deletion, insertion = (np.empty((len(images), how.steps + 1), dtype=np.float32) for _ in range(2))
-    for part in chunks(len(images)):
+    for part in chunks(images):
         rank, whole = torch.from_numpy(ranks[part])[:, None].to(images.device), images[part]
         empty = filled(whole, how.fill)
         for step, num_pixels in enumerate(taken):

@@ -28,7 +28,7 @@ def relevance(
     Raises FittingRoomError for a network without attention.
     """
     check_targets(images, targets)
-    parts = [_relevance_of(model, images[part], targets[part]) for part in chunks(len(images))]
+    parts = [_relevance_of(model, images[part], targets[part]) for part in chunks(images)]
     return torch.cat(parts)
 
 

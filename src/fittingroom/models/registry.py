@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from torch import nn
 
@@ -13,6 +13,9 @@ from fittingroom.core.config import from_dict, to_dict
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.registry import Registry
 from fittingroom.models.image_size import ImageSizeError
+
+if TYPE_CHECKING:
+    from fittingroom.models.pretrained import Pretrained
 
 LARGEST, DEEPEST = 1_000_000, 1_000
 """The largest width or length of a model, and the most layers of one kind: more cannot be built, or only in hours."""
@@ -32,6 +35,8 @@ class Variant:
     """The paper, in a few words."""
     make_config: Callable[[], Any]
     build: Callable[[Any], nn.Module]
+    pretrained: "Callable[[], Pretrained] | None" = None
+    """What is known of its pretrained weights; None if there are none besides those of finished runs."""
 
 
 MODELS: Registry[Variant] = Registry("model")
@@ -48,11 +53,14 @@ def variant(
     source: str,
     build: Callable[[Any], nn.Module],
     registry: Registry[Variant] = MODELS,
+    pretrained: "Callable[[], Pretrained] | None" = None,
 ) -> Callable[[Callable[[], Any]], Callable[[], Any]]:
     """Decorator for a function that returns a model config: register it as `name`."""
 
     def register(make_config: Callable[[], Any]) -> Callable[[], Any]:
-        entry = Variant(name=name, family=family, title=title, source=source, make_config=make_config, build=build)
+        entry = Variant(
+            name=name, family=family, title=title, source=source, make_config=make_config, build=build, pretrained=pretrained
+        )  # fmt: skip
         registry.register(name)(entry)
         return make_config
 

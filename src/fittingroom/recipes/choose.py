@@ -9,8 +9,10 @@ from fittingroom.recipes.budget import Images, best_size, compute_of, epochs_of
 from fittingroom.recipes.ladder import RECIPES
 from fittingroom.recipes.sequences import SEQUENCE_RECIPES
 from fittingroom.recipes.sizes import SIZED, size_settings
+from fittingroom.recipes.transfer import TRANSFER_RECIPES
 from fittingroom.tasks.config import RunConfig
 from fittingroom.tasks.load import as_config, task_of_model
+from fittingroom.tasks.modes import Mode, split_mode
 
 DEFAULT_EPOCHS = 5
 LONG_SECONDS = 3600.0
@@ -34,11 +36,17 @@ def recipe(
     A budget in seconds chooses size and recipe of `vit`, `cnn` and `hybrid` by what this machine can do in it
     (recipes/budget.py); `size` pins the size, and `name` the recipe with its own size. `images` describes the training images
     (default: Fashion-MNIST), `cores` is the number of cores of the run (default: all). With neither `epochs` nor
-    `budget_seconds`, the run has the recipe's own length. `data` decides the task if several tasks train this model.
+    `budget_seconds`, the run has the recipe's own length. A model with `+finetune` or `+probe` has a recipe for that way to
+    train, whatever its family. `data` decides the task if several tasks train this model.
     Raises FittingRoomError for an unknown model, recipe or size, and for a recipe of another family.
     """
     task = task_of_model(model, data)
     models = task.config_class.registry
+    model, mode = split_mode(model)
+    if mode != "scratch":
+        if models is not MODELS:
+            raise FittingRoomError(f"{model}+{mode}: only networks for images can be pretrained: write {model}")
+        return _transfer(model, mode, seed, epochs, budget_seconds, name, size)
     recipes = RECIPES if models is MODELS else SEQUENCE_RECIPES
     family, images = models.get(model).family, images or Images()
     fitting = [each for each in recipes if each.startswith(f"{family}_")]
@@ -55,7 +63,7 @@ def recipe(
         length = _closest(lengths, DEFAULT_EPOCHS if epochs is None else epochs)
     chosen = name or f"{family}_{length}"
     if chosen not in fitting:
-        if chosen not in {*RECIPES, *SEQUENCE_RECIPES}:
+        if chosen not in {*RECIPES, *SEQUENCE_RECIPES, *TRANSFER_RECIPES}:
             raise FittingRoomError(f"unknown recipe '{chosen}': {did_you_mean(chosen, fitting)}")
         raise FittingRoomError(f"recipe '{chosen}' is not for {family} models: for {model} choose {', '.join(fitting)}")
     config = as_config(recipes.get(chosen)(), task.config_class)
@@ -68,3 +76,26 @@ def recipe(
 def _closest(lengths: list[int], epochs: float) -> int:
     """The recipe length for a run. Lengths are compared by ratio: 10 is as close to 5 as to 20, and ties take the shorter."""
     return min(lengths, key=lambda length: abs(math.log(length / epochs))) if epochs > 0 else lengths[0]
+
+
+def _transfer(
+    model: str,
+    mode: Mode,
+    seed: int,
+    epochs: float | None,
+    budget_seconds: float | None,
+    name: str | None,
+    size: str | None,
+) -> RunConfig:
+    """The recipe of a pretrained network. Its weights decide its size."""
+    fitting = [each for each in TRANSFER_RECIPES if each.startswith(f"{mode}_")]
+    if name is not None and name not in fitting:
+        raise FittingRoomError(f"recipe '{name}' is not for {model}+{mode}: choose {', '.join(fitting)}, or omit it")
+    if size is not None:
+        raise FittingRoomError(f"size={size}: the weights of {model}+{mode} decide its size: omit it")
+    config = TRANSFER_RECIPES.get(name or fitting[0])()
+    if mode == "probe" and budget_seconds is not None:
+        budget_seconds = None  # a head takes seconds: the budget is the most that it may take, not what it must
+    if epochs is None and budget_seconds is None:
+        epochs = config.epochs
+    return replace(config, model=model, seed=seed, epochs=epochs, budget_seconds=budget_seconds)

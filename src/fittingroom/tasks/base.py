@@ -138,6 +138,11 @@ class Task(ABC):
     # User input
 
     @classmethod
+    def for_training(cls, config: Any) -> "type[Task]":
+        """The class that trains `config`."""
+        return cls
+
+    @classmethod
     @abstractmethod
     def reads(cls, data: str) -> bool:
         """Whether this task reads the value `data` of `--data`."""
@@ -256,6 +261,14 @@ class Task(ABC):
     @abstractmethod
     def step_macs(self) -> int:
         """Multiply-adds of the forward pass for one typical item."""
+
+    def train_macs(self) -> int:
+        """Multiply-adds of the part that is trained, for one typical item."""
+        return self.step_macs()
+
+    def rate_shares(self, model: nn.Module) -> dict[str, float]:
+        """Learning rates as shares of the peak, by the names of parameters; 1 where none is given."""
+        return {}
 
     @abstractmethod
     def loss(self, model: Callable[..., Any], batch: Any) -> Tensor:

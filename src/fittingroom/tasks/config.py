@@ -136,9 +136,14 @@ class RunConfig:
         return values
 
     @property
+    def label(self) -> str:
+        """The model as one types it."""
+        return self.model
+
+    @property
     def run(self) -> str:
         """The run's short name, such as `vit-seed0`."""
-        return f"{self.model}-seed{self.seed}"
+        return f"{self.label}-seed{self.seed}"
 
     @property
     def family(self) -> str:

@@ -18,6 +18,7 @@ from fittingroom.evaluation.weights import in_layout, suits_channels_last
 from fittingroom.tasks.base import TASKS, DataRequest, Placed, Task
 from fittingroom.tasks.classification import training as _classification  # noqa: F401  (the import registers the task)
 from fittingroom.tasks.config import RunConfig
+from fittingroom.tasks.modes import split_mode
 from fittingroom.tasks.seq2seq import training as _seq2seq  # noqa: F401
 
 C = TypeVar("C", bound=RunConfig)
@@ -25,7 +26,7 @@ C = TypeVar("C", bound=RunConfig)
 
 def open_task(config: RunConfig, data_dir: Path | None = None) -> Task:
     """The task of `config`. It loads the data when first needed, and then raises FittingRoomError if it is missing or invalid."""
-    return TASKS.get(config.task)(config, data_dir)
+    return TASKS.get(config.task).for_training(config)(config, data_dir)
 
 
 def run_config(values: dict[str, Any], where: str = "config") -> RunConfig:
@@ -58,7 +59,8 @@ def task_of_model(model: str, data: str | None = None) -> type[Task]:
     """
     if not isinstance(model, str):
         raise FittingRoomError(f"model {model!r}: give its name, such as 'vit'")
-    fitting = [TASKS.get(name) for name in TASKS if model in TASKS.get(name).config_class.registry.names()]
+    model = split_mode(model)[0]
+    fitting = [TASKS.get(name) for name in TASKS if model in TASKS.get(name).config_class.registry]
     if not fitting:
         raise FittingRoomError(f"unknown model '{model}': {did_you_mean(model, all_models())}")
     return next((each for each in fitting if data is not None and each.reads(data)), fitting[0])

@@ -78,15 +78,16 @@ class FitOptions:
         check_loggers(self.loggers)
 
 
-def fit(config: RunConfig, options: FitOptions) -> RunState:
+def fit(config: RunConfig, options: FitOptions, task: Task | None = None) -> RunState:
     """Train, evaluate and write the run folder; return the final state. A finished run of this config is not run again.
 
+    `task` is that of the config, where the caller divides its data in another way.
     Raises FittingRoomError for bad input, if another process works in the folder, and if the loss is not finite. An error
     after the start of training marks the run as failed.
     """
     began = time.perf_counter()
     guess = with_fixed(first_guess(config), options.plan)  # refuse an impossible plan before writing anything
-    task = open_task(config, options.data_dir)
+    task = task or open_task(config, options.data_dir)
     _ = task.config  # refuse missing or invalid data before creating the folder
     state = read_state(options.folder)
     if state.status != "finished":

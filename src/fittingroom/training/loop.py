@@ -27,6 +27,7 @@ HARMLESS = (
     ".*smaller than the logging interval.*",  # a small data set has few steps an epoch; losses are logged across epochs
     ".*does not have many workers.*",  # both loaders read from memory: workers would only slow them down
     ".*LeafSpec.*is deprecated.*",  # lightning 2.6 with torch 2.13
+    ".*in eval mode at the start of training.*",  # frozen batch norms of a pretrained network
     ".*Checkpoint directory .* exists and is not empty.*",  # a resumed run
 )
 

@@ -10,7 +10,7 @@ hidden.
 to torch's rounding.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -96,36 +96,41 @@ class MuonAdamW(Optimizer):
             param.addcdiv_(mean, denominator, value=-group["lr"] / (1 - beta1 ** state["step"]))
 
 
-def build_optimizer(model: nn.Module, config: OptimConfig, muon_dtype: torch.dtype = torch.float32) -> MuonAdamW:
+def build_optimizer(
+    model: nn.Module,
+    config: OptimConfig,
+    muon_dtype: torch.dtype = torch.float32,
+    shares: Mapping[str, float] | None = None,
+) -> MuonAdamW:
     """Give hidden matrices and filters to Muon, grouped by shape, and everything else to AdamW. Vectors do not decay.
 
     The model declares the roles. Parameters without a role go to AdamW, and decay if they have two or more dimensions.
-    `muon_dtype` is the precision of the Newton-Schulz steps; bfloat16 is enough (Jordan et al. 2024).
+    `muon_dtype` is the precision of the Newton-Schulz steps; bfloat16 is enough (Jordan et al. 2024). `shares` holds rates as
+    shares of the peak, by name; parameters with equal shares are in one group, and those without have the peak itself.
     """
-    roles, blocks = parameter_roles(model), fused_blocks(model)
+    roles, blocks, shares = parameter_roles(model), fused_blocks(model), shares or {}
     muon: dict[tuple[Any, ...], list[nn.Parameter]] = {}
-    decayed, free = [], []
+    others: dict[float, tuple[list[nn.Parameter], list[nn.Parameter]]] = {1.0: ([], [])}
     for name, param in model.named_parameters():
         if not param.requires_grad:
             continue
-        role = roles.get(name)
+        role, share = roles.get(name), shares.get(name, 1.0)
         if config.name == "muon" and role == "hidden" and len(param) > 1:  # with one row it is a vector
-            muon.setdefault((tuple(param.shape), blocks.get(name, 1)), []).append(param)
-        elif role != "vector" and param.ndim > 1:
-            decayed.append(param)
-        else:
-            free.append(param)
-    groups: list[dict[str, Any]] = [
-        {"params": decayed, "weight_decay": config.weight_decay, "lr": config.lr},
-        {"params": free, "lr": config.lr},
-    ]
-    for (_, num_blocks), params in muon.items():
+            muon.setdefault((tuple(param.shape), blocks.get(name, 1), share), []).append(param)
+            continue
+        decayed, free = others.setdefault(share, ([], []))
+        (decayed if role != "vector" and param.ndim > 1 else free).append(param)
+    groups: list[dict[str, Any]] = []
+    for share, (decayed, free) in others.items():
+        groups.append({"params": decayed, "weight_decay": config.weight_decay, "lr": config.lr * share})
+        groups.append({"params": free, "lr": config.lr * share})
+    for (_, num_blocks, share), params in muon.items():
         groups.append(
             {
                 "params": params,
                 "method": "muon",
                 "num_blocks": num_blocks,
-                "lr": config.muon_lr,
+                "lr": config.muon_lr * share,
                 "weight_decay": config.weight_decay,
             }
         )

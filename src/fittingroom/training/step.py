@@ -73,7 +73,8 @@ def new_state(task: Task, plan: Plan, *, total_steps: int = 0) -> TrainState:
 def new_optimizer(state: TrainState) -> tuple[MuonAdamW, LambdaLR]:
     """The optimizer for the state's model, and the schedule over `state.total_steps`."""
     config, bf16 = state.task.config, state.plan.precision == "bf16"
-    optimizer = build_optimizer(state.model, config.optim, torch.bfloat16 if bf16 else torch.float32)
+    dtype = torch.bfloat16 if bf16 else torch.float32
+    optimizer = build_optimizer(state.model, config.optim, dtype, state.task.rate_shares(state.model))
     return optimizer, LambdaLR(optimizer, lambda step: lr_factor(step, state.total_steps, config.schedule))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.core.files import check_file
+from fittingroom.core.files import check_file, check_writable
 
 
 @pytest.mark.parametrize("name", ["-", "/dev/stdin"])
@@ -41,3 +41,11 @@ def test_files_and_missing_files_pass(tmp_path: Path, monkeypatch: pytest.Monkey
         check_file("x" * 300, "give it")
     with pytest.raises(FittingRoomError, match=r"'a\\x00b' is not the name of a file \(embedded null byte\): give it"):
         check_file("a\0b", "give it")
+
+
+def test_a_file_that_cannot_be_written_is_refused_beforehand(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    check_writable(tmp_path / "new" / "folders" / "x.html", "--html")
+    for path, said in ((tmp_path / "file" / "x.html", "is no folder"), (tmp_path, "is a folder: name a file in it")):
+        with pytest.raises(FittingRoomError, match=said):
+            check_writable(path, "--html")

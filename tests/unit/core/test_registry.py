@@ -37,6 +37,16 @@ def test_an_unknown_name_is_told_the_nearest_or_all() -> None:
         letters().get("zzz")
 
 
+def test_names_with_a_prefix_are_found_by_a_function_and_not_listed() -> None:
+    things = letters()
+    things.register_prefix("far")(len)
+    assert things.get("far:abc") == 3 and things.prefixes == ["far"]
+    assert "far:abc" in things and "beta" in things and "gamma" not in things and "fra:abc" not in things
+    assert things.names() == ["beta", "alpha"]
+    with pytest.raises(FittingRoomError, match="unknown thing 'fra:abc'"):
+        things.get("fra:abc")
+
+
 def test_a_name_is_taken_once() -> None:
     with pytest.raises(AssertionError, match="thing 'alpha' is registered twice"):
         letters().register("alpha")(3)

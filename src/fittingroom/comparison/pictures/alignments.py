@@ -31,7 +31,7 @@ MOST_WORDS = 24
 
 @draws_pictures("seq2seq")
 def write_word_pictures(
-    folder: Path, record: ComparisonRecord, tasks: Mapping[int, Any], begins: Callable[[], None]
+    folder: Path, record: ComparisonRecord, tasks: Mapping[tuple[str, int], Any], begins: Callable[[], None]
 ) -> None:
     """Write `alignments.npz` for up to 12 test words. Call `begins` first if there are any."""
     if words := choose_words(folder, record):

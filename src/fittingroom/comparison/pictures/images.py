@@ -19,7 +19,6 @@ from fittingroom.core.archives import DAMAGE
 from fittingroom.core.records import ComparisonRecord
 from fittingroom.core.rundir import write_atomic
 from fittingroom.data.images.batches import normalise
-from fittingroom.data.images.dataset import Splits
 from fittingroom.data.spec import Source
 from fittingroom.evaluation.selection import disagreements, mistakes
 from fittingroom.explain.examine import beats_random
@@ -32,6 +31,8 @@ GALLERY_SIZE = 36
 EXPLORER_SIZE = {"mistake": 6, "disagreement": 6, "right": 4}
 PROOF_IMAGES = 100
 """Validation images that test whether a method beats random maps. If it does not, its caption says so."""
+PROOF_PIXELS = PROOF_IMAGES * 64 * 64
+"""The most pixels of all of them: a network for large images takes long for each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,14 +46,14 @@ class _Run:
 
 @draws_pictures("classification")
 def write_image_pictures(
-    folder: Path, record: ComparisonRecord, tasks: Mapping[int, Any], begins: Callable[[], None]
+    folder: Path, record: ComparisonRecord, tasks: Mapping[tuple[str, int], Any], begins: Callable[[], None]
 ) -> None:
     """Write `gallery.npz` and `explorer.npz` as far as the finished runs allow. Read the test images once and log that.
 
     Does nothing if both files exist, belong to these runs and are up to date; otherwise calls `begins` first. `tasks` has a
-    task for each seed.
+    task for each candidate and seed. People see the images of the candidate with the smallest.
     """
-    task: ClassificationTask = tasks[record.seeds[0]]
+    task: ClassificationTask = min(tasks.values(), key=lambda each: each.spec.height * each.spec.width)
     found: dict[str, list[_Run]] = {}
     folds = record.data.facts.get("folds")
     for row in record.finished():
@@ -70,11 +71,17 @@ def write_image_pictures(
         return
     begins()
     reads = folder / "test_reads.jsonl"
-    test = task.splits.open_test(lambda why: _note_read(reads, why), "pictures for the report")
+
+    def test_of(task: ClassificationTask) -> Source:
+        return task.splits.open_test(lambda why: _note_read(reads, why), "pictures for the report")
+
+    test = test_of(task)
     if len(found) > 1:
         _write_gallery(folder, found, of_runs, test)
     first = {model: runs[0] for model, runs in found.items()}
-    _write_explorer(folder, names, first, lambda seed: tasks[seed].splits, test)
+    own = {name: tasks[name, run.seed] for name, run in first.items()}
+    tests = {name: test if each.spec.digest == task.spec.digest else test_of(each) for name, each in own.items()}
+    _write_explorer(folder, names, first, own, tests, test)
 
 
 def _write_gallery(folder: Path, found: dict[str, list[_Run]], of_runs: list[str], test: Source) -> None:
@@ -91,9 +98,14 @@ def _write_gallery(folder: Path, found: dict[str, list[_Run]], of_runs: list[str
 
 
 def _write_explorer(
-    folder: Path, models: list[str], first: dict[str, _Run], splits_of: Callable[[int], Splits], test: Source
+    folder: Path,
+    models: list[str],
+    first: dict[str, _Run],
+    tasks: Mapping[str, ClassificationTask],
+    tests: Mapping[str, Source],
+    test: Source,
 ) -> None:
-    """Write `explorer.npz`. It uses the first finished run of each model.
+    """Write `explorer.npz`. It uses the first finished run of each model, with its task and the test images in its size.
 
     The methods are tested against random maps on the validation images of that run.
     """
@@ -111,11 +123,14 @@ def _write_explorer(
     }
     for place, name in enumerate(models):
         if name in first:
-            model = load_run(first[name].folder).model
-            splits = splits_of(first[name].seed)
-            some = torch.arange(min(PROOF_IMAGES, len(splits.val)))
+            model, splits = load_run(first[name].folder).model, tasks[name].splits
+            _, height, width = splits.spec.input_shape
+            number = max(2, min(PROOF_IMAGES, PROOF_PIXELS // (height * width)))
+            some = torch.arange(min(number, len(splits.val)))
             proven = beats_random(model, normalise(splits.val.read(some), splits.spec))
-            found = explorer_arrays(model, normalise(images, splits.spec), beats_random=proven)
+            own = normalise(tests[name].read(torch.as_tensor(chosen)), splits.spec)
+            size = (images.shape[-2], images.shape[-1])
+            found = explorer_arrays(model, own, beats_random=proven, shown=size)
             arrays |= {f"m{place}_{key}": value for key, value in found.items()}
     write_atomic(folder / "explorer.npz", lambda file: np.savez_compressed(file, **arrays))
 

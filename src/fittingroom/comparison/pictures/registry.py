@@ -7,8 +7,8 @@ from typing import Any
 from fittingroom.core.records import ComparisonRecord
 from fittingroom.core.registry import Registry
 
-WritePictures = Callable[[Path, ComparisonRecord, Mapping[int, Any], Callable[[], None]], None]
-"""Arguments: the folder of the comparison, its record, a task for each seed, and a function to call before work starts."""
+WritePictures = Callable[[Path, ComparisonRecord, Mapping[tuple[str, int], Any], Callable[[], None]], None]
+"""Arguments: the folder of the comparison, its record, a task for each candidate and seed, and what to call first."""
 PICTURES: Registry[WritePictures] = Registry("pictures")
 
 

@@ -14,18 +14,55 @@ from fittingroom.data.images.augment import AugmentConfig, erase, mixup, rand_au
 from fittingroom.data.shard import shard
 from fittingroom.data.spec import DataSpec, Source
 
+LUMINANCE = (0.299, 0.587, 0.114)
+EVAL_PIXELS = 500 * 64 * 64
+"""Pixels per channel in a batch of evaluation: 500 images of up to 64x64, fewer of larger ones, so that memory is bounded."""
+
+
+def eval_batch_size(spec: DataSpec) -> int:
+    """Images per forward pass in evaluation."""
+    _, height, width = spec.input_shape
+    return max(1, min(500, EVAL_PIXELS // (height * width)))
+
 
 def normalise(
     images: UInt8[Tensor, "batch channels height width"], spec: DataSpec
-) -> Float[Tensor, "batch channels height width"]:
-    """Normalise pixels 0..255 with the mean and deviation of the data set's training images, per channel."""
+) -> Float[Tensor, "batch in_channels in_height in_width"]:
+    """Pixels 0..255 as the network gets them: in its size and channels, normalised with the mean and deviation in `spec`."""
+    if spec.input_shape != spec.image_shape:
+        images = as_input(images, spec.input_shape)
     mean, std = (torch.tensor(value)[:, None, None] * 255 for value in (spec.mean, spec.std))
     return (images - mean) / std
+
+
+def as_input(images: UInt8[Tensor, "batch channels height width"], shape: tuple[int, int, int]) -> Tensor:
+    """Images as floats 0..255 of another number of channels, height and width.
+
+    Grey is repeated for RGB; RGB becomes its luminance (ITU-R 601). Proportions are not kept: the data set's rule did that.
+    """
+    channels, *size = shape
+    pixels = images.float()
+    if list(pixels.shape[2:]) != size:
+        smaller = size[0] < pixels.shape[2] or size[1] < pixels.shape[3]
+        pixels = F.interpolate(pixels, size=size, mode="bilinear", align_corners=False, antialias=smaller)
+    if channels == 3 and pixels.shape[1] == 1:
+        return pixels.expand(-1, 3, -1, -1)
+    if channels == 1 and pixels.shape[1] == 3:
+        return (pixels * torch.tensor(LUMINANCE)[:, None, None]).sum(dim=1, keepdim=True)
+    return pixels
 
 
 def smooth_targets(labels: Tensor, num_classes: int, smoothing: float) -> Float[Tensor, "batch classes"]:
     """One-hot rows in which a share `smoothing` is spread evenly over all classes (arXiv 1512.00567)."""
     return F.one_hot(labels, num_classes).float() * (1 - smoothing) + smoothing / num_classes
+
+
+def check_batch_size(batch_size: int, num_train: int) -> None:
+    """Raise FittingRoomError for a batch that is larger than the training part."""
+    if not 1 <= batch_size <= num_train:
+        raise FittingRoomError(
+            f"batch_size {batch_size} does not suit {num_train} training images: choose 1 to {num_train}"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,10 +78,7 @@ class TrainBatches:
     _first_flip: Tensor = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if not 1 <= self.batch_size <= len(self.train):
-            raise FittingRoomError(
-                f"batch_size {self.batch_size} does not suit {len(self.train)} training images: choose 1 to {len(self.train)}"
-            )
+        check_batch_size(self.batch_size, len(self.train))
         coin = torch.randint(0, 2, (len(self.train),), generator=generator(self.seed, "first flip"))
         object.__setattr__(self, "_first_flip", coin)
 
@@ -99,8 +133,9 @@ class TrainBatches:
 
 
 def eval_batches(
-    images: Source, spec: DataSpec, batch_size: int = 500
+    images: Source, spec: DataSpec, batch_size: int | None = None
 ) -> Iterator[Float[Tensor, "batch channels height width"]]:
     """Normalised images in order, without augmentation. The last batch may be smaller."""
+    batch_size = min(batch_size or 500, eval_batch_size(spec))
     for start in range(0, len(images), batch_size):
         yield normalise(images.read(torch.arange(start, min(start + batch_size, len(images)))), spec)

@@ -186,8 +186,7 @@ def _key(listing: Listing, options: PictureOptions) -> str:
 
 
 def _decode(listing: Listing, options: PictureOptions, key: str) -> DecodedPictures:
-    with warnings.catch_warnings():
-        sizes = _sample_sizes(listing.pictures)
+    sizes = sample_sizes(listing.pictures)
     size = options.image_size or choose_size(sizes)
     rule = options.resize or choose_rule(sizes, size)
     form = _Form(size=size, channels=1 if options.channels == "1" else 3, rule=rule)
@@ -299,11 +298,11 @@ def _told(notes: Sequence[str]) -> tuple[str, ...]:
     return (f"{notes[0]}{more}",)
 
 
-def _sample_sizes(pictures: Sequence[Picture]) -> list[tuple[int, int]]:
+def sample_sizes(pictures: Sequence[Picture]) -> list[tuple[int, int]]:
     """(width, height) of up to `SAMPLE` pictures, evenly spread over the listing."""
-    warnings.simplefilter("ignore")  # Pillow warns of large pictures; the caller puts the filters back
     chosen = np.unique(np.linspace(0, len(pictures) - 1, SAMPLE).round().astype(int)).tolist()
-    with ThreadPoolExecutor(num_threads()) as pool:
+    with warnings.catch_warnings(), ThreadPoolExecutor(num_threads()) as pool:
+        warnings.simplefilter("ignore")  # Pillow warns of large pictures
         sizes = [size for size in pool.map(lambda place: _size(pictures[place].path), chosen) if size]
     return sizes or [(64, 64)]  # none can be read: decoding says so
 

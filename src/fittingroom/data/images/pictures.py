@@ -50,6 +50,12 @@ def open_pictures(source: Path, options: PictureOptions) -> ImageData:
     return _open(found, where, source, listing.notes)
 
 
+def typical_side(source: Path, options: PictureOptions) -> int:
+    """The median shorter side of the pictures, pixels."""
+    sizes = cache.sample_sizes(list_pictures(source, options).pictures)
+    return round(float(np.median([min(size) for size in sizes])))
+
+
 def open_cached(digest: str) -> ImageData | None:
     """The data set with this digest, if its pictures are in the cache: the originals may have gone."""
     found = cache.find(digest)

@@ -69,6 +69,11 @@ def _on_ground(picture: Image.Image, ground: str, mode: str) -> Image.Image:
     return picture.convert(mode)
 
 
+def opaque(picture: Image.Image) -> Image.Image:
+    """A picture of mode L, LA, RGB or RGBA as L or RGB, in its own size, on the ground that `to_pixels` would choose."""
+    return _on_ground(picture, _ground_behind(picture, VISIBLE), "L" if picture.mode in ("L", "LA") else "RGB")
+
+
 def border_brightness(picture: Image.Image, darkest: int = VISIBLE) -> int:
     """How bright the outermost pixels are on average, 0 to 255."""
     ground = _ground_behind(_scaled(picture, (MOST_SIDE, MOST_SIDE), "pad"), darkest)

@@ -18,9 +18,10 @@ from fittingroom.core.errors import FittingRoomError, found_in
 from fittingroom.core.randomness import seeded
 from fittingroom.core.records import DataRecord, ReadLog, SplitRecord
 from fittingroom.data.images.arrays import digest_of
-from fittingroom.data.images.batches import TrainBatches, eval_batches, normalise
+from fittingroom.data.images.batches import TrainBatches, eval_batch_size, eval_batches, normalise
 from fittingroom.data.images.dataset import IMAGE_DATA, RULE, ImageData, Splits
 from fittingroom.data.images.load import ACCEPTED, is_images, open_images, reopen, say, unknown
+from fittingroom.data.images.options import PictureOptions
 from fittingroom.data.images.split_file import write_split
 from fittingroom.data.spec import DataSpec, Source
 from fittingroom.evaluation.evaluators import Evaluated, Evaluator
@@ -30,6 +31,7 @@ from fittingroom.models import build_model, fit_to_images
 from fittingroom.models.cost import num_macs
 from fittingroom.models.image_size import height_width
 from fittingroom.tasks.base import TASKS, DataRequest, Logged, Placed, Task, task
+from fittingroom.tasks.classification import transfer
 from fittingroom.tasks.classification.config import ClassificationConfig
 from fittingroom.tasks.classification.scoring import ClassPredictions, unbalanced_scores
 
@@ -38,8 +40,6 @@ if TYPE_CHECKING:
 
 FEW = 2000
 """Below this number of images, a comparison that draws its test part is advised to cross-validate."""
-CHUNK = 500
-"""Images per forward pass in evaluation."""
 
 
 @task("classification")
@@ -48,6 +48,15 @@ class ClassificationTask(Task):
 
     config_class = ClassificationConfig
     default_models = ("vit", "cnn", "hybrid")
+
+    @classmethod
+    def for_training(cls, config: ClassificationConfig) -> "type[ClassificationTask]":
+        """A linear probe trains on features in place of images."""
+        if config.mode != "probe":
+            return cls
+        from fittingroom.tasks.classification.probe import ProbeTask
+
+        return ProbeTask
 
     @classmethod
     def reads(cls, data: str) -> bool:
@@ -74,7 +83,7 @@ class ClassificationTask(Task):
         """The data set. Raises FittingRoomError if it differs from the data of the finished run."""
         given = self.located
         if self.saved_data() is None:
-            found = open_images(given.data, self.data_dir, given.pictures)
+            found = open_images(given.data, self.data_dir, self._pictures)
             say(found.spec)
             return found
         with found_in(f"{self.folder}/config.json"):
@@ -85,6 +94,11 @@ class ClassificationTask(Task):
             )
         return found
 
+    @cached_property
+    def _pictures(self) -> PictureOptions:
+        """How pictures in files become images. A finished run has it in its config."""
+        return self._given.pictures if self.saved_data() is not None else transfer.picture_options(self.located)
+
     def digest_of(self, files: tuple[str, ...]) -> str:
         """The digest of a file of images."""
         return digest_of([Path(files[0])])
@@ -94,7 +108,7 @@ class ClassificationTask(Task):
         """The description of the data, from data.json of a finished run or else from the data set."""
         saved = self.saved_data()
         if saved is None:
-            return self.data.spec
+            return transfer.input_spec(self.data.spec, self._given)
         with found_in(f"{self.folder}/data.json"):
             return from_dict(DataSpec, saved["spec"], f"{self.folder}/data.json")
 
@@ -105,16 +119,24 @@ class ClassificationTask(Task):
         A step has at most as many images as the user's training part, so that a recipe suits a small data set, too.
         """
         given, spec = self._given, self.spec
+        start = None if given.mode == "scratch" or self.saved_data() is not None else transfer.start_of(given)
+        channels, height, width = spec.input_shape
         fitted = fit_to_images(
             given.model,
-            given.model_config,
-            img_size=(spec.height, spec.width),
-            in_chans=spec.channels,
+            {**(start.settings if start is not None else {}), **given.model_config},
+            img_size=(height, width),
+            in_chans=channels,
             num_classes=spec.num_classes,
         )
-        digest = spec.digest if given.data_files else ""
-        batch_size = given.batch_size if self._num_own is None else min(given.batch_size, self._num_own)
-        return replace(given, model_config=to_dict(fitted), digest=digest, batch_size=batch_size)
+        return replace(
+            given,
+            model_config=to_dict(fitted),
+            digest=spec.digest if given.data_files else "",
+            batch_size=given.batch_size if self._num_own is None else min(given.batch_size, self._num_own),
+            pictures=self._pictures,
+            weights_digest=given.weights_digest if start is None else start.digest,
+            input_size=given.input_size if start is None else (height, width),
+        )
 
     @property
     def _num_own(self) -> int | None:
@@ -128,7 +150,8 @@ class ClassificationTask(Task):
     def hints(self) -> tuple[str, ...]:
         """A training part that is smaller than a step of the recipe."""
         wanted, number = self._given.batch_size, self.config.batch_size
-        return () if number == wanted else (f"only {number:,} training images: a step has all of them, not {wanted:,}",)
+        few = () if number == wanted else (f"only {number:,} training images: a step has all of them, not {wanted:,}",)
+        return (*few, *transfer.size_hints(self.spec, self._given))
 
     @property
     def comparison_hints(self) -> tuple[str, ...]:
@@ -149,7 +172,7 @@ class ClassificationTask(Task):
     @cached_property
     def splits(self) -> Splits:
         """The images, divided by the run's seed."""
-        return self.data.split(self._given.seed, self._given.num_train, self._given.folds)
+        return replace(self.data.split(self._given.seed, self._given.num_train, self._given.folds), spec=self.spec)
 
     def split_record(self) -> SplitRecord:
         """How the run's seed divides the images."""
@@ -214,12 +237,25 @@ class ClassificationTask(Task):
     @property
     def step_shape(self) -> list[int]:
         """Channels, height, width."""
-        return list(self.spec.image_shape)
+        return list(self.spec.input_shape)
 
     def new_model(self) -> nn.Module:
-        """A model with initial weights drawn from (seed, "init")."""
-        with seeded(self.config.seed, "init"):
-            return build_model(self.config.model, self.config.model_config)
+        """A model with initial weights drawn from (seed, "init"). Pretrained weights then replace those of the body."""
+        config = self.config
+        with seeded(config.seed, "init"):
+            model = build_model(config.model, config.model_config)
+        if config.mode != "scratch":
+            transfer.put_start(model, config)
+        if config.mode == "finetune" and transfer.keeps_statistics(config):
+            transfer.keep_statistics(model)
+        return model
+
+    def rate_shares(self, model: nn.Module) -> dict[str, float]:
+        """Lower rates for the body of a pretrained network."""
+        config = self.config
+        if config.mode == "scratch":
+            return {}
+        return transfer.rate_shares(model, config.finetune.body_rate, config.finetune.input_rate)
 
     def build_saved(self) -> nn.Module:
         """The model of the run's config. A setting added after the run was written has its default.
@@ -230,7 +266,7 @@ class ClassificationTask(Task):
         shape = from_dict(type(variant.make_config()), self._given.model_config, where=f"model {self._given.model}")
         spec = self.spec
         sizes = {
-            "img_size": (spec.height, spec.width), "in_chans": spec.channels, "num_classes": spec.num_classes
+            "img_size": spec.input_shape[1:], "in_chans": spec.input_shape[0], "num_classes": spec.num_classes
         }  # fmt: skip
         for name, size in sizes.items():
             own = getattr(shape, name, size)
@@ -242,7 +278,7 @@ class ClassificationTask(Task):
 
     def step_macs(self) -> int:
         """Multiply-adds of one image."""
-        return num_macs(build_model(self.config.model, self.config.model_config), self.spec.image_shape)
+        return num_macs(build_model(self.config.model, self.config.model_config), self.spec.input_shape)
 
     def loss(self, model: Callable[..., Any], batch: tuple[Tensor, Tensor]) -> Tensor:
         """Cross-entropy on soft targets."""
@@ -265,10 +301,9 @@ class ClassificationTask(Task):
         ]
 
     def evaluation_seconds(self, placed: Placed) -> float:
-        """Seconds per image, from the second pass over one batch of at most `CHUNK` training images."""
-        images = placed.place(
-            normalise(self.batches.train.read(torch.arange(min(CHUNK, len(self.batches.train)))), self.spec)
-        )
+        """Seconds per image, from the second pass over one batch of training images."""
+        number = min(eval_batch_size(self.spec), len(self.batches.train))
+        images = placed.place(normalise(self.batches.train.read(torch.arange(number)), self.spec))
         with torch.inference_mode(), placed.autocast():
             placed.model(images)
             start = time.perf_counter()
@@ -320,8 +355,8 @@ def _folds_rule(folds: int) -> str:
 class EvalLoader:
     """Images in order, in large batches, with their labels."""
 
-    def __init__(self, images: Source, spec: DataSpec, batch_size: int = CHUNK) -> None:
-        self.images, self.spec, self.batch_size = images, spec, batch_size
+    def __init__(self, images: Source, spec: DataSpec) -> None:
+        self.images, self.spec, self.batch_size = images, spec, eval_batch_size(spec)
 
     def __len__(self) -> int:
         return -(-len(self.images) // self.batch_size)
@@ -334,7 +369,11 @@ class EvalLoader:
 
 def predict_images(logits: PredictFn, images: Source, spec: DataSpec) -> ClassPredictions:
     """Predictions for `images` by a function from normalised images to logits."""
-    probs: Float[np.ndarray, "images classes"] = predict(logits, eval_batches(images, spec))
+    return class_predictions(predict(logits, eval_batches(images, spec)), images)
+
+
+def class_predictions(probs: Float[np.ndarray, "images classes"], images: Source) -> ClassPredictions:
+    """The probabilities together with what identifies the images."""
     groups = getattr(images, "groups", None)
     return ClassPredictions(
         probs=probs,

@@ -145,7 +145,7 @@ def check_budget(task: Task, plan: Plan, up_to: float) -> None:
     try:
         steps_in_budget(config.budget_seconds, step_seconds, seconds_each, task.batches.steps_per_epoch, task.num_val)
     except FittingRoomError as error:
-        raise FittingRoomError(f"{config.model}: {error}") from error
+        raise FittingRoomError(f"{config.label}: {error}") from error
 
 
 def evaluation_seconds(state: TrainState) -> float:

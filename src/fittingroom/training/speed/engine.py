@@ -158,7 +158,7 @@ def is_long(task: Task) -> bool:
         return config.budget_seconds >= PROBE_FROM_SECONDS
     steps = total_steps_for(config.epochs, task.batches.steps_per_epoch)
     # 2 flops per multiply-add, times 3: the backward pass costs twice the forward pass.
-    return 6 * task.step_macs() * steps * config.batch_size >= PROBE_FROM_FLOPS
+    return 6 * task.train_macs() * steps * config.batch_size >= PROBE_FROM_FLOPS
 
 
 def _key(task: Task, guess: Plan, fixed: Fixed, concurrency: int) -> str:

@@ -1,13 +1,14 @@
 """A batch is a function of (seed, epoch, step)."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 import torch
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.data.images.augment import AugmentConfig
-from fittingroom.data.images.batches import TrainBatches, eval_batches, normalise, smooth_targets
+from fittingroom.data.images.batches import TrainBatches, eval_batch_size, eval_batches, normalise, smooth_targets
 from fittingroom.data.spec import DataSpec, ImageSet
 
 SPEC = DataSpec(
@@ -106,6 +107,39 @@ def test_normalising_uses_the_statistics_of_the_data() -> None:
     pixels = torch.tensor([0, 255, 128, 64], dtype=torch.uint8).view(1, 1, 2, 2)
     expected = (pixels.float() / 255 - 0.5) / 0.25
     torch.testing.assert_close(normalise(pixels, SPEC), expected)
+
+
+def with_input(spec: DataSpec, channels: int | None, size: tuple[int, int] | None) -> DataSpec:
+    count = channels or spec.channels
+    preprocessing = replace(spec.preprocessing, input_channels=channels, input_size=size)
+    return replace(spec, preprocessing=preprocessing, mean=(0.5,) * count, std=(0.25,) * count)
+
+
+def test_grey_is_repeated_for_a_network_that_reads_colour() -> None:
+    pixels = images().images
+    found = normalise(pixels, with_input(SPEC, 3, None))
+    assert torch.equal(found, normalise(pixels, SPEC).expand(-1, 3, -1, -1))
+
+
+def test_colour_becomes_its_luminance_for_a_network_that_reads_grey() -> None:
+    spec = replace(SPEC, channels=3, mean=(0.5,) * 3, std=(0.25,) * 3)
+    red, white = (
+        torch.tensor(each, dtype=torch.uint8).view(1, 3, 1, 1).expand(1, 3, 8, 8) for each in ([255, 0, 0], [255] * 3)
+    )
+    for pixels, grey in ((red, 0.299), (white, 1.0)):
+        found = normalise(pixels, with_input(spec, 1, None))
+        torch.testing.assert_close(found, torch.full((1, 1, 8, 8), (grey - 0.5) / 0.25))
+
+
+@pytest.mark.parametrize("size", [(16, 16), (4, 4), (4, 16)])
+def test_images_get_the_size_of_the_networks_input(size: tuple[int, int]) -> None:
+    flat = torch.full((2, 1, 8, 8), 200, dtype=torch.uint8)
+    found = normalise(flat, with_input(SPEC, None, size))
+    torch.testing.assert_close(found, torch.full((2, 1, *size), (200 / 255 - 0.5) / 0.25))
+
+
+def test_evaluation_takes_fewer_images_at_a_time_if_they_are_large() -> None:
+    assert [eval_batch_size(with_input(SPEC, None, (side, side))) for side in (8, 64, 224, 4096)] == [500, 500, 40, 1]
 
 
 def test_soft_targets_sum_to_one() -> None:

@@ -1,14 +1,19 @@
 """`data check` on a user's images finds planted copies, damaged files and tiny classes, and agrees with training."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from fittingroom.cli.image_check import image_words
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.data.images.check import check_images
+from fittingroom.data.images import check
 from tests.pictures_fixture import pixels, save, write_folder
+
+
+def check_images(source: str) -> dict[str, Any]:
+    return check.check_images(source).to_dict()
 
 
 @pytest.fixture
@@ -23,7 +28,7 @@ def test_clean_pictures_are_accepted(parts: Path) -> None:
     assert found["class_counts"] == {"train": {"cat": 12, "dog": 12}, "test": {"cat": 12, "dog": 12}}
     assert found["sizes"] == {"12x12": 48} and found["tiny_classes"] == {} and found["constant"] == []
     assert found["duplicates"]["num_groups"] == 0
-    assert "train and compare accept these images" in image_words(found)
+    assert "train and compare accept these images" in image_words(check.check_images(str(parts)))
 
 
 def test_planted_faults_are_found(parts: Path) -> None:
@@ -43,8 +48,8 @@ def test_planted_faults_are_found(parts: Path) -> None:
     assert found["sizes"] == {"12x12": 52, "9x7": 1}
     assert "the file is empty" in found["unreadable"]["train/dog/broken.png"]
     assert not found["ok"] and "1 of 3 classes have too few pictures" in found["problems"][0]
-    words = image_words(found)
-    assert "exact copies: 2 within train, 0 within test, 1 of train also in test" in words
+    words = image_words(check.check_images(str(parts)))
+    assert "the same picture in two parts: 1 (test/dog/leak.png = train/dog/4.png)" in words
     assert "train/cat/wrong.png (cat) = train/dog/5.png (dog)" in words
     assert "cannot be read: 1" in words and "note: test has no pictures of 1 of 3 classes: emu" in words
 
@@ -53,9 +58,9 @@ def test_many_classes_are_summed_up(tmp_path: Path) -> None:
     names = [f"class {number}" for number in range(25)]
     root = write_folder(tmp_path / "many", classes=names, number=4)
     save(root / "class 7" / "more.png", pixels(99, 1))
-    words = image_words(check_images(str(root)))
+    words = image_words(check.check_images(str(root)))
     assert "all: 101: from 4 (class 0) to 5 (class 7) images a class, 4 in the middle" in words
-    assert "classes with fewer than 10 training images: all 25: " in words
+    assert "classes with fewer than 10 training pictures: 25 (class 0 4, class 1 4, class 10 4 and 22 more): " in words
     assert max(map(len, words.splitlines())) < 250
 
 
