@@ -122,6 +122,18 @@ def test_what_is_left_to_do_names_its_issue() -> None:
     assert not found
 
 
+def test_mutations_name_lines_and_tests_that_exist() -> None:
+    rows = [line for line in (ROOT / "tests" / "mutations.md").read_text(encoding="utf-8").splitlines() if "`" in line]
+    table = [re.split(r"(?<!\\)\|", row)[2:-1] for row in rows if row.startswith("| ")]
+    assert len(table) >= 19
+    for cells in table:
+        file, line, _, test = (cell.strip().strip("`").replace("\\|", "|") for cell in cells)
+        source = (PACKAGE / file).read_text(encoding="utf-8")
+        assert all(each.strip() in source for each in line.split("⏎")), f"{file} has no line {line}"
+        path, name = test.split("::")
+        assert f"def {name}(" in (ROOT / "tests" / path).read_text(encoding="utf-8"), test
+
+
 def test_help_of_every_command_imports_nothing_heavy() -> None:
     script = f"""
 import contextlib, io, sys
