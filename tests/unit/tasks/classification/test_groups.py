@@ -37,4 +37,6 @@ def test_pictures_that_are_all_alike_within_groups_count_as_one_each() -> None:
     assert a.high - a.low > 0.9 * (accuracy_interval(once).high - accuracy_interval(once).low)
     other = np.random.default_rng(2).random((2, 60)) < 0.5
     many = np.stack([ACCURACY.values(predictions(each, group)) for each in np.repeat(other, 10, axis=1)])
-    np.testing.assert_allclose(paired_difference(copies, many).p, paired_difference(once.astype(float), other.astype(float)).p)
+    np.testing.assert_allclose(
+        paired_difference(copies, many).p, paired_difference(once.astype(float), other.astype(float)).p
+    )
