@@ -28,7 +28,7 @@ MOST_CORES = 4
 """One run of a small network gains little from more cores than this."""
 LARGER_FROM = {
     "cnn": {"tiny": 0.0, "small": 3e12, "medium": 20e12, "base": 100e12},
-    "hybrid": {"tiny": 0.0, "small": 5e12, "medium": 25e12, "base": 100e12},
+    "hybrid": {"tiny": 0.0, "small": 5e12, "medium": 12e12, "base": 100e12},
     "vit": {"tiny": 0.0, "small": 2e12, "medium": 15e12, "base": 60e12},
 }
 """The smallest compute, in multiply-adds of training, at which a size is the best of its family. Above 12e12 they are guesses

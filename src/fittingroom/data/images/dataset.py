@@ -96,7 +96,7 @@ class ImageData:
             spec=self.spec,
             train=train if num_train is None else draw(train, num_train, seed),
             val=val,
-            open_test=lambda log, why: opened(test, log, why),
+            open_test=lambda log, why: opened(lambda: test, log, why),
             test_index=test.index,
         )
 
@@ -113,7 +113,7 @@ class ImageData:
 
     def open_test(self, log: ReadLog, why: str) -> Source:
         """Open the sealed test images of the data set."""
-        return opened(self.load_test(), log, why)
+        return opened(self.load_test, log, why)
 
     @cached_property
     def _train(self) -> Source:
@@ -135,11 +135,11 @@ def image_data(name: str) -> Callable[[Opener], Opener]:
     return IMAGE_DATA.register(name)
 
 
-def opened(test: Source, log: ReadLog, why: str) -> Source:
+def opened(load_test: Callable[[], Source], log: ReadLog, why: str) -> Source:
     """The sealed test images. `log(why)` is called first; if it raises, the images stay sealed."""
     assert why.strip(), "say why the test split is opened"
     log(why)
-    return test
+    return load_test()
 
 
 def draw(train: Source, number: int, seed: int) -> Source:
