@@ -1,7 +1,7 @@
 """What finished runs say about their data: doubtful labels, and what near-duplicates in the test part are worth."""
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -98,8 +98,12 @@ def with_leaks(check: ImageCheck, folder: Path) -> ImageCheck:
 
 
 def _chosen(found: ClassPredictions, rows: np.ndarray) -> ClassPredictions:
-    values = {each.name: getattr(found, each.name) for each in fields(found)}
-    return ClassPredictions(**{name: None if value is None else value[rows] for name, value in values.items()})
+    return ClassPredictions(
+        probs=found.probs[rows],
+        labels=found.labels[rows],
+        index=found.index[rows],
+        group=None if found.group is None else found.group[rows],
+    )
 
 
 def leaks(check: ImageCheck, rows: Sequence[int]) -> np.ndarray:
