@@ -7,6 +7,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+if [[ -L .venv ]]; then # it belongs to another folder, and `venv --clear` would empty it there
+    echo "setup: .venv is a link: used as it is" >&2
+    exit 0
+fi
+
 stamp=.venv/set-up-from
 cpu_wheels=https://download.pytorch.org/whl/cpu
 
