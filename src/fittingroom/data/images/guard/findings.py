@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -42,6 +42,7 @@ class Finding:
         return len(self.sets) or len(self.details)
 
 
+@runtime_checkable
 class Picture(Protocol):
     """What findings need of a picture."""
 
