@@ -48,7 +48,7 @@ class Sheet:
         )
 
     def arrow(self, *points: tuple[float, float], label: str = "", side: str = "right", dashed: bool = False) -> None:
-        """A line through the points with a head at its end. Its label stands beside the middle of its first part."""
+        """An arrow through the points. Its label is beside the middle of its first part."""
         path = "M" + "L".join(f"{x:g} {y:g}" for x, y in points)
         dash = ' stroke-dasharray="5 4"' if dashed else ""
         self.parts.append(

@@ -50,7 +50,7 @@ def themed(markup: str) -> str:
 
 
 def source(*parts: Any) -> Html:
-    """The source of functions or classes, as it stands in the package."""
+    """The source code of functions or classes, read from the package."""
     texts = [textwrap.dedent(inspect.getsource(part)).rstrip() for part in parts]
     blocks = "".join(_block(part, text) for part, text in zip(parts, texts, strict=True))
     return Html(f"<style>{themed(STYLE)}</style>{blocks}", "\n\n\n".join(texts))

@@ -58,7 +58,7 @@ def feature_key(model: str, model_config: dict[str, object], weights_digest: str
 def features(
     source: Source, network: Callable[[], nn.Module], spec: DataSpec, key: str
 ) -> Float[Tensor, "images width"]:
-    """The features of all images in `source`, in its order. Those that the cache lacks are computed and kept.
+    """The features of all images in `source`, in its order. Features that are not in the cache are computed and added to it.
 
     `network` returns the network in evaluation mode. Raises FittingRoomError if the cache cannot be written.
     """
