@@ -91,7 +91,7 @@ def heads() -> list[str]:
     return [
         row(
             "Many heads beat one",
-            "words: four heads against one of equal width, 2 epochs, 2 seeds",
+            "words: four heads minus one head of equal width, 2 epochs, 2 seeds",
             f"word errors {gap} points",
             judged(gap, positive=False),
             "heads/",
@@ -111,14 +111,14 @@ def positions() -> list[str]:
     return [
         row(
             "The form of positions hardly matters: at lengths seen in training",
-            "words of up to 8 letters: sinusoids against a learned table, 2 epochs, 2 seeds",
+            "words of up to 8 letters: sinusoids minus a learned table, 2 epochs, 2 seeds",
             f"word errors {near} points",
             f"{OPEN}: no difference found" if not near.decided else judged(near, positive=True),
             "positions/",
         ),
         row(
             "... at greater lengths",
-            "words of 9 letters and more, after training on up to 8",
+            "words of 9 letters and more, after training on words of up to 8",
             f"word errors {far} points",
             FAILS if far.decided else OPEN,
             "positions/",
@@ -158,7 +158,7 @@ def looking() -> list[str]:
             HOLDS if not bad else FAILS if not good else f"{HOLDS} on {', '.join(good)}; {FAILS} on {', '.join(bad)}"
         )
         claim = "Attention shows where the network looks" if method == "attention" else "..."
-        experiment = f"{title}: deletion and insertion on 1,000 test images, both intervals"
+        experiment = f"{title}: better than random maps in deletion and in insertion, 1,000 test images"
         lines.append(row(claim, experiment, numbers, judgement, "explain/explain.json"))
     return lines
 
@@ -186,14 +186,14 @@ def recurrence() -> list[str]:
         ),
         row(
             "Attention is faster, because it is parallel",
-            f"forward and back, {record['processor']}: time of recurrence over time of attention",
+            f"forward and backward pass, {record['processor']}: time of recurrence divided by time of attention",
             ends,
             f"{HOLDS} up to {max(faster)} symbols, {FAILS} from {min(slower)} on (one machine, no interval)",
             "bench/claims.json",
         ),
         row(
             "Transformers beat recurrent networks",
-            "words: equal training time of 20 minutes, 3 seeds; Transformer minus RNN with attention",
+            "words: 20 minutes of training each, 3 seeds; Transformer minus RNN with attention",
             f"word errors {gap} points",
             judged(gap, positive=False),
             "sequences/",

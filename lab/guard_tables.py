@@ -21,20 +21,20 @@ def guard() -> str:
 
 def _near(faults: dict[str, Any]) -> str:
     return (
-        "Fashion-MNIST itself holds near-duplicates, mostly the same photo in two versions: "
-        f"{faults['near_sets_without_planted']} sets without a planted picture were found beside the planted ones. Looking at "
-        f"{faults['images']:,} pictures took {faults['cpu_seconds']} seconds of one core of a busy machine."
+        "Fashion-MNIST itself holds near-duplicates, mostly two versions of one photo. The check also found "
+        f"{faults['near_sets_without_planted']} sets of them without a planted picture. It took {faults['cpu_seconds']} seconds "
+        f"of one core of a busy machine for {faults['images']:,} pictures."
     )
 
 
 def _labels(labels: dict[str, Any]) -> str:
     share = 100 * labels["flipped"] / labels["images"]
     return (
-        f"{share:.0f} % of the labels changed at random ({labels['flipped']:,} of {labels['images']:,} judged pictures): "
-        f"`--labels` lists {labels['listed']:,} pictures. {100 * labels['recall']:.1f} % of the changed labels are on the list, "
-        f"and {100 * labels['precision']:.1f} % of the list are changed labels; of its first 500, "
-        f"{100 * labels['precision_of_first']['500']:.1f} %. The others are pictures that the networks get wrong, and labels "
-        "that were wrong before."
+        f"We also changed {share:.0f} % of the labels at random ({labels['flipped']:,} of {labels['images']:,}). `--labels` then "
+        f"lists {labels['listed']:,} pictures. {100 * labels['recall']:.1f} % of the changed labels are on the list. "
+        f"{100 * labels['precision']:.1f} % of the list are changed labels. Of its first 500 entries, "
+        f"{100 * labels['precision_of_first']['500']:.1f} % are changed labels. The other entries are pictures that the networks "
+        "get wrong, and labels that were wrong before."
     )
 
 
@@ -42,7 +42,7 @@ def _clean(clean: dict[str, Any]) -> str:
     others = {kind: number for kind, number in clean["findings"].items() if not kind.startswith("near-duplicates")}
     near = sum(clean["findings"].values()) - sum(others.values())
     said = ", ".join(f"{kind} {number}" for kind, number in others.items()) or "no other fault"
-    return f"In the unchanged data set the check finds {near} sets of near-duplicates and {said}.\n"
+    return f"In the unchanged data set, the check finds {near} sets of near-duplicates and {said}.\n"
 
 
 TABLES: dict[str, Callable[[], str]] = {"guard": guard}

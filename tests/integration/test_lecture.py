@@ -43,7 +43,7 @@ def test_each_lesson_opens_with_its_number_and_ends_with_the_next() -> None:
 def test_the_overview_lists_every_lesson_and_names_code_that_exists() -> None:
     text = (FOLDER / "index.md").read_text(encoding="utf-8")
     assert all(f"({path.name})" in text for path in lessons())
-    table = text.split("## What a lecture says", 1)[1]
+    table = text.split("## Where to find each statement", 1)[1]
     sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py"))
     rows = [line for line in table.splitlines() if line.startswith("| ") and "](" in line]
     named = [name for line in rows for name in re.findall(r"`([\w.]+)`", line.split("|")[3]) if "/" not in name]
