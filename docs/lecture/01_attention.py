@@ -14,7 +14,7 @@
 # # 1. Attention
 #
 # Every token of a sequence asks a question, and every token offers an answer. Attention decides who listens to whom. By
-# the end of this lesson you have written it yourself, in ten lines.
+# the end of this lesson, you will have written it yourself, in ten lines.
 #
 # **You need** Python and matrix products. **It takes** 30 minutes to read and try; the code runs in seconds, without a
 # network and without data.
@@ -33,23 +33,23 @@ weights = (queries @ keys.T / 4**0.5).softmax(dim=-1)
 pictures.matrix(weights, rows=words, columns=words, row_title="asks", column_title="answers")
 
 # %% [markdown]
-# Look at the row of *it*. Most of its attention goes to *cat*. The other words ask for nothing, so they look everywhere
-# alike. We wrote these numbers by hand; a network learns them.
+# Look at the row of *it*. Most of its attention goes to *cat*. The other words ask for nothing, so they attend to all words
+# equally. We wrote these numbers by hand. A network learns them.
 #
 # ## Queries, keys and values
 #
 # Each token has three vectors:
 #
 # - a **query**: what this token looks for;
-# - a **key**: what this token can be found by;
-# - a **value**: what this token says to those who find it.
+# - a **key**: how other tokens can find this token;
+# - a **value**: what this token tells a token that finds it.
 #
-# A query is compared with every key. The comparison is a dot product: large if both point the same way. The softmax
-# turns the scores of one query into **weights**: positive numbers that sum to 1. The result for this query is the mean
-# of all values with these weights.
+# Each query is compared with every key. The comparison is a dot product: it is large if both point in the same direction.
+# The softmax turns the scores of one query into **weights**: positive numbers that sum to 1. The result for this query is
+# the mean of all values with these weights.
 #
-# A dictionary of Python works alike: `d["cat"]` compares a query with all keys and returns the value of the one that is
-# equal. Attention is a *soft* dictionary: it returns a mixture, mostly of the values whose keys are similar.
+# A Python dictionary does something similar: `d["cat"]` finds the key that is equal to the query and returns its value.
+# Attention is a *soft* dictionary: it returns a mixture of all values, mostly of those whose keys are similar to the query.
 
 # %%
 diagrams.scaled_dot_product_attention()
@@ -57,7 +57,8 @@ diagrams.scaled_dot_product_attention()
 # %% [markdown]
 # ## By hand
 #
-# Three queries, five keys, five values, four numbers each. Read the lines one by one and print what you do not believe.
+# We use three queries, five keys and five values, with four numbers each. Read the code line by line, and print whatever
+# you want to check.
 
 # %%
 torch.manual_seed(0)
@@ -75,8 +76,8 @@ by_hand
 # %% [markdown]
 # ## The equation and the code
 #
-# "Attention Is All You Need" (Vaswani et al. 2017), equation 1, and the function of this package that computes it. The
-# letters after the underscore are the shape: **B**atch, **H**eads, **N** queries, **M** keys, head dimension **K**.
+# Here is equation 1 of "Attention Is All You Need" (Vaswani et al. 2017), and the functions of this package that compute
+# it. The letters after an underscore give the shape: **B**atch, **H**eads, **N** queries, **M** keys, head dimension **K**.
 
 # %%
 from fittingroom.models.layers.attention import attention_weights, masked_softmax, scaled_dot_product_attention
@@ -94,7 +95,7 @@ side_by_side(
 )
 
 # %% [markdown]
-# Does it agree with the loops?
+# Does the function agree with the loops?
 
 # %%
 ours = scaled_dot_product_attention(q[None, None], k[None, None], v[None, None])[0, 0]
@@ -109,7 +110,7 @@ assert torch.allclose(ours, by_hand, atol=1e-6)
 # $$\mathrm{Var}(q \cdot k) = \sum_{i=1}^{d_k} \mathrm{Var}(q_i k_i) = d_k .$$
 #
 # Scores grow with $\sqrt{d_k}$. The softmax of large scores is nearly 0 or 1: one key gets everything, and the gradient
-# is nearly zero. Divide by $\sqrt{d_k}$, and the variance is 1 at every width. Measure both:
+# is nearly zero. If you divide by $\sqrt{d_k}$, the variance is 1 at every width. We measure both:
 
 # %%
 widths = [4, 16, 64, 256, 1024]
@@ -129,14 +130,14 @@ pictures.curves(widths, largest, x_title="head_dim", y_title="largest of 16 weig
 pictures.curves(widths, gradient, x_title="head_dim", y_title="mean gradient of a score", log_x=True, log_y=True)
 
 # %% [markdown]
-# Without the root, one key gets nearly everything from a width of 64 on, and the gradient goes to zero. With the root,
-# width does not matter.
+# Without the root, one key gets nearly all the weight at widths of 64 and more, and the gradient goes to zero. With the
+# root, the width does not matter.
 #
 # ## Masks
 #
-# A mask says who may attend to whom. Two are common: *padding* is hidden from everybody, and in a decoder each token is
-# hidden from the tokens before it (**causal**: nobody sees the future). A score of minus infinity becomes a weight of
-# 0.
+# A mask says which tokens may attend to which. Two masks are common. A *padding* mask hides padding from all tokens. A
+# **causal** mask, in a decoder, hides the later tokens from each token, so that no token sees the future. To hide a key,
+# its score is set to minus infinity. The softmax turns that into a weight of 0.
 
 # %%
 from fittingroom.models.layers.attention import causal_mask
@@ -152,9 +153,9 @@ side_by_side(
 # %% [markdown]
 # ## Exercises
 #
-# Change the cells and run the checks. A check that fails says where to look.
+# Change the cells and run them. A check that fails tells you where to look.
 #
-# **1.** Write the weights yourself: `q` has shape (queries, head_dim), `k` has shape (keys, head_dim).
+# **1.** Compute the weights yourself: `q` has shape (queries, head_dim), `k` has shape (keys, head_dim).
 
 
 # %%
@@ -176,7 +177,7 @@ check.weights(my_weights)
 #
 # </details>
 #
-# **2.** Write causal weights: token `i` attends to tokens 0 to `i`. `scores` has shape (tokens, tokens). Hide scores
+# **2.** Compute causal weights: token `i` attends to tokens 0 to `i`. `scores` has shape (tokens, tokens). Hide scores
 # *before* the softmax: `scores.masked_fill(hidden, float("-inf"))`.
 
 
@@ -200,15 +201,16 @@ check.masked(my_masked)
 #
 # </details>
 #
-# **3.** In the first cell, make *it* look at *tired* in place of *cat*. Which numbers do you change? Then let *was*
-# look at *cat* as well.
+# **3.** In the first cell, make *it* attend to *tired* instead of *cat*. Which numbers do you change? Then make *was*
+# attend to *cat*.
 #
-# **4.** What do the weights become if all queries are multiplied by 100? By 0? Why is the second case a plain mean?
+# **4.** What are the weights if you multiply all queries by 100? And by 0? Why is the result a plain mean in the second
+# case?
 #
 # ## What you know now
 #
 # - Attention is a weighted mean of values. Queries and keys give the weights.
-# - The root keeps scores at variance 1, so that the softmax does not saturate.
+# - The root keeps the variance of the scores at 1, so that the softmax does not saturate.
 # - A mask hides keys. Nothing in the equation knows the *order* of the tokens: lesson 3 adds it.
 #
 # Next: [many heads](02_heads.py).

@@ -13,8 +13,9 @@
 # %% [markdown]
 # # 2. Many heads
 #
-# One attention gives one mixture for each token. A token may need several: one for its neighbour on the left, one for
-# the sleeve on the other side, one for the whole. **Heads** are attentions side by side, each with its own weights.
+# One attention gives one mixture for each token. A token may need several: one of its left neighbour, one of the sleeve on
+# the other side of the picture, one of the whole picture. **Heads** are several attentions in parallel, each with its own
+# weights.
 #
 # **You need** lesson 1 and Fashion-MNIST (`make data`). **It takes** 20 minutes; the code runs in a few seconds.
 
@@ -40,8 +41,8 @@ pictures.images(
 )
 
 # %% [markdown]
-# Eight heads of the second block, one image. Bright patches get more attention, averaged over all patches that ask. The
-# heads look at different places: that is the point of having several.
+# The pictures show the eight heads of the second block for one image. Bright patches get more attention, averaged over all
+# queries. The heads look at different places. That is why there are several.
 #
 # ## The equation and the code
 #
@@ -59,11 +60,11 @@ side_by_side(
 )
 
 # %% [markdown]
-# `multi_head` in the last line attends in every head and merges the heads: lesson 1, `num_heads` times at once.
+# `multi_head` in the last line computes the attention of lesson 1 in all heads at once, and merges the results.
 #
 # ## By hand
 #
-# The same with a loop over heads. It must give the same numbers.
+# Here is the same computation with a loop over heads. It must give the same numbers.
 
 # %%
 block = vit.blocks[1]
@@ -86,8 +87,9 @@ assert torch.allclose(ours, by_hand, atol=1e-4)
 # %% [markdown]
 # ## What one head cannot do
 #
-# The rows of an attention matrix sum to 1. One head that looks at two places returns their *mean*, and the mean of
-# "red" and "blue" does not say what was where. Two heads return both, side by side. See it with two values:
+# The rows of an attention matrix sum to 1. So a head that looks at two places returns the *mean* of their values. The mean
+# of "red" and "blue" does not say which was where. Two heads return both values, one after the other. An example with two
+# values:
 
 # %%
 values = torch.tensor([[1.0, 0.0], [0.0, 1.0]])  # token 0 says "red", token 1 says "blue"
@@ -99,9 +101,9 @@ print("two heads:", two_heads.tolist(), "- first red, then blue")
 # %% [markdown]
 # ## Do several heads do better?
 #
-# Lectures say so. Here is a measurement: two Transformers that pronounce words (lesson 4), equal in width, parameters
-# and training. One has four heads of 48, the other one head of 192. The error rates are read from the records, and the
-# statistics are computed in this cell.
+# Lectures say so. Here is a measurement with two Transformers that pronounce words (lesson 4). They have the same width, the
+# same number of parameters and the same training. One has four heads of width 48, the other has one head of width 192. This
+# cell reads the answers from the records and computes the statistics.
 
 # %%
 heads = records.comparison("heads")
@@ -118,12 +120,12 @@ pictures.intervals(
 )
 
 # %% [markdown]
-# The interval lies left of zero: four heads make fewer errors here, with two epochs and two seeds each. That is one
-# task and short training. [The claims page](claims.md) says what is known for images.
+# The interval lies left of zero: four heads make fewer errors here. This is only one task, with two epochs of training and
+# two seeds for each model. [The claims page](claims.md) says whether it has been measured on images.
 #
 # ## Exercises
 #
-# **1.** Split a matrix of tokens (tokens, dim) into heads: (num_heads, tokens, head_dim). Head 0 gets the first
+# **1.** Split a matrix of shape (tokens, dim) into heads of shape (num_heads, tokens, head_dim). Head 0 gets the first
 # columns.
 
 
@@ -168,13 +170,14 @@ check.merged(my_merged)
 #
 # </details>
 #
-# **3.** In the first cell, show block 0 and block 3 in place of block 1. In which block do the heads look widest?
+# **3.** In the first cell, show block 0 and then block 3 instead of block 1. In which block do the heads spread their
+# attention most?
 #
-# **4.** How many parameters has `qkv` of a ViT of width 128? Does the number change with the number of heads?
+# **4.** How many parameters does `qkv` have in a ViT of width 128? Does this depend on the number of heads?
 #
 # ## What you know now
 #
-# - Heads split the width. They cost nothing extra, and each has its own weights.
+# - Heads split the width. Several heads cost as much as one, and each has its own weights.
 # - `split_heads` and `merge_heads` only move numbers; `qkv` and `proj` are the learned matrices.
 #
 # Next: [positions](03_positions.py).

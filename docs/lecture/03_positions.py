@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 3. Positions
 #
-# Attention treats tokens as a *set*. Shuffle them, and every token gets the same result as before. To a network without
+# Attention treats tokens as a *set*. If you shuffle them, every token gets the same result as before. For a network without
 # positions, *dog bites man* and *man bites dog* are the same.
 #
 # **You need** lesson 1; the last cells need Fashion-MNIST. **It takes** 25 minutes; the code runs in a few seconds.
@@ -55,8 +55,8 @@ side_by_side(
 )
 
 # %% [markdown]
-# Think of the hands of many clocks. The first pair of columns turns fast, one radian a position. The last pair hardly
-# moves. Together they tell every position from every other one, as seconds, minutes and hours tell the time.
+# Each pair of columns is like the hand of a clock. The first pair turns fast, by one radian per position. The last pair
+# hardly moves. Together they distinguish every position from every other one, as seconds, minutes and hours do for the time.
 
 # %%
 pictures.curves(
@@ -68,9 +68,9 @@ pictures.curves(
 )
 
 # %% [markdown]
-# **Why this formula?** A shift by $k$ positions turns each hand by a fixed angle. So the vector of $pos + k$ is a
-# rotation of the vector of $pos$, the same for every $pos$: a matrix can learn "three to the left". And the dot product
-# of two positions depends on their distance only:
+# **Why this formula?** A shift by $k$ positions turns each hand by a fixed angle. So the vector of $pos + k$ is a rotation
+# of the vector of $pos$, and the rotation is the same for every $pos$. A matrix can therefore learn "three to the left".
+# Also, the dot product of two positions depends only on their distance:
 
 # %%
 similarity = table @ table.T / 32  # 32 pairs, so that a position with itself gives 1
@@ -86,7 +86,7 @@ pictures.curves(
 # %% [markdown]
 # ## Two dimensions
 #
-# A patch has a row and a column. Half of the vector encodes the row, half the column.
+# A patch has a row and a column. One half of its vector encodes the row, the other half the column.
 
 # %%
 from fittingroom.explain.positions import position_similarity
@@ -100,13 +100,13 @@ side_by_side(
 )
 
 # %% [markdown]
-# Each picture shows how similar the position of one patch is to the positions of all patches: most to itself and to its
-# row and column.
+# Each picture shows how similar the position of one patch is to the positions of all patches. It is most similar to itself,
+# then to its row and column.
 #
 # ## Learned positions
 #
-# One can also make the table a parameter and learn it. `vit_cls`, which comes with the package, did so. Nobody told it
-# which patches are neighbours:
+# The table can also be a parameter that the network learns, as in `vit_cls`, which comes with the package. Nobody told this
+# network which patches are neighbours:
 
 # %%
 from fittingroom.explain.positions import position_embedding
@@ -117,13 +117,13 @@ pictures.matrices(
 )
 
 # %% [markdown]
-# The network found out which patches are near. It also takes a patch for its mirror image: training shows every image mirrored
-# as well, so left and right look alike to it.
+# The network found out which patches are near. It also confuses a patch with its mirror image. Training also shows every
+# image mirrored, so left and right look alike to the network.
 #
-# ## What happens without?
+# ## What happens without positions?
 #
-# Take the trained ViT, and give it the patches of an image in another order. Then the positions say something wrong
-# about every patch. A second try also removes the positions: now the network cannot notice the order.
+# We give the trained ViT the patches of an image in a different order. Then the positions are wrong for nearly every patch.
+# Then we remove the positions. Now the network cannot notice the order.
 
 # %%
 data = fr.load_data("fashion-mnist")
@@ -150,14 +150,15 @@ for name, share in results.items():
     print(f"{name:24} {100 * share:5.1f} % right")
 
 # %% [markdown]
-# The last two lines agree exactly: without positions the order does not exist. They are also far below the first.
-# Careful with the conclusion: this network was *trained* with positions, and we took them away. How well a network does
-# that was trained without them is another question; the [claims page](claims.md) says whether it has been measured.
+# The last two lines agree exactly: without positions, the network does not know the order. Both are far below the first
+# line. Be careful with the conclusion: this network was *trained* with positions, and we removed them. A network that was
+# trained without positions may do better. The [claims page](claims.md) says whether that has been measured.
 #
-# ## Longer than in training
+# ## Longer sequences than in training
 #
 # The formula also gives vectors for positions that training never saw. Does the network understand them? Three networks
-# learned to pronounce words of up to 8 letters, then met longer ones. Wrong words, read from the records:
+# learned to pronounce words of up to 8 letters. Then they were tested on longer words. The plot shows the share of wrong
+# words, read from the records:
 
 # %%
 lengths = {"to 8": (0, 8), "9": (9, 9), "10": (10, 10), "11, 12": (11, 12), "13 and more": (13, 99)}
@@ -171,13 +172,14 @@ pictures.curves(
 )
 
 # %% [markdown]
-# One more letter ruins learned positions: vector 9 was never trained. Sinusoids help for one letter, not for three. The
-# recurrent network (lesson 5) degrades most slowly.
+# With learned positions, one more letter is too much, because the vector of position 9 was never trained. With sinusoids,
+# the network still gets many words of 9 letters right, but almost none of 11 and more. The recurrent network (lesson 5)
+# degrades most slowly.
 #
 # ## Exercises
 #
-# **1.** Write the table of sinusoidal positions. Positions count from 0. Columns 0, 2, 4, ... hold sines, columns 1, 3,
-# 5, ... the cosines of the same angles.
+# **1.** Compute the table of sinusoidal positions. Positions count from 0. Columns 0, 2, 4, ... hold the sines. Columns 1,
+# 3, 5, ... hold the cosines of the same angles.
 
 
 # %%
@@ -203,15 +205,15 @@ check.positions(my_positions)
 #
 # </details>
 #
-# **2.** Replace 10000 by 10 in your function and draw the table with `pictures.matrix`. Why is it a bad choice for long
+# **2.** Replace 10000 by 10 in your function and draw the table with `pictures.matrix`. Why is 10 a bad choice for long
 # sequences?
 #
-# **3.** In "What happens without?", swap only two patches. How many answers change?
+# **3.** In "What happens without positions?", swap only two patches. How many answers change?
 #
 # ## What you know now
 #
-# - Attention alone does not know order. A vector added to each token tells it.
-# - Sinusoids need no training, and distance shows in their dot product. Learned tables adapt to the data,
-#   but end where training ended.
+# - Attention alone does not know the order of tokens. A vector added to each token tells the network its position.
+# - Sinusoids need no training, and their dot product shows the distance. Learned tables adapt to the data, but have no
+#   trained vectors beyond the longest training sequence.
 #
 # Next: [the encoder-decoder Transformer](04_transformer.py).

@@ -31,13 +31,13 @@ for answer in run.predict(["cat", "photograph", "knight", "fittingroom"]):
     print(f"{answer.word:12} {' '.join(answer.pronunciations[0].symbols)}")
 
 # %% [markdown]
-# It knows that *ph* is one sound and that the *k* of *knight* is silent. *fittingroom* is in no dictionary. Try your
+# It knows that *ph* is one sound and that the *k* of *knight* is silent. *fittingroom* is in no dictionary. Try your own
 # name.
 #
 # ## The two halves
 #
-# - The **encoder** reads all letters at once. Each letter attends to all letters. The result, one vector a letter, is
-#   called **memory**.
+# - The **encoder** reads all letters at once. Each letter attends to all letters. The result, one vector per letter, is
+#   called the **memory**.
 # - The **decoder** writes one phoneme after another. Each phoneme attends to the phonemes before it (*self-attention*,
 #   with the causal mask of lesson 1), then to the memory (*cross-attention*: queries from the phonemes, keys and values
 #   from the letters).
@@ -46,8 +46,8 @@ for answer in run.predict(["cat", "photograph", "knight", "fittingroom"]):
 diagrams.transformer()
 
 # %% [markdown]
-# In the code, `Residual` adds each sub-layer to its input, and the blocks say in which order things happen. The norm
-# comes first (*pre-norm*), as in most networks today; in the paper of 2017 it comes after the sum.
+# In the code, `Residual` adds the output of each sub-layer to its input, and the blocks give the order of the sub-layers.
+# The norm comes first (*pre-norm*), as in most networks today. In the paper of 2017, it comes after the sum.
 
 # %%
 from fittingroom.models.transformer import DecoderBlock, EncoderBlock, Residual, Transformer
@@ -58,7 +58,7 @@ side_by_side(
 )
 
 # %% [markdown]
-# Cross-attention is lesson 1 with queries from one sequence and keys from another:
+# Cross-attention is the attention of lesson 1, with queries from one sequence, and keys and values from another:
 
 # %%
 from fittingroom.models.layers.attention import CrossAttention
@@ -69,7 +69,7 @@ source(CrossAttention.forward, CrossAttention.keys_values, CrossAttention.forwar
 # ## Write a word, step by step
 #
 # `encode` reads the letters once. Then `step` gives the logits of the next phoneme. We always take the most likely one
-# (*greedy* decoding), until it is the end mark.
+# (*greedy* decoding), until we get the end mark.
 
 # %%
 from fittingroom.data.seq2seq.vocabulary import BOS_ID, EOS_ID
@@ -95,8 +95,8 @@ with torch.no_grad():
 # %% [markdown]
 # ## Cross-attention as alignment
 #
-# Which letters did the decoder look at while it wrote each phoneme? Rows are phonemes, columns letters. Nobody told the
-# network which letters belong to which sound.
+# Which letters did the decoder attend to when it wrote each phoneme? Rows are phonemes, and columns are letters. Nobody
+# told the network which letters belong to which sound.
 
 # %%
 from fittingroom.explain.alignment import align
@@ -111,24 +111,24 @@ pictures.matrix(
 )
 
 # %% [markdown]
-# The bright cells run along the diagonal, because spelling and sound have the same order. *F* looks at the letters
-# *ph*. This picture is the mean of the four heads of the last layer. In the page below, choose word, layer and head:
+# The bright cells run along the diagonal, because spelling and sound have the same order. *F* attends to the letters *ph*.
+# This picture is the mean of the four heads of the last layer. On the page below, you can choose a word, a layer and a head:
 
 # %%
 explorer.alignment("transformer", ["photograph", "knight", "thorough", "nation"])
 
 # %% [markdown]
-# ## Learn: the whole target at once
+# ## Training: the whole target at once
 #
-# While the network *writes*, it needs one step a phoneme. While it *learns*, the right answer is known. So the decoder
-# reads the whole answer, **shifted by one place**, and predicts all its symbols at once; the causal mask keeps it
-# honest. This is called *teacher forcing*.
+# When the network *writes*, it needs one step per phoneme. During *training*, the right answer is known. So the decoder
+# reads the whole answer, **shifted by one place**, and predicts all its symbols at once. The causal mask hides the symbols
+# that it has to predict. This is called *teacher forcing*.
 
 # %%
 source(Transformer.forward)
 
 # %% [markdown]
-# Does the mask keep it honest? Change the last symbol that the decoder reads, and see which logits change.
+# Does the mask work? We change the last symbol that the decoder reads, and see which logits change.
 
 # %%
 tgt_in = torch.tensor([[BOS_ID, *phonemes.encode(["N", "EY", "SH", "AH", "N"])]])
@@ -139,11 +139,12 @@ with torch.no_grad():
 print("largest change at each place:", [round(float(each), 3) for each in difference])
 
 # %% [markdown]
-# Only the last place changes: no symbol sees a later one.
+# Only the logits at the last place change: no place sees a later symbol.
 #
 # ## How good is it?
 #
-# Equal time, three seeds each, words that no network trained on. The table is computed now from the recorded answers.
+# We trained each model with three seeds, all for the same time, and tested them on words that were not used for training.
+# This cell computes the table from the recorded answers.
 
 # %%
 records.comparison("sequences")
@@ -151,7 +152,8 @@ records.comparison("sequences")
 # %% [markdown]
 # ## Exercises
 #
-# **1.** What does the decoder read while it learns to write `target`? `target` is a list that ends with the end mark.
+# **1.** In training, the decoder learns to write `target`. What does it read? `target` is a list that ends with the end
+# mark, and `begin` is the start mark.
 
 
 # %%
@@ -172,16 +174,16 @@ check.shifted(my_shifted)
 #
 # </details>
 #
-# **2.** Pronounce *read*, *lead* and *tear* with `run.predict`. English has two answers for each. Then ask for several
-# answers on the command line: `fittingroom pronounce transformer read --beam 4`.
+# **2.** Pronounce *read*, *lead* and *tear* with `run.predict`. Each of them has two pronunciations in English. Then ask for
+# several answers on the command line: `fittingroom pronounce transformer read --beam 4`.
 #
-# **3.** In "Write a word", replace `argmax` by a draw from `probs` (`torch.multinomial`). How often is the word still
+# **3.** In "Write a word", replace `argmax` by a random draw from `probs` (`torch.multinomial`). How often is the word still
 # right?
 #
 # ## What you know now
 #
 # - The encoder reads everything at once; the decoder writes symbol by symbol.
-# - Cross-attention joins the two, and shows an alignment that nobody taught.
-# - Training needs no loop over symbols: shift the target, mask the future.
+# - Cross-attention connects the two, and shows an alignment that nobody taught the network.
+# - Training needs no loop over symbols: shift the target, and mask the future.
 #
 # Next: [why not recurrence](05_recurrence.py).

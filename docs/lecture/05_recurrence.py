@@ -13,10 +13,10 @@
 # %% [markdown]
 # # 5. Why not recurrence?
 #
-# Before 2017, networks read sequences one symbol at a time and carried a state along. Attention replaced that. Lectures
-# give two reasons: **path length** and **parallel time**. This lesson measures both, and shows where recurrence wins.
+# Before 2017, most networks for sequences read one symbol at a time and kept a state. Attention replaced that. Lectures give
+# two reasons: **path length** and **parallel time**. This lesson measures both, and shows where recurrence wins.
 #
-# **You need** lesson 1. No data, no network. **It takes** 20 minutes; the code runs in about half a minute.
+# **You need** lesson 1, but no data and no internet. **It takes** 20 minutes; the code runs in about half a minute.
 
 # %%
 import time
@@ -54,10 +54,10 @@ pictures.curves(
 )
 
 # %% [markdown]
-# How much does the *last* symbol learn about the *first*? Through attention the signal always arrives: it takes one
-# step, and shares decrease only because more symbols share the attention. Through the recurrent network it must pass
-# every symbol in between, and fades away. (Values below 10⁻¹² are drawn at 10⁻¹². The weights are untrained: training
-# changes numbers, not the length of the path.)
+# How much does the output at the *last* symbol depend on the *first* symbol? Through attention, the signal always arrives,
+# because it needs only one step. Its share decreases only because more symbols share the attention. In the recurrent network,
+# the signal must pass through every symbol in between, and it fades away. (Values below 10⁻¹² are drawn at 10⁻¹². The weights
+# are untrained. Training changes the numbers, but not the length of the path.)
 #
 # ## Path length
 #
@@ -71,20 +71,21 @@ side_by_side(
 )
 
 # %% [markdown]
-# A product of $n - 1$ factors: if they are mostly smaller than 1, it vanishes. For attention the path has length 1.
+# The gradient is a product of $n - 1$ factors. If they are mostly smaller than 1, it vanishes. For attention, the path has
+# length 1.
 #
-# | layer | path between tokens at distance $n$ | steps that must wait for each other | work |
+# | layer | path between tokens at distance $n$ | steps one after another | work of a layer |
 # |---|---|---|---|
 # | attention | 1 | 1 | $n^2 d$ |
 # | recurrence | $n$ | $n$ | $n d^2$ |
-# | convolution, kernel $k$ | about $2n / k$ (one layer after another) | 1 a layer | $k n d^2$ |
+# | convolution, kernel $k$ | about $2n / k$ layers | 1 per layer | $k n d^2$ |
 #
-# This is table 1 of "Attention Is All You Need", with plain convolutions stacked.
+# These are the numbers of table 1 of "Attention Is All You Need", but the convolution is not dilated.
 #
 # ## Parallel time
 #
-# Attention computes all tokens at once: a few large matrix products. Recurrence needs a loop. Here is the loop, one
-# matrix product after another, against a single large product of equal size:
+# Attention computes all tokens at once, in a few large matrix products. Recurrence needs a loop. We compare such a loop of
+# small matrix products with one large product that does the same number of multiplications:
 
 # %%
 length = 256
@@ -114,12 +115,13 @@ print(
 )
 
 # %% [markdown]
-# The number of multiplications is the same. The difference is that step $t$ has to wait for step $t - 1$. A GPU has
-# thousands of cores that wait, so there the difference is far larger.
+# In the loop, step $t$ has to wait for step $t - 1$. On a GPU, thousands of cores would wait, so the difference is far
+# larger there.
 #
-# ## Now honestly: whole layers
+# ## A fair comparison: whole layers
 #
-# Time forward and back, 2,048 tokens a batch, on this machine. torch's GRU is a fast one.
+# Now we time the forward and backward pass of whole layers on this machine, with 2,048 tokens per batch. torch's GRU is a
+# fast implementation.
 
 # %%
 measured = {"attention": [], "recurrence": []}
@@ -130,8 +132,8 @@ for length in lengths:
 pictures.curves(lengths, measured, x_title="length (2,048 tokens in all)", y_title="milliseconds a step", log_x=True)
 
 # %% [markdown]
-# On a core or two there is little to run in parallel, and attention's work grows with the **square** of the length.
-# Somewhere the lines cross. The same measurement at width 192, recorded on one core:
+# One or two cores can do little in parallel, and attention's work grows with the **square** of the length. So the lines cross
+# at some length. Here is the same measurement at width 192, recorded on one core:
 
 # %%
 record = records.read("bench/claims.json")
@@ -149,13 +151,14 @@ pictures.curves(
 )
 
 # %% [markdown]
-# So: path length 1 holds everywhere. "Attention is faster" holds for short sequences and for machines with many cores.
-# On one core, a GRU is faster from some length on. An image of 49 patches or a word of 10 letters is short.
+# The path length of attention is 1 on every machine. Its speed depends on the machine. In this record of one core, attention
+# is faster for short sequences and the GRU is faster for long ones. An image of 49 patches or a word of 10 letters is short.
+# On machines with many cores, attention gains more from parallel work. We did not measure that here.
 #
-# ## And in the end?
+# ## Which one is better?
 #
-# Which network pronounces words better after equal training time? Recurrent networks may use attention too: the one
-# here has it between encoder and decoder (Bahdanau et al. 2015), the state of the art before the Transformer.
+# Which network pronounces words better after equal training time? Recurrent networks can use attention, too. The one here has
+# attention between encoder and decoder (Bahdanau et al. 2015). This was the state of the art before the Transformer.
 
 # %%
 contest = records.comparison("sequences")
@@ -174,8 +177,8 @@ print(contest.verdict)
 # %% [markdown]
 # ## Exercises
 #
-# **1.** How many steps does a signal take between two tokens at a distance? `kind` is `"attention"`, `"recurrence"` or
-# `"convolution"`; a convolution of width `kernel` reaches `kernel // 2` tokens to each side in one layer.
+# **1.** How many steps does a signal need between two tokens at distance `distance`? `kind` is `"attention"`,
+# `"recurrence"` or `"convolution"`. A convolution of width `kernel` reaches `kernel // 2` tokens to each side in one layer.
 
 
 # %%
@@ -201,15 +204,15 @@ check.path_length(my_path_length)
 # </details>
 #
 # **2.** In the first cell, start the GRU with larger weights: `for p in recurrence.parameters(): nn.init.normal_(p,
-# std=0.5)`. Does the signal vanish more slowly? Why do people not just do that?
+# std=0.5)`. Does the signal vanish more slowly? Why is this not done in practice?
 #
-# **3.** In lesson 3, longer words hurt the Transformer more than the recurrent network. Which property of the two
-# explains it?
+# **3.** In lesson 3, the Transformer makes more errors on longer words than the recurrent network. Which property of the two
+# networks may explain this?
 #
 # ## What you know now
 #
-# - Attention has path length 1: gradients reach every token at once.
-# - It needs no loop over tokens, but its work grows with the square of the length.
+# - Attention has path length 1: gradients reach every token in one step.
+# - Attention needs no loop over tokens, but its work grows with the square of the length.
 # - Which one is faster depends on length and machine. Measure.
 #
 # Next: [images as patches](06_vit.py).

@@ -13,8 +13,8 @@
 # %% [markdown]
 # # 6. Images as patches: the Vision Transformer
 #
-# A Transformer reads a sequence of tokens. An image is a grid of pixels. The step between them is almost too simple:
-# **cut the image into squares, and call each square a token.** The rest is lessons 1 to 3.
+# A Transformer reads a sequence of tokens. An image is a grid of pixels. The step between them is very simple: **cut the
+# image into squares, and treat each square as a token.** The rest is what you know from lessons 1 to 3.
 #
 # **You need** lessons 1 to 3 and Fashion-MNIST (`make data`). **It takes** 25 minutes; the code runs in a few seconds.
 
@@ -35,9 +35,9 @@ titles = [f"{guesses[place]} ({names[place]})" for place in chosen]
 pictures.images(images, titles=titles, cells=(7, 7))
 
 # %% [markdown]
-# Six images, the answers of the included ViT, and in brackets what they are. The lines show its patches: 7 × 7 = 49
-# squares of 4 × 4 pixels. The network sees 49 tokens, and nothing tells it that patch 8 lies below patch 1, except the
-# positions.
+# Above each image you see the answer of the included ViT, and the true class in brackets. The lines show the patches: 7 × 7
+# = 49 squares of 4 × 4 pixels. The network gets 49 tokens. Only the positions tell it that patch 8 lies below patch 1
+# (counting from 0).
 #
 # ## On one page
 
@@ -55,9 +55,9 @@ diagrams.vit()
 #
 # $$y = \mathrm{LN}(\mathrm{mean}(z_L)) \qquad (4)$$
 #
-# Here they are in the package. Equation 1 is `PatchEmbed` and the sum with `pos_embed`; equations 2 and 3 are the two
-# lines of `Block.forward`. The paper's class token is an option (`pool="cls"`); the default takes the mean of all
-# tokens, which needs no extra token.
+# (In equations 1 and 4, the paper uses an extra *class token* instead of the mean.) Here they are in the package. Equation 1
+# is `PatchEmbed` and the sum with `pos_embed`. Equations 2 and 3 are the two lines of `Block.forward`. The class token is an
+# option (`pool="cls"`). By default, the package takes the mean of all tokens.
 
 # %%
 from fittingroom.models.layers.blocks import Block, Mlp
@@ -72,7 +72,7 @@ side_by_side(
 # %% [markdown]
 # ## By hand
 #
-# The whole network in a dozen lines, with the trained weights. `run.model` must say the same.
+# This cell computes the whole network in a dozen lines, with the trained weights. The result must agree with `run.model`.
 
 # %%
 vit = run.model
@@ -92,7 +92,7 @@ print("largest difference:", float((logits - ours).abs().max()))
 assert torch.allclose(logits, ours, atol=1e-3)
 
 # %% [markdown]
-# (The norm and the mean may change places in equation 4; the package applies the norm to every token first.)
+# (In equation 4, the order of norm and mean is a choice. The package first applies the norm to every token.)
 #
 # ## Where are the parameters?
 
@@ -107,13 +107,14 @@ for name, modules in parts.items():
 print(f"{'all':12} {sum(p.numel() for p in vit.parameters()):>8,}")
 
 # %% [markdown]
-# Two thirds are in the MLPs, most of the rest in attention. All that knows about *images* is `patch_embed`, and the
-# fixed positions. A CNN knows much more from the start: neighbours belong together, and a sleeve is a sleeve anywhere.
-# A ViT has to learn that from data. Lessons 8 to 10 measure what this costs.
+# Two thirds of the parameters are in the MLPs, and most of the others in attention. Only `patch_embed` and the fixed
+# positions are specific to *images*. A CNN has more knowledge built in: neighbours belong together, and a sleeve is a sleeve
+# at any place. A ViT has to learn that from data. Lessons 8 to 10 measure what this costs.
 #
 # ## What does the first layer see?
 #
-# Each column of $E$ is a small pattern; a token says how much of each pattern is in its patch. The first components:
+# Each column of $E$ is a small pattern. A token says how much of each pattern is in its patch. Here are the first principal
+# components of these patterns, with their share of the variance:
 
 # %%
 from fittingroom.explain.filters import patch_components
@@ -122,11 +123,11 @@ bank, explained = patch_components(vit)
 pictures.images(bank[:8, 0], titles=[f"{100 * share:.0f} %" for share in explained[:8]], width=72)
 
 # %% [markdown]
-# Bright or dark, a slope to the right, a slope down, a bar: edges, as the first layer of a CNN.
+# They detect brightness, a gradient to the right, a gradient downwards, a bar: edges, as in the first layer of a CNN.
 #
 # ## Exercises
 #
-# **1.** Cut an image (height, width) into flat patches (num_patches, patch_size²), row by row.
+# **1.** Cut an image of shape (height, width) into flat patches of shape (num_patches, patch_size²), row by row.
 
 
 # %%
@@ -171,15 +172,16 @@ check.embedding(my_embedding)
 #
 # </details>
 #
-# **3.** A ViT with patches of 7 pixels has 16 tokens in place of 49. How many multiply-adds does it save? Compare
-# `fittingroom models` with your estimate: attention costs $N^2 D$, the MLP $N D^2$.
+# **3.** A ViT with patches of 7 × 7 pixels has 16 tokens instead of 49. How many multiply-adds does it save? Estimate it:
+# attention weights cost about $N^2 D$, linear layers about $N D^2$. To check your method, estimate the ViT with 49 tokens
+# first, and compare with `fittingroom models`.
 #
-# **4.** Create one and look at it: `fr.create_model("vit", data, patch_size=7)`.
+# **4.** Create this network and print it: `fr.create_model("vit", data, patch_size=7)`.
 #
 # ## What you know now
 #
-# - A ViT is: patches, a matrix, positions, blocks, a mean, a linear layer.
+# - A ViT consists of patches, a matrix, positions, blocks, a mean and a linear layer.
 # - The patch matrix is a convolution whose stride equals its kernel.
-# - Nothing but positions says which patches are neighbours.
+# - Only the positions say which patches are neighbours.
 #
 # Next: [looking inside](07_looking_inside.py).

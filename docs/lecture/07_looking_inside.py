@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 7. Looking inside
 #
-# Attention weights look like an explanation: "the network looked *here*". Are they? This lesson draws the usual
+# Attention weights look like an explanation: "the network looked *here*". Are they one? This lesson draws the usual
 # pictures, says what each one shows, and then **tests** which of them mean something.
 #
 # **You need** lesson 6 and Fashion-MNIST (`make data`). **It takes** 30 minutes; the code runs in about a minute.
@@ -29,12 +29,13 @@ networks = ["vit", "hybrid", "cnn"]
 fr.explain(networks, index=9)
 
 # %% [markdown]
-# One image, three networks, and for each a map of what speaks for its answer. The maps differ. At most one can be the
-# whole truth.
+# For each of three networks, the map shows which parts of the image support its answer. The maps differ. Each network may
+# use other parts of the image, but a map may also be wrong.
 #
-# ## Click through it
+# ## Try it
 #
-# Choose an image and a network, then click a patch to see where it looks. Choose layer and head, and play the rollout.
+# Choose an image and a network, then click a patch to see where it looks. You can also choose a layer and a head, and play
+# the rollout.
 
 # %%
 explorer.attention(networks, index=[3, 9, 12, 14, 17, 24])
@@ -42,8 +43,8 @@ explorer.attention(networks, index=[3, 9, 12, 14, 17, 24])
 # %% [markdown]
 # ## Every head
 #
-# `attention_layers` returns the weights of every block: (batch, heads, queries, keys). Below is how much attention each
-# patch gets, from block to block, mean over heads and queries.
+# `attention_layers` returns the weights of every block, with shape (batch, heads, queries, keys). The pictures below show how
+# much attention each patch gets in each block (mean over heads and queries).
 
 # %%
 from fittingroom.explain.capture import attention_layers
@@ -61,13 +62,14 @@ pictures.images(
 )
 
 # %% [markdown]
-# Later blocks settle on a few patches. Do not read too much into it: after block 1, a token is a mixture of many
-# patches. A bright patch in block 3 means "the token *at* this place", not "the pixels of this place".
+# Later blocks concentrate on a few patches. Be careful with this picture: after block 1, a token is a mixture of many
+# patches. A bright patch in block 3 means "the token *at* this place", not "the pixels at this place".
 #
 # ## Rollout
 #
-# Follow the mixtures through the blocks (Abnar and Zuidema 2020). A block keeps a token (the skip connection) and adds
-# what it attends to; half and half is a crude model of that. Multiply the matrices of all blocks:
+# Rollout follows the mixtures through the blocks (Abnar and Zuidema 2020). A block keeps the token (skip connection) and adds
+# what the token attends to. Rollout gives both the same weight, which is a crude model. It multiplies the matrices of all
+# blocks:
 
 # %%
 from fittingroom.explain.rollout import attention_rollout
@@ -85,14 +87,15 @@ side_by_side(
 )
 
 # %% [markdown]
-# Rollout knows nothing about the class: it is the same map for "Sandal" and "Bag". Methods that use the gradient of a
-# class (*relevance*, *Grad-CAM*) do better in principle. In principle.
+# Rollout does not depend on the class: the map for "Sandal" is the same as for "Bag". Methods that use the gradient of a class
+# (*relevance*, *Grad-CAM*) should do better. Whether they do must be tested.
 #
 # ## Does a map mean anything?
 #
-# Here is a test anybody can run (Petsiuk et al. 2018). **Deletion:** hide the pixels that the map calls important, most
-# important first. If the map is right, the probability of the class falls fast, faster than if we hide *random* pixels.
-# **Insertion:** show these pixels first. The probability should rise fast.
+# Here is a test that anybody can run (Petsiuk et al. 2018). **Deletion:** hide the pixels, starting with those that are most
+# important according to the map. If the map is right, the probability of the class falls faster than with a *random* map.
+# **Insertion:** start with all pixels hidden and show the most important ones first. The probability should rise faster than
+# with a random map.
 
 # %%
 from fittingroom.explain.examine import answers
@@ -115,8 +118,9 @@ pictures.curves(
 )
 
 # %% [markdown]
-# 40 images: the lower line is the better map. Is the difference to random maps more than chance? For that we need
-# intervals and more images. The record has 1,000 test images and every method. Left of zero: the map beats random ones.
+# The lowest line belongs to the best map on these 40 images. Can chance explain the difference to random maps? To find out,
+# we need intervals and more images. The record has 1,000 test images and every method. An interval left of zero means that
+# the map beats random maps in the deletion test.
 
 # %%
 rows = []
@@ -128,9 +132,9 @@ for network in ("vit", "hybrid", "cnn"):
 pictures.intervals(rows, x_title="area under the deletion curve, minus random maps (95 % interval)")
 
 # %% [markdown]
-# Grad-CAM on the hybrid is *worse* than random in this test, on the CNN no better, on the ViT slightly better.
-# Attention of the last block fails on the hybrid. So "attention shows where the network looks" holds for some networks
-# and some methods. Test yours: `fittingroom explain RUN --faithfulness 200`.
+# Grad-CAM is *worse* than random maps on the hybrid in this test, no better on the CNN, and slightly better on the ViT. The
+# attention of the last block fails on the hybrid. So "attention shows where the network looks" holds for some networks and
+# some methods. Test your own network: `fittingroom explain RUN --faithfulness 200`.
 #
 # A second test shuffles the weights of the network (Adebayo et al. 2018). A map that does not change cannot show what
 # the network learned:
@@ -146,12 +150,12 @@ for method, values in correlations.items():
     print(f"{method:10} after shuffling the head {values[0]:5.2f}, after shuffling everything {values[-1]:5.2f}")
 
 # %% [markdown]
-# Attention and rollout do not notice that the head is gone: they know nothing of the class.
+# Attention and rollout do not change when the weights of the head are shuffled, because they do not depend on the class.
 #
 # ## What the positions learned
 #
-# In lesson 3 you saw that learned positions know their neighbours. The share of patches whose most similar other patch
-# is one of the eight around it:
+# In lesson 3, you saw that learned positions know their neighbours. To measure this, we take for each patch the other patch
+# with the most similar position. How often is it one of the eight neighbours?
 
 # %%
 from fittingroom.explain.examine import examine_positions
@@ -165,7 +169,7 @@ for name in ("vit", "vit_cls"):
 # %% [markdown]
 # ## Exercises
 #
-# **1.** Write rollout: `layers` is a list of attention matrices (tokens, tokens), first block first.
+# **1.** Write rollout: `layers` is a list of attention matrices of shape (tokens, tokens), starting with the first block.
 
 
 # %%
@@ -190,13 +194,13 @@ check.rollout(my_rollout)
 #
 # </details>
 #
-# **2.** Draw the curves of *insertion* in place of deletion. Which method wins now?
+# **2.** Draw the curves of *insertion* instead of deletion. Which method wins now?
 #
-# **3.** Ask for a class that is not there: `fr.explain("vit", index=9, target="Bag")`. What does the map show?
+# **3.** Ask for a class that is not in the image: `fr.explain("vit", index=9, target="Bag")`. What does the map show?
 #
 # ## What you know now
 #
-# - Attention weights show where information is gathered, not what decides.
+# - Attention weights show where the network gathers information, not what decides the answer.
 # - Rollout follows them through the blocks, and ignores the class.
 # - Deletion, insertion and shuffled weights test a map. Some popular maps fail.
 #

@@ -13,8 +13,8 @@
 # %% [markdown]
 # # 8. The homework: ViT against CNN
 #
-# *"Apply a ViT to Fashion-MNIST and compare it with a CNN."* This lesson does it twice: first as everybody does, then
-# so that the answer can be believed.
+# *"Apply a ViT to Fashion-MNIST and compare it with a CNN."* This lesson does it twice: first in the usual way, then in a way
+# that gives an answer you can trust.
 #
 # **You need** lesson 6 and Fashion-MNIST (`make data`). **It takes** 30 minutes; the code runs in about two minutes.
 
@@ -30,13 +30,13 @@ for run in (vit, cnn):
     print(f"{run.config.model}: {100 * run.scores['val']['accuracy']:.2f} % of 5,000 validation images right")
 
 # %% [markdown]
-# Done? "The CNN is better"? A tenth of an epoch, one run each. That is how most homework ends, and many blog posts. It
-# does not answer the question, for three reasons.
+# Can we say now "The CNN is better"? We trained each network once, for a tenth of an epoch. Much homework and many blog posts
+# end like this, with one run of each network. This does not answer the question, for three reasons.
 #
 # ## Reason 1: another seed gives another number
 #
-# A **seed** decides the initial weights, the order of the images, the random flips. It is pure chance. The same ViT
-# again, with two other seeds:
+# A **seed** decides the initial weights, the order of the images and the random flips. The choice of the seed is pure chance.
+# We train the same ViT again, with two other seeds:
 
 # %%
 again = [fr.train("vit", data, epochs=0.1, seed=seed, sealed=True) for seed in (1, 2)]
@@ -44,15 +44,15 @@ for run in again:
     print(f"seed {run.config.seed}: {100 * run.scores['val']['accuracy']:.2f} %")
 
 # %% [markdown]
-# The three ViTs differ by about a point. Here the CNN leads by far more, because the ViT has hardly begun to learn. But
-# after real training the lead is a point or two (below), and then chance matters. A difference between two runs is a
-# difference between two *runs*. To say something about *models*, you need several runs of each, and a way to see whether
-# the difference is larger than chance.
+# The three ViTs differ only because of their seeds. Here the CNN leads by far more than that, because the ViT has hardly begun
+# to learn. But after longer training the lead is only two or three points (below), and then chance matters. If you compare
+# two runs, you learn something about these *runs*. To learn something about *models*, you need several runs of each, and a
+# test of whether chance can explain the difference.
 #
 # ## Reason 2: test images are a sample
 #
-# 10,000 test images are a sample of all clothes. With a share $p$ right of $n$ images, the share in another sample
-# would differ with a standard deviation of
+# The 10,000 test images are a sample of all clothes. If a network is right on a share $p$ of $n$ images, the share varies
+# from one sample to another with a standard deviation of
 #
 # $$\sqrt{\frac{p (1 - p)}{n}} .$$
 
@@ -61,31 +61,33 @@ for n in (500, 5_000, 10_000):
     print(f"{n:6,} images, 93 % right: ± {196 * (0.93 * 0.07 / n) ** 0.5:.2f} points (95 %)")
 
 # %% [markdown]
-# If both models see the *same* images, much of this cancels: hard images are hard for both. The statistics of this
-# package use that. They vary seeds and images together; [the guide](../statistics.md) says how.
+# If both models are tested on the *same* images, much of this variation cancels, because hard images are hard for both. The
+# statistics of this package use that. They cover seeds and images together ([how](../statistics.md)).
 #
 # ## Reason 3: the protocol
 #
-# Was one model tuned longer? Did it train longer? Was the test set used to choose the best epoch? Each of these can
-# produce a winner. So: the same budget, settings chosen on validation images only, the last epoch is the one that
-# counts, and the test images are read **once**. (`sealed=True` above kept them closed.)
+# Was one model tuned longer? Did it train longer? Was the test set used to choose the best epoch? Each of these can make a
+# model win. So a fair protocol gives all models the same budget, chooses settings on validation images only, evaluates the
+# last epoch, and reads the test images **once**. (`sealed=True` above kept them closed.)
 #
-# ## As it should be done
+# ## A fair comparison
 #
-# One call. It would take minutes here, so we read a finished one from the records and compute its statistics now. Two
-# seeds, 100 seconds each:
+# This takes a single call, with three seeds and 70 seconds of training for each run:
 #
 # ```python
-# c = fr.compare(["vit", "cnn", "hybrid"], data, seeds=2, budget="100s")
+# c = fr.compare(["vit", "cnn", "hybrid"], data, seeds=3, budget="70s")
 # ```
+#
+# It would take six minutes, so we read a finished comparison from the records. The statistics are computed now:
 
 # %%
 c = records.comparison("quick")
 c
 
 # %% [markdown]
-# The table has a mean, a spread over seeds, and an interval. The headline claims a difference only if the interval of
-# the *difference* excludes zero:
+# The table shows the mean, the spread over seeds, and an interval. The headline claims that one model beats another only if
+# the *difference* is too large for chance: if its p, adjusted for the number of pairs, is below 0.05. These are the intervals
+# of the differences:
 
 # %%
 pictures.intervals(
@@ -98,9 +100,9 @@ pictures.intervals(
 )
 
 # %% [markdown]
-# ## Is a hundred seconds fair?
+# ## Are 70 seconds enough?
 #
-# Perhaps the ViT needs longer. Three seeds each with 5 and with 20 epochs, about an hour of one core per run:
+# Perhaps the ViT needs longer training. The records have three seeds of each model with 5 and with 20 epochs:
 
 # %%
 for epochs in (5, 20):
@@ -118,15 +120,15 @@ for model in ("cnn", "hybrid", "vit"):
 pictures.curves(epochs, means, bands=bands, x_title="epochs", y_title="test accuracy, % (band: seeds)")
 
 # %% [markdown]
-# **The verdict of the homework.** On Fashion-MNIST, trained from scratch at this size, the CNN beats the ViT: after 100
-# seconds, 5 epochs and 20 epochs. The gap shrinks with training. The hybrid lies between them.
+# **The verdict of the homework.** On Fashion-MNIST, trained from scratch at this size, the CNN beats the ViT after 70 seconds,
+# after 5 epochs and after 20 epochs. The gap shrinks with training. The hybrid lies between them.
 #
-# **What it does not say.** Nothing about large data, pretraining, large models, or other pictures. [Lesson
-# 10](10_data.py) asks about data.
+# **What it does not say.** It says nothing about large data, pretraining, large models, or other pictures. [Lesson
+# 10](10_data.py) is about the amount of data.
 #
 # ## Where do they disagree?
 #
-# Numbers hide what the mistakes are. Images on which exactly one of two networks is right:
+# Numbers do not show the mistakes. Here are images for which the two included networks give different answers:
 
 # %%
 fr.explain(["vit", "cnn"], disagreements=6)
@@ -134,19 +136,20 @@ fr.explain(["vit", "cnn"], disagreements=6)
 # %% [markdown]
 # ## Do it yourself
 #
-# [The homework notebook](../notebooks/homework.ipynb) runs a whole comparison in seven minutes. With your own recipe:
+# [The homework notebook](../notebooks/homework.ipynb) runs a whole comparison in seven minutes. You can also compare several
+# settings of a model, and choose your own budget:
 #
 # ```python
 # c = fr.compare(["vit", "vit@patch_size=7", "cnn"], data, seeds=3, budget="5m")
 # c.report()
 # ```
 #
-# Predictions of networks from other tools get the same verdict: `fr.verdict({"mine": [probs_seed0, probs_seed1], ...},
-# labels)`.
+# You can get the same verdict on predictions that you made with other tools: `fr.verdict({"mine": [probs_seed0,
+# probs_seed1], ...}, labels)`.
 #
 # ## Exercises
 #
-# **1.** Given the ends of the interval of `a - b`, who is better?
+# **1.** Given the ends of the interval of the difference `a - b`, which model is better?
 
 
 # %%
@@ -171,16 +174,16 @@ check.verdict(my_verdict)
 #
 # </details>
 #
-# **2.** "Not settled" is not "equal". How would you show that two models are about equally good?
+# **2.** "Not settled" does not mean "equal". How would you show that two models are about equally good?
 #
 # **3.** A friend trains 20 CNNs, reports the best one, and compares it with one ViT. What is wrong, even if every
 # number is true?
 #
 # ## What you know now
 #
-# - One run each compares two runs, not two models.
-# - Several seeds, the same images, the same budget, one read of the test set: then an interval says what can be
-#   claimed.
-# - Here the CNN wins; how much depends on the budget.
+# - With one run each, you compare two runs, not two models.
+# - A fair comparison has several seeds, the same images, the same budget, and one read of the test set. Then an interval
+#   shows what you can claim.
+# - Here the CNN wins. By how much depends on the budget.
 #
-# Next: [joining both](09_hybrids.py).
+# Next: [hybrids](09_hybrids.py).

@@ -11,10 +11,10 @@
 # ---
 
 # %% [markdown]
-# # 9. Joining both: hybrids
+# # 9. Hybrids
 #
-# A CNN knows from the start that neighbours belong together. A Transformer can relate any two places at once. A
-# **hybrid** puts a few convolutions in front of a Transformer. Does it join the best of both?
+# A CNN has built in that neighbours belong together. A Transformer can relate any two places in one step. A **hybrid** puts a
+# few convolutions in front of a Transformer. Does it join the best of both?
 #
 # **You need** lessons 6 and 8. **It takes** 15 minutes; the code runs in a few seconds.
 
@@ -30,12 +30,12 @@ pictures.intervals(
 )
 
 # %% [markdown]
-# After 5 epochs, the hybrid is far better than the ViT and a little worse than the CNN. So a few convolutions bring
-# most of the way. Why?
+# After 5 epochs, the hybrid is far better than the ViT and a little worse than the CNN. So a few convolutions close most of
+# the gap. Why?
 #
 # ## Three ways to make tokens
 #
-# The blocks are the same as in the ViT. Only the way from pixels to tokens differs:
+# The blocks are built like those of the ViT. The way from pixels to tokens differs:
 
 # %%
 from fittingroom.models.hybrid import HybridTransformer, SequencePool
@@ -44,10 +44,10 @@ from fittingroom.models.layers.patches import ConvTokenizer, PatchEmbed
 source(PatchEmbed, ConvTokenizer)
 
 # %% [markdown]
-# - **ViT:** one matrix for each square of 4 × 4 pixels. A patch knows nothing of the pixels beyond its edge.
+# - **ViT:** the same matrix for each square of 4 × 4 pixels. A token contains nothing from outside its square.
 # - **Hybrid (CCT, Hassani 2021):** 3 × 3 convolutions, batch norm, ReLU, and max-pooling to a map of 7 × 7. Every place
-#   of the map becomes a token. Tokens overlap, and a sleeve gives the same token wherever it is.
-# - **ViT with a convolutional stem (Xiao 2021):** `vit_conv_stem`, four convolutions in place of the patch matrix.
+#   of the map becomes a token. The tokens overlap, and a sleeve gives nearly the same token at any place.
+# - **ViT with a convolutional stem (Xiao 2021):** `vit_conv_stem` has four convolutions instead of the patch matrix.
 
 # %%
 side_by_side(
@@ -56,12 +56,12 @@ side_by_side(
 )
 
 # %% [markdown]
-# The second formula is *sequence pooling*: a learned weighted mean over the tokens in place of the plain mean. You know
-# it: it is attention with a single, fixed query.
+# The second formula is *sequence pooling*: a learned weighted mean over the tokens instead of the plain mean. You know it
+# already: it is attention with a single query that does not depend on the image.
 #
 # ## How far does a token see?
 #
-# Before any attention: which pixels can change the token in the middle? Take the gradient of that token.
+# Before any attention, which pixels can change the token in the middle? The gradient of that token shows it.
 
 # %%
 data = fr.load_data("fashion-mnist")
@@ -86,8 +86,8 @@ image = data.val.images.images[9, 0]
 pictures.images([image, image], maps=[field**0.5 for field in fields.values()], titles=list(fields), width=150)
 
 # %% [markdown]
-# A token of the ViT sees its own 16 pixels. In the hybrid, six convolutions and two poolings already look at nearly the whole
-# image, though mostly at the middle. The bright places are the pixels that matter most.
+# A token of the ViT sees only its own 16 pixels. In the hybrid, after six convolutions and two poolings, a token sees nearly
+# the whole image, but mostly its middle. The brightest pixels matter most.
 #
 # ## What it costs
 
@@ -97,7 +97,7 @@ for name in ("cnn", "hybrid", "vit"):
     print(f"{name:7} {first.num_params:>8,} parameters {first.num_macs / 1e6:6.1f} million multiply-adds an image")
 
 # %% [markdown]
-# The hybrid costs as much as the CNN and more than the ViT: convolutions at full resolution are expensive.
+# The hybrid costs about as much as the CNN and more than the ViT, because convolutions at full resolution are expensive.
 #
 # ## And with more training?
 
@@ -106,9 +106,8 @@ for epochs in (5, 20):
     print(f"{epochs} epochs:", records.ladder(epochs).sentence, "\n")
 
 # %% [markdown]
-# **Verdict.** "Hybrids join the best of both" is half true here. The hybrid beats the ViT clearly. It does not beat the
-# CNN: it is behind after 5 and after 20 epochs. The longest runs, 50 epochs, have one seed each, so they settle
-# nothing:
+# **Verdict.** "Hybrids join the best of both" is half true here. The hybrid clearly beats the ViT. It does not beat the CNN:
+# it is worse after 5 and after 20 epochs. The longest runs, of 50 epochs, have one seed each, so they settle nothing:
 
 # %%
 for model in ("cnn", "hybrid", "vit"):
@@ -118,8 +117,8 @@ for model in ("cnn", "hybrid", "vit"):
 # %% [markdown]
 # ## Exercises
 #
-# **1.** How many tokens does a hybrid have for images of `side` × `side` pixels, if its convolutions have these
-# strides? Each is padded, so a stride of 2 turns 7 into 4.
+# **1.** How many tokens does a hybrid have for images of `side` × `side` pixels, if its convolutions have the strides
+# `strides`? All convolutions are padded, so a stride of 2 turns a side of 7 into 4.
 
 
 # %%
@@ -143,15 +142,15 @@ check.num_tokens(my_num_tokens)
 # </details>
 #
 # **2.** Create a hybrid with two convolutions: `fr.create_model("hybrid", data, stem_widths=(64, 128), stem_strides=(2,
-# 2))`. How many parameters has it? Train it for 20 seconds against `hybrid`.
+# 2))`. How many parameters does it have? Train it and `hybrid` for 20 seconds each, and compare.
 #
 # **3.** Shift an image by one pixel. Whose answer changes more, the ViT's or the hybrid's? Guess first, then measure
 # with `torch.roll`.
 #
 # ## What you know now
 #
-# - A hybrid replaces the patch matrix by convolutions; the rest is the ViT.
-# - Overlapping tokens help a lot when data is small.
-# - Here it beats the ViT and not the CNN.
+# - A hybrid replaces the patch matrix by convolutions. The rest is almost the same as in a ViT.
+# - On Fashion-MNIST, tokens from convolutions help a lot.
+# - Here the hybrid beats the ViT, but not the CNN.
 #
 # Next: [how much data a ViT needs](10_data.py).

@@ -13,8 +13,8 @@
 # %% [markdown]
 # # 10. How much data does a ViT need?
 #
-# Lectures say: "with little data a CNN wins, with enough data a ViT." The paper compared up to 300 million images. You
-# cannot do that tonight. This lesson does what fits on a laptop, and says clearly what it does *not* show.
+# Lectures say: "With little data a CNN wins, with enough data a ViT." The ViT paper compared them on up to 300 million images.
+# You cannot repeat that at home. This lesson does what a laptop can do, and says clearly what it does *not* show.
 #
 # **You need** lesson 8. **It takes** 20 minutes; the code runs in about two minutes.
 
@@ -60,15 +60,15 @@ pictures.curves(sizes, measured, x_title="training images", y_title="validation 
 # %% [markdown]
 # The CNN is ahead at every size. Before you conclude anything about *data*, list what this picture hides:
 #
-# - **One seed.** Lesson 8: another seed gives another line.
-# - **100 steps.** A run draws 3,200 images in all: of 4,000 it has not even seen each one once. The ViT may simply learn
-#   more slowly. With *equal epochs*, small sets would get even fewer steps.
-# - **1,000 validation images.** That alone is about ± 2 points.
-# - **4,000 images at most**, where the claim is about millions.
+# - **One seed.** Another seed gives other curves (lesson 8).
+# - **100 steps.** Each run draws 3,200 images in all, so with 4,000 training images it has not even seen each of them. The
+#   ViT may simply learn more slowly. With *equal epochs*, small sets would get even fewer steps.
+# - **1,000 validation images.** Their sampling alone means about ± 2 points.
+# - **4,000 images at most.** The claim is about millions.
 #
 # ## All of Fashion-MNIST, longer and longer
 #
-# The records have three seeds each on 55,000 images. If the ViT only needs more training, the gap must close:
+# The records have three seeds of each model, trained on 55,000 images. If the ViT only needs more training, the gap must close:
 
 # %%
 gaps = []
@@ -78,33 +78,33 @@ for epochs in (5, 20):
 pictures.intervals(gaps, x_title="CNN - ViT, points of test accuracy (95 % interval)")
 
 # %% [markdown]
-# It shrinks, and does not close. So for this data, these sizes of network and up to 20 epochs: **the ViT does not
-# win.** Whether it would with more *data* cannot be seen here, because Fashion-MNIST has no more. That is what "not
-# measured" means: not "no".
+# The gap shrinks, but does not close. So with this data, networks of this size and up to 20 epochs, **the ViT does not win.**
+# With more *data* it might, but Fashion-MNIST has no more images. So the answer is "not measured", which does not mean "no".
 #
 # ## What a fair experiment would be
 #
-# Training sizes 550, 1,650, 5,500, 16,500 and 55,000; three seeds each; as many steps as each run needs to settle; a
-# curve with bands, and the crossing as an interval, or "none within what was measured". The package can run it:
+# Take the training sizes 550, 1,650, 5,500, 16,500 and 55,000, with three seeds each. Train every run until it no longer
+# improves. Draw the curves with bands over seeds. Report where they cross, with an interval, or that they do not cross in the
+# measured range. The package can train the smaller sizes:
 #
 # ```python
 # c = fr.compare(["vit", "cnn", "hybrid"], data, train_sizes=[550, 1650, 5500, 16500], seeds=3, budget="10m")
 # ```
 #
-# It takes a night on two cores. The [claims page](claims.md) says whether a record exists yet.
+# This takes a night on two cores. The [claims page](claims.md) says whether a record exists.
 #
 # ## Why should a ViT need more data?
 #
-# Because it knows less. Compare what is *built in*:
+# Because it has less knowledge built in. Compare:
 #
 # | | CNN | ViT |
 # |---|---|---|
 # | neighbours belong together | yes: kernels of 3 × 3 | only inside a patch |
-# | a pattern is the same anywhere | yes: shared kernels | only the patch matrix and the blocks; positions differ |
-# | far places can meet | after many layers | in the first layer |
+# | a pattern is the same at any place | yes: shared kernels | in part: shared weights, but different positions |
+# | distant places can interact | after many layers | in the first layer |
 #
-# What is not built in has to be learned from examples. What *is* built in cannot be unlearned: with very much data that
-# can become a limit. Random flips and crops are another way to build knowledge in. The recipes use them:
+# What is not built in must be learned from examples. What *is* built in cannot be unlearned, which can become a limit with very
+# much data. Random flips and shifts are another way to give a network such knowledge. The recipes use them:
 
 # %%
 from fittingroom.recipes.ladder import vit_5
@@ -135,14 +135,14 @@ check.steps(my_steps)
 #
 # </details>
 #
-# **2.** Repeat the first cell with `seed=1` in `create_model`. Which statement about the two curves survives?
+# **2.** Repeat the first cell with `seed=1` in `create_model`. Which statements about the two curves are still true?
 #
-# **3.** Add `"hybrid"` to the models of the first cell. Where do you expect it?
+# **3.** Add `"hybrid"` to the models of the first cell. Where do you expect its curve?
 #
 # ## What you know now
 #
-# - In these short runs the CNN is ahead at every size. That fits the claim and does not prove it.
-# - Equal epochs on less data are fewer steps: keep the steps equal, or let every run settle.
-# - Say what was measured, and where it ends.
+# - In these short runs, the CNN is ahead at every size. This agrees with the claim, but does not prove it.
+# - Equal epochs mean fewer steps on less data. Keep the steps equal, or train every run until it no longer improves.
+# - Say what you measured, and what you did not.
 #
 # Next: [your own pictures](11_your_pictures.py).

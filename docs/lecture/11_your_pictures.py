@@ -13,8 +13,8 @@
 # %% [markdown]
 # # 11. Your own pictures
 #
-# Everything so far works on your pictures: one folder for each class. To try it anywhere, this lesson first *draws*
-# some pictures. Replace that cell by your own folder.
+# Everything so far also works on your own pictures. Put them into one folder for each class. So that you can run this lesson
+# without any, the first cell *draws* some pictures. Replace it by your own folder.
 #
 # **You need** lesson 8. **It takes** 15 minutes; the code runs in about a minute.
 
@@ -57,8 +57,8 @@ data = fr.load_data("shapes", image_size=32)
 data
 
 # %% [markdown]
-# The folder became a data set: its classes are the names of the sub-folders, and it was divided into training,
-# validation and sealed test pictures. What does a network get to see?
+# The folder is now a data set. The names of its subfolders are the classes. It is divided into training, validation and
+# sealed test pictures. This is what a network gets:
 
 # %%
 few = data.val.images.read(torch.arange(8))  # uint8 (image, channel, row, column)
@@ -68,18 +68,19 @@ pictures.images(np.moveaxis(few.numpy(), 1, -1), titles=names, width=80)
 # %% [markdown]
 # ## Before you train
 #
-# Most surprises come from the data, not from the network. Check it: broken files, copies of one picture, classes of
-# very different size.
+# Most surprises come from the data, not from the network. Look for broken files, copies of one picture, and classes of very
+# different sizes:
 #
 # ```sh
 # fittingroom data check shapes
 # ```
 #
-# Then ask: *may two pictures of one thing land in training and in test?* Ten frames of one video, three photos of one
-# person: the network recognises the person, and the test score lies. Tell it what belongs together:
+# Then ask: *can one thing have pictures in both training and test?* Examples are ten frames of one video, or three photos of
+# one person. Then the network recognises the person, and the test score is too high. Tell the program which pictures belong
+# together:
 #
 # ```python
-# data = fr.load_data("pictures/", group=r"patient\d+")   # found in the path; never divided
+# data = fr.load_data("pictures/", group=r"patient\d+")   # the group is read from the path, and never divided
 # ```
 #
 # ## Train two networks
@@ -91,10 +92,10 @@ for run in (vit, cnn):
     print(f"{run.config.model}: {100 * run.scores['test']['accuracy']:.1f} % of the test pictures right")
 
 # %% [markdown]
-# Two runs, so lesson 8 applies: this compares runs, not models. For an answer: `fr.compare(["vit", "cnn"], data,
+# These are two runs, so this compares runs, not models (lesson 8). To compare models, use `fr.compare(["vit", "cnn"], data,
 # seeds=3, budget="2m")`.
 #
-# ## Ask it about new pictures
+# ## Ask a network about new pictures
 
 # %%
 new = [
@@ -105,9 +106,9 @@ best = [f"{data.class_names[int(row.argmax())]} {100 * row.max():.0f} %" for row
 pictures.images([np.asarray(each) for each in new], titles=best, width=90)
 
 # %% [markdown]
-# For files: `run.predict_files(["photos/"])`, or `fittingroom predict RUN photos/ --out answers.csv`.
+# For files, use `run.predict_files(["photos/"])` or `fittingroom predict RUN photos/ --csv > answers.csv`.
 #
-# And a picture that is none of these? A network has no way to say "I do not know". It always names a class:
+# What about a picture that belongs to no class? A network cannot say "I do not know". It always names a class:
 
 # %%
 noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8))
@@ -123,7 +124,7 @@ fr.explain([vit, cnn], new)
 # ## Exercises
 #
 # **1.** Your pictures are named `anna_03_front.png`, `anna_04_side.png`, `ben_11_side.png`, `mary-ann_01_front.png`.
-# Write a regular expression that finds the person, so that all pictures of a person stay together.
+# Write a regular expression that matches the name of the person, so that all pictures of a person stay together.
 
 # %%
 my_group = ...
@@ -138,19 +139,19 @@ check.group(my_group)
 # my_group = r"^[a-z-]+"
 # ```
 #
-# (In a real path the folder comes first: `r"[a-z-]+(?=_\d+_)"` finds the name anywhere.)
+# (In a real path, the folder comes first. `r"[a-z-]+(?=_\d+_)"` finds the name anywhere in the path.)
 #
 # </details>
 #
-# **2.** Make the background of every circle blue and every other background red. What does the network learn? Draw a
-# circle on red and see. Then look at `fr.explain`.
+# **2.** Make the background of every circle blue and every other background red. What does the network learn? Test it with a
+# circle on red, and look at `fr.explain`.
 #
 # **3.** Use pictures of your own. Start with two classes and a hundred pictures each.
 #
 # ## What you know now
 #
-# - One folder a class is a data set; groups keep pictures of one thing together.
-# - Look at the data first, compare with several seeds, and ask where it looks.
+# - A data set is a folder with one subfolder for each class. Groups keep pictures of one thing together.
+# - Look at the data first, compare models with several seeds, and test what your network looks at.
 #
-# The guide [your images](../your-images.md) has every layout and option. **This was the last lesson.** Back to [the
+# The guide [your images](../your-images.md) describes every layout and option. **This was the last lesson.** Back to [the
 # overview](index.md).

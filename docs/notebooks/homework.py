@@ -13,8 +13,8 @@
 # %% [markdown]
 # # Apply ViT to Fashion-MNIST. Compare with CNN.
 #
-# This notebook answers the question fairly: two seeds each, the same budget, 95 % intervals, one read of the test images. It
-# takes about seven minutes on two cores. If you run a cell again, it continues interrupted runs.
+# This notebook answers the question fairly: two seeds of each model, the same budget, 95 % intervals, one read of the test
+# images. It takes about seven minutes on two cores. If you run a cell again, it continues interrupted runs.
 
 # %%
 import fittingroom as fr
@@ -41,7 +41,7 @@ run.plot()
 fr.plot.attention(run, data.val.images.images[:6])
 
 # %% [markdown]
-# One run says something about this network. It says little about the architecture: another seed gives another number.
+# One run says something about this network. It says little about the architecture, because another seed gives another number.
 #
 # ## Compare: same seeds, same time
 
@@ -50,7 +50,8 @@ c = fr.compare(["vit", "cnn", "hybrid"], data, seeds=2, budget="60s")
 c
 
 # %% [markdown]
-# The headline claims a difference only where the interval excludes zero. `c.report()` writes the whole page.
+# The headline claims a difference only where p, adjusted for the number of pairs, is below 0.05. `c.report()` writes the whole
+# report.
 
 # %%
 [(each.a, each.b, each.metrics["accuracy"].low, each.metrics["accuracy"].high) for each in c.contrasts]

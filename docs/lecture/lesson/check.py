@@ -116,7 +116,7 @@ def masked(student: Callable[..., Any]) -> str:
         return "no token sees a later one, and every row sums to 1."
     if found.isnan().any():
         row = int(found.isnan().any(dim=1).nonzero()[0])
-        raise Hint(f"row {row} is not a number: it hides every key, its own too. Token i may attend to itself: j <= i.")
+        raise Hint(f"row {row} is not a number: you hide every key, even its own. Token i may attend to itself: j <= i.")
     later = torch.triu(found, diagonal=1)
     if same(torch.triu(found, diagonal=2), torch.zeros(5, 5)) and bool((later.diagonal(1) > TOLERANCE).all()):
         raise Hint("off by one: token i also sees token i + 1. Allow keys j <= i only.")
@@ -143,7 +143,7 @@ def heads(student: Callable[..., Any]) -> str:
             "Use view(tokens, num_heads, head_dim) first, then transpose(0, 1)."
         )
     if same(found, x.view(6, 4, 2).permute(2, 0, 1)):
-        raise Hint("you take every second entry. A head is a run of neighbours: view(tokens, num_heads, head_dim).")
+        raise Hint("you take every second entry. A head takes neighbouring entries: view(tokens, num_heads, head_dim).")
     raise Hint(f"head 0 of token 1 should be {x[1, :4].tolist()}, but is {found[0, 1].tolist()}.")
 
 
@@ -225,7 +225,7 @@ def path_length(student: Callable[..., Any]) -> str:
             raise Hint(
                 f"{kind}, distance {distance}, kernel {kernel}: you say {found}, expected {right}. Think: {reach}."
             )
-    return "attention needs one step at any distance; the others need more the further apart the tokens are."
+    return "attention needs one step at any distance. The others need more steps for tokens that are further apart."
 
 
 @checked
@@ -274,11 +274,11 @@ def rollout(student: Callable[..., Any]) -> str:
     right = mixed[2] @ mixed[1] @ mixed[0]
     found = answer(student(layers), (4, 4), "how much of each input token reaches each output token")
     if same(found, right):
-        return "row i says from which input tokens token i can have come."
+        return "row i says how much each input token contributes to token i."
     if same(found, layers[2] @ layers[1] @ layers[0]):
         raise Hint("the skip connection is missing: a layer keeps half of the token itself, (A + identity) / 2.")
     if same(found, mixed[0] @ mixed[1] @ mixed[2]):
-        raise Hint("the order is reversed: later layers stand on the left, A_L @ ... @ A_1.")
+        raise Hint("the order is reversed: later layers are on the left, A_L @ ... @ A_1.")
     if not same(found.sum(dim=1), torch.ones(4)):
         raise Hint(f"rows must sum to 1, yours sum to {found[0].sum():.2f}: divide A + identity by 2.")
     raise Hint("multiply (A + identity) / 2 of every layer, the last layer on the left.")
@@ -349,7 +349,7 @@ def steps(student: Callable[..., Any]) -> str:
             )
         if found != right:
             raise Hint(f"{images} images, batches of {batch}, {epochs} epochs: you say {found}, expected {right}.")
-    return "equal epochs on less data are fewer steps: that alone can make a network look worse."
+    return "equal epochs on less data mean fewer steps. That alone can make a network look worse."
 
 
 @checked
