@@ -116,7 +116,9 @@ def masked(student: Callable[..., Any]) -> str:
         return "no token sees a later one, and every row sums to 1."
     if found.isnan().any():
         row = int(found.isnan().any(dim=1).nonzero()[0])
-        raise Hint(f"row {row} is not a number: you hide every key, even its own. Token i may attend to itself: j <= i.")
+        raise Hint(
+            f"row {row} is not a number: you hide every key, even its own. Token i may attend to itself: j <= i."
+        )
     later = torch.triu(found, diagonal=1)
     if same(torch.triu(found, diagonal=2), torch.zeros(5, 5)) and bool((later.diagonal(1) > TOLERANCE).all()):
         raise Hint("off by one: token i also sees token i + 1. Allow keys j <= i only.")
