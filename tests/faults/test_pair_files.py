@@ -12,7 +12,7 @@ from fittingroom.cli.main import main
 from fittingroom.data.seq2seq.tsv import FORM
 
 GOOD = b"ab\tA B\nba\tB A\n"
-LONG = f"pairs.tsv, line 3 is longer than 16,384 bytes: {FORM}, one pair a line"
+LONG = f"pairs.tsv, line 3 is longer than 16,384 bytes: {FORM}, one pair per line"
 
 HOSTILE = {
     "no tab": (b"ab\tA B\nba B A\n", "pairs.tsv, line 2 has no tab ('ba B A'): write source TAB target"),

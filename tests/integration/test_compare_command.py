@@ -204,7 +204,7 @@ def test_after_ctrl_c_it_goes_on_from_the_last_checkpoint(tmp_path: Path) -> Non
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "the last checkpoints are kept: the same command continues" in err and "Traceback" not in err
+    assert "the last checkpoints are kept; repeat the command to continue" in err and "Traceback" not in err
     assert out == ""
     assert json.loads((half / "state.json").read_text())["status"] == "running"
     last = max(int(path.name[5:12]) for path in (half / "checkpoints").glob("step=*.sha256"))

@@ -115,13 +115,13 @@ def test_files_that_cannot_be_written_are_refused_before_the_check(
     (tmp_path / "file").touch()
     np.savez(tmp_path / "own.npz", images=np.zeros((20, 4, 4)), labels=np.arange(20) % 2)
     for words, text in (
-        (["--html", "mine.html"], "mine.html exists and is no page of fittingroom: name another file, or delete it"),
-        (["--html", "."], "name a .html file"),
-        (["--html", "check.txt"], "name a .html file, such as check.html"),
-        (["--html", "file/check.html"], "is no folder: choose another"),
-        (["--write-clean", "old.csv"], "old.csv exists: name another file, or delete it"),
-        (["--write-clean", "clean.npz"], "name a .csv file, such as clean.csv"),
-        (["--write-clean", "file/clean.csv"], "is no folder: choose another"),
+        (["--html", "mine.html"], "mine.html exists and is not a page of fittingroom: give another file, or delete it"),
+        (["--html", "."], "give a .html file"),
+        (["--html", "check.txt"], "give a .html file, such as check.html"),
+        (["--html", "file/check.html"], "is not a folder: choose another"),
+        (["--write-clean", "old.csv"], "old.csv exists: give another file, or delete it"),
+        (["--write-clean", "clean.npz"], "give a .csv file, such as clean.csv"),
+        (["--write-clean", "file/clean.csv"], "is not a folder: choose another"),
         (["--labels", "--from", "run"], "give one of the two"),
         (["--epochs", "3"], "add --labels, or omit it"),
     ):

@@ -152,7 +152,7 @@ def test_shipped_weights_are_asked_by_name(here: Here, tmp_path: Path, monkeypat
         (["transformer-run", ""], "the value is empty"),
         (["transformer-run", "a" * 24], "has 24 symbols: this model reads at most 23"),
         (["transformer-run", "a", "--beam", "0"], "0 beams: choose 1"),
-        (["transformer-run", "a", "--out", "x.png"], "--out is for the pictures of --explain"),
+        (["transformer-run", "a", "--out", "x.png"], "--out says where --explain writes its pictures"),
         (["transformer-run", "a", "b", "--explain", "--out", "x.png"], "one picture for 2 words"),
         (["transformer-run", "a", "--explain", "--out", "transformer-run/config.json/x.html"], "config.json"),
     ],

@@ -146,7 +146,7 @@ WRONG = [
         ("train", "transformer", "--recipe", "cnn_5"),
         "recipe 'cnn_5' is not for transformer models: for transformer choose transformer_10, transformer_24",
     ),
-    (("train", "transformer", "--set", "src_vocab_size=9"), "--set src_vocab_size: the data set it"),
+    (("train", "transformer", "--set", "src_vocab_size=9"), "--set src_vocab_size: the data determines it"),
     (("train", "transformr"), "did you mean 'transformer'"),
     (
         ("compare", "--models", "vit,transformer"),
@@ -194,7 +194,7 @@ def test_what_looks_like_a_mistake_is_said_before_training_and_a_moved_file_is_f
     (tmp_path / "elsewhere").mkdir()
     Path("words.tsv").rename("elsewhere/mine.tsv")
     code, _, err = call("evaluate", "run")
-    assert code == 2 and "words.tsv, the data of run, is missing: put it back, or say where it is with --data" in err
+    assert code == 2 and "words.tsv, the data of run, is missing: put it back, or use --data to say where it is" in err
     scores = call_json("evaluate", "run", "--data", "elsewhere/mine.tsv")
     assert (
         scores["val_word_error_rate"]

@@ -32,7 +32,7 @@ def test_a_third_task_is_compared_in_processes_and_reported(tmp_path: Path) -> N
     )
     assert [each.name for each in result.summary.candidates] == ["vit", "vit@depth=2"]
     assert {row.status for row in result.record.runs} == {"finished"}
-    sentence = result.verdict.sentence.replace("95 %", "").replace("80 % assurance", "")
+    sentence = result.verdict.sentence.replace("95 %", "").replace("80 %", "")
     assert "percent" in sentence and "%" not in sentence
     page = result.report().read_text()
     assert "2 networks read brightness." in page and "Pairwise differences" in page

@@ -102,7 +102,9 @@ def check_data(
             f"check_data checks images, and {shown(source.source)} holds none: give a folder, table or arrays"
         )
     if epochs is not None and (run is not None or not labels):
-        raise FittingRoomError("epochs is the length of the training that judges labels: give it with labels alone")
+        raise FittingRoomError(
+            "epochs sets the length of the training for labels: give it only with labels=True and without run"
+        )
     folders = [] if run is None else runs_in(Path(run))
     found = check_images(source.source, source.data_dir, source.asked.pictures)
     if run is not None:

@@ -38,7 +38,7 @@ def judged_by_runs(check: ImageCheck, folders: list[Path]) -> ImageCheck:
     for each in folders:
         names = getattr(load_run(each).spec, "class_names", ())
         if not names:
-            raise FittingRoomError(f"{each} is no run on images: give one that was trained on {check.scan.title}")
+            raise FittingRoomError(f"{each} is not a run on images: give one that was trained on {check.scan.title}")
         for part, found in read_predictions(each, len(names)).items():
             rows = _own_rows(check, part, found.index.tolist(), [names[label] for label in found.labels.tolist()], each)
             for row, probs in zip(rows, found.probs, strict=True):

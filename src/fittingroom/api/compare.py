@@ -220,7 +220,7 @@ def check_sizes(train_sizes: Sequence[int], fixed: bool) -> list[int]:
 def _logger_names(loggers: Sequence[str]) -> list[str]:
     if isinstance(loggers, str) or not all(isinstance(each, str) for each in loggers):
         raise FittingRoomError(
-            f"loggers {loggers!r}: give a list of names, such as ['wandb']: each run is a process of its own"
+            f"loggers {loggers!r}: give a list of names, such as ['wandb']: each run is a separate process"
         )
     return list(loggers)
 

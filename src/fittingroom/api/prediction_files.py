@@ -76,7 +76,9 @@ def read_array(path: Path) -> tuple[NDArray[Any], tuple[str, ...]]:
             with found:
                 if len(found.files) != 1:
                     listed = ", ".join(found.files) or "none"
-                    raise FittingRoomError(f"{path} holds {len(found.files)} arrays ({listed}): save one array a file")
+                    raise FittingRoomError(
+                        f"{path} holds {len(found.files)} arrays ({listed}): save one array per file"
+                    )
                 return found[found.files[0]], ()
     except FittingRoomError:
         raise
@@ -119,7 +121,9 @@ def _read_csv(path: Path) -> tuple[NDArray[Any], tuple[str, ...]]:
         return np.array([[cell.strip() for cell in row] for row in rows]), header
     for number, row in enumerate(rows):
         if not _are_numbers(row):
-            raise FittingRoomError(f"{path}, line {number + 1 + bool(header)}: '{','.join(row)}' is not all numbers")
+            raise FittingRoomError(
+                f"{path}, line {number + 1 + bool(header)}: '{','.join(row)}' holds a value that is not a number"
+            )
     return np.array([[float(cell) for cell in row] for row in rows]), header
 
 

@@ -54,7 +54,7 @@ def apply_settings(
         elif key in recipe_keys:
             paths[key] = text
         elif key in FROM_DATA:
-            raise FittingRoomError(f"--set {key}: the data set it: omit it")
+            raise FittingRoomError(f"--set {key}: the data determines it: omit it")
         else:
             hint = did_you_mean(key, sorted(recipe_keys | model_keys | {SIZE}))
             raise FittingRoomError(f"--set: unknown key '{key}' for {config.model}: {hint}")

@@ -51,7 +51,7 @@ class VerdictContrast:
     separated: bool
     """Whether p is below 0.05: one model beats the other."""
     more_seeds: int | None
-    """If not separated: so many more seeds per model would separate them with 80 % assurance. None: no such number is known."""
+    """If not separated: this many more seeds per model would separate them with a probability of 80 %. None: not known."""
 
 
 @dataclass(frozen=True)

@@ -55,8 +55,8 @@ def _train_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--recipe", metavar="NAME",
-        help="cnn_5, cnn_20, cnn_50, likewise for hybrid and vit; transformer_10, transformer_24, likewise for recurrent "
-        "(default: the family's recipe closest in epochs; --budget also chooses the size of vit, cnn and hybrid)",
+        help="cnn_5, cnn_20, cnn_50, and the same for hybrid and vit; transformer_10, transformer_24, and the same for recurrent "
+        "(default: the family's recipe with the closest number of epochs; --budget also chooses the size of vit, cnn and hybrid)",
     )  # fmt: skip
     parser.add_argument(
         "--out", type=Path, metavar="DIR",
@@ -67,21 +67,23 @@ def _train_options(parser: argparse.ArgumentParser) -> None:
         "--resume", action="store_true", help="continue a stopped run; it ends with exactly the same weights"
     )
     parser.add_argument(
-        "--sealed", action="store_true", help="do not read the test part, for a trial that is judged on validation"
+        "--sealed",
+        action="store_true",
+        help="do not read the test part: for a trial that you judge by validation scores",
     )
     parser.add_argument(
         "--early-stopping",
         type=whole_number,
         metavar="N",
-        help="stop after N validations without a lower validation loss, and keep the weights of the lowest",
+        help="stop after N validations in a row without a new lowest validation loss, and keep the weights with the lowest loss",
     )
 
 
 def _compare_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--models", metavar="A,B",
-        help="candidates, separated by commas; settings go after @: vit,vit@patch_size=7,cnn; +probe and +finetune start from "
-        "pretrained weights: timm:resnet18+probe (default: vit,cnn,hybrid; for pairs transformer,recurrent)",
+        help="candidates, separated by commas; settings follow @, as in vit,vit@patch_size=7,cnn; +probe and +finetune start "
+        "from pretrained weights, as in timm:resnet18+probe (default: vit,cnn,hybrid; for pairs transformer,recurrent)",
     )  # fmt: skip
     parser.add_argument("--preset", default="quick", metavar="NAME", help="quick, standard or full (default: quick)")
     parser.add_argument(
@@ -94,12 +96,12 @@ def _compare_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--train-sizes",
         metavar="N,M",
-        help="train each candidate on N items, on M items, ...",
+        help="compare training sizes: train each candidate on N items, on M items, and so on",
     )
     parser.add_argument(
         "--jobs", type=whole_number, metavar="N",
-        help="runs at a time, one thread and one core each; 1: one after another with all threads, which changes the last digits "
-        "(default: whichever is measured to be faster)",
+        help="number of runs at a time, each with one thread on one core; with 1, the runs follow each other and use all "
+        "threads, which changes the last digits (default: the faster way, which is measured)",
     )  # fmt: skip
     parser.add_argument(
         "--out", type=Path, metavar="DIR",
@@ -165,7 +167,7 @@ def _explain_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--faithfulness", type=whole_number, default=0, metavar="N",
-        help="test on N images whether each method's maps mean something (1,000 images take minutes per RUN)",
+        help="test on N images whether the maps of each method mean something (1,000 images take minutes per RUN)",
     )  # fmt: skip
     parser.add_argument(
         "--out",
@@ -235,7 +237,7 @@ def _verdict_options(parser: argparse.ArgumentParser) -> None:
 
 def _bench_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "action", metavar="WHAT", help="time-to-accuracy: seconds to 90, 92, 93 and 94 %% on validation"
+        "action", metavar="WHAT", help="time-to-accuracy: seconds until 90, 92, 93 and 94 %% validation accuracy"
     )
     parser.add_argument(
         "--runs", type=Path, metavar="DIR", help="read the finished runs at or below DIR; nothing is trained"
@@ -251,12 +253,12 @@ def _data_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "action",
         metavar="ACTION",
-        help="check: verify files, count classes and duplicates; fetch: find or download them",
+        help="check: check images or pairs for faults; fetch: find or download Fashion-MNIST",
     )
     parser.add_argument(
         "names", nargs="*", metavar="NAME",
-        help="a folder, table or array file of your images, as for --data of train; fashion-mnist, cmudict, a TSV file of pairs, "
-        "or three: train, dev and test (default: fashion-mnist)",
+        help="a folder, table or array file of your images, as for --data of train; or fashion-mnist, cmudict or a TSV file of "
+        "pairs; or three TSV files for train, dev and test (default: fashion-mnist)",
     )  # fmt: skip
     parser.add_argument(
         "--stress", metavar="WHAT", help="stress marks of cmudict: strip (39 phonemes) or keep (69) (default: strip)"
@@ -264,7 +266,7 @@ def _data_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with thumbnails of what was found")
     parser.add_argument(
         "--write-clean", type=Path, metavar="FILE",
-        help="write a table for --data: near-duplicates in one group, copies of test pictures left out of training",
+        help="write a table for --data: near-duplicates are in one group, and copies of test pictures are left out of training",
     )  # fmt: skip
     parser.add_argument(
         "--labels", action="store_true",
@@ -274,11 +276,12 @@ def _data_options(parser: argparse.ArgumentParser) -> None:
         "--epochs",
         type=number,
         metavar="N",
-        help="with --labels: length of each training (default: 3 to 40, by the data)",
+        help="with --labels: length of each training (default: 3 to 40, depending on the data)",
     )
     parser.add_argument(
         "--from", dest="run", type=Path, metavar="RUN",
-        help="look for wrong labels with the predictions of a finished run or comparison; trains nothing",
+        help="look for wrong labels with the predictions of a finished run or comparison, without training; for a comparison, "
+        "also show the effect of near-duplicates of test pictures",
     )  # fmt: skip
 
 
@@ -308,7 +311,7 @@ COMMANDS = {
             add_loggers,
             add_quiet,
         ),
-        interrupted="finished runs and the last checkpoints are kept: the same command continues",
+        interrupted="finished runs and the last checkpoints are kept; repeat the command to continue",
     ),
     "train": Command(
         call=run.train,
@@ -334,12 +337,12 @@ COMMANDS = {
             add_loggers,
             add_quiet,
         ),
-        interrupted="the last checkpoint, if there was one, is kept: the same command with --resume continues",
+        interrupted="the last checkpoint, if there was one, is kept; repeat the command with --resume to continue",
     ),
     "evaluate": Command(
         call=run.evaluate,
         help="score a finished run on its validation or test part",
-        description="Load a run's weights and score them. Every read of the test part is logged in the run's state.json\n"
+        description="Load the weights of a run and score them. Every read of the test part is logged in the run's state.json\n"
         "(for included networks: in the cache, under fittingroom/test-reads).",
         epilog="examples:\n  fittingroom evaluate hybrid\n  fittingroom evaluate transformer\n"
         "  fittingroom evaluate runs/cnn-5-epochs-seed0 --split test",
@@ -357,7 +360,7 @@ COMMANDS = {
     ),
     "predict": Command(
         call=predict,
-        help="what a trained network says about your pictures",
+        help="classify your pictures with a trained network",
         description="Classify picture files and all pictures in folders, in the order given. Each picture is turned upright and\n"
         "resized as the training pictures were. Files that cannot be read are listed at the end; the exit code is then 1.",
         epilog="examples:\n  fittingroom predict cnn shoe.jpg\n"
@@ -368,8 +371,8 @@ COMMANDS = {
     "pronounce": Command(
         call=pronounce,
         help="ask a sequence model how words are pronounced, and which letters it looked at",
-        description="Print how a trained model pronounces words, whether or not they are in the dictionary. For models\n"
-        "trained on the CMU dictionary, also print the entry of each word.",
+        description="Print how a trained model pronounces words. The words need not be in the dictionary. For models trained on\n"
+        "the CMU dictionary, also print the entry of each word that is there.",
         epilog="examples:\n  fittingroom pronounce transformer hello tomato\n"
         "  fittingroom pronounce transformer tomato --beam 4\n"
         "  fittingroom pronounce recurrent though through thorough --explain\n"
@@ -386,7 +389,7 @@ COMMANDS = {
     ),
     "verdict": Command(
         call=verdict,
-        help="compare models by their predictions, made with any library",
+        help="compare models by predictions that you made with any library",
         description="Compare models by their predictions on one test set: accuracies with 95 % intervals, pairwise differences,\n"
         "and a verdict that claims no more than they allow. Needs no run folders and no torch.",
         epilog="examples:\n  fittingroom verdict --labels y.npy 'vit=vit*.npy' 'cnn=cnn*.csv'\n"
@@ -396,27 +399,29 @@ COMMANDS = {
     "bench": Command(
         call=bench.bench,
         help="measure how long training takes to reach a given accuracy",
-        description="Train every model with every seed. Report the median seconds to 90, 92, 93 and 94 % validation accuracy,\n"
-        "including compilation and validation. The test part stays sealed. Stop at any time; the same command continues.",
+        description="Train every model with every seed. Report the median seconds until 90, 92, 93 and 94 % validation\n"
+        "accuracy, including compilation and validation. The test part stays sealed. Stop at any time. The same command\n"
+        "continues.",
         epilog="examples:\n  fittingroom bench time-to-accuracy --models cnn --epochs 5\n"
         "  fittingroom bench time-to-accuracy --runs results/ladder",
         options=(_bench_options, add_data_dir, add_checkpoint_seconds, add_quiet),
-        interrupted="finished runs and the last checkpoints are kept: the same command continues",
+        interrupted="finished runs and the last checkpoints are kept; repeat the command to continue",
     ),
     "models": Command(
         call=run.models,
         help="list the models: family, parameters, multiply-adds, source",
         description="List every model that `train` and `compare` know. Costs are for one image of 28x28 grey pixels, or\n"
-        "one word of eight letters and eight phonemes. Networks of timm and Hugging Face are not listed: timm:NAME, hf:NAME.",
+        "one word of eight letters and eight phonemes. Networks of timm and Hugging Face are not listed. Name them timm:NAME or\n"
+        "hf:NAME.",
     ),
     "data": Command(
         call=run.data,
         help="check your images or pairs of sequences; fetch images",
-        description="check, for images: count classes and sizes, find unreadable files, copies, near-duplicates, and pictures\n"
-        "of one colour, dark, bright, blurred or of an odd size (exit code 2 if training would refuse the images). Nothing is\n"
-        "changed or deleted. For pairs (a spelling and its pronunciations): count symbols, lengths and overlaps between the\n"
-        "parts.\n"
-        "fetch: find or download Fashion-MNIST.",
+        description="check: For images, count classes and sizes, and find unreadable files, copies, near-duplicates, and\n"
+        "pictures that are of one colour, very dark, very bright, blurred or of an odd size. Nothing is changed or deleted.\n"
+        "The exit code is 2 if training would refuse the images. For pairs (a spelling and its pronunciations), count symbols,\n"
+        "lengths and overlaps between the parts.\n"
+        "fetch: Find or download Fashion-MNIST.",
         epilog="examples:\n  fittingroom data check\n  fittingroom data check pictures/ --html check.html\n"
         "  fittingroom data check pictures/ --write-clean clean.csv\n"
         "  fittingroom data check pictures/ --labels --html check.html\n"

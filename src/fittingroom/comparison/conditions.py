@@ -62,14 +62,14 @@ def outlook_texts(ties: Sequence[tuple[str, Difference]], metric: Metric, num_it
 def _outlook_text(difference: Difference, metric: Metric, num_items: str) -> str:
     found = difference.outlook
     if found is None:
-        return "with one seed each, nothing is known of other seeds; two or more tell what would settle it"
+        return "one seed each says nothing about other seeds; train two or more to learn what would settle it"
     if found.images_limit:
         gap = f"{metric.number(found.least_gap)} {metric.points[1]}".strip()
-        return f"no number of seeds will settle it; the {num_items} are the limit (they separate no gap under {gap})"
+        return f"no number of seeds will settle it; the {num_items} are the limit (they cannot show a gap under {gap})"
     if found.more_seeds is None:
-        return "over 100 more seeds would be needed to settle it with 80 % assurance"
+        return "over 100 more seeds would be needed to settle it with a probability of 80 %"
     seeds = "1 more seed" if found.more_seeds == 1 else f"{found.more_seeds} more seeds"
-    return f"{seeds} per model would settle it, with 80 % assurance"
+    return f"{seeds} per model would settle it, with a probability of 80 %"
 
 
 def outlook_mark(ties: Sequence[Difference]) -> str:

@@ -126,7 +126,7 @@ def verdict(
     finished = [each for each in candidates if each.num_runs]
     if not finished:
         num_failed = sum(each.num_failed for each in candidates)
-        sentence = f"Nothing can be said on {record.title}: no run has finished ({num_failed} failed)."
+        sentence = f"Nothing can be said about {record.title}: no run has finished ({num_failed} failed)."
         return Verdict(headline="No run finished.", sentence=sentence)
     conditions = [each for each in (missing_text(candidates), _absent(candidates), mixed) if each]
     first, *later = (_ranking(metric, finished, contrasts) for metric in metrics)

@@ -40,8 +40,8 @@ def check_writable(path: Path, option: str) -> None:
     while not os.path.lexists(folder) and folder != folder.parent:
         folder = folder.parent
     if not folder.is_dir():
-        raise FittingRoomError(f"{option} {path} cannot be written: {folder} is no folder: choose another")
+        raise FittingRoomError(f"{option} {path} cannot be written: {folder} is not a folder: choose another")
     if not os.access(folder, os.W_OK):
         raise FittingRoomError(f"{option} {path} cannot be written: {folder} is read-only: choose another folder")
     if path.is_dir():
-        raise FittingRoomError(f"{option} {path} is a folder: name a file in it")
+        raise FittingRoomError(f"{option} {path} is a folder: give a file in it")

@@ -27,10 +27,11 @@ def find_again(
     if wrong is None:
         missing = next((file for file in given if not os.path.exists(file)), given[0])
         raise FittingRoomError(
-            f"{missing}, the data of {folder}, is missing: put it back, or say where it is with {option}"
+            f"{missing}, the data of {folder}, is missing: put it back, or use {option} to say where it is"
         )
     raise FittingRoomError(
-        f"{wrong[0]} has changed since {folder} was trained: put the old data back, say where it is with {option}, or train again"
+        f"{wrong[0]} has changed since {folder} was trained: put the old data back, use {option} to say where it is, or train "
+        "again"
     )
 
 

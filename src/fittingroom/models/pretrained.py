@@ -68,10 +68,10 @@ def read_weights(path: Path) -> Weights:
             is_torch = file.read(2) in (b"PK", b"\x80\x02")  # a zip archive, or a pickle of earlier versions
         found = torch.load(path, map_location="cpu", weights_only=True) if is_torch else load_file(path)
     except (SafetensorError, OSError, RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise FittingRoomError(f"weights={path} cannot be read ({_first_line(error)}): give a whole file") from error
+        raise FittingRoomError(f"weights={path} cannot be read ({_first_line(error)}): give a complete file") from error
     except pickle.UnpicklingError as error:
         raise FittingRoomError(
-            f"weights={path} holds more than tensors, so it is not read, because it could run code: save model.state_dict(), or "
+            f"weights={path} holds more than tensors and could run code, so it is not read: save model.state_dict(), or "
             "convert it to safetensors"
         ) from error
     return _tensors(found, path)

@@ -92,7 +92,7 @@ def _transfer(
     if name is not None and name not in fitting:
         raise FittingRoomError(f"recipe '{name}' is not for {model}+{mode}: choose {', '.join(fitting)}, or omit it")
     if size is not None:
-        raise FittingRoomError(f"size={size}: the weights of {model}+{mode} decide its size: omit it")
+        raise FittingRoomError(f"size={size}: the weights of {model}+{mode} determine its size: omit it")
     config = TRANSFER_RECIPES.get(name or fitting[0])()
     if mode == "probe" and budget_seconds is not None:
         budget_seconds = None  # a head takes seconds: the budget is the most that it may take, not what it must

@@ -57,7 +57,7 @@ class Card:
 def check_page_path(path: Path) -> None:
     """Raise FittingRoomError if a page cannot be written to `path`, or would replace a file that is no page of ours."""
     if path.suffix.lower() not in (".html", ".htm"):
-        raise FittingRoomError(f"--html {path}: name a .html file, such as check.html")
+        raise FittingRoomError(f"--html {path}: give a .html file, such as check.html")
     check_writable(path, "--html")
     try:
         with path.open("rb") as file:
@@ -65,9 +65,11 @@ def check_page_path(path: Path) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise FittingRoomError(f"--html {path} cannot be replaced ({error.strerror}): name another file") from error
+        raise FittingRoomError(f"--html {path} cannot be replaced ({error.strerror}): give another file") from error
     if not ours:
-        raise FittingRoomError(f"--html {path} exists and is no page of fittingroom: name another file, or delete it")
+        raise FittingRoomError(
+            f"--html {path} exists and is not a page of fittingroom: give another file, or delete it"
+        )
 
 
 def write_check_page(check: "ImageCheck", path: Path) -> Path:

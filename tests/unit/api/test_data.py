@@ -256,7 +256,7 @@ def test_settings_may_be_values_of_numpy(tmp_path: Path) -> None:
         (("vit",), {"seed": "a"}, "seed 'a' is not a whole number"),
         (("vit",), {"seed": True}, "seed True is not a whole number"),
         (("vit", "NPZ"), {"dept": 3}, "unknown key 'dept' for vit: did you mean 'depth'?"),
-        (("vit", "NPZ"), {"img_size": 32}, "img_size: the data set it: omit it"),
+        (("vit", "NPZ"), {"img_size": 32}, "img_size: the data determines it: omit it"),
         (("vit", "NPZ"), {"patch_size": 3}, "patch_size 3 does not divide img_size 8"),
         (("vit", "NPZ"), {"depth": object()}, "depth does not accept type object"),
         (

@@ -92,7 +92,7 @@ def test_a_tie_says_how_many_more_seeds_would_settle_it() -> None:
     result = verdict({"vit": [made_up(2.0, 1), made_up(2.0, 2)], "cnn": [made_up(2.3, 3), made_up(2.4, 4)]}, LABELS)
     (contrast,) = result.contrasts
     assert not contrast.separated and result.summary.verdict.outlook
-    assert (contrast.more_seeds is not None) == ("would settle it, with 80 % assurance" in result.sentence)
+    assert (contrast.more_seeds is not None) == ("would settle it, with a probability of 80 %" in result.sentence)
 
 
 def test_half_precision_is_precise_enough() -> None:
@@ -256,7 +256,7 @@ def test_a_pattern_gives_seeds_in_the_order_of_their_numbers(tmp_path: Path) -> 
         ("x.npz", b"PK\x03\x04 no", r"x\.npz cannot be read"),
         ("x.csv", b"", r"x\.csv is empty"),
         ("x.csv", b"0.5,0.5\n0.5\n", r"x\.csv, line 2: 1 columns, other lines have 2"),
-        ("x.csv", b"0.5,0.5\n0.5,x\n0.5,0.5\n", r"x\.csv, line 2: '0.5,x' is not all numbers"),
+        ("x.csv", b"0.5,0.5\n0.5,x\n0.5,0.5\n", r"x\.csv, line 2: '0.5,x' holds a value that is not a number"),
         ("x.csv", b"a,b\nc,d\n", r"x\.csv holds text such as '\w': give probabilities"),
         ("x.csv", b"\xff\xfe", r"x\.csv cannot be read"),
         ("x.pkl", b"", r"x\.pkl does not end in \.npy, \.npz, \.csv"),

@@ -174,7 +174,7 @@ def test_train_sizes_beside_num_train_are_refused(models: str, settings: dict[st
         ("@depth=2", "unknown model ''"),
         ("vit@dept=2", "unknown key 'dept' for vit: did you mean 'depth'?"),
         ("vit@depth=two", "depth: expected a whole number, got 'two'"),
-        ("vit@img_size=32", "img_size: the data set it: omit it"),
+        ("vit@img_size=32", "img_size: the data determines it: omit it"),
         ("vit@model=cnn", "unknown key 'model' for vit"),
         ("vit@data=x.npz", "unknown key 'data' for vit"),
         ("vit@seed=3", "unknown key 'seed' for vit"),

@@ -153,7 +153,7 @@ def test_contrasts_given_the_other_way_round_say_the_same() -> None:
 
 
 NO_OUTLOOK = (
-    " CNN and Hybrid: with one seed each, nothing is known of other seeds; two or more tell what would settle it."
+    " CNN and Hybrid: one seed each says nothing about other seeds; train two or more to learn what would settle it."
 )
 
 
@@ -202,22 +202,22 @@ def test_models_that_nothing_separates_are_said_to_be_so() -> None:
         (
             Outlook(more_seeds=4),
             "4 more seeds would settle it",
-            "4 more seeds per model would settle it, with 80 % assurance.",
+            "4 more seeds per model would settle it, with a probability of 80 %.",
         ),
         (
             Outlook(more_seeds=1),
             "1 more seed would settle it",
-            "1 more seed per model would settle it, with 80 % assurance.",
+            "1 more seed per model would settle it, with a probability of 80 %.",
         ),
         (
             Outlook(images_limit=True, least_gap=0.0019),
             "the test set is too small to settle it",
-            "no number of seeds will settle it; the 10,000 test images are the limit (they separate no gap under 0.19 points).",
+            "no number of seeds will settle it; the 10,000 test images are the limit (they cannot show a gap under 0.19 points).",
         ),
         (
             Outlook(),
             "over 100 more seeds would be needed",
-            "over 100 more seeds would be needed to settle it with 80 % assurance.",
+            "over 100 more seeds would be needed to settle it with a probability of 80 %.",
         ),
     ],
 )
@@ -236,7 +236,8 @@ def test_ties_with_the_same_outlook_share_a_sentence() -> None:
     contrasts = [replace(tie, a=a, b=b) for a, b in combinations(names, 2)]
     found = said(([candidate(name, 0.9 - place / 100) for place, name in enumerate(names)], contrasts))
     assert (
-        found.outlook[0] == "CNN and Hybrid, CNN and ViT: 4 more seeds per model would settle it, with 80 % assurance."
+        found.outlook[0]
+        == "CNN and Hybrid, CNN and ViT: 4 more seeds per model would settle it, with a probability of 80 %."
     )
 
 
@@ -315,7 +316,7 @@ def test_failed_runs_are_counted_and_a_model_without_runs_is_not_judged() -> Non
 
 def test_nothing_is_said_when_all_runs_failed() -> None:
     assert said(([candidate("cnn", None, 0, 2), candidate("vit", None, 0, 2)], [])) == Verdict(
-        headline="No run finished.", sentence="Nothing can be said on Fashion-MNIST: no run has finished (4 failed)."
+        headline="No run finished.", sentence="Nothing can be said about Fashion-MNIST: no run has finished (4 failed)."
     )
 
 

@@ -57,7 +57,7 @@ def test_a_page_is_replaced_but_nothing_else(tmp_path: Path, check: ImageCheck) 
     first = path.read_bytes()
     assert write_check_page(check, path).read_bytes() == first
     (tmp_path / "mine.html").write_text("<p>mine")
-    for name, said in (("mine.html", "is no page of fittingroom"), ("x.png", "name a .html file")):
+    for name, said in (("mine.html", "is not a page of fittingroom"), ("x.png", "give a .html file")):
         with pytest.raises(FittingRoomError, match=said):
             check_page_path(tmp_path / name)
     assert (tmp_path / "mine.html").read_text() == "<p>mine"

@@ -109,7 +109,9 @@ def _started(context: Any, args: tuple[Any, ...]) -> Any:
         except (EOFError, ConnectionError):
             time.sleep(0.1)  # until the system has noticed that the server is dead
             context = _context()
-    raise FittingRoomError("cannot start a process: something kills them: free some memory and run the command again")
+    raise FittingRoomError(
+        "cannot start a process, because the system kills it: free some memory and run the command again"
+    )
 
 
 def _stop(processes: Sequence[Any]) -> None:

@@ -203,7 +203,7 @@ def _classes(parts: list[np.ndarray], names: np.ndarray | None, path: Path) -> t
         )
     present = np.unique(np.concatenate(parts))
     if len(present) < 2:
-        raise FittingRoomError(f"{path} holds one class only: give images of two classes or more")
+        raise FittingRoomError(f"{path} holds only one class: give images of two or more classes")
     if names is None:
         return tuple(map(str, present.tolist())), [np.searchsorted(present, part) for part in parts]
     known = _class_names(names, path)

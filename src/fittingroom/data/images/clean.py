@@ -33,9 +33,9 @@ def check_target(path: Path, source: str, in_files: bool) -> None:
             "its test images by itself, so omit it"
         )
     if path.suffix.lower() != ".csv":
-        raise FittingRoomError(f"--write-clean {path}: name a .csv file, such as clean.csv")
+        raise FittingRoomError(f"--write-clean {path}: give a .csv file, such as clean.csv")
     if os.path.lexists(path):
-        raise FittingRoomError(f"--write-clean {path} exists: name another file, or delete it")
+        raise FittingRoomError(f"--write-clean {path} exists: give another file, or delete it")
     check_writable(path, "--write-clean")
 
 

@@ -49,7 +49,7 @@ def reopen(spec: DataSpec, source: str, options: PictureOptions, data_dir: Path 
 
     found = open_cached(spec.digest)
     if found is None:
-        raise FittingRoomError(f"{printable(source)} has gone: put it back, or say with --data where it is now")
+        raise FittingRoomError(f"{printable(source)} is missing: put it back, or use --data to say where it is now")
     return found
 
 

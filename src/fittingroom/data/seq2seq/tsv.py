@@ -149,7 +149,7 @@ def read_lines(path: Path) -> Iterator[Line]:
                     faults.add(number, format)
                     break
                 if len(raw) > MAX_LINE_BYTES:
-                    faults.add(number, f"is longer than {MAX_LINE_BYTES:,} bytes: {FORM}, one pair a line")
+                    faults.add(number, f"is longer than {MAX_LINE_BYTES:,} bytes: {FORM}, one pair per line")
                     break  # The rest may be endless: this is not a TSV file.
                 try:
                     parsed = _parse(raw.removeprefix(BOM) if number == 1 else raw)
@@ -163,7 +163,7 @@ def read_lines(path: Path) -> Iterator[Line]:
         raise FittingRoomError(f"{path} cannot be read ({error.strerror}): give a TSV file of pairs") from error
     faults.demand_none()
     if not num_good:
-        raise FittingRoomError(f"{path} holds no pairs: {FORM}, one pair a line")
+        raise FittingRoomError(f"{path} holds no pairs: {FORM}, one pair per line")
 
 
 class _BadLine(ValueError):

@@ -67,7 +67,7 @@ def checked_build(name: str, build: Callable[[ForeignConfig], nn.Module], config
         ) from error
     if tuple(logits.shape) != (1, config.num_classes):
         raise FittingRoomError(
-            f"{name} gives {tuple(logits.shape)} for one image, not one number a class: choose a classifier"
+            f"{name} gives {tuple(logits.shape)} for one image, not one number per class: choose a classifier"
         )
     return build(config)
 

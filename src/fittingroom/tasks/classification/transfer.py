@@ -84,7 +84,7 @@ def _run_of(model: str, weights: str, has_own: bool) -> Path | None:
         if model not in shipped("classification"):
             known = ", ".join(shipped("classification"))
             raise FittingRoomError(
-                f"{model} has no pretrained weights of its own ({known} have): give weights=RUN, the folder of a finished run"
+                f"there is no included network {model}: choose {known}, or give weights=RUN, the folder of a finished run"
             )
         return WEIGHTS / model
     place = Path(weights)
@@ -94,7 +94,7 @@ def _run_of(model: str, weights: str, has_own: bool) -> Path | None:
         if not place.exists():
             hint = did_you_mean(weights, shipped("classification"))
             raise FittingRoomError(
-                f"weights={weights}: no finished run there: give the folder of a run of {model}; {hint}"
+                f"weights={weights}: there is no finished run: give the folder of a run of {model}; {hint}"
             )
         raise FittingRoomError(
             f"weights={weights}: for {model} give the folder of a finished run: it says which images the weights are for"

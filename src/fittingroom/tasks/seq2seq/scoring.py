@@ -101,7 +101,7 @@ class Seq2SeqScoring(Scoring[SequencePredictions]):
     metrics = (WORD_ERRORS, PHONEME_ERRORS)
     extras = (Column("words_per_second", "Words/s", "Words\n/s", "words written per second"),)
     counting = (
-        "A word is wrong unless it equals one of its right answers. Phoneme errors are phonemes replaced, left out or added, "
+        "A word is wrong unless it equals one of its right answers. Phoneme errors are phonemes that are replaced, left out or added, "
         "per phoneme of the closest right answer. Words per second are for writing the test words."
     )
     seed_decides = "initial weights, order and dropout"

@@ -103,7 +103,7 @@ def test_targets_that_cannot_be_are_refused_beforehand(tmp_path: Path) -> None:
     (tmp_path / "old.csv").write_text("x")
     np.savez(tmp_path / "own.npz", images=np.zeros((4, 2, 2)), labels=np.arange(4))
     for path, in_files, said in (
-        ("old.csv", True, "exists: name another file, or delete it"),
+        ("old.csv", True, "exists: give another file, or delete it"),
         ("clean.npz", True, "name a .csv file"),
         ("clean.csv", False, "holds arrays"),
     ):

@@ -422,7 +422,7 @@ def test_moved_data_is_found_in_the_cache_or_named(tmp_path: Path, own_cache: Pa
     assert parts_of(reopen(spec, str(root), PictureOptions())) == parts_of(opened(tmp_path / "y"))
     assert reopen(spec, str(tmp_path / "y"), PictureOptions()).spec.digest == spec.digest
     shutil.rmtree(own_cache)
-    with pytest.raises(FittingRoomError, match="x has gone: put it back, or say with --data where it is now"):
+    with pytest.raises(FittingRoomError, match="x is missing: put it back, or use --data to say where it is now"):
         reopen(spec, str(root), PictureOptions())
 
 

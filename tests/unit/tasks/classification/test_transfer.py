@@ -91,8 +91,8 @@ def test_a_finished_run_needs_neither_the_weights_nor_their_folder(source: Path,
 @pytest.mark.parametrize(
     ("model", "weights", "told"),
     [
-        ("cnn", "nowhere", "no finished run there"),
-        ("resnet20", "auto", "resnet20 has no pretrained weights of its own"),
+        ("cnn", "nowhere", "there is no finished run"),
+        ("resnet20", "auto", "there is no included network resnet20"),
         ("vit", "SOURCE", "that run trained cnn, not vit"),
         ("efficientnet_lite0", "gone.safetensors", "there is no such file"),
     ],

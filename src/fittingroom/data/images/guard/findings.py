@@ -15,7 +15,7 @@ UNBALANCED = 3.0
 """The largest class has more than this many times the training pictures of the smallest."""
 WEAK = 0.7
 """Networks that agree with a smaller share of the labels are poor judges."""
-LEFT_OUT = "training leaves them out by itself, other programs do not: use --write-clean"
+LEFT_OUT = "training leaves them out automatically; for other programs use --write-clean"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +128,7 @@ def of_labels(doubtful: Doubtful, class_names: Sequence[str], rows: Sequence[int
         f"rather {class_names[suggested]}? ({100 * sure:.0f} % to {100 * own:.0f} %)"
         for suggested, sure, own in zip(*(values.tolist() for values in doubtful[1:4]), strict=True)
     ]
-    advice = "look at them, the surest first, and correct the labels that are wrong"
+    advice = "look at them, the most certain first, and correct the labels that are wrong"
     if doubtful.agreement < WEAK:
         share = f"{100 * doubtful.agreement:.0f} %"
         advice += f"; the networks agree with only {share} of all labels, so many of these doubts are mistakes"
@@ -155,7 +155,7 @@ def _of_copies(pictures: Sequence[Picture], sets: Sequence[tuple[int, ...]]) -> 
     yield Finding(
         kind="copies",
         title="the same picture twice in one part",
-        advice="it counts more than others; delete all but one if that is not meant",
+        advice="it counts more than others; unless you want that, delete all but one",
         sets=tuple(within),
     )
 
@@ -165,7 +165,7 @@ def _of_near(pictures: Sequence[Picture], sets: Sequence[tuple[int, ...]]) -> It
     yield Finding(
         kind="near-duplicates-with-other-labels",
         title="near-duplicates with different labels",
-        advice="look which label is right",
+        advice="look at them, and find out which label is right",
         sets=tuple(mixed),
     )
     yield Finding(
@@ -212,7 +212,7 @@ def _of_classes(pictures: Sequence[Picture], classes: Sequence[str]) -> Iterable
     yield Finding(
         kind="missing-classes",
         title="classes without pictures in a part",
-        advice="a score cannot count them: add pictures, or draw the parts anew",
+        advice="no score can include them: add pictures, or draw the parts again",
         details=tuple(f"{name} in {part}" for part in parts for name in classes if not counts[part][name]),
     )
     train = counts.get("train", counts.get("all", Counter()))
@@ -230,7 +230,7 @@ def _of_classes(pictures: Sequence[Picture], classes: Sequence[str]) -> Iterable
         yield Finding(
             kind="unbalanced-classes",
             title="unbalanced classes",
-            advice="read balanced accuracy and macro F1 beside accuracy",
+            advice="also read balanced accuracy and macro F1, not only accuracy",
             details=(f"{most} {there[most]:,}, {least} {there[least]:,}",),
         )
 
