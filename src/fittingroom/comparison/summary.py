@@ -240,7 +240,7 @@ def seed_notes(num_contrasts: int, spread: SeedSpread, scoring: Scoring[Any]) ->
     if later and num_contrasts:
         others = " and ".join(metric.title for metric in later)
         notes.append(
-            f"the {first.title} decides; the verdict compares the {others} only for models that the {first.title} separates, so "
+            f"the {first.title} decides; the verdict compares the {others} only for models that differ in {first.title}, so "
             "that both claims together are wrong in at most 5 % of comparisons"
         )
     return notes
@@ -260,8 +260,8 @@ def variation_notes(candidates: Sequence[CandidateSummary], values: Values) -> l
         fewest = min(calm)
         seeds = "1 seed" if fewest == 1 else f"{fewest} seeds"
         notes.append(
-            f"no collapse in {seeds} rules out only that a model collapses in more than {100 * collapse_rate(fewest):.0f} % of "
-            "its runs (95 % confidence)"
+            f"no run collapsed in {seeds}, but a model may still collapse in up to {100 * collapse_rate(fewest):.0f} % of its "
+            "runs (95 % confidence)"
         )
     return notes
 

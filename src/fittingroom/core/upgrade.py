@@ -27,7 +27,7 @@ NOW_IN_PLAN = ("precision", "accelerator")
 """Settings of the first configs. The speed plan now decides them."""
 
 
-OLD_RULE = re.compile(r"Intervals of differences hold .*?Holm\.")
+OLD_RULE = re.compile(r"Intervals of differences hold .*?Holm\.|One model beats another if p, .*? does not suffice\.")
 """What the protocol of earlier comparisons said of pairs. Their verdicts now follow `RULE`: they are made from predictions."""
 
 

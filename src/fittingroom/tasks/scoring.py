@@ -230,10 +230,10 @@ def note_sentence(note: str, name: str) -> str:
 def _length(facts: ProtocolFacts) -> str:
     start = f"Every model is trained from scratch with {facts.budget.text}."
     if facts.budget.kind == "epochs":
-        return f"{start} The learning-rate schedule is fitted to that length."
+        return f"{start} The learning-rate schedule is adjusted to that length."
     return (
-        f"{start} The first run of each model measures how many steps fit; some time is kept in reserve. All its seeds do that "
-        "number of steps, and the learning-rate schedule is fitted to it. The table shows the seconds that were used."
+        f"{start} The first run of each model measures how many steps fit and keeps some time in reserve. All seeds of the model "
+        "do that number of steps, and the learning-rate schedule is adjusted to it. The table shows the seconds that were used."
     )
 
 
@@ -242,8 +242,8 @@ def _sizes(facts: ProtocolFacts) -> list[str]:
         return []
     sizes = ", ".join(f"{title} {size}" for title, size in facts.sizes.items())
     return [
-        f"The budget decides the size of each network ({sizes}): the size that learned most in such a time on the validation "
-        "images of Fashion-MNIST. So the comparison is between the best that each family can do in this time."
+        f"The budget decides the size of each network ({sizes}). It is the size that reached the best validation accuracy on "
+        "Fashion-MNIST in such a time. So the comparison is between the best that each family can do in this time."
     ]
 
 
@@ -256,7 +256,7 @@ def _size(number: int | None) -> str:
 
 
 def _turns(facts: ProtocolFacts) -> str:
-    order = "in a fair order: the models take turns at going first."
+    order = "in a fair order: the models take turns to go first."
     if facts.jobs == 1:
         return f"Runs train one after another, {order}"
     core = ", each on its own processor core," if facts.own_core else ""

@@ -205,7 +205,7 @@ def test_a_tie_has_an_outlook_and_a_decided_pair_has_none(tmp_path: Path) -> Non
 
 def test_the_notes_say_how_often_a_model_may_still_collapse(tmp_path: Path) -> None:
     assert any(
-        "no collapse in 3 seeds" in note and " 63 % " in note for note in summarise(make(tmp_path, seeds=3)).notes
+        "no run collapsed in 3 seeds" in note and " 63 % " in note for note in summarise(make(tmp_path, seeds=3)).notes
     )
 
 

@@ -194,13 +194,16 @@ def test_a_damaged_file_is_read_or_refused_in_one_line(
 
 
 def test_the_protocol_of_an_earlier_comparison_states_the_rule_that_its_verdict_now_follows() -> None:
-    old = (
-        "Intervals are 95 %, over seeds and test images together. Intervals of differences hold for all pairs of models at once "
-        "(Bonferroni); p-values are adjusted after Holm."
+    start = "Intervals are 95 %, over seeds and test images together."
+    rules = (
+        "Intervals of differences hold for all pairs of models at once (Bonferroni); p-values are adjusted after Holm.",
+        "One model beats another if p, adjusted for the number of pairs (Shaffer's step-down for three models, Holm's for more), "
+        "is below 0.05; each interval is for its own pair alone, so it may leave out zero where p does not suffice.",
     )
-    for values in ({"schema": 2, "protocol": ["1 seed.", old]}, {"protocol": ["1 seed.", old]}):
-        upgraded = upgrade_comparison(values)["protocol"]
-        assert upgraded == ["1 seed.", f"Intervals are 95 %, over seeds and test images together. {RULE}"]
+    for rule in (*rules, RULE):
+        old = ["1 seed.", f"{start} {rule}"]
+        for values in ({"schema": 2, "protocol": old}, {"protocol": old}):
+            assert upgrade_comparison(values)["protocol"] == ["1 seed.", f"{start} {RULE}"]
     assert upgrade_comparison({"schema": 2, "protocol": None})["protocol"] is None
 
 

@@ -101,8 +101,8 @@ class Seq2SeqScoring(Scoring[SequencePredictions]):
     metrics = (WORD_ERRORS, PHONEME_ERRORS)
     extras = (Column("words_per_second", "Words/s", "Words\n/s", "words written per second"),)
     counting = (
-        "A word is wrong unless it equals one of its right answers. Phoneme errors are phonemes that are replaced, left out or added, "
-        "per phoneme of the closest right answer. Words per second are for writing the test words."
+        "A word is wrong unless it equals one of its right answers. Phoneme errors are phonemes that are replaced, left out or "
+        "added, per phoneme of the closest right answer. Words per second are measured while writing the test words."
     )
     seed_decides = "initial weights, order and dropout"
     final_step = "writing the test words"
