@@ -51,7 +51,7 @@ def test_arrays_are_checked_and_have_no_clean_table(tmp_path: Path) -> None:
 def test_wrong_calls_are_refused(root: Path, tmp_path: Path) -> None:
     with pytest.raises(fr.FittingRoomError, match="checks images, and cmudict holds none"):
         fr.check_data("cmudict")
-    with pytest.raises(fr.FittingRoomError, match="give it with labels alone"):
+    with pytest.raises(fr.FittingRoomError, match="give it only with labels=True"):
         fr.check_data(root, epochs=3)
     with pytest.raises(fr.FittingRoomError, match=r"config\.json is missing"):
         fr.check_data(root, run=tmp_path)

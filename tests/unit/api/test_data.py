@@ -125,7 +125,7 @@ def test_a_data_set_of_pairs_is_a_data_set(convert: Any) -> None:
 
 def test_what_is_no_picture_is_named() -> None:
     pictures, labels = fruit_pictures()
-    assert "item 1 is no picture, but others are" in refused(fr.load_data, [pictures[0], 3], labels[:2])
+    assert "item 1 is not a picture, but others are" in refused(fr.load_data, [pictures[0], 3], labels[:2])
     assert "group is for pictures in files: omit it" in refused(fr.load_data, pictures, labels, group="a")
     assert "image_size is for pictures" in refused(fr.load_data, np.zeros((9, 2, 2)), labels[:9], image_size=8)
     assert "item 0 of the data set is Image, not (picture, label)" in refused(fr.load_data, Pairs(pictures, []))
@@ -155,7 +155,7 @@ def test_lists_of_whole_numbers_are_no_pixels_by_mistake() -> None:
         ((None,), {}, "arrays without labels: write load_data(images, labels)"),
         ((np.zeros((4, 2, 2)),), {}, "arrays without labels: write load_data(images, labels)"),
         ((np.zeros((4, 2, 2)), [0, 1]), {}, "2 labels for 4 images"),
-        ((np.zeros((4, 2, 2)), [0, 0, 0, 0]), {}, "holds one class only"),
+        ((np.zeros((4, 2, 2)), [0, 0, 0, 0]), {}, "holds only one class"),
         ((np.full((9, 2, 2), np.nan), [0, 1, 2] * 3), {}, "give uint8 pixels 0 to 255, or floats from 0 to 1"),
         (([np.zeros((2, 2)), np.zeros((3, 3))], [0, 1]), {}, "images differ in size"),
         (("mine.npz", [0, 1]), {}, "labels and class_names belong to arrays, and mine.npz has its own: omit them"),

@@ -46,6 +46,6 @@ def test_files_and_missing_files_pass(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_a_file_that_cannot_be_written_is_refused_beforehand(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     check_writable(tmp_path / "new" / "folders" / "x.html", "--html")
-    for path, said in ((tmp_path / "file" / "x.html", "is no folder"), (tmp_path, "is a folder: give a file in it")):
+    for path, said in ((tmp_path / "file" / "x.html", "is not a folder"), (tmp_path, "is a folder: give a file in it")):
         with pytest.raises(FittingRoomError, match=said):
             check_writable(path, "--html")

@@ -75,7 +75,7 @@ def test_where_no_weights_suit_none_are_named(tmp_path: Path, monkeypatch: pytes
         ("vocabularies.json", None, "vocabularies.json is missing"),
         ("vocabularies.json", '{"source": ["a"]}', 'lacks "source" or "target"'),
         ("vocabularies.json", '{"source": ["a"], "target": [1]}', "target: expected a list of symbols"),
-        ("vocabularies.json", '{"source": ["a"], "target": ["B"]}', "source holds 5 ids, the model has 32"),
+        ("vocabularies.json", '{"source": ["a"], "target": ["B"]}', "source holds 5 ids, but the model has 32"),
         ("model.safetensors", None, "the run is not finished"),
         ("model.safetensors", "no weights", "does not fit its config.json"),
     ],

@@ -124,7 +124,7 @@ def _relative(each: Checked, folder: str) -> str:
         path.encode()
     except UnicodeEncodeError as error:
         raise FittingRoomError(
-            f"{each.name} has a name that is no text, which a table cannot hold: rename it"
+            f"{each.name} has a name that is not text, so a table cannot hold it: rename it"
         ) from error
     return path if path == path.strip() else os.path.join(".", path)
 
@@ -132,6 +132,6 @@ def _relative(each: Checked, folder: str) -> str:
 def _label(each: Checked) -> str:
     if each.label != each.label.strip() or not each.label:
         raise FittingRoomError(
-            f"class {each.label!r} begins or ends with a space, which a table cannot hold: rename its folder"
+            f"class {each.label!r} begins or ends with a space, so a table cannot hold it: rename its folder"
         )
     return each.label

@@ -218,7 +218,7 @@ def _scaled(opened: Image.Image, name: str, whites: Mapping[str, int]) -> Decode
         white = 32767  # signed
     if white is None or low < -MARGIN * white or high > white * (1 + MARGIN):
         raise FittingRoomError(
-            f"{name} holds {kind} from {low:g} to {high:g}: which value is white is unclear; save it as 8-bit grey, 0 to 255"
+            f"{name} holds {kind} from {low:g} to {high:g}: it is unclear which value is white; save it as 8-bit grey, 0 to 255"
         )
     clear = opened.info.get("transparency")
     bytes_ = np.zeros((opened.height, opened.width), dtype=np.uint8)

@@ -29,9 +29,7 @@ def list_folder(root: Path) -> Listing:
     twice = [part for part, count in Counter(parts.values()).items() if count > 1]
     if twice:
         names = " and ".join(sorted(name for name, part in parts.items() if part == twice[0]))
-        raise FittingRoomError(
-            f"{printable(str(root))} holds both {names}: keep one of them, or give them different names"
-        )
+        raise FittingRoomError(f"{printable(str(root))} holds both {names}: keep one, or rename one")
     others: Counter[str] = Counter()
     pictures: list[Picture] = []
     notes: list[str] = []

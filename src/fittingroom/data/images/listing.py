@@ -102,7 +102,7 @@ def check_classes(listing: Listing) -> None:
     where = printable(str(listing.source))
     if len(names) < 2:
         raise FittingRoomError(
-            f"{where} holds one class only ('{names[0]}', {counted(len(listing.pictures), 'picture')}): "
+            f"{where} holds only one class ('{names[0]}', {counted(len(listing.pictures), 'picture')}): "
             f"{table_in(listing.source) or 'give pictures of two classes or more, each in its own folder'}"
         )
     parts = {part: {each.label for each in listing.pictures if each.part == part} for part in PARTS}
@@ -161,7 +161,7 @@ def with_groups(listing: Listing, pattern: str) -> Listing:
     try:
         expression = re.compile(pattern)
     except re.error as error:
-        raise FittingRoomError(f"--group {pattern!r} is no regular expression ({error})") from error
+        raise FittingRoomError(f"--group {pattern!r} is not a regular expression ({error})") from error
     found = [expression.search(each.name) for each in listing.pictures]
     groups = ["" if match is None else next((part for part in match.groups() if part), match[0]) for match in found]
     hint = f"; the table has the columns {', '.join(listing.columns)}" if listing.columns else ""

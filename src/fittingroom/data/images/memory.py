@@ -48,7 +48,7 @@ def as_array(pictures: Any, options: PictureOptions) -> Any:
         return _pictures(pictures, options)
     if any(kinds):
         raise FittingRoomError(
-            f"item {kinds.index(False)} is no picture, but others are: give PIL pictures only, or arrays only"
+            f"item {kinds.index(False)} is not a picture, but others are: give PIL pictures only, or arrays only"
         )
     given = next((name for name, value in vars(options).items() if value != getattr(PictureOptions(), name)), None)
     if given is not None:

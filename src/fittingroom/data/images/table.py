@@ -117,7 +117,7 @@ def _csv_rows(text: str, path: Path) -> list[dict[str, str]]:
     try:
         lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
     except csv.Error as error:
-        raise FittingRoomError(f"{printable(str(path))} is no table ({error}): check its quotes") from error
+        raise FittingRoomError(f"{printable(str(path))} is not a table ({error}): check its quotes") from error
     if not lines:
         return []
     names = [name.strip().lower() for name in lines[0]]
@@ -141,10 +141,12 @@ def _json_rows(text: str, path: Path) -> list[dict[str, str]]:
         try:
             values = parse_json(line)
         except ValueError as error:
-            raise FittingRoomError(f"{printable(str(path))}, line {number} is no JSON ({error}): correct it") from error
+            raise FittingRoomError(
+                f"{printable(str(path))}, line {number} is not JSON ({error}): correct it"
+            ) from error
         if not isinstance(values, dict):
             raise FittingRoomError(
-                f"{printable(str(path))}, line {number} is no JSON object: write {{...}} on each line"
+                f"{printable(str(path))}, line {number} is not a JSON object: write {{...}} on each line"
             )
         rows.append({str(key).lower(): _text(value) for key, value in values.items()})
     return rows

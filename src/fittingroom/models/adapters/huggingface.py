@@ -64,7 +64,7 @@ def _variant(name: str) -> Variant:
             family = family_of(build(config))
     except BUILD_ERRORS as error:
         raise FittingRoomError(
-            f"hf:{name} is no image classifier that can be built here ({first_line(error)})"
+            f"hf:{name} is not an image classifier that can be built here ({first_line(error)})"
         ) from error
     return Variant(
         name=f"hf:{name}", family=family, title=name.rpartition("/")[2], source="Hugging Face",
@@ -96,7 +96,7 @@ def _settings(name: str) -> dict[str, Any]:
     values = _read(found)
     if values.get("model_type") not in KINDS:
         raise FittingRoomError(
-            f"hf:{name} is a {values.get('model_type')}, which classifies no images: choose another network"
+            f"hf:{name} is a {values.get('model_type')}, which does not classify images: choose another network"
         )
     return values
 

@@ -282,7 +282,7 @@ class Seq2seqTask(Task):
         for side, vocabulary, size in zip(("source", "target"), self.vocabularies, sizes, strict=True):
             if len(vocabulary) != size:
                 raise FittingRoomError(
-                    f"{folder}/{VOCABULARIES}: {side} holds {len(vocabulary)} ids, the model has {size}: use the file of "
+                    f"{folder}/{VOCABULARIES}: {side} holds {len(vocabulary)} ids, but the model has {size}: use the file of "
                     "that run"
                 )
         return model

@@ -210,7 +210,7 @@ def test_the_digest_is_that_of_the_content(tmp_path: Path) -> None:
         ({"labels": np.array(["a", None] * 20)}, "Object arrays cannot be loaded"),
         ({"images": np.array([None, 1])}, "Object arrays cannot be loaded"),
         ({"labels": labels_of() * 0}, "holds only one class: give images of two or more classes"),
-        ({"labels": labels_of() * 0, "class_names": ["a", "b"]}, "holds one class only"),
+        ({"labels": labels_of() * 0, "class_names": ["a", "b"]}, "holds only one class"),
         ({"labels": np.arange(40) // 39}, "class '1' has 1 of 40 images, too few"),
         ({"labels": np.arange(40) // 38}, "class '1' has 2 of 40 images, too few"),
         ({"labels": np.array(["a", "b"])[np.arange(40) // 38]}, "class 'b' has 2 of 40 images, too few"),

@@ -77,7 +77,7 @@ def test_arrays_are_checked_too(tmp_path: Path) -> None:
 def test_one_class_is_a_problem_and_no_picture_an_error(tmp_path: Path) -> None:
     root = write_folder(tmp_path / "one", classes=("cat",))
     found = check_images(str(root))
-    assert not found["ok"] and "holds one class only ('cat', 10 pictures)" in found["problems"][0]
+    assert not found["ok"] and "holds only one class ('cat', 10 pictures)" in found["problems"][0]
     (tmp_path / "none").mkdir()
     with pytest.raises(FittingRoomError, match="holds no pictures"):
         check_images(str(tmp_path / "none"))

@@ -88,7 +88,7 @@ def test_strange_names_survive_and_what_is_no_text_is_refused(tmp_path: Path) ->
     rows = cleaned(root, tmp_path / "clean.csv")
     assert len(rows) == 25 == len(list_pictures(tmp_path / "clean.csv", PictureOptions()).pictures)
     os.rename(root / "cat" / "0.png", os.fsencode(root / "cat") + b"/\xff.png")
-    with pytest.raises(FittingRoomError, match="has a name that is no text"):
+    with pytest.raises(FittingRoomError, match="has a name that is not text"):
         cleaned(root, tmp_path / "other.csv")
     assert not (tmp_path / "other.csv").exists()
 
@@ -104,7 +104,7 @@ def test_targets_that_cannot_be_are_refused_beforehand(tmp_path: Path) -> None:
     np.savez(tmp_path / "own.npz", images=np.zeros((4, 2, 2)), labels=np.arange(4))
     for path, in_files, said in (
         ("old.csv", True, "exists: give another file, or delete it"),
-        ("clean.npz", True, "name a .csv file"),
+        ("clean.npz", True, "give a .csv file"),
         ("clean.csv", False, "holds arrays"),
     ):
         with pytest.raises(FittingRoomError, match=said):

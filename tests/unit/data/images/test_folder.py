@@ -150,7 +150,7 @@ def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pyte
         ((), "holds no pictures: put the pictures of each class into a folder"),
         (("1.png", "2.png"), "holds 2 pictures, but no folders that tell their classes"),
         (("a/1.txt",), "holds no pictures, only other files (.txt)"),
-        (("a/1.png",), "holds one class only ('a', 1 picture): give pictures of two classes"),
+        (("a/1.png",), "holds only one class ('a', 1 picture): give pictures of two classes"),
         (("img/1.png", "labels.csv"), "('img', 1 picture): if labels.csv lists the labels, use --data "),
         (("1.png", "labels.tsv"), "no folders that tell their classes: if labels.tsv lists the labels, use --data "),
         (("val/a/1.png", "val/b/1.png"), "has no training pictures: add a part named train"),
@@ -170,7 +170,7 @@ def test_groups_come_from_the_paths(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("pattern", "said"),
     [
-        ("(", "is no regular expression"),
+        ("(", "is not a regular expression"),
         ("zzz", "matches no path of .*, such as a/1.png"),
         ("[ab]/|/", "into one group"),
     ],

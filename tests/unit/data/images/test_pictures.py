@@ -273,7 +273,7 @@ def test_a_class_of_bad_pictures_only_is_named(tmp_path: Path) -> None:
     root = write_folder(tmp_path, ("cat",))
     (root / "dog").mkdir()
     (root / "dog" / "1.png").touch()
-    assert "one class only ('cat', 10 pictures)" in refused(root, skip_bad=True)
+    assert "holds only one class ('cat', 10 pictures)" in refused(root, skip_bad=True)
     shutil.rmtree(root / "cat")
     (root / "cat").mkdir()
     (root / "cat" / "1.png").touch()

@@ -87,7 +87,7 @@ def test_a_repeated_row_counts_once(tmp_path: Path) -> None:
         ("path,label,split\n1.png,a,trian\n", "line 2: unknown split 'trian': write train, val or test"),
         ("path,label,split\n1.png,a,train\n2.png,a,\n", "1 rows have no split"),
         ("path,label\n1.png,a\n1.png,b\n", "line 3: 1.png is there twice with different values"),
-        ('path,label\n"1.png,a\n', "is no table"),
+        ('path,label\n"1.png,a\n', "is not a table"),
     ],
 )
 def test_what_is_wrong_with_a_table_is_said(tmp_path: Path, text: str, said: str) -> None:
@@ -95,8 +95,8 @@ def test_what_is_wrong_with_a_table_is_said(tmp_path: Path, text: str, said: str
 
 
 def test_json_lines_and_encodings_are_checked_too(tmp_path: Path) -> None:
-    assert "line 2 is no JSON" in refused(write(tmp_path / "a.jsonl", '{"path": "1.png", "label": "a"}\n{"path"\n'))
-    assert "line 1 is no JSON object" in refused(write(tmp_path / "b.jsonl", "[1]\n"))
+    assert "line 2 is not JSON" in refused(write(tmp_path / "a.jsonl", '{"path": "1.png", "label": "a"}\n{"path"\n'))
+    assert "line 1 is not a JSON object" in refused(write(tmp_path / "b.jsonl", "[1]\n"))
     (tmp_path / "c.csv").write_bytes(b"path,label\n\xff.png,a\n")
     assert "is not UTF-8 text" in refused(tmp_path / "c.csv")
     assert "cannot be read (No such file or directory)" in refused(tmp_path / "gone.csv")
