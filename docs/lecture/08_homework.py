@@ -45,7 +45,7 @@ for run in again:
 
 # %% [markdown]
 # The three ViTs differ only because of their seeds. Here the CNN leads by far more than that, because the ViT has hardly begun
-# to learn. But after longer training the lead is only two or three points (below), and then chance matters. If you compare
+# to learn. But after longer training the lead is only two to five points (below), and then chance matters. If you compare
 # two runs, you learn something about these *runs*. To learn something about *models*, you need several runs of each, and a
 # test of whether chance can explain the difference.
 #

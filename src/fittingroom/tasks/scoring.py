@@ -242,8 +242,8 @@ def _sizes(facts: ProtocolFacts) -> list[str]:
         return []
     sizes = ", ".join(f"{title} {size}" for title, size in facts.sizes.items())
     return [
-        f"The budget decides the size of each network ({sizes}). It is the size that reached the best validation accuracy on "
-        "Fashion-MNIST in such a time. So the comparison is between the best that each family can do in this time."
+        f"The budget decides the size of each network ({sizes}). It is the size that probably learns most in this time, "
+        "according to runs on Fashion-MNIST. So the comparison is between the best that each family can do in this time."
     ]
 
 
