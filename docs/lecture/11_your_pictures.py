@@ -14,7 +14,7 @@
 # # 11. Your own pictures
 #
 # Everything so far also works on your own pictures. Put them into one folder for each class. So that you can run this lesson
-# without any, the first cell *draws* some pictures. Replace it by your own folder.
+# without pictures of your own, the first cell *draws* some. Replace it by your own folder.
 #
 # **You need** lesson 8. **It takes** 15 minutes; the code runs in about a minute.
 

@@ -93,7 +93,7 @@ def test_two_questions_never_share_a_folder(tmp_path: Path, here: Here) -> None:
     assert folder_of("--image", "a/x.png", "--method", "random") == "explain-cnn-x-random"
     assert folder_of("--image", "a/x.png", "--target", "bag") == "explain-cnn-x-Bag"
     code, _, err = here.run("explain", "cnn", "--image", "b/x.png", "--out", "runs/explain-cnn-x")
-    assert code == 2 and "holds the pictures of another question" in err
+    assert code == 2 and "holds pictures for other networks, images or options" in err
 
 
 def test_a_class_of_ones_choice_is_explained(tmp_path: Path, here: Here) -> None:

@@ -42,7 +42,7 @@ class Explanation:
     def save(self, folder: str | Path, formats: Sequence[str] = ("png",)) -> list[Path]:
         """Write all figures and explain.json into `folder` and return their paths.
 
-        Raises FittingRoomError if the folder holds the pictures of another question.
+        Raises FittingRoomError if the folder holds pictures for other networks, images or options.
         """
         from fittingroom.report.inspection import write_inspection
 

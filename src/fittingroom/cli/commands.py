@@ -199,7 +199,7 @@ def _pronounce_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--beam", type=whole_number, default=1, metavar="N",
-        help="up to N answers per word, by beam search (default: 1, always the most likely symbol)",
+        help="up to N answers per word, by beam search (default: 1, which always takes the most likely symbol)",
     )  # fmt: skip
     parser.add_argument("--explain", action="store_true", help="show which letters the model looked at for each symbol")
     parser.add_argument(

@@ -67,7 +67,9 @@ def pronounce(
     mode. Raises FittingRoomError if there are no words, a word is empty or too long, or `num_beams` is out of range.
     """
     if not 1 <= num_beams <= MOST_BEAMS:
-        raise FittingRoomError(f"{num_beams} beams: choose 1 (always the most likely symbol) to {MOST_BEAMS}")
+        raise FittingRoomError(
+            f"{num_beams} beams: choose 1 (which always takes the most likely symbol) to {MOST_BEAMS}"
+        )
     if not words:
         raise FittingRoomError("there is no word to pronounce: give at least one")
     max_len = longest(model)

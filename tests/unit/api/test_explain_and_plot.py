@@ -94,7 +94,7 @@ def test_another_explanation_is_not_saved_over_the_first(vit: fr.Run, tmp_path: 
         fr.explain(vit, IMAGES, target=1),
         fr.explain(vit, IMAGES, method="rollout"),
     ):
-        assert "holds the pictures of another question" in refused(other.save, tmp_path / "x")
+        assert "holds pictures for other networks, images or options" in refused(other.save, tmp_path / "x")
 
 
 def test_pictures_that_mean_nothing_are_noted(vit: fr.Run, tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def test_pictures_of_another_question_are_never_overwritten(tmp_path: Path) -> N
     write_inspection(asked(1), tmp_path / "x", ["png"])
     write_inspection(asked(1), tmp_path / "x", ["svg"])
     kept = {path.name: path.read_bytes() for path in (tmp_path / "x").iterdir()}
-    with pytest.raises(FittingRoomError, match="x holds the pictures of another question"):
+    with pytest.raises(FittingRoomError, match="x holds pictures for other networks, images or options"):
         write_inspection(asked(2), tmp_path / "x", ["png"])
     assert kept == {path.name: path.read_bytes() for path in (tmp_path / "x").iterdir()}
     assert json.loads(kept["explain.json"])["question"] == {"kind": "index", "number": 1}

@@ -27,11 +27,12 @@ def write_inspection(
 ) -> list[Path]:
     """Write `panel`, each network's own pictures (`NETWORK-heads.png`, ...) and last `explain.json`. Returns the paths.
 
-    Raises FittingRoomError if the folder holds the pictures of another question.
+    Raises FittingRoomError if the folder holds pictures for other networks, images or options.
     """
     if _asked(make_folder(folder)) not in (None, inspection.question):
         raise FittingRoomError(
-            f"{shown(str(folder))} holds the pictures of another question: choose another folder, or delete this one"
+            f"{shown(str(folder))} holds pictures for other networks, images or options: choose another folder, or delete "
+            "this one"
         )
     paths: list[Path] = []
     for name, picture in pictures(inspection).items():
