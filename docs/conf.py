@@ -16,10 +16,13 @@ author = "the authors of fittingroom"
 release = version = fittingroom.__version__
 html_title = "fittingroom"
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "site_parts"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "site_parts", "downloads"]
+# OWNER/NAME on GitHub, if its branch gh-pages holds this site: lessons then link to Colab, and their notebooks clone it.
+repository = ""
 root_doc = "index"
 exclude_patterns = [
     "conf.py",
+    "downloads.py",
     "site_parts.py",
     "lecture/lesson/**",
     "notebooks/*.py",

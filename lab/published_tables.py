@@ -33,6 +33,7 @@ PAGES = (
     ROOT / "README.md",
     ROOT / "docs" / "your-images.md",
     ROOT / "docs" / "speed.md",
+    ROOT / "docs" / "fair-comparison.md",
     ROOT / "docs" / "statistics.md",
     *(
         ROOT / "docs" / "lab" / name
