@@ -58,7 +58,14 @@ def error_rates(predictions: Sequence[Symbols], references: Sequence[Sequence[Sy
 
 def edit_distance(reference: Symbols, predicted: Symbols) -> int:
     """The smallest number of substitutions, deletions and insertions that turn one into the other (Levenshtein 1966)."""
-    return 0 if list(reference) == list(predicted) else _table(reference, predicted)[-1][-1]
+    start, stop = 0, min(len(reference), len(predicted))
+    while start < stop and reference[start] == predicted[start]:
+        start += 1
+    end = 0  # equal symbols at both ends cost nothing, and most answers differ in one place
+    while end < stop - start and reference[-1 - end] == predicted[-1 - end]:
+        end += 1
+    reference, predicted = reference[start : len(reference) - end], predicted[start : len(predicted) - end]
+    return _table(reference, predicted)[-1][-1] if reference and predicted else len(reference) + len(predicted)
 
 
 def alignment(reference: Symbols, predicted: Symbols) -> list[Edit]:
