@@ -9,12 +9,15 @@
 """
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
+
+from fittingroom.core.machine import num_cores
 
 SIDE, FINE = 16, 32
 """Pixels along a side of a small picture, and of the one that is compared last."""
@@ -45,7 +48,9 @@ TINT = 4
 OTHER_COLOUR = 10.0
 """Mean difference in colour, of 255, between pictures that are no duplicates."""
 BATCH, AT_ONCE = 2048, 2**20
-"""Pictures or pairs, and comparisons of neighbours, in one step: this bounds the memory."""
+"""Pictures, and comparisons of neighbours, in one step: this bounds the memory."""
+LAID = 512
+"""Pairs that are laid on each other in one step: they stay in the cache of a core."""
 
 
 class Small(NamedTuple):
@@ -160,16 +165,24 @@ def align(
     hopeless: tuple[float, ...] = HOPELESS,
 ) -> Float[np.ndarray, " pairs"]:
     """What is left when the second picture is laid on the first as well as can be: a share of the first one's variance."""
-    left, farthest = np.ones(len(first)), MOST_MOVE * grey.shape[1] / SIDE
-    for start in range(0, len(first), BATCH):
-        chosen = np.arange(start, min(start + BATCH, len(first)))
-        move = np.zeros((len(chosen), 4), np.float32)
-        for round_ in range(ROUNDS + 1):
-            left[chosen], step = _laid_on(grey[first[chosen]], grey[second[chosen]], move)
-            good = left[chosen] < hopeless[min(round_, 2)]
-            if round_ == ROUNDS or not good.any():
-                break
-            chosen, move = chosen[good], np.clip(move + step, -farthest, farthest)[good]
+    starts = range(0, len(first), LAID)
+    if not starts:
+        return np.ones(0)
+    with ThreadPoolExecutor(num_cores()) as pool:
+        steps = [(first[start : start + LAID], second[start : start + LAID]) for start in starts]
+        return np.concatenate(list(pool.map(lambda pairs: _align(grey[pairs[0]], grey[pairs[1]], hopeless), steps)))
+
+
+def _align(one: np.ndarray, other: np.ndarray, hopeless: tuple[float, ...]) -> np.ndarray:
+    """The same for pictures [n, side, side] of which each `other` is laid on `one`."""
+    left, farthest = np.ones(len(one)), MOST_MOVE * one.shape[1] / SIDE
+    chosen, move = np.arange(len(one)), np.zeros((len(one), 4), np.float32)
+    for round_ in range(ROUNDS + 1):
+        left[chosen], step = _laid_on(one[chosen], other[chosen], move)
+        good = left[chosen] < hopeless[min(round_, 2)]
+        if round_ == ROUNDS or not good.any():
+            break
+        chosen, move = chosen[good], np.clip(move + step, -farthest, farthest)[good]
     return left
 
 
