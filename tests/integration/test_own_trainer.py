@@ -65,7 +65,7 @@ def run_script(folder: Path, text: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(words, cwd=folder, env=environment(), capture_output=True, text=True, timeout=300)
 
 
-@pytest.mark.parametrize("package", ["lightning.pytorch", "pytorch_lightning"])
+@pytest.mark.parametrize("package", ["lightning.pytorch", pytest.param("pytorch_lightning", marks=pytest.mark.slow)])
 def test_the_cell_that_lectures_begin_with_trains_our_models(package: str, tmp_path: Path) -> None:
     if importlib.util.find_spec(package.split(".")[0]) is None:
         pytest.skip(f"needs {package}: pip install pytorch-lightning")
