@@ -129,7 +129,7 @@ def test_a_folder_of_hugging_face_is_probed(photos: Path, place: Path) -> None:
     ("words", "told"),
     [
         (("cnn+prob",), "did you mean 'probe'?"),
-        (("timm:resnet18+probe",), 'pip install "fittingroom[timm]"'),
+        (("timm:resnet18+probe",), "pip install timm"),
         (("hf:vitt",), "did you mean 'vit'"),
         (("hf:vit+probe",), "has no weights"),
         (("hf:owner/name+probe",), "hf:FOLDER"),

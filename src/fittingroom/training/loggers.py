@@ -34,7 +34,7 @@ def check_loggers(loggers: Sequence[Any]) -> None:
         names.append(name)
         found = importlib.util.find_spec(name)
         if found is None or found.origin is None:  # without an origin it is just a folder of that name
-            raise FittingRoomError(f"logger '{name}' is not installed: pip install 'fittingroom[{name}]'")
+            raise FittingRoomError(f"logger '{name}' is not installed: pip install {name}")
         if name == "wandb" and _wandb_mode() not in WANDB_MODES:
             raise FittingRoomError(f"WANDB_MODE '{_wandb_mode()}': {did_you_mean(_wandb_mode(), WANDB_MODES)}")
     if len(set(names)) < len(names):

@@ -28,7 +28,7 @@ from fittingroom.models.adapters.common import (
 from fittingroom.models.pretrained import InputSpec, Pretrained, Weights, read_weights
 from fittingroom.models.registry import MODELS, Variant
 
-INSTALL = 'pip install "fittingroom[hf]", or pip install --no-deps transformers to keep the torch that is there'
+INSTALL = "pip install transformers, or with --no-deps to keep the torch that is there"
 FILES = ("model.safetensors", "pytorch_model.bin")
 SETTINGS, PREPROCESSING = "config.json", "preprocessor_config.json"
 USUAL_SIDE = 224

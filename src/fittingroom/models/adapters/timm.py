@@ -23,7 +23,7 @@ from fittingroom.models.adapters.torchvision import make_importable
 from fittingroom.models.pretrained import InputSpec, Pretrained, Weights, read_weights
 from fittingroom.models.registry import MODELS, Variant
 
-INSTALL = 'pip install "fittingroom[timm]", or pip install --no-deps timm torchvision to keep the torch that is there'
+INSTALL = "pip install timm, or pip install --no-deps timm torchvision to keep the torch that is there"
 FILES = ("model.safetensors", "pytorch_model.bin")
 
 
