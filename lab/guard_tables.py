@@ -1,11 +1,15 @@
-"""The published table of what `data check` finds, from results/guard/planted.json, which lab/guard_faults.py writes."""
+"""The published tables of what `data check` and `predict --none` find, from results/guard/.
+
+`lab/guard_faults.py` and `lab/none_of_these.py` write the records.
+"""
 
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-RECORD = Path(__file__).parents[1] / "results" / "guard" / "planted.json"
+GUARD = Path(__file__).parents[1] / "results" / "guard"
+RECORD = GUARD / "planted.json"
 
 
 def guard() -> str:
@@ -17,6 +21,17 @@ def guard() -> str:
     return "\n".join(
         [*lines, "", _near(faults), "", *([_clean(found["clean"])] if "clean" in found else []), _labels(labels), ""]
     )
+
+
+def none_of_these() -> str:
+    """One row per network: false alarms on test images, then the share that is found of each kind of foreign picture."""
+    found: dict[str, Any] = json.loads((GUARD / "none.json").read_text())
+    kinds = list(next(iter(found["networks"].values())))
+    lines = [f"| *none of these*, % of | {' | '.join(kinds)} |", "|---|" + "---:|" * len(kinds)]
+    for name, rows in found["networks"].items():
+        shares = [f"{100 * rows[kind]['none']:.1f}" for kind in kinds]
+        lines.append(f"| {name} | {' | '.join(shares)} |")
+    return "\n".join([*lines, ""])
 
 
 def _near(faults: dict[str, Any]) -> str:
@@ -45,4 +60,4 @@ def _clean(clean: dict[str, Any]) -> str:
     return f"In the unchanged data set, the check finds {near} sets of near-duplicates and {said}.\n"
 
 
-TABLES: dict[str, Callable[[], str]] = {"guard": guard}
+TABLES: dict[str, Callable[[], str]] = {"guard": guard, "none-of-these": none_of_these}

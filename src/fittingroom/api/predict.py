@@ -16,6 +16,7 @@ from fittingroom.core.text import shown
 from fittingroom.data.images.folder import pictures_in
 from fittingroom.data.images.image_file import OwnImage, read_image
 from fittingroom.data.spec import DataSpec
+from fittingroom.tasks.classification.unlike import Usual, usual
 
 BATCH = 128
 """Pictures that are decoded and predicted at a time."""
@@ -28,6 +29,10 @@ class FilePrediction:
     file: Path
     classes: tuple[tuple[str, float], ...] = ()
     """(class, probability) of the most probable classes, best first."""
+    usual: float | None = None
+    """With `alarms`: the share of validation pictures that are as unlike the training pictures as this one, 0 to 1."""
+    none_of_these: bool = False
+    """With `alarms`: whether the picture is so unlike the training pictures that it probably shows none of the classes."""
     notes: tuple[str, ...] = ()
     """How the file was read, and doubts about the answer."""
     error: str = ""
@@ -40,12 +45,14 @@ class FilePrediction:
 
 
 def predict_files(
-    run: Run, files: Iterable[str | Path], *, top: int = 1, batch_size: int = BATCH
+    run: Run, files: Iterable[str | Path], *, top: int = 1, alarms: float | None = None, batch_size: int = BATCH
 ) -> Iterator[FilePrediction]:
     """Classify picture files, in the order given. Folders stand for the pictures in them and in their subfolders, by name.
 
     Every picture is turned upright and resized as the run's training pictures were: its data.json says how. `top` is the number
-    of classes in each answer. Raises FittingRoomError for a run that does not classify images.
+    of classes in each answer. With `alarms`, such as 0.05, each answer says whether the picture shows none of the classes; of
+    pictures that do, about this share is called so by mistake. It needs the run's training pictures. Raises FittingRoomError for
+    a run that does not classify images.
     """
     spec, most = run.spec, whole(top, "top")
     if not getattr(spec, "class_names", ()):
@@ -54,21 +61,35 @@ def predict_files(
         raise FittingRoomError(f"top {most}: give 1 to {len(spec.class_names)}, the number of classes of {run.name}")
     if whole(batch_size, "batch_size") < 1:
         raise FittingRoomError(f"batch_size {batch_size} is too small: choose 1 or more")
-    return _predictions(run, spec, _each_file(files), most, batch_size)
+    if alarms is not None and not 0 < alarms < 1:
+        raise FittingRoomError(f"alarms {alarms}: give a share above 0 and below 1, such as 0.05")
+    known = None if alarms is None else (usual(run._saved, alarms), alarms)
+    return _predictions(run, spec, _each_file(files), most, known, batch_size)
 
 
 def _predictions(
-    run: Run, spec: DataSpec, files: Iterator[FilePrediction], top: int, batch_size: int
+    run: Run,
+    spec: DataSpec,
+    files: Iterator[FilePrediction],
+    top: int,
+    known: tuple[Usual, float] | None,
+    batch_size: int,
 ) -> Iterator[FilePrediction]:
     with ThreadPoolExecutor() as pool:
         while chunk := list(islice(files, batch_size)):
             found = list(pool.map(lambda each: each if each.error else _read(each.file, spec), chunk))
             images = [each for each in found if isinstance(each, OwnImage)]
-            probs = iter(run.predict(torch.stack([each.pixels for each in images])).probs if images else ())
+            pixels = torch.stack([each.pixels for each in images]) if images else None
+            probs = iter(() if pixels is None else run.predict(pixels).probs)
+            shares = iter(() if pixels is None or known is None else known[0].shares(pixels))
             for asked, each in zip(chunk, found, strict=True):
                 if isinstance(each, OwnImage):
                     classes = _best(next(probs), spec.class_names, top)
-                    yield FilePrediction(file=asked.file, classes=classes, notes=each.notes)
+                    found_share = next(shares, None)
+                    unlike = known is not None and found_share is not None and found_share <= known[1]
+                    yield FilePrediction(
+                        file=asked.file, classes=classes, usual=found_share, none_of_these=unlike, notes=each.notes
+                    )
                 else:
                     yield each
 

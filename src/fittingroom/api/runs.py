@@ -131,14 +131,19 @@ class Run:
             raise FittingRoomError(f"batch_size {number} is too small: choose 1 or more")
         return self._saved.task.predict_new(self._saved.placed, images, number)
 
-    def predict_files(self, files: Iterable[str | Path], *, top: int = 1) -> Iterator["FilePrediction"]:
+    def predict_files(
+        self, files: Iterable[str | Path], *, top: int = 1, alarms: float | None = None
+    ) -> Iterator["FilePrediction"]:
         """Answers for picture files, in order: `file`, `classes` (the `top` best, with probabilities), `notes` and `error`.
+
+        With `alarms`, such as 0.05, also `none_of_these`: whether the picture is unlike the training pictures. Of pictures that
+        are like them, about this share is called so by mistake.
 
         Folders stand for the pictures in them. Files are read while you iterate, so thousands need no more memory than a few.
         """
         from fittingroom.api.predict import predict_files
 
-        return predict_files(self, files, top=top)
+        return predict_files(self, files, top=top, alarms=alarms)
 
     def __repr__(self) -> str:
         return f"Run({self.name!r}: {self._words()})"

@@ -185,6 +185,11 @@ def _predict_options(parser: argparse.ArgumentParser) -> None:
         help="pictures, or folders of pictures; - reads the names from standard input, one per line or separated by NUL",
     )  # fmt: skip
     parser.add_argument("--top", type=int, default=1, metavar="K", help="classes per picture (default: 1)")
+    parser.add_argument(
+        "--none", type=float, metavar="PERCENT",
+        help="answer 'none of these' for pictures that are unlike the training pictures; PERCENT of the other pictures get this "
+        "answer by mistake: choose 1 to 5. Needs the training pictures",
+    )  # fmt: skip
     parser.add_argument("--csv", action="store_true", help="print a table: file, label, probability, notes, error")
 
 
@@ -365,8 +370,9 @@ COMMANDS = {
         "resized as the training pictures were. Files that cannot be read are listed at the end; the exit code is then 1.",
         epilog="examples:\n  fittingroom predict cnn shoe.jpg\n"
         "  fittingroom predict runs/cnn-5-epochs-seed0 photos --csv > answers.csv\n"
-        "  find photos -name '*.png' -print0 | fittingroom predict vit - --top 3",
-        options=(_predict_options,),
+        "  find photos -name '*.png' -print0 | fittingroom predict vit - --top 3\n"
+        "  fittingroom predict cnn photos --none 5",
+        options=(_predict_options, add_moved_data, add_data_dir),
     ),
     "pronounce": Command(
         call=pronounce,

@@ -20,13 +20,20 @@ EXIT_BAD_FILES = 1
 
 def predict(args: argparse.Namespace) -> int:
     """`fittingroom predict`"""
+    if args.none is None and (args.data or args.data_dir):
+        raise FittingRoomError(
+            "--data and --data-dir say where the training pictures are, which only --none needs: add it"
+        )
     if args.csv and args.json:
         raise FittingRoomError("--csv and --json are different formats of the output: give one of them")
     from fittingroom.api.predict import predict_files
     from fittingroom.api.runs import load_run
 
-    run = load_run(args.run)
-    found = predict_files(run, _paths(args.files), top=args.top)
+    run = load_run(args.run, data_dir=args.data_dir, data=args.data)
+    alarms = None if args.none is None else args.none / 100
+    if alarms is not None and not 0 < alarms < 1:
+        raise FittingRoomError(f"--none {args.none:g}: give a percentage above 0 and below 100, such as 5")
+    found = predict_files(run, _paths(args.files), top=args.top, alarms=alarms)
     bad = []
 
     def watched() -> Iterator["FilePrediction"]:
@@ -38,7 +45,7 @@ def predict(args: argparse.Namespace) -> int:
     if args.json:
         _write_json(watched(), run.name)
     elif args.csv:
-        _write_csv(watched(), args.top)
+        _write_csv(watched(), args.top, alarms is not None)
     else:
         _write_lines(watched())
     for error in bad:
@@ -68,18 +75,22 @@ def _write_lines(found: Iterator["FilePrediction"]) -> None:
 
     for each in found:
         answer = ", ".join(f"{label} {100 * prob:.1f} %" for label, prob in each.classes) or "cannot be read"
+        answer = f"none of these ({answer})" if each.none_of_these else answer
         _write(f"{shown(str(each.file))}: {answer}\n")
         for note in each.notes:
             _write(f"    {note}\n")
 
 
-def _write_csv(found: Iterator["FilePrediction"], top: int) -> None:
+def _write_csv(found: Iterator["FilePrediction"], top: int, told: bool) -> None:
     places = ["", *(f"_{place}" for place in range(2, top + 1))]
     names = [name for place in places for name in (f"label{place}", f"probability{place}")]
-    _write(_row(["file", *names, "notes", "error"]))
+    _write(_row(["file", *names, *(["none_of_these", "usual"] if told else []), "notes", "error"]))
     for each in found:
         answer = [value for label, prob in each.classes for value in (label, f"{prob:.6f}")] or [""] * len(names)
-        _write(_row([str(each.file), *answer, "; ".join(each.notes), each.error]))
+        usual = (
+            [] if not told else ["", ""] if each.usual is None else [str(int(each.none_of_these)), f"{each.usual:.4f}"]
+        )
+        _write(_row([str(each.file), *answer, *usual, "; ".join(each.notes), each.error]))
 
 
 def _row(values: list[str]) -> str:
@@ -95,6 +106,7 @@ def _write_json(found: Iterator["FilePrediction"], run: str) -> None:
         row = {
             "file": str(each.file),
             "classes": [{"label": label, "probability": round(prob, 6)} for label, prob in each.classes],
+            **({} if each.usual is None else {"none_of_these": each.none_of_these, "usual": round(each.usual, 4)}),
             "notes": list(each.notes),
             "error": each.error or None,
         }
