@@ -2,7 +2,7 @@
 
     python lab/none_of_these.py ../shared/data/cifar10/test     a folder of colour photographs; writes results/guard/none.json
 
-The included networks of Fashion-MNIST look at 2,000 of its test images; at photographs, which the program reads as `predict` does;
+The included networks of Fashion-MNIST look at 2,000 of its test images; at photographs, read as `predict` reads them;
 at handwritten digits (scikit-learn's); at test images upside down; and at noise. The method was chosen among five on validation
 images and on foreign pictures of these kinds, so the last columns are slightly too good; the false alarms are not.
 """
