@@ -139,40 +139,42 @@ def test_files_that_cannot_be_written_are_refused_before_the_check(
 
 
 @pytest.fixture
-def two_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two wrong labels, one of them in validation, and a test picture that is in training, too, but darker."""
+def eight_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Eight wrong labels, four of them in validation, and a test picture that is in training, too, but darker."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     root = write_folder(tmp_path / "pets", number=40, parts=("train", "val", "test"), channels=1)
-    for part in ("train", "val"):
-        save(root / part / "dog" / "wrong.png", pixels(0, 900 + len(part), channels=1))
+    for number in range(8):
+        part = ("train", "val")[number % 2]
+        save(root / part / "dog" / f"wrong{number}.png", pixels(0, 900 + number, channels=1))
     save(root / "train" / "cat" / "dim.png", pixels(0, 207, channels=1) // 2)  # test/cat/7.png
     return root
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("torch_as_before")
-def test_wrong_labels_are_found_by_training(two_wrong: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["data", "check", str(two_wrong), "--labels", "--epochs", "12", "--json"]) == 0
+def test_wrong_labels_are_found_by_training(eight_wrong: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", "check", str(eight_wrong), "--labels", "--epochs", "12", "--json"]) == 0
     out, err = capsys.readouterr()
     assert "note: judging labels: 3 small networks train for 12 epochs each on two thirds of the images\n" in err
     (doubts,) = (each for each in json.loads(out)["findings"] if each["kind"] == "doubtful-labels")
-    assert {picture["name"] for (picture,) in doubts["pictures"][:2]} == {"train/dog/wrong.png", "val/dog/wrong.png"}
-    assert len(doubts["pictures"]) <= 4
+    found = [picture["name"] for (picture,) in doubts["pictures"]]
+    assert len(found) >= 3 and all("dog/wrong" in name for name in found[:3]), found
+    assert sum("dog/wrong" not in name for name in found) <= 1, found
     assert doubts["details"][0].startswith("rather cat? (")
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("torch_as_before")
 def test_a_comparison_gives_doubts_and_the_verdict_without_leaks(
-    two_wrong: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    eight_wrong: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     models = "cnn@widths=[4,8]@blocks=[0,1],cnn@widths=[6,8]@blocks=[0,1]"
-    words = ["compare", "--models", models, "--data", str(two_wrong), "--seeds", "1", "--epochs", "12"]
+    words = ["compare", "--models", models, "--data", str(eight_wrong), "--seeds", "1", "--epochs", "12"]
     run = str(tmp_path / "run")
     assert main([*words, "--set", "batch_size=8", "--jobs", "1", "--out", run]) == 0
     capsys.readouterr()
-    out = said([str(two_wrong), "--from", run], capsys)
-    assert re.search(r"labels that are probably wrong: \d+ \(val/dog/wrong\.png \(dog\) rather cat\? \(", out)
+    out = said([str(eight_wrong), "--from", run], capsys)
+    assert re.search(r"labels that are probably wrong: \d+ \(val/dog/wrong\d\.png \(dog\) rather cat\? \(", out)
     assert "1 of 80 test pictures have a near-duplicate in training or validation\nverdict with them: " in out
     assert "\nverdict without them: " in out
     other = write_folder(tmp_path / "other", number=5)
