@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cifar_tables
 import claims_tables
 import frontier_tables
 import guard_tables
@@ -390,6 +391,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "ladder": ladder, "hours": hours, "rungs": rungs, "rung-verdicts": rung_verdicts, "records": records, "search": search,
     "frontier": frontier_tables.table, "false-claims": false_claims, "power": power, "folds": folds,
     "faithfulness": faithfulness, "positions": positions, "explaining": explaining,
+    **cifar_tables.TABLES,
     **guard_tables.TABLES,
     **claims_tables.TABLES,
     **sequence_tables.TABLES,
