@@ -92,7 +92,7 @@ side_by_side(
 #
 # ## Does a map mean anything?
 #
-# Here is a test that anybody can run (Petsiuk et al. 2018). **Deletion:** hide the pixels, starting with those that are most
+# Here is a simple test (Petsiuk et al. 2018). **Deletion:** hide the pixels, starting with those that are most
 # important according to the map. If the map is right, the probability of the class falls faster than with a *random* map.
 # **Insertion:** start with all pixels hidden and show the most important ones first. The probability should rise faster than
 # with a random map.
