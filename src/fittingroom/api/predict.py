@@ -63,7 +63,7 @@ def predict_files(
         raise FittingRoomError(f"batch_size {batch_size} is too small: choose 1 or more")
     if alarms is not None and not 0 < alarms < 1:
         raise FittingRoomError(f"alarms {alarms}: give a share above 0 and below 1, such as 0.05")
-    known = None if alarms is None else (usual(run._saved, alarms), alarms)
+    known = None if alarms is None else usual(run._saved, alarms)
     return _predictions(run, spec, _each_file(files), most, known, batch_size)
 
 
@@ -72,26 +72,33 @@ def _predictions(
     spec: DataSpec,
     files: Iterator[FilePrediction],
     top: int,
-    known: tuple[Usual, float] | None,
+    known: Usual | None,
     batch_size: int,
 ) -> Iterator[FilePrediction]:
     with ThreadPoolExecutor() as pool:
         while chunk := list(islice(files, batch_size)):
             found = list(pool.map(lambda each: each if each.error else _read(each.file, spec), chunk))
             images = [each for each in found if isinstance(each, OwnImage)]
-            pixels = torch.stack([each.pixels for each in images]) if images else None
-            probs = iter(() if pixels is None else run.predict(pixels).probs)
-            shares = iter(() if pixels is None or known is None else known[0].shares(pixels))
+            probs, shares = _looked_at(run, images, known) if images else (iter(()), iter(()))
             for asked, each in zip(chunk, found, strict=True):
                 if isinstance(each, OwnImage):
                     classes = _best(next(probs), spec.class_names, top)
-                    found_share = next(shares, None)
-                    unlike = known is not None and found_share is not None and found_share <= known[1]
+                    share = next(shares)
+                    unlike = known is not None and share is not None and share <= known.alarms
                     yield FilePrediction(
-                        file=asked.file, classes=classes, usual=found_share, none_of_these=unlike, notes=each.notes
+                        file=asked.file, classes=classes, usual=share, none_of_these=unlike, notes=each.notes
                     )
                 else:
                     yield each
+
+
+def _looked_at(
+    run: Run, images: list[OwnImage], known: Usual | None
+) -> tuple[Iterator[np.ndarray], Iterator[float | None]]:
+    """Probabilities of each image, and its share of usual pictures; None where nobody asks."""
+    pixels = torch.stack([each.pixels for each in images])
+    shares = [None] * len(images) if known is None else known.shares(pixels)
+    return iter(run.predict(pixels).probs), iter(shares)
 
 
 def _each_file(paths: Iterable[str | Path]) -> Iterator[FilePrediction]:

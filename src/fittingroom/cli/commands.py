@@ -187,10 +187,10 @@ def _predict_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--top", type=int, default=1, metavar="K", help="classes per picture (default: 1)")
     parser.add_argument(
         "--none", type=float, metavar="PERCENT",
-        help="answer 'none of these' for pictures that are unlike the training pictures; PERCENT of the other pictures get this "
-        "answer by mistake: choose 1 to 5. Needs the training pictures",
+        help="answer 'none of these' for pictures that are unlike the training pictures; about PERCENT of the other pictures get "
+        "this answer by mistake, so choose 1 to 5. Needs the training pictures",
     )  # fmt: skip
-    parser.add_argument("--csv", action="store_true", help="print a table: file, label, probability, notes, error")
+    parser.add_argument("--csv", action="store_true", help="print a table with a row per file")
 
 
 def _pronounce_options(parser: argparse.ArgumentParser) -> None:

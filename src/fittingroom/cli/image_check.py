@@ -84,7 +84,7 @@ def _counts_of(found: dict[str, Any]) -> list[str]:
     for part, counts in found["class_counts"].items():
         lines.append(f"{part}: {_counts(counts)}")
     if found["sizes"]:
-        lines.append(f"height x width: {_sizes(found['sizes'])}")
+        lines.append(_sizes(found["sizes"]))
     return lines + [f"note: {note}" for note in found["notes"]]
 
 
@@ -128,12 +128,14 @@ def _counts(counts: dict[str, int]) -> str:
 
 def _sizes(sizes: dict[str, int]) -> str:
     if len(sizes) == 1:
-        return f"{next(iter(sizes))}, all images"
-    sides = [tuple(map(int, size.split("x"))) for size in sizes]
-    low, high = (f"{pick(a for a, _ in sides)}x{pick(b for _, b in sides)}" for pick in (min, max))
+        return f"height x width: {next(iter(sizes))}, all images"
+    heights, widths = zip(*(map(int, size.split("x")) for size in sizes), strict=True)
     common, number = next(iter(sizes.items()))
     often = f"; most often {common} ({_num(number, 'image')})" if number > 1 else ""
-    return f"{low} to {high}, {_num(len(sizes), 'size')}{often}"
+    return (
+        f"height x width: {_num(len(sizes), 'size')}, heights {min(heights):,} to {max(heights):,}, widths {min(widths):,} to "
+        f"{max(widths):,}{often}"
+    )
 
 
 def _num(number: int, noun: str, plural: str = "") -> str:

@@ -130,9 +130,7 @@ def _compute(
             number += 1
     seconds = time.perf_counter() - began
     if seconds > TOLD_FROM_SECONDS and multiprocessing.parent_process() is None:
-        print(
-            f"note: features of {len(places):,} images: {seconds:.0f} s, kept for other seeds and runs", file=sys.stderr
-        )
+        print(f"note: features of {len(places):,} images: {seconds:.0f} s, kept in the cache", file=sys.stderr)
 
 
 def _write(path: Path, prints: Sequence[bytes], values: np.ndarray) -> None:

@@ -33,6 +33,8 @@ class Usual:
     """What is usual for a run: where its classes lie, and how far its validation pictures are from them."""
 
     saved: SavedRun
+    alarms: float
+    """A picture whose share is at most this shows none of the classes."""
     means: Float[Tensor, "classes width"]
     """In the metric: distances between points are Euclidean."""
     metric: Float[Tensor, "width width"]
@@ -61,13 +63,13 @@ def usual(saved: SavedRun, alarms: float) -> Usual:
     train, val = (_some(part, task.config.seed) for part in (task.splits.train, task.splits.val))
     if alarms * (len(val) + 1) < 1:
         raise FittingRoomError(
-            f"{len(val)} validation pictures cannot tell what {100 * alarms:g} % of them are like: allow "
-            f"{100 / (len(val) + 1) + 0.05:.1f} % or more"
+            f"{100 * alarms:g} % is less than one of {len(val):,} validation pictures: allow {100 / (len(val) + 1) + 0.05:.1f} % "
+            "or more"
         )
     key = feature_key(task.config.model, task.config.model_config, _digest(saved.model), task.spec)
     known, seen = (features(part, lambda: saved.model, task.spec, key) for part in (train, val))
     means, metric = _classes(known, train.labels)
-    return Usual(saved, means, metric, _distances(seen, means, metric).sort().values)
+    return Usual(saved, alarms, means, metric, _distances(seen, means, metric).sort().values)
 
 
 def _classes(

@@ -51,6 +51,7 @@ def test_planted_faults_are_found(parts: Path) -> None:
     words = image_words(check.check_images(str(parts)))
     assert "the same picture in two parts: 1 (test/dog/leak.png = train/dog/4.png)" in words
     assert "train/cat/wrong.png (cat) = train/dog/5.png (dog)" in words
+    assert "height x width: 2 sizes, heights 9 to 12, widths 7 to 12; most often 12x12 (52 images)\n" in words
     assert "cannot be read: 1" in words and "note: test has no pictures of 1 of 3 classes: emu" in words
 
 

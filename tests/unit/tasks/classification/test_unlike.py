@@ -70,7 +70,7 @@ def test_a_picture_of_something_else_is_none_of_these(run: fr.Run, tmp_path: Pat
 
 def test_shares_that_cannot_be_told_are_refused(run: fr.Run) -> None:
     with pytest.raises(
-        FittingRoomError, match=r"^36 validation pictures cannot tell what 2 % of them are like: allow 2\.8 %"
+        FittingRoomError, match=r"^2 % is less than one of 36 validation pictures: allow 2\.8 % or more$"
     ):
         next(run.predict_files(["x.png"], alarms=0.02))
     with pytest.raises(FittingRoomError, match=r"^alarms 5: give a share above 0 and below 1, such as 0\.05$"):

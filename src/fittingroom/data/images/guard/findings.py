@@ -171,7 +171,7 @@ def _of_near(pictures: Sequence[Picture], sets: Sequence[tuple[int, ...]]) -> It
     yield Finding(
         kind="near-duplicates-in-two-parts",
         title="near-duplicates in two parts",
-        advice="the test is too easy for them: use --write-clean, which leaves them out of training",
+        advice="they make the test too easy: use --write-clean, which leaves them out of training",
         sets=tuple(across),
     )
     yield Finding(

@@ -87,6 +87,18 @@ def test_pictures_in_other_buckets_are_found_too() -> None:
     assert found == {(place, len(pictures) + number) for number, (place, _) in enumerate(copies)}
 
 
+def test_laying_on_leaves_little_of_a_moved_copy_and_much_of_another_picture() -> None:
+    """In more than one block of pairs, so that their order counts."""
+    places = list(range(12))
+    grey = shrunk([*(photo(place) for place in places), *(changed(photo(place), "cropped") for place in places)]).grey
+    first, second = (np.array(side) for side in zip(*((a, b + 12) for a in places for b in places), strict=True))
+    times = 2 * near.LAID // len(first)
+    left = near.align(grey, np.tile(first, times), np.tile(second, times))
+    assert len(left) > near.LAID
+    same = np.tile(second - first == 12, times)
+    assert left[same].max() < 0.1 < 0.5 < left[~same].min()
+
+
 def test_nothing_and_one_picture_have_no_pairs() -> None:
     assert pairs_of([photo(0)]) == set()
     empty = near.shrink(np.zeros((0, 1, 8, 8), np.uint8))
