@@ -1,6 +1,7 @@
 """The protocol of a comparison: presets, budgets and the order of runs. `Scoring.protocol` describes it in sentences."""
 
 import math
+import statistics
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,8 @@ from fittingroom.core.registry import Registry
 from fittingroom.core.text import epochs_text
 
 MOST_SEEDS = 1000
+LEAST_USED = 0.7
+"""Share of a time budget that a candidate should use. Quiet runs use 0.75 to 0.85: the rest is kept for disturbances."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,11 +87,13 @@ def check_seeds(count: int) -> list[int]:
 
 
 def budget_text(record: ComparisonRecord) -> str:
-    """The budget in words. If a run overran it, the text says by how much instead of "at most"."""
-    share = overrun(record)
-    if not share:
+    """The budget in words, with what did not keep to it: by how much a run overran it, or which candidates used too little."""
+    share, short = overrun(record), underused(record)
+    if not share and not short:
         return record.budget.text
-    return f"{record.budget.value:g} s of training each (overrun by up to {math.ceil(100 * share - 1e-6)} %)"
+    notes = [f"overrun by up to {math.ceil(100 * share - 1e-6)} %"] if share else []
+    notes += [f"{title} used only {seconds:.0f} s" for title, seconds in short.items()]
+    return f"{record.budget.value:g} s of training each ({', '.join(notes)})"
 
 
 def overrun(record: ComparisonRecord) -> float:
@@ -97,3 +102,18 @@ def overrun(record: ComparisonRecord) -> float:
         return 0.0
     longest = max((row.train_seconds or 0.0 for row in record.finished()), default=0.0)
     return max(0.0, longest / record.budget.value - 1)
+
+
+def underused(record: ComparisonRecord) -> dict[str, float]:
+    """Title and mean seconds of each candidate that used less than `LEAST_USED` of a budget in seconds.
+
+    It stopped early, or its steps were measured while something else slowed the machine.
+    """
+    if record.budget.kind != "seconds":
+        return {}
+    found = {}
+    for candidate in record.candidates:
+        used = [row.train_seconds for row in record.finished(candidate.name) if row.train_seconds is not None]
+        if used and statistics.fmean(used) < LEAST_USED * record.budget.value:
+            found[candidate.title] = statistics.fmean(used)
+    return found

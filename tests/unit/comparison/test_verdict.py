@@ -124,17 +124,20 @@ def test_a_clear_winner_is_named_with_its_lead_over_each() -> None:
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [
-        ([60.0, 12.0], "at most 60 s of training each"),
-        ([12.0, 60.3], r"60 s of training each \(overrun by up to 1 %\)"),
+        ([60.0, 42.0], "at most 60 s of training each"),
+        ([42.0, 60.3], r"60 s of training each \(overrun by up to 1 %\)"),
         ([65.4, None], r"60 s of training each \(overrun by up to 9 %\)"),
+        ([41.0, 41.4], r"60 s of training each \(CNN used only 41 s\)"),
+        ([2.0, 66.0], r"60 s of training each \(overrun by up to 10 %, CNN used only 34 s\)"),
     ],
 )
-def test_a_budget_that_was_overrun_is_not_called_at_most(seconds: list[float | None], words: str) -> None:
+def test_a_budget_that_was_not_kept_is_not_called_at_most(seconds: list[float | None], words: str) -> None:
     row = RunRow(run="cnn-seed0", folder="", candidate="cnn", seed=0, status="finished")
     rows = [replace(row, train_seconds=each) for each in seconds]
     rows.append(replace(row, status="failed", train_seconds=999.0))
     budget = BudgetRecord(kind="seconds", value=60.0, text="at most 60 s of training each")
-    record = replace(RECORD, budget=budget, runs=tuple(rows))
+    candidates = (CandidateRecord(name="cnn", title="CNN", model="cnn", family="CNN"),)
+    record = replace(RECORD, budget=budget, runs=tuple(rows), candidates=candidates)
     assert re.search(f"Measured on Fashion-MNIST with {words} and 2 seeds.$", said(CLEAR, record).sentence)
 
 

@@ -23,9 +23,9 @@ from fittingroom.training.step import TrainState
 RESERVE = 0.15
 """Share of a budget kept for costs that a short measurement misses: checkpoints, logs, other users of the machine."""
 PROBE_SECONDS = 2.0
-"""Seconds of steps to measure if all batches have one shape."""
+"""Seconds of steps to measure, at least."""
 MEASURED_SHARE = 0.01
-"""Share of a budget to measure if batches differ in length: a few batches would not be typical."""
+"""Share of a budget to measure, if that is longer: a disturbance of some seconds should not shorten a run of an hour."""
 DISTURBED = 1.1
 """A mean step time of this many times the median shows that the machine stalls; the budget must cover the stalls."""
 DISTURBED_SHARE = 0.04
@@ -74,14 +74,15 @@ def steps_in_budget(
 def measure_step(trial: Trial, budget: float, *, one_shape: bool = True) -> float:
     """Seconds of a training step, including what Lightning adds. The first two measured steps are ignored.
 
-    If all batches have one shape, this is the median over two seconds, which a single stall does not change. On a machine
+    If all batches have one shape, this is the median over some seconds, which a single stall does not change. On a machine
     that stalls often the median is too low, so a longer measurement gives the mean. Batches of different lengths use the
     mean too, because a median would show only one length.
     """
-    found = _step_for(trial, PROBE_SECONDS if one_shape else max(PROBE_SECONDS, MEASURED_SHARE * budget))[2:]
+    first = max(PROBE_SECONDS, MEASURED_SHARE * budget)
+    found = _step_for(trial, first)[2:]
     typical = statistics.median(found) if one_shape else statistics.fmean(found)
     if one_shape and statistics.fmean(found) > DISTURBED * typical:
-        found += _step_for(trial, DISTURBED_SHARE * budget - PROBE_SECONDS, least=0)
+        found += _step_for(trial, DISTURBED_SHARE * budget - first, least=0)
         typical = max(typical, statistics.fmean(found))
     return typical + LOOP_SECONDS
 

@@ -95,8 +95,31 @@ def test_on_a_machine_that_stalls_a_step_is_the_mean_over_a_longer_while(monkeyp
 def test_one_disturbance_of_many_steps_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock([0.1, 0.1, 0.25, 0.1])
     monkeypatch.setattr(budget, "time", clock)
-    assert budget.measure_step(clock, 600.0) == pytest.approx(0.1 + budget.LOOP_SECONDS)  # type: ignore[arg-type]
+    assert budget.measure_step(clock, 200.0) == pytest.approx(0.1 + budget.LOOP_SECONDS)  # type: ignore[arg-type]
     assert clock.now < budget.PROBE_SECONDS + 0.2
+
+
+def test_a_disturbance_of_seconds_does_not_shorten_a_long_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first five seconds are three times slower. Of a budget of 20 minutes, 12 seconds are measured at first."""
+    clock = Clock([0.3] * 17 + [0.1])
+    monkeypatch.setattr(budget, "time", clock)
+    assert budget.measure_step(clock, 1200.0) == pytest.approx(0.1, rel=0.25)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("seconds", [5.0, 70.0, 1200.0])
+@pytest.mark.parametrize("step", [0.004, 0.05, 0.7])
+def test_a_run_on_a_steady_machine_ends_within_its_budget_and_uses_most_of_it(
+    seconds: float, step: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Measurement, training and what Lightning adds, all on one clock."""
+    clock = Clock([step])
+    monkeypatch.setattr(budget, "time", clock)
+    monkeypatch.setattr(budget, "new_trial", lambda *_: clock)
+    monkeypatch.setattr(budget, "evaluation_seconds", lambda _: 1e-5)
+    task = tiny_task(replace(tiny_config("vit"), epochs=None, budget_seconds=seconds))
+    steps = budget.total_steps(new_state(task, GUESS), began=clock.now)
+    used = clock.now + steps * (step + budget.LOOP_SECONDS)
+    assert seconds * 0.7 <= used <= seconds
 
 
 def test_where_batches_differ_in_length_a_step_is_their_mean(monkeypatch: pytest.MonkeyPatch) -> None:
