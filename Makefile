@@ -32,24 +32,24 @@ lint: setup ## check style and formatting with ruff
 	$(PYTHON_BIN)/ruff format --check .
 
 types: setup ## check type hints with basedpyright
-	$(PYTHON_BIN)/basedpyright --threads 2
+	$(PYTHON_BIN)/basedpyright
 
 imports: setup ## check imports between packages with import-linter
 	$(PYTHON_BIN)/lint-imports --no-logo
 
 quick: lint imports data ## a minute: style, import rules, types of the package and the fast unit tests
-	$(PYTHON_BIN)/basedpyright --threads 2 src
+	$(PYTHON_BIN)/basedpyright src
 	$(PYTHON_BIN)/python -m pytest -m "not slow and not thorough" --numprocesses 2 --dist loadfile tests/unit
 
 unit: data ## run the unit tests, with array shapes checked at every call
 	$(PYTHON_BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile --jaxtyping-packages=$(SHAPES),beartype.beartype $(SHAPE_CHECKED)
 
-# These tests often wait for processes and browsers, so three workers keep two cores busy. Keep the order of the files (see
+# These tests often wait for processes and browsers, so four workers keep two cores busy. Keep the order of the files (see
 # tests/conftest.py): pytest-xdist would start files with few tests last, and some of these take longest.
 integration: data browser ## run the other tests, without shape checks
-	$(PYTHON_BIN)/python -m pytest -m "not slow" --numprocesses 3 --dist loadfile --no-loadscope-reorder $(SHAPE_CHECKED:%=--ignore=%) tests
+	$(PYTHON_BIN)/python -m pytest -m "not slow" --numprocesses 4 --dist loadfile --no-loadscope-reorder $(SHAPE_CHECKED:%=--ignore=%) tests
 
-test-slow: data browser ## run the slow tests (minutes each)
+test-slow: data browser ## run the slow tests: about half an hour
 	$(PYTHON_BIN)/python -m pytest -m slow tests
 
 bench: data ## time against other libraries (15 minutes), then explanations and sequences, into results/bench/ (short: ARGS=--quick)
@@ -70,7 +70,7 @@ docs: data ## build the site into build/site, with the lecture executed; warning
 	@echo "open build/site/index.html"
 
 tables: setup ## update the tables in README and docs from the records in results/
-	$(PYTHON_BIN)/python lab/published_tables.py
+	$(PYTHON_BIN)/python -m lab.published_tables
 
 clean: ## remove .venv, .venv-peers and caches; keep runs/
 	rm -rf .venv .venv-peers build docs/_generated .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import sequence_tables
-
 from fittingroom.comparison.summary import summarise
+from lab import sequence_tables
 
 RESULTS = Path(__file__).parents[1] / "results"
 

@@ -12,14 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import cifar_tables
-import claims_tables
-import frontier_tables
-import guard_tables
-import model_cards
-import sequence_tables
-import speed_tables
-
 from fittingroom.comparison.mixture import mixture
 from fittingroom.comparison.protocol import Budget
 from fittingroom.comparison.summary import read_runs, summarise, summarise_runs
@@ -27,6 +19,7 @@ from fittingroom.core.records import RunRow, RunState, Summary, read_comparison,
 from fittingroom.core.upgrade import upgrade_summary
 from fittingroom.evaluation.time_to_accuracy import finished_runs, milestone_lines, milestones
 from fittingroom.explain.findings import faithfulness_of
+from lab import cifar_tables, claims_tables, frontier_tables, guard_tables, model_cards, sequence_tables, speed_tables
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"

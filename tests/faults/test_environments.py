@@ -98,6 +98,7 @@ def test_closed_streams_are_no_reason_to_fail() -> None:
         )
 
 
+@pytest.mark.slow
 def test_without_unix_a_run_is_trained(tmp_path: Path) -> None:
     words = ("train", "vit", "--epochs", "0.2", *TINY_VIT, "--out", str(tmp_path / "run"))
     done = subprocess.run(
@@ -108,6 +109,7 @@ def test_without_unix_a_run_is_trained(tmp_path: Path) -> None:
     assert (tmp_path / "run" / "model.safetensors").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="needs process groups")
 def test_ctrl_c_while_plans_are_measured_is_one_message(tmp_path: Path) -> None:
     """As in a terminal, the signal reaches all processes. The children import torch at that moment."""

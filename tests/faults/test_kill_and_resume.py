@@ -152,6 +152,7 @@ def test_a_torn_checkpoint_falls_back_to_the_one_before_and_resume_must_be_asked
     assert weights(folder) == weights(undisturbed)
 
 
+@pytest.mark.slow
 def test_tensorboard_shows_each_step_once_as_metrics_csv_does_after_a_kill(tmp_path: Path) -> None:
     folder, steps = tmp_path / "run", {}
     program = DIES_AFTER_VALIDATION
@@ -175,6 +176,7 @@ def test_tensorboard_shows_each_step_once_as_metrics_csv_does_after_a_kill(tmp_p
     assert "mixup_alpha: 0.2" in settings and "embed_dim: 16" in settings
 
 
+@pytest.mark.slow
 def test_killed_before_the_first_checkpoint_it_begins_again(undisturbed: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     process = Fork(*TRAIN, "--out", str(folder), "--checkpoint-seconds", "1000")
@@ -193,6 +195,7 @@ def test_a_finished_run_is_not_trained_again(undisturbed: Path) -> None:
     assert (weights(undisturbed), (undisturbed / "state.json").read_bytes()) == before
 
 
+@pytest.mark.slow
 def test_killed_in_the_last_writes_nothing_is_left_behind(undisturbed: Path, tmp_path: Path) -> None:
     folder, expected = tmp_path / "run", {path.name for path in undisturbed.iterdir()}
     for file, tree, extra in (("predictions.npz", "", ()), ("", "checkpoints", ("--resume",))):
@@ -208,6 +211,7 @@ def test_killed_in_the_last_writes_nothing_is_left_behind(undisturbed: Path, tmp
     assert (weights(folder), (folder / "state.json").read_bytes()) == (weights(undisturbed), before)
 
 
+@pytest.mark.slow
 def test_two_seeds_differ_and_a_logger_changes_nothing(undisturbed: Path, tmp_path: Path) -> None:
     train(tmp_path / "other", "--seed", "1")
     train(tmp_path / "logged", "--logger", "tensorboard")

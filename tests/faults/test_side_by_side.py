@@ -91,6 +91,7 @@ def test_a_killed_work_is_an_event_the_others_go_on_and_it_can_be_resumed(tmp_pa
     assert read_state(tmp_path / "seed0").status == "running"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not LINUX, reason="needs a fork server")
 def test_a_fork_server_that_is_killed_while_it_starts_is_replaced(tmp_path: Path) -> None:
     server: Any = forkserver._forkserver
@@ -163,6 +164,7 @@ def temporary_files(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         yield Path(folder)
 
 
+@pytest.mark.slow
 def test_when_the_parent_is_killed_its_children_end_by_themselves(tmp_path: Path, temporary_files: Path) -> None:
     parent = start(str(tmp_path), program=PARENT)
     assert parent.stdout is not None

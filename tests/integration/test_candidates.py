@@ -95,6 +95,7 @@ def test_each_candidate_is_recorded_with_its_settings_folder_and_plan(
     assert all(each["title"] in page for each in three["candidates"])
 
 
+@pytest.mark.slow
 def test_a_candidate_for_each_training_size(images: Path, tmp_path: Path) -> None:
     words = compare(images, "vit@patch_size=14@depth=1", tmp_path, "--train-sizes", "200,400")
     summary = call_json(*words)

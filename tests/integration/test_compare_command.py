@@ -117,6 +117,7 @@ def test_no_run_of_a_comparison_stops_early_and_its_command_is_whole() -> None:
     )
 
 
+@pytest.mark.slow
 def test_in_series_it_makes_the_very_same_runs_as_side_by_side(finished: tuple[Path, str], tmp_path: Path) -> None:
     """The first comparison ran two at a time where this machine has two cores; each run with one thread either way."""
     series = tmp_path / "series"
@@ -193,6 +194,7 @@ def test_where_another_process_is_at_work_nothing_is_begun(tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_after_ctrl_c_it_goes_on_from_the_last_checkpoint(tmp_path: Path) -> None:
     folder = tmp_path / "out"
     words = ["compare", "--models", "vit_cls,vit", "--seeds", "1", "--epochs", "6", *SMALL]

@@ -53,6 +53,7 @@ def test_the_extras_of_the_installation_are_those_of_the_package() -> None:
     assert set(rows) == set(extras) and named <= set(extras)
 
 
+@pytest.mark.slow
 def test_the_export_of_the_questions_answers_as_the_run_does(tmp_path: Path) -> None:
     code = [block for block in blocks("faq.md", "python") if "run" in block]
     printed = run_python("\n".join(["import fittingroom as fr", *code, "print(largest)"]), tmp_path)
@@ -109,6 +110,7 @@ def test_the_job_script_trains_each_model_with_each_seed() -> None:
     assert asked == {(model, seed, f"runs/array/{model}-{seed}") for model in ("cnn", "vit") for seed in range(3)}
 
 
+@pytest.mark.slow
 def test_the_verdict_on_the_runs_of_a_job_array(tmp_path: Path) -> None:
     draw, labels = np.random.default_rng(0), np.arange(400) % 4
     for model, right in (("cnn", 0.9), ("vit", 0.4)):

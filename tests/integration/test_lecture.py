@@ -50,6 +50,7 @@ def test_the_overview_lists_every_lesson_and_names_code_that_exists() -> None:
     assert [name for name in named if not re.search(rf"(def|class) {name.split('.')[-1]}\b", sources)] == []
 
 
+@pytest.mark.slow
 def test_a_lesson_that_fails_is_reported(tmp_path: Path) -> None:
     from lesson import execute as runner
 

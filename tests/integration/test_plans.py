@@ -197,6 +197,7 @@ def compiler() -> Any:
     torch.compiler.reset()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("compiler")
 @pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # torch's own compiler still asks for it
 def test_a_compiled_run_is_the_eager_one_but_for_rounding_and_its_weights_keep_their_names(tmp_path: Path) -> None:

@@ -1,8 +1,6 @@
 """No published number is typed by hand: the pages equal what the records give."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,15 +16,14 @@ from fittingroom.evaluation.shipped import WEIGHTS, shipped
 from fittingroom.explain.examine import filters_of, positions_of
 from fittingroom.explain.findings import faithfulness_of
 from fittingroom.tasks.load import load_run
-from lab import ladder, model_cards
+from lab import ladder, model_cards, published_tables
 
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_tables_in_readme_and_docs_are_those_of_the_records() -> None:
-    command = [sys.executable, str(ROOT / "lab" / "published_tables.py"), "--check"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+def test_the_tables_in_readme_and_docs_are_those_of_the_records(capsys: pytest.CaptureFixture[str]) -> None:
+    code = published_tables.main(check=True)
+    assert code == 0, capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", shipped())

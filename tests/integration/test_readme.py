@@ -76,6 +76,7 @@ def test_some_block_is_run() -> None:
     assert runnable(), "mark short blocks of README.md that shall be run with ```sh test"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", runnable())
 def test_a_block_marked_test_runs_as_written(block: str, user_folder: Path) -> None:
     done = subprocess.run(

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.command import environment
 from tests.own_images import write_images
 
@@ -50,6 +52,7 @@ def test_importing_the_package_is_quick_and_imports_no_torch() -> None:
     assert min(seconds) < MAX_SECONDS
 
 
+@pytest.mark.slow
 def test_a_script_needs_no_main_guard_and_runs_once(tmp_path: Path) -> None:
     write_images(tmp_path / "mine.npz", size=(28, 28))
     (tmp_path / "script.py").write_text(WITHOUT_GUARD)
@@ -59,6 +62,7 @@ def test_a_script_needs_no_main_guard_and_runs_once(tmp_path: Path) -> None:
     assert len(list((tmp_path / "compared").rglob("model.safetensors"))) == 1
 
 
+@pytest.mark.slow
 def test_a_script_that_registers_something_without_a_guard_is_told_so(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(REGISTERS_WITHOUT_GUARD)
     done = python("-W", "ignore", "script.py", cwd=tmp_path)

@@ -121,12 +121,14 @@ def test_weights_load_without_lightning(finished: tuple[Path, dict]) -> None:
     assert found.stdout.startswith("VisionTransformer {'accuracy': ")
 
 
+@pytest.mark.slow
 def test_a_budget_is_kept(tmp_path: Path) -> None:
     words = ("--set", "depth=1", "--set", "patch_size=14", "--set", "train_images=5000")
     row = call_json("train", "vit", "--budget", "6s", *words, "--out", str(tmp_path / "run"))
     assert 6 * 0.5 <= row["train_seconds"] <= 6 * 1.25  # a busy machine may change its pace in mid-run
 
 
+@pytest.mark.slow
 def test_wandb_works_offline_without_an_account_and_a_resumed_run_is_the_same_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -202,6 +204,7 @@ def test_early_stopping_ends_with_the_best_weights_and_the_record_says_which(tmp
     assert f"with the weights of step {best:,.0f}, the best" in out
 
 
+@pytest.mark.slow
 def test_early_stopping_keeps_the_same_weights_after_a_kill(tmp_path: Path) -> None:
     words = (
         "train",
