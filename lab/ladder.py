@@ -17,7 +17,8 @@ from fittingroom.core.records import RunState, read_state
 from fittingroom.core.rundir import make_folder, write_atomic
 from fittingroom.recipes import RECIPES
 from fittingroom.tasks.config import RunConfig
-from fittingroom.training.fit import holds, resolve
+from fittingroom.training.fit import resolve
+from fittingroom.training.folder import holds
 
 ROOT = Path(__file__).parents[1]
 RECORDS, WORK = ROOT / "results" / "ladder", ROOT / "runs" / "ladder"

@@ -23,7 +23,8 @@ from fittingroom.recipes import RECIPES
 from fittingroom.recipes.choose import recipe
 from fittingroom.recipes.sequences import SEQUENCE_RECIPES
 from fittingroom.tasks.seq2seq.scoring import read_pair_predictions
-from fittingroom.training.fit import holds, resolve
+from fittingroom.training.fit import resolve
+from fittingroom.training.folder import holds
 
 RESULTS = Path(__file__).parents[1] / "results"
 LINE = "\n"

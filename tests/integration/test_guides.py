@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from fittingroom.cli.main import build_parser
-from fittingroom.training.loggers import SETTINGS
+from fittingroom.training.logger_names import SETTINGS
 from tests.command import TINY_VIT, call_json
 from tests.own_images import write_images
 

@@ -60,7 +60,7 @@ def _train(args: argparse.Namespace) -> tuple[Path, list[Path], int]:
     from fittingroom.core.config import to_dict
     from fittingroom.recipes import recipe
     from fittingroom.tasks.scoring import SCORINGS
-    from fittingroom.training.checkpoints import check_checkpoint_seconds
+    from fittingroom.training.folder import check_checkpoint_seconds
     from fittingroom.training.speed.plan import first_guess
 
     check_length(args.epochs, None)

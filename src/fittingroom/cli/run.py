@@ -76,6 +76,10 @@ def _silence(text: str) -> None:
 
 def compare(args: argparse.Namespace) -> int:
     """`fittingroom compare`"""
+    from fittingroom.comparison.executors.processes import warm_up
+
+    if args.out is None or not (args.out / "comparison.json").exists():  # a finished comparison trains nothing
+        warm_up()
     from fittingroom.api.compare import plan_comparison
     from fittingroom.api.data import say_hint
     from fittingroom.cli.progress import watch

@@ -34,9 +34,8 @@ from fittingroom.tasks.base import Task
 from fittingroom.tasks.config import RunConfig
 from fittingroom.tasks.load import open_task
 from fittingroom.tasks.scoring import ProtocolFacts
-from fittingroom.training.checkpoints import check_checkpoint_seconds
-from fittingroom.training.fit import check_same_data, holds, new_state_of, tidy
-from fittingroom.training.loggers import check_loggers
+from fittingroom.training.folder import check_checkpoint_seconds, check_same_data, holds, new_state_of, tidy
+from fittingroom.training.logger_names import check_loggers
 from fittingroom.training.memory import check_memory
 from fittingroom.training.speed.budget import agree_on_steps, check_budget
 from fittingroom.training.speed.plan import Plan, differences, first_guess, with_fixed

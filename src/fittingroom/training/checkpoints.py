@@ -12,13 +12,10 @@ import torch
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.plugins import TorchCheckpointIO
 
-from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import write_atomic, write_text
 
 NUM_KEPT = 2
 """Checkpoints kept per run: if the newest is damaged, the run resumes from the one before it."""
-
-MOST_SECONDS = 24 * 3600
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -70,15 +67,6 @@ class ResumableCheckpoint(Checkpoint):
             trainer.strategy.remove_checkpoint(old)
         self.kept = self.kept[-NUM_KEPT:]
         self.last_saved = time.monotonic()
-
-
-def check_checkpoint_seconds(seconds: float) -> float:
-    """Return the seconds between checkpoints. Raises FittingRoomError unless they are from 0 (every step) to a day."""
-    if not 0 <= seconds <= MOST_SECONDS:
-        raise FittingRoomError(
-            f"--checkpoint-seconds {seconds:g} is out of range: choose 0 (after every step) to {MOST_SECONDS:,} (a day)"
-        )
-    return seconds
 
 
 def step_of(checkpoint: Path) -> int:

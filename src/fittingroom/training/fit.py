@@ -1,30 +1,32 @@
 """`fit` trains a RunConfig and writes a run folder. A stopped run can be resumed and ends with exactly the same weights."""
 
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from fittingroom.core.config import config_hash, from_dict, to_dict
+from fittingroom.core.config import from_dict, to_dict
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.records import RunState, read_state, write_state
 from fittingroom.core.rundir import (
     exclusive_lock,
-    make_folder,
     read_json,
     remove_temporary,
-    temporary_files,
     write_json,
 )
 from fittingroom.models.cost import num_params
-from fittingroom.tasks.base import DATA_FILE, Task
+from fittingroom.tasks.base import Task
 from fittingroom.tasks.config import RunConfig
-from fittingroom.tasks.load import open_task, run_config
-from fittingroom.training.checkpoints import check_checkpoint_seconds
+from fittingroom.tasks.load import open_task
 from fittingroom.training.environment import describe_environment
-from fittingroom.training.loggers import check_loggers
+from fittingroom.training.folder import (
+    check_checkpoint_seconds,
+    check_same_data,
+    claim,
+    remove_checkpoints,
+)
+from fittingroom.training.logger_names import check_loggers
 from fittingroom.training.loop import Progress, train
 from fittingroom.training.memory import check_memory
 from fittingroom.training.module import TrainingModule
@@ -104,7 +106,7 @@ def _fit(task: Task, options: FitOptions, began: float) -> RunState:
     check_same_data(options.folder, task)
     remove_temporary(options.folder)
     if state.status == "finished":
-        _remove_checkpoints(options.folder)  # if the process was killed before it could
+        remove_checkpoints(options.folder)  # if the process was killed before it could
         return state
     plan = earlier_plan(options)
     for hint in task.hints:
@@ -120,88 +122,9 @@ def _fit(task: Task, options: FitOptions, began: float) -> RunState:
         raise
 
 
-def tidy(folder: Path, patience: float) -> None:
-    """Delete what a process left in the folder of its finished run if it was killed right after the last write."""
-    if (folder / ".lock").exists() or (folder / "checkpoints").exists() or temporary_files(folder):
-        with exclusive_lock(folder, patience):  # its process may still be at it
-            remove_temporary(folder)
-            _remove_checkpoints(folder)
-
-
 def resolve(config: RunConfig, data_dir: Path | None = None) -> RunConfig:
     """The config with every model setting filled in, as it is hashed and saved."""
     return open_task(config, data_dir).config
-
-
-def claim(folder: Path, config: RunConfig, resume: bool, run: str = "") -> RunState:
-    """The state of the run in `folder`, which is created if it does not exist.
-
-    Raises FittingRoomError if the folder holds another run, or an unfinished one and `resume` is false.
-    """
-    make_folder(folder)
-    if (folder / "comparison.json").exists() or (folder / "plan.json").exists():
-        raise FittingRoomError(f"{folder} holds a comparison: choose another folder for the run with --out")
-    state = read_state(folder)
-    if state.status == "absent":
-        if (folder / "checkpoints").exists():
-            raise FittingRoomError(
-                f"{folder} has checkpoints but no state.json: choose another folder with --out, or delete it"
-            )
-        return replace(new_state_of(config, run), status="running")
-    if not holds(folder, state, config):
-        raise FittingRoomError(
-            f"{folder} holds a run with other settings or data: choose another folder with --out, or delete it"
-        )
-    if state.status == "finished" and not (folder / "model.safetensors").exists():
-        raise FittingRoomError(
-            f"{folder} holds this run, finished, but model.safetensors is gone: delete the folder to train again"
-        )
-    if state.status != "finished" and not resume:
-        raise FittingRoomError(
-            f"{folder} holds this run, unfinished ({state.status}): add --resume to continue, or delete the folder"
-        )
-    return state if state.status == "finished" else replace(state, status="running", error=None)
-
-
-def check_same_data(folder: Path, task: Task) -> None:
-    """Raise FittingRoomError if the run in `folder` was trained on data of the same name and other content."""
-    path = folder / DATA_FILE
-    if not path.exists():
-        return
-    before, now = _spec_in(path).get("digest"), getattr(task.spec, "digest", None)
-    if before and now and before != now:
-        raise FittingRoomError(
-            f"{task.title} has changed since the run in {folder}: choose another folder with --out, or put the old data back"
-        )
-
-
-def _spec_in(path: Path) -> dict[str, Any]:
-    """The description of the data in a data.json."""
-    spec = read_json(path).get("spec")
-    if not isinstance(spec, dict):
-        raise FittingRoomError(f"{path} lacks 'spec': put the run's file back, or delete the run")
-    return spec
-
-
-def holds(folder: Path, state: RunState, config: RunConfig) -> bool:
-    """Whether the run in `folder` has this config. Configs that an older version wrote are upgraded first."""
-    if state.config_hash == config_hash(config):
-        return True
-    path = folder / "config.json"
-    if not path.exists():
-        return False
-    held: Any = run_config(read_json(path), str(path))
-    data = folder / DATA_FILE
-    if held.data_files and not held.digest and data.exists():  # an older version kept the digest of images here only
-        held = replace(held, digest=str(_spec_in(data).get("digest", "")))
-    return config_hash(held) == config_hash(config)
-
-
-def new_state_of(config: RunConfig, run: str = "") -> RunState:
-    """The state of a run before it starts."""
-    return RunState(
-        run=run or config.run, task=config.task, model=config.model, seed=config.seed, config_hash=config_hash(config)
-    )
 
 
 def earlier_plan(options: FitOptions) -> Plan | None:
@@ -282,9 +205,5 @@ def _train_and_evaluate(task: Task, options: FitOptions, plan: Plan | None, stat
         checkpoint_seconds=options.checkpoint_seconds,
     )
     state = write_results(module, options.folder, state, metrics, open_test=options.open_test)
-    _remove_checkpoints(options.folder)
+    remove_checkpoints(options.folder)
     return state
-
-
-def _remove_checkpoints(folder: Path) -> None:
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)

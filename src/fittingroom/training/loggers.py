@@ -1,6 +1,5 @@
 """Loggers by name: TensorBoard and Weights & Biases. Both write into the run folder, and continue there in a resumed run."""
 
-import importlib.util
 import os
 import secrets
 import sys
@@ -11,54 +10,9 @@ from typing import Any
 
 from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
 
-from fittingroom.core.errors import FittingRoomError, did_you_mean
+from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import write_text
-
-SETTINGS: dict[str, tuple[str, ...]] = {"tensorboard": (), "wandb": ("project", "group")}
-"""Each logger and the settings that may follow its name: `wandb@project=shoes@group=first`."""
-WANDB_MODES = ("offline", "online", "disabled", "dryrun", "run", "shared")
-
-
-def check_loggers(loggers: Sequence[Any]) -> None:
-    """Raise FittingRoomError for an unknown name or setting, a missing package, and an object that is no logger.
-
-    Starts no logger and writes nothing.
-    """
-    names = []
-    for each in loggers:
-        if not isinstance(each, str):
-            if not hasattr(each, "log_metrics"):
-                raise FittingRoomError(f"logger {each!r}: give tensorboard, wandb or a Lightning logger")
-            continue
-        name, _ = parse_logger(each)
-        names.append(name)
-        found = importlib.util.find_spec(name)
-        if found is None or found.origin is None:  # without an origin it is just a folder of that name
-            raise FittingRoomError(f"logger '{name}' is not installed: pip install {name}")
-        if name == "wandb" and _wandb_mode() not in WANDB_MODES:
-            raise FittingRoomError(f"WANDB_MODE '{_wandb_mode()}': {did_you_mean(_wandb_mode(), WANDB_MODES)}")
-    if len(set(names)) < len(names):
-        raise FittingRoomError(f"--logger {','.join(names)}: name each logger once")
-
-
-def parse_logger(text: str) -> tuple[str, dict[str, str]]:
-    """Split `wandb@project=shoes@group=first` into name and settings. Raises FittingRoomError if either is unknown."""
-    name, *settings = (part.strip() for part in text.split("@"))
-    if name not in SETTINGS:
-        raise FittingRoomError(f"unknown logger '{name}': {did_you_mean(name, SETTINGS)}")
-    values = {}
-    for setting in settings:
-        key, _, value = (part.strip() for part in setting.partition("="))
-        if not SETTINGS[name]:
-            raise FittingRoomError(f"--logger {text!r}: {name} has no settings: omit @{setting}")
-        if key not in SETTINGS[name]:
-            raise FittingRoomError(f"--logger {text!r}: unknown setting '{key}': {did_you_mean(key, SETTINGS[name])}")
-        if not value or key in values:
-            raise FittingRoomError(
-                f"--logger {text!r}: write LOGGER@SETTING=VALUE once each, such as wandb@project=shoes"
-            )
-        values[key] = value
-    return name, values
+from fittingroom.training.logger_names import parse_logger, wandb_mode
 
 
 @contextmanager
@@ -74,7 +28,7 @@ def open_loggers(
         name, settings = parse_logger(each)
         if name == "tensorboard":
             opened.append(_tensorboard(folder, resumed_at))
-        elif _wandb_mode() != "disabled":
+        elif wandb_mode() != "disabled":
             ours.append(_wandb(folder, run=run, group=group, settings=settings))
             opened.append(ours[-1])
     before = _current_wandb_run()
@@ -124,7 +78,7 @@ def _wandb(folder: Path, *, run: str, group: str, settings: dict[str, str]) -> L
         id=_wandb_id(folder),
         project=settings.get("project") or os.environ.get("WANDB_PROJECT") or "fittingroom",
         group=settings.get("group") or os.environ.get("WANDB_RUN_GROUP") or group or None,
-        mode=_wandb_mode(),
+        mode=wandb_mode(),
     )
     logger._wandb_init.pop("anonymous", None)  # newer versions of wandb warn of it, even when it is not set
     return logger
@@ -138,10 +92,6 @@ def _wandb_id(folder: Path) -> str:
         found = secrets.token_hex(4)
         write_text(path, found + "\n")
     return found
-
-
-def _wandb_mode() -> str:
-    return os.environ.get("WANDB_MODE") or "offline"
 
 
 def _current_wandb_run() -> Any:

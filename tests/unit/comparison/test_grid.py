@@ -19,7 +19,8 @@ from fittingroom.core.records import write_state
 from fittingroom.data.images.fashion_mnist import SPEC
 from fittingroom.tasks.classification.config import ClassificationConfig
 from fittingroom.tasks.classification.training import ClassificationTask
-from fittingroom.training.fit import new_state_of, resolve
+from fittingroom.training.fit import resolve
+from fittingroom.training.folder import new_state_of
 from tests.unit.training.machine import GUESS, TINY, tiny_config, tiny_task
 
 PLANS = {"vit": asdict(replace(GUESS, num_threads=1)), "hybrid": asdict(GUESS), "cnn": asdict(GUESS)}

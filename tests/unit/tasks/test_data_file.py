@@ -24,7 +24,7 @@ from fittingroom.tasks.classification.config import ClassificationConfig
 from fittingroom.tasks.load import load_run, open_task
 from fittingroom.tasks.seq2seq.config import Seq2seqConfig
 from fittingroom.tasks.seq2seq.training import Seq2seqSpec, Seq2seqTask
-from fittingroom.training.fit import holds
+from fittingroom.training.folder import holds
 from tests.image_fixture import CLASS_NAMES, image_arrays, write_image_run, write_npz
 from tests.pairs_fixture import GREEK, TINY, made_up, write_tsv
 

@@ -192,6 +192,11 @@ def _context() -> Any:
     return context
 
 
+def warm_up() -> None:
+    """Start the fork server now. It imports torch and Lightning while this process does something else."""
+    _context()
+
+
 def _hear(connection: Connection, running: _Running) -> Event:
     try:
         kind, content = connection.recv()
