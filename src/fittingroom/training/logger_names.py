@@ -55,4 +55,5 @@ def parse_logger(text: str) -> tuple[str, dict[str, str]]:
 
 
 def wandb_mode() -> str:
+    """The mode that Weights & Biases works in here; offline unless $WANDB_MODE says otherwise."""
     return os.environ.get("WANDB_MODE") or "offline"
