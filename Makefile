@@ -10,8 +10,10 @@ SHAPE_CHECKED := $(wildcard tests/unit tests/contract tests/numerics)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
+ifndef TOGETHER
 .NOTPARALLEL:
-.PHONY: help setup data browser compare lint types imports quick unit integration test test-slow bench tables notebook lecture docs clean
+endif
+.PHONY: help setup data browser compare lint types imports quick package-types fast-unit unit integration test test-slow bench tables notebook lecture docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,7 +27,10 @@ data: setup ## find Fashion-MNIST, download it, or install Debian's package
 compare: data ## train vit, cnn and hybrid on Fashion-MNIST; show a table, write a report (options: ARGS="--seeds 3")
 	@$(PYTHON_BIN)/fittingroom compare --preset quick $(ARGS)
 
-test: lint types imports unit integration ## run all checks of CI: style, types, import rules and tests
+# The type checker uses one core, so the unit tests start beside it.
+test: lint imports data ## run all checks of CI: style, types, import rules and tests (six minutes)
+	@$(MAKE) --no-print-directory --jobs 2 TOGETHER=1 types unit
+	@$(MAKE) --no-print-directory integration
 
 lint: setup ## check style and formatting with ruff
 	$(PYTHON_BIN)/ruff check .
@@ -38,7 +43,12 @@ imports: setup ## check imports between packages with import-linter
 	$(PYTHON_BIN)/lint-imports --no-logo
 
 quick: lint imports data ## a minute: style, import rules, types of the package and the fast unit tests
+	@$(MAKE) --no-print-directory --jobs 2 TOGETHER=1 package-types fast-unit
+
+package-types:
 	$(PYTHON_BIN)/basedpyright src
+
+fast-unit:
 	$(PYTHON_BIN)/python -m pytest -m "not slow and not thorough" --numprocesses 2 --dist loadfile tests/unit
 
 unit: data ## run the unit tests, with array shapes checked at every call

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 # One thread: the same arithmetic on every machine, and no fight over cores. It must be set before torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# A thread that waits must sleep: the other workers need the cores.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # The same examples each time, and no deadline: a slow or busy machine is no failure.
 settings.register_profile("fittingroom", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -118,6 +118,7 @@ def test_killed_three_times_the_weights_are_bit_equal(undisturbed: Path, tmp_pat
     assert not (folder / "checkpoints").exists()
 
 
+@pytest.mark.slow
 def test_killed_right_after_a_checkpoint_no_row_is_missing(undisturbed: Path, tmp_path: Path) -> None:
     """Step 72 has a row in metrics.csv, step 80 a validation as well: a checkpoint of either would lose it."""
     folder = tmp_path / "run"
@@ -131,6 +132,7 @@ def test_killed_right_after_a_checkpoint_no_row_is_missing(undisturbed: Path, tm
     assert weights(folder) == weights(undisturbed)
 
 
+@pytest.mark.slow
 def test_a_torn_checkpoint_falls_back_to_the_one_before_and_resume_must_be_asked_for(
     undisturbed: Path, tmp_path: Path
 ) -> None:

@@ -56,6 +56,7 @@ def ends(events: list[Event]) -> dict[int, str]:
     return {event.number: event.kind for event in events if event.kind in ("finished", "failed")}
 
 
+@pytest.mark.slow
 def test_works_are_done_in_order_and_tell_how_far_they_are(tmp_path: Path) -> None:
     events = list(Processes(jobs=1).run([work(tmp_path, seed) for seed in range(3)]))
     assert [event.number for event in events if event.kind == "starts"] == [0, 1, 2]
@@ -182,6 +183,7 @@ def test_when_the_parent_is_killed_its_children_end_by_themselves(tmp_path: Path
         time.sleep(0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not LINUX or len(usable_cores()) < 2, reason="needs two cores that can be chosen")
 def test_side_by_side_each_run_has_a_core_of_its_own_and_alone_it_has_all(tmp_path: Path) -> None:
     everywhere = set(usable_cores())

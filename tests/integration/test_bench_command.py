@@ -23,6 +23,7 @@ def tiny(model: str, **length: Any) -> Any:
     return replace(recipe(model, **length), model_config={"depth": 1, "embed_dim": 16, "patch_size": 14})
 
 
+@pytest.mark.slow
 def test_time_to_accuracy_trains_what_is_missing_and_leaves_the_test_images_sealed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

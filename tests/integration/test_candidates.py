@@ -52,6 +52,7 @@ def test_two_settings_of_one_model_have_names_and_titles_of_their_own(two: tuple
     assert "ViT (patch_size=7)" in out and "separates ViT" in out
 
 
+@pytest.mark.slow
 def test_a_third_candidate_joins_and_finished_runs_stay(
     two: tuple[Path, dict[Path, int], str], three: dict[str, Any]
 ) -> None:
@@ -66,6 +67,7 @@ def test_a_third_candidate_joins_and_finished_runs_stay(
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_each_candidate_is_recorded_with_its_settings_folder_and_plan(
     two: tuple[Path, dict[Path, int], str], three: dict[str, Any]
 ) -> None:

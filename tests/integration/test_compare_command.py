@@ -88,6 +88,7 @@ def test_again_it_trains_nothing_and_says_the_same(finished: tuple[Path, str]) -
     assert len(summary["runs"]) == 4
 
 
+@pytest.mark.slow
 def test_with_a_model_or_a_seed_fewer_or_a_lost_file_the_pictures_are_made_anew(
     finished: tuple[Path, str], tmp_path: Path
 ) -> None:
@@ -174,6 +175,7 @@ def test_the_page_is_made_again_without_torch_and_without_images(finished: tuple
     assert (folder / "report.html").read_bytes() == page
 
 
+@pytest.mark.slow
 def test_a_run_that_diverges_is_marked_and_the_others_go_on(tmp_path: Path) -> None:
     words = ("--set", "optim.name=adamw", "--set", "optim.lr=1e30")
     words += ("--seeds", "1", "--out", str(tmp_path / "out"))

@@ -129,6 +129,7 @@ def test_names_of_any_bytes_reach_the_terminal_and_a_folder(
     assert len(folders) == 3 and all((folder / "panel.png").is_file() for folder in folders)
 
 
+@pytest.mark.slow
 def test_a_method_without_merit_says_so_in_its_picture(here: Here) -> None:
     """Grad-CAM on the shipped hybrid does not beat random maps (results/explain): the caption must not hide it."""
     found = here.run_json("explain", "hybrid", "vit", "--index", "0", "--method", "gradcam", "--out", "x")

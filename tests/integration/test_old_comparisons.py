@@ -101,6 +101,7 @@ def test_an_old_run_is_scored_as_it_was(here: Path, monkeypatch: pytest.MonkeyPa
         assert call_json("evaluate", run)[f"val_{name}"] == pytest.approx(old[f"val_{name}"], abs=4e-4)
 
 
+@pytest.mark.slow
 def test_old_images_are_gone_on_with_and_finished_runs_stay(here: Path) -> None:
     before = weights(here / "images")
     summary = call_json(*IMAGES, "--seeds", "2")

@@ -147,6 +147,7 @@ def test_a_run_of_a_version_without_plans_is_not_resumed_but_named(interrupted: 
         make(interrupted, resume=True)
 
 
+@pytest.mark.slow
 def test_a_long_run_is_measured_for_real_once_and_trains_with_what_was_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

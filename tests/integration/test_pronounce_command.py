@@ -167,6 +167,7 @@ def test_images_are_not_asked_of_a_model_of_words(folder: Path, capsys: pytest.C
     assert "run recurrent-run is a run of seq2seq, not of classification: give" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_an_answer_imports_nothing_that_it_does_not_need(folder: Path) -> None:
     script = f"""
 import sys

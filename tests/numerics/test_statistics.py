@@ -114,6 +114,7 @@ def test_95_percent_intervals_cover_at_least_93_percent(name: str, num_seeds: in
     assert min(found.mean, found.pair, found.no_false_claim) >= 0.93
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_seeds", [2, 5])
 @pytest.mark.parametrize(("factor", "least"), [(1.0, 0.93), (4.0, 0.87)])
 def test_one_model_with_twice_the_seed_deviation_costs_little(num_seeds: int, factor: float, least: float) -> None:
@@ -152,6 +153,7 @@ def test_drawn_as_counts_the_scores_are_as_if_drawn_image_by_image(seed_sd: floa
         assert stats.ks_2samp(of(quick), of(slow)).pvalue > 0.01  # pyright: ignore[reportAttributeAccessIssue]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed_sd", [0.03, 0.2])
 def test_one_model_alone_with_two_seeds_is_covered(seed_sd: float) -> None:
     world = World(means=(1.4,), seed_sds=(seed_sd,), image_sd=0.8)
