@@ -107,7 +107,10 @@ WORLDS = {
 
 
 @pytest.mark.parametrize("name", WORLDS)
-@pytest.mark.parametrize(("num_seeds", "num_images"), [(2, 2000), (3, 1000), (5, 500)])
+@pytest.mark.parametrize(
+    ("num_seeds", "num_images"),
+    [(2, 2000), pytest.param(3, 1000, marks=pytest.mark.slow), pytest.param(5, 500, marks=pytest.mark.slow)],
+)
 def test_95_percent_intervals_cover_at_least_93_percent(name: str, num_seeds: int, num_images: int) -> None:
     found = coverage(WORLDS[name], num_seeds, num_images)
     print(f"{name}, {num_seeds} seeds, {num_images} images: {found}")
