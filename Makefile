@@ -54,10 +54,10 @@ fast-unit:
 unit: data ## run the unit tests, with array shapes checked at every call
 	$(PYTHON_BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile --jaxtyping-packages=$(SHAPES),beartype.beartype $(SHAPE_CHECKED)
 
-# These tests often wait for processes and browsers, so four workers keep two cores busy. Keep the order of the files (see
+# These tests often wait for processes and browsers, so three workers keep two cores busy. Keep the order of the files (see
 # tests/conftest.py): pytest-xdist would start files with few tests last, and some of these take longest.
 integration: data browser ## run the other tests, without shape checks
-	$(PYTHON_BIN)/python -m pytest -m "not slow" --numprocesses 4 --dist loadfile --no-loadscope-reorder $(SHAPE_CHECKED:%=--ignore=%) tests
+	$(PYTHON_BIN)/python -m pytest -m "not slow" --numprocesses 3 --dist loadfile --no-loadscope-reorder $(SHAPE_CHECKED:%=--ignore=%) tests
 
 test-slow: data browser ## run the slow tests: about half an hour
 	$(PYTHON_BIN)/python -m pytest -m slow tests

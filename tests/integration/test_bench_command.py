@@ -42,6 +42,7 @@ def test_time_to_accuracy_trains_what_is_missing_and_leaves_the_test_images_seal
     assert (tmp_path / "vit-seed0" / "state.json").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_the_ladder_keeps_the_record_of_a_run_and_skips_what_has_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

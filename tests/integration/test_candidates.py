@@ -47,6 +47,7 @@ def three(images: Path, two: tuple[Path, dict[Path, int], str]) -> dict[str, Any
     return call_json(*compare(images, ",".join(NAMES), two[0]))
 
 
+@pytest.mark.slow
 def test_two_settings_of_one_model_have_names_and_titles_of_their_own(two: tuple[Path, dict[Path, int], str]) -> None:
     out = " ".join(two[2].split())
     assert "ViT (patch_size=7)" in out and "separates ViT" in out

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.usefixtures("torch_as_before")
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     folder = tmp_path_factory.mktemp("compare") / "out"
-    code, out, err = run(*COMPARE, "--out", str(folder))
+    code, out, err = call(*COMPARE, "--out", str(folder))
     assert code == 0, err
     assert "run 4 of 4" in err
     return folder, out

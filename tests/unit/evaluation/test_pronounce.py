@@ -44,6 +44,7 @@ def symbols(answers: list[Answer]) -> list[tuple[str, ...]]:
     return [answer.pronunciations[0].symbols for answer in answers]
 
 
+@pytest.mark.slow
 @pytest.mark.thorough
 @EVERY_MODEL
 @settings(max_examples=20)

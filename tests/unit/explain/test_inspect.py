@@ -90,6 +90,7 @@ def test_mistakes_of_the_shipped_cnn_are_its_mistakes() -> None:
     assert (np.diff(cnn.probs.max(1)) <= 1e-6).all(), "the surest first"
 
 
+@pytest.mark.slow
 @pytest.mark.thorough
 @pytest.mark.usefixtures("few_images")
 def test_one_network_alone_disagrees_with_those_of_the_other_families(tmp_path: Path) -> None:
