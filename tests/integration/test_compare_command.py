@@ -16,7 +16,7 @@ from fittingroom.cli.run import _command_line
 from fittingroom.core.machine import usable_cores
 from fittingroom.core.rundir import exclusive_lock
 from fittingroom.evaluation.read_log import log_test_read
-from tests.command import call, call_json, environment, run, start
+from tests.command import call, call_json, environment, start
 
 SMALL = (
     *("--set", "train_images=320", "--set", "batch_size=32"),
