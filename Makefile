@@ -62,7 +62,7 @@ integration: data browser ## run the other tests, without shape checks
 test-slow: data browser ## run the slow tests: about half an hour
 	$(PYTHON_BIN)/python -m pytest -m slow tests
 
-bench: data ## time against other libraries (15 minutes), then explanations and sequences, into results/bench/ (short: ARGS=--quick)
+bench: data ## time against other libraries (20 minutes), then explanations and sequences, into results/bench/ (short: ARGS=--quick)
 	@scripts/peers.sh
 	$(PYTHON_BIN)/python -m lab.benchmarks.speed $(ARGS)
 	$(if $(ARGS),,$(PYTHON_BIN)/python lab/benchmarks/explaining.py)

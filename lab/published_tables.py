@@ -372,9 +372,9 @@ def power() -> str:
     found = ", ".join(f"{row['percent']:.0f} % with {row['num_seeds']} seeds" for row in record["power"])
     settled = [row["settled"] for row in record["advice"] if row["settled"] is not None]
     return (
-        f"> Of three models, the best leads by {record['power'][0]['gap']} points. The verdict says so in {found}. Where it "
-        f"advised more seeds for a tie, and they were added, {min(settled):.0f} to {max(settled):.0f} % of the ties were "
-        "settled.\n"
+        f"> Simulated comparisons of three models, the best {record['power'][0]['gap']} points ahead: the verdict says so in "
+        f"{found}. When it advised more seeds for a tie and we added them, {min(settled):.0f} to {max(settled):.0f} % of the "
+        "ties were settled.\n"
     )
 
 

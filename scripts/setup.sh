@@ -52,7 +52,7 @@ pip_install() {
 
 if [[ $(head -n 1 "$stamp" 2>/dev/null) != "$PWD" ]]; then
     python=$(find_python)
-    echo "setup: creating .venv (a few minutes, about 2 GB with PyTorch)"
+    echo "setup: creating .venv (a few minutes, 2.5 GB with PyTorch)"
     "$python" -m venv --clear .venv
 else
     echo "setup: pyproject.toml or constraints.txt changed, updating .venv"

@@ -55,8 +55,9 @@ def _train_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--recipe", metavar="NAME",
-        help="cnn_5, cnn_20, cnn_50, and the same for hybrid and vit; transformer_10, transformer_24, and the same for recurrent "
-        "(default: the family's recipe with the closest number of epochs; --budget also chooses the size of vit, cnn and hybrid)",
+        help="cnn_1, cnn_5, cnn_20, cnn_50, and the same for hybrid and vit; transformer_10, transformer_24, and the same for "
+        "recurrent (default: the family's recipe with the closest number of epochs; --budget also chooses the size of vit, cnn "
+        "and hybrid)",
     )  # fmt: skip
     parser.add_argument(
         "--out", type=Path, metavar="DIR",
@@ -100,8 +101,8 @@ def _compare_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--jobs", type=whole_number, metavar="N",
-        help="number of runs at a time, each with one thread on one core; with 1, the runs follow each other and use all "
-        "threads, which changes the last digits (default: the faster way, which is measured)",
+        help="number of runs at a time, each with one thread on its own core. With 1, the runs come one after another and each "
+        "uses all threads, which changes the last digits (default: the faster way, found by measuring)",
     )  # fmt: skip
     parser.add_argument(
         "--out", type=Path, metavar="DIR",
@@ -187,8 +188,8 @@ def _predict_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--top", type=int, default=1, metavar="K", help="classes per picture (default: 1)")
     parser.add_argument(
         "--none", type=float, metavar="PERCENT",
-        help="answer 'none of these' for pictures that are unlike the training pictures; about PERCENT of the other pictures get "
-        "this answer by mistake, so choose 1 to 5. Needs the training pictures",
+        help="answer 'none of these' for pictures that are unlike the training pictures; about PERCENT of the pictures that "
+        "do show a class get this answer by mistake, so choose 1 to 5. Needs the training pictures",
     )  # fmt: skip
     parser.add_argument("--csv", action="store_true", help="print a table with a row per file")
 
@@ -297,7 +298,7 @@ COMMANDS = {
         description="Train every candidate with every seed and the same budget. Print a table and a verdict and write\n"
         "report.html. Stop with Ctrl-C at any time. The same command continues and skips finished runs.",
         epilog="presets:\n  quick     3 seeds x 70 s each: six minutes on two cores, a first look\n"
-        "  standard  3 seeds x 5 epochs: about an hour on two cores\n  full      5 seeds x 20 epochs: a night\n\n"
+        "  standard  3 seeds x 5 epochs: about an hour on two cores with bf16\n  full      5 seeds x 20 epochs: a night\n\n"
         "examples:\n  fittingroom compare --preset quick\n"
         "  fittingroom compare --models vit,vit@patch_size=7,cnn --seeds 3 --budget 10m --out runs/mine\n"
         "  fittingroom compare --data pictures/ --epochs 10\n"
