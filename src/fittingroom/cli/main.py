@@ -10,6 +10,7 @@ from fittingroom import __version__
 from fittingroom.cli import commands, options
 from fittingroom.cli.process import leave_streams, prepare
 from fittingroom.core.errors import FittingRoomError, nearest
+from fittingroom.core.text import shown
 
 EXIT_FAILED_RUNS, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
 
@@ -89,6 +90,13 @@ def _call(argv: list[str] | None) -> int:
         return args.call(args)
     except FittingRoomError as error:
         print(f"fittingroom: {error}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    except PermissionError as error:  # a place that the system closes to us, whoever asked for it
+        place = shown(str(error.filename or "a file"))
+        print(
+            f"fittingroom: {place} cannot be used ({error.strerror}): change its permissions, or choose another",
+            file=sys.stderr,
+        )
         return EXIT_BAD_INPUT
     except KeyboardInterrupt:
         print(f"\nfittingroom: interrupted{'; ' * bool(left)}{left}", file=sys.stderr)

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -78,7 +79,7 @@ def compare(args: argparse.Namespace) -> int:
     """`fittingroom compare`"""
     from fittingroom.comparison.executors.processes import warm_up
 
-    if args.out is None or not (args.out / "comparison.json").exists():  # a finished comparison trains nothing
+    if args.out is None or not os.path.exists(args.out / "comparison.json"):  # a finished comparison trains nothing
         warm_up()
     from fittingroom.api.compare import plan_comparison
     from fittingroom.api.data import say_hint

@@ -43,7 +43,7 @@ def reopen(spec: DataSpec, source: str, options: PictureOptions, data_dir: Path 
     Raises FittingRoomError if it cannot be found. It does not check whether it has changed.
     """
     for place in (source, spec.source):
-        if place in IMAGE_DATA.names() or Path(place).exists():
+        if place in IMAGE_DATA.names() or os.path.exists(place):
             return open_images(place, data_dir, options)
     from fittingroom.data.images.pictures import open_cached  # loads Pillow, which other data do not need
 

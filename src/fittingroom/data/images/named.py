@@ -4,6 +4,7 @@ Fashion-MNIST has a file of its own, because Debian packs its files differently.
 """
 
 import hashlib
+import os
 import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -53,7 +54,7 @@ def read_idx(folder: Path) -> Arrays:
 
 def has_idx(folder: Path) -> bool:
     """Whether a folder holds training images as an idx file."""
-    return any((folder / f"{IDX_FILES['images']}{ending}").is_file() for ending in ("", ".gz"))
+    return any(os.path.isfile(folder / f"{IDX_FILES['images']}{ending}") for ending in ("", ".gz"))
 
 
 def open_idx(folder: Path) -> ImageData:

@@ -42,13 +42,13 @@ def is_table(path: Path) -> bool:
 
 def metadata_of(folder: Path) -> dict[str, Path]:
     """The metadata tables in a folder: '' -> its own, or part -> the table of each part. Empty if there are none."""
-    own = [folder / name for name in METADATA if (folder / name).is_file()]
+    own = [folder / name for name in METADATA if os.path.isfile(folder / name)]
     if own:
         return {"": own[0]}
     found: dict[str, Path] = {}
     for name in sorted(PART_NAMES):
         for place in (folder / name / each for each in METADATA):
-            if place.is_file():
+            if os.path.isfile(place):
                 found.setdefault(PART_NAMES[name], place)
     return found
 
