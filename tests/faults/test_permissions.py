@@ -1,4 +1,4 @@
-"""Folders and files that the user may not read or write. The program says which in one line. As root, it drops its rights first."""
+"""Folders and files that are closed to the user. The program says which, in one line. As root, it drops its rights first."""
 
 import os
 import shutil
