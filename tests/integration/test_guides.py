@@ -16,7 +16,7 @@ import pytest
 
 from fittingroom.cli.main import build_parser
 from fittingroom.training.logger_names import SETTINGS
-from tests.command import TINY_VIT, call_json
+from tests.command import TINY_VIT, call, call_json
 from tests.own_images import write_images
 
 ROOT = Path(__file__).parents[2]
@@ -110,22 +110,20 @@ def test_the_job_script_trains_each_model_with_each_seed() -> None:
     assert asked == {(model, seed, f"runs/array/{model}-{seed}") for model in ("cnn", "vit") for seed in range(3)}
 
 
-@pytest.mark.slow
-def test_the_verdict_on_the_runs_of_a_job_array(tmp_path: Path) -> None:
+def test_the_verdict_on_the_runs_of_a_job_array(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     draw, labels = np.random.default_rng(0), np.arange(400) % 4
     for model, right in (("cnn", 0.9), ("vit", 0.4)):
         for seed in range(3):
             probs = np.full((400, 4), 0.1)
             said = np.where(draw.random(400) < right, labels, (labels + 1) % 4)
             probs[np.arange(400), said] = 0.7
-            (tmp_path / "runs" / "array" / f"{model}-{seed}").mkdir(parents=True)
-            np.savez(
-                tmp_path / "runs" / "array" / f"{model}-{seed}" / "predictions.npz",
-                test_probs=probs,
-                test_labels=labels,
-            )
-    (block,) = blocks("gpu-cluster.md", "python")
-    assert "cnn" in run_python(block, tmp_path) and (tmp_path / "verdict.html").exists()
+            folder = tmp_path / "runs" / "array" / f"{model}-{seed}"
+            folder.mkdir(parents=True)
+            np.savez(folder / "predictions.npz", test_probs=probs, test_labels=labels, test_index=np.arange(400))
+    (line,) = (line for block in blocks("gpu-cluster.md", "sh") for line in block.splitlines() if " verdict " in line)
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = call(*shlex.split(line)[1:])
+    assert code == 0 and "cnn beats vit" in out.lower() and (tmp_path / "verdict.html").exists()
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Read predictions and labels from files: npy, npz with one array, csv with or without a header."""
+"""Read predictions and labels from files: npy, npz with one array, csv with or without a header, and our own runs."""
 
 import csv
 import glob
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fittingroom.api.run_predictions import RunPredictions, is_run, labels_of, read_run
 from fittingroom.core.archives import DAMAGE
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.files import check_file
@@ -26,17 +27,18 @@ class PredictionFiles:
     probs: dict[str, list[NDArray[Any]]]
     labels: NDArray[Any]
     class_names: tuple[str, ...] | None
-    """The header of the csv files; None if they have none."""
+    """The header of the csv files, or the class names of the runs; None if there are none."""
 
 
-def read_prediction_files(words: Sequence[str], labels: Path) -> PredictionFiles:
-    """Read predictions and labels. Each word is 'NAME=FILE' or 'NAME=PATTERN', with one file per seed.
+def read_prediction_files(words: Sequence[str], labels: Path | None) -> PredictionFiles:
+    """Read predictions and labels. Each word is 'NAME=FILE' or 'NAME=PATTERN', with one file or run folder per seed.
 
-    A name may be repeated. Files of a pattern are sorted by their numbers: vit2 comes before vit10. Raises FittingRoomError
-    that names the wrong word or file.
+    Runs bring their labels, so `labels` may be None if all are runs. A name may be repeated. Files of a pattern are sorted by
+    their numbers: vit2 comes before vit10. Raises FittingRoomError that names the wrong word or file.
     """
     probs: dict[str, list[NDArray[Any]]] = {}
     header: tuple[Path, tuple[str, ...]] | None = None
+    runs: list[RunPredictions] = []
     for word in words:
         name, equals, pattern = word.partition("=")
         if not (name and equals and pattern):
@@ -44,7 +46,11 @@ def read_prediction_files(words: Sequence[str], labels: Path) -> PredictionFiles
                 f"'{word}' is not NAME=FILE: write vit=vit0.npy, or 'vit=vit*.npy' for several seeds"
             )
         for path in _files(pattern):
-            array, names = read_array(path)
+            if is_run(path):
+                runs.append(read_run(path))
+                array, names = runs[-1].probs, runs[-1].class_names
+            else:
+                array, names = read_array(path)
             if array.dtype.kind == "U":
                 raise FittingRoomError(f"{path} holds text such as '{array.flat[0]}': give probabilities")
             probs.setdefault(name, []).extend(array if array.ndim == 3 else [array])
@@ -54,10 +60,19 @@ def read_prediction_files(words: Sequence[str], labels: Path) -> PredictionFiles
                 )
             if names:
                 header = header or (path, names)
-    found, _ = read_array(labels)
-    if found.ndim == 2 and 1 in found.shape:
-        found = found.ravel()
-    return PredictionFiles(probs=probs, labels=found, class_names=header[1] if header else None)
+    truth = labels_of(runs) if runs else None  # also checks that the runs agree
+    if labels is not None:
+        truth = _read_labels(labels)
+    if truth is None or (labels is None and len(runs) < sum(map(len, probs.values()))):
+        raise FittingRoomError("the true classes are missing: add --labels FILE (only runs bring their own)")
+    return PredictionFiles(probs=probs, labels=truth, class_names=header[1] if header else None)
+
+
+def _read_labels(path: Path) -> NDArray[Any]:
+    if is_run(path):
+        return read_run(path).labels
+    found, _ = read_array(path)
+    return found.ravel() if found.ndim == 2 and 1 in found.shape else found
 
 
 def read_array(path: Path) -> tuple[NDArray[Any], tuple[str, ...]]:

@@ -222,15 +222,14 @@ def _report_options(parser: argparse.ArgumentParser) -> None:
 def _verdict_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "predictions", nargs="+", metavar="NAME=FILE",
-        help="probabilities of a model, one file per seed: npy, npz or csv, one row per image, one column per class. A pattern "
-        "such as 'vit=vit*.npy' reads several",
+        help="probabilities of a model, one file per seed: npy, npz or csv, one row per image, one column per class; or a run's "
+        "folder. A pattern such as 'vit=vit*.npy' reads several",
     )  # fmt: skip
     parser.add_argument(
         "--labels",
         type=Path,
-        required=True,
         metavar="FILE",
-        help="the true classes, as numbers from 0 or as class names",
+        help="the true classes, as numbers from 0 or as class names (default: those of the runs)",
     )
     parser.add_argument(
         "--classes", metavar="A,B,C", help="class names in the order of the columns (default: the header of csv files)"
@@ -400,7 +399,8 @@ COMMANDS = {
         description="Compare models by their predictions on one test set: accuracies with 95 % intervals, pairwise differences,\n"
         "and a verdict that claims no more than they allow. Needs no run folders and no torch.",
         epilog="examples:\n  fittingroom verdict --labels y.npy 'vit=vit*.npy' 'cnn=cnn*.csv'\n"
-        "  fittingroom verdict --labels y.csv forest=forest.npy svm=svm.npy --classes cat,dog --out report.html",
+        "  fittingroom verdict --labels y.csv forest=forest.npy svm=svm.npy --classes cat,dog --out report.html\n"
+        "  fittingroom verdict 'vit=runs/array/vit-*' 'cnn=runs/array/cnn-*'",
         options=(_verdict_options,),
     ),
     "bench": Command(

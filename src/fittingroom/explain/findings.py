@@ -111,6 +111,8 @@ class Inspection:
     networks: list[Findings]
     question: dict[str, Any] = field(default_factory=dict)
     """What was asked, as JSON: pictures of two different questions must not get into one folder."""
+    files: list[str] = field(default_factory=list)
+    """The file of each image. Empty if the data are not pictures in files."""
 
 
 @dataclass(frozen=True, kw_only=True)

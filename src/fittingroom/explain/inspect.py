@@ -1,7 +1,7 @@
 """Inspect several networks on the same images: what `fittingroom explain` does before it draws."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import read_json
 from fittingroom.core.text import shown
 from fittingroom.data.images.batches import eval_batch_size, normalise
-from fittingroom.data.images.dataset import Splits
+from fittingroom.data.images.dataset import ImageData, Splits
 from fittingroom.data.images.image_file import read_image
 from fittingroom.data.spec import DataSpec, Source
 from fittingroom.evaluation.read_log import log_test_read
@@ -63,6 +63,7 @@ class _Chosen:
     names: list[str]
     what: str
     notes: list[str]
+    files: list[str] = field(default_factory=list)
 
 
 def inspect(question: Question, say: Say = lambda words: None) -> Inspection:
@@ -104,6 +105,7 @@ def inspect(question: Question, say: Say = lambda words: None) -> Inspection:
         images=_for_people(chosen.images),
         labels=chosen.labels,
         names=chosen.names,
+        files=chosen.files,
         class_names=spec.class_names,
         what=chosen.what,
         notes=[*notes, *chosen.notes],
@@ -224,13 +226,25 @@ def _from_split(question: Question, networks: list[_Network], pool: Source | Non
     assert pool is not None
     split = {"val": "validation", "test": "test"}[question.split]
     positions, what, notes = _positions(question, networks, pool, split, say)
+    files = _files_of(networks[0].task.data, pool, positions)
+    if files:
+        notes.append(f"in files: {_listed(files)}")
     return _Chosen(
         images=pool.read(torch.tensor(positions)),
         labels=pool.labels[positions].numpy(),
         names=[f"{split} image {position}" for position in positions],
         what=what,
         notes=notes,
+        files=files,
     )
+
+
+def _files_of(data: ImageData, pool: Source, positions: list[int]) -> list[str]:
+    """The files of images, below the root of the data. Empty for data that are not pictures in files."""
+    if data.pictures is None:
+        return []
+    pictures = data.pictures()
+    return [pictures[place].name for place in pool.index[positions].tolist()]
 
 
 def _positions(

@@ -156,7 +156,7 @@ def test_a_graphics_card_takes_one_run_at_a_time_with_nothing_forced_on_it(
     fixed: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
     machine = Machine(lambda threads, jobs: 0.1)
     assert ask(machine, fixed=fixed)[0] == 1
     assert machine.asked == [("vit", 1, fixed), ("cnn", 1, fixed)]

@@ -75,6 +75,7 @@ def pictures(inspection: Inspection) -> dict[str, Picture]:
 
 def record(inspection: Inspection, command: Sequence[str] = ()) -> dict[str, Any]:
     """The contents of `explain.json`."""
+    files = inspection.files or [""] * len(inspection.names)
     return {
         "version": __version__,
         "command": list(command),
@@ -82,8 +83,8 @@ def record(inspection: Inspection, command: Sequence[str] = ()) -> dict[str, Any
         "what": inspection.what,
         "notes": inspection.notes,
         "images": [
-            {"name": name, "label": truth or None}
-            for name, truth in zip(inspection.names, _truths(inspection), strict=True)
+            {"name": name, "label": truth or None, **({"file": file} if file else {})}
+            for name, truth, file in zip(inspection.names, _truths(inspection), files, strict=True)
         ],
         "networks": [_record_of(inspection, found) for found in inspection.networks],
     }

@@ -16,7 +16,7 @@ def has_bf16(monkeypatch: pytest.MonkeyPatch, *, cpu: bool, card: bool | None = 
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: cpu)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: card is not None)
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: card)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: card or including_emulation)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
 
 
