@@ -78,6 +78,7 @@ def test_a_picture_of_ones_own_as_svg_with_json_on_standard_output(tmp_path: Pat
     assert (folder / "panel.svg").read_text().startswith("<?xml")
 
 
+@pytest.mark.slow
 def test_two_questions_never_share_a_folder(tmp_path: Path, here: Here) -> None:
     for folder, brightness in (("a", 200), ("b", 255)):
         (tmp_path / folder).mkdir()
@@ -138,6 +139,7 @@ def test_a_method_without_merit_says_so_in_its_picture(here: Here) -> None:
     assert "random map" not in captions["vit"]
 
 
+@pytest.mark.slow
 def test_measuring_says_what_was_found(tmp_path: Path, here: Here) -> None:
     code, out, err = here.run("explain", "cnn", "--index", "3", "--faithfulness", "6", "--out", "x")
     assert code == 0, err

@@ -53,6 +53,7 @@ def test_names_come_from_standard_input_and_bad_files_are_told_at_the_end(folder
     assert found["run"] == "cnn" and err.count("\n") == 1 and "lost.png does not exist" in err
 
 
+@pytest.mark.slow
 def test_lines_show_unprintable_names_escaped(folder: Path) -> None:
     code, out, _ = predict("cnn", "two\nlines.png", "--top", "3", cwd=folder)
     first, *notes = out.decode().splitlines()

@@ -60,7 +60,10 @@ def test_runs_can_be_judged_beside_files_with_the_labels_of_a_run(tmp_path: Path
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"test_probs": None, "test_labels": None}, r"^[^ ]*b/predictions\.npz holds no class probabilities of test images"),
+        (
+            {"test_probs": None, "test_labels": None},
+            r"^[^ ]*b/predictions\.npz holds no class probabilities of test images",
+        ),
         ({"test_labels": LABELS[::-1]}, r"b was tested on other images than .*a: give runs of one data set"),
         ({"test_index": np.arange(60) + 1}, r"b was tested on other images than .*a"),
     ],

@@ -66,6 +66,7 @@ def test_one_beam_is_greedy_and_beam_search_with_one_beam(
         assert found.log_prob == pytest.approx(expected.log_prob, abs=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.thorough
 @EVERY_MODEL
 @settings(max_examples=20)
