@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from fittingroom.cli.main import main
-from tests.command import TINY_VIT, environment
+from tests.command import TINY_VIT, environment, hear_ctrl_c
 from tests.comparison_fixture import write_images
 
 pytestmark = pytest.mark.usefixtures("torch_as_before")
@@ -146,8 +146,9 @@ sys.exit(run())
 def test_ctrl_c_inside_a_library_is_neither_lost_nor_another_exit_code(code: str) -> None:
     """In code that a library executes, Python would end with the signal. In a destructor, it would go on."""
     done = subprocess.run(
-        [sys.executable, "-c", INTERRUPTED.format(code=code)], capture_output=True, env=environment(), timeout=60
-    )
+        [sys.executable, "-c", INTERRUPTED.format(code=code)], capture_output=True, env=environment(), timeout=60,
+        preexec_fn=hear_ctrl_c,
+    )  # fmt: skip
     assert (done.returncode, done.stderr) == (130, b"\nfittingroom: interrupted\n")
 
 
