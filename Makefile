@@ -1,10 +1,9 @@
 # Run `make help` to list the targets.
 
 PYTHON_BIN := .venv/bin
-# The packages and modules with shape annotations. Tests in SHAPE_CHECKED run with these annotations checked. All other tests
-# run the package unchanged.
+# The packages and modules with shape annotations, which `make shapes` checks.
 SHAPES := fittingroom.models,fittingroom.data.images,fittingroom.data.seq2seq.batches,fittingroom.evaluation.predict,fittingroom.training.optim
-SHAPE_CHECKED := $(wildcard tests/unit tests/contract tests/numerics)
+UNIT := $(wildcard tests/unit tests/contract tests/numerics)
 
 # pytest rewrites the assertions of all test files. It keeps the result between runs unless this variable forbids it.
 unexport PYTHONDONTWRITEBYTECODE
@@ -13,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 ifndef TOGETHER
 .NOTPARALLEL:
 endif
-.PHONY: help setup data browser compare lint types imports quick package-types fast-unit unit integration test test-slow bench tables notebook lecture docs clean
+.PHONY: help setup data browser compare lint types imports quick package-types fast-unit unit shapes integration test test-slow bench tables notebook lecture docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,15 +50,18 @@ package-types:
 fast-unit:
 	$(PYTHON_BIN)/python -m pytest -m "not slow and not thorough" --numprocesses 2 --dist loadfile tests/unit
 
-unit: data ## run the unit tests, with array shapes checked at every call
-	$(PYTHON_BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile --jaxtyping-packages=$(SHAPES),beartype.beartype $(SHAPE_CHECKED)
+unit: data ## run the unit, contract and numeric tests
+	$(PYTHON_BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile $(UNIT)
+
+shapes: data ## the same, with array shapes checked at every call, and more random examples
+	EXAMPLES=many $(PYTHON_BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile --jaxtyping-packages=$(SHAPES),beartype.beartype $(UNIT)
 
 # These tests often wait for processes and browsers, so three workers keep two cores busy. Keep the order of the files (see
 # tests/conftest.py): pytest-xdist would start files with few tests last, and some of these take longest.
-integration: data browser ## run the other tests, without shape checks
-	$(PYTHON_BIN)/python -m pytest -m "not slow" --numprocesses 3 --dist loadfile --no-loadscope-reorder $(SHAPE_CHECKED:%=--ignore=%) tests
+integration: data browser ## run the other tests
+	$(PYTHON_BIN)/python -m pytest -m "not slow" --numprocesses 3 --dist loadfile --no-loadscope-reorder $(UNIT:%=--ignore=%) tests
 
-test-slow: data browser ## run the slow tests: about half an hour
+test-slow: shapes browser ## run the slow tests: about 40 minutes
 	$(PYTHON_BIN)/python -m pytest -m slow tests
 
 bench: data ## time against other libraries (20 minutes), then explanations and sequences, into results/bench/ (short: ARGS=--quick)

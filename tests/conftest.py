@@ -17,9 +17,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # A thread that waits must sleep: the other workers need the cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-# The same examples each time, and no deadline: a slow or busy machine is no failure.
-settings.register_profile("fittingroom", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("fittingroom")
+# The same examples each time, and no deadline: a slow or busy machine is no failure. `make shapes` tries more of them.
+for name, most in (("usual", 50), ("many", 200)):
+    settings.register_profile(
+        name, derandomize=True, deadline=None, max_examples=most, suppress_health_check=[HealthCheck.too_slow]
+    )
+settings.load_profile(os.environ.get("EXAMPLES", "usual"))
 
 ROOT = Path(__file__).parents[1]
 LONG = (
