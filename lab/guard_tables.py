@@ -37,8 +37,8 @@ def none_of_these() -> str:
 def _near(faults: dict[str, Any]) -> str:
     return (
         "Fashion-MNIST itself holds near-duplicates, mostly two versions of one photo. The check also found "
-        f"{faults['near_sets_without_planted']} sets of them without a planted picture. It took {faults['cpu_seconds']} seconds "
-        f"of one core of a busy machine for {faults['images']:,} pictures."
+        f"{faults['near_sets_without_planted']} sets of them without a planted picture. For {faults['images']:,} "
+        f"pictures, the check used {faults['cpu_seconds']} seconds of processor time, on a busy machine."
     )
 
 
