@@ -28,6 +28,7 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> fr.ComparisonResult:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_every_image_is_tested_once_per_seed_by_a_network_that_has_not_seen_it(result: fr.ComparisonResult) -> None:
     record = read_comparison(result.folder)
     assert len(record.finished("cnn")) == 6 and record.data.num_test == 60
@@ -43,6 +44,7 @@ def test_every_image_is_tested_once_per_seed_by_a_network_that_has_not_seen_it(r
     assert sorted(tested) == sorted([*range(60), *range(60)])
 
 
+@pytest.mark.slow
 def test_the_summary_counts_seeds_and_says_what_was_done(result: fr.ComparisonResult) -> None:
     assert [each.num_runs for each in result.summary.candidates] == [2, 2]
     assert "2 seeds of 3-fold cross-validation" in result.verdict.sentence
@@ -50,6 +52,7 @@ def test_the_summary_counts_seeds_and_says_what_was_done(result: fr.ComparisonRe
     assert "3 networks are trained per seed" in page and "2 seeds, the same for all models" in page
 
 
+@pytest.mark.slow
 def test_a_seed_without_all_of_its_folds_is_left_out(result: fr.ComparisonResult) -> None:
     record = read_comparison(result.folder)
     scoring = SCORINGS.get("classification")

@@ -113,6 +113,7 @@ def test_a_class_of_ones_choice_is_explained(tmp_path: Path, here: Here) -> None
         assert code == 2 and said in err and not out
 
 
+@pytest.mark.slow
 def test_names_of_any_bytes_reach_the_terminal_and_a_folder(
     tmp_path: Path, here: Here, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,6 +153,7 @@ def test_measuring_says_what_was_found(tmp_path: Path, here: Here) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_run_of_ones_own_and_its_test_reads(tmp_path: Path, here: Here) -> None:
     small = [
         word

@@ -43,6 +43,7 @@ def test_a_table_holds_every_name_byte_for_byte(folder: Path) -> None:
         assert not row["error"]
 
 
+@pytest.mark.slow
 def test_names_come_from_standard_input_and_bad_files_are_told_at_the_end(folder: Path) -> None:
     names = [ODD[1], b"lost.png", ODD[4]]
     code, out, err = predict("cnn", "-", "--json", stdin=b"\0".join(names), cwd=folder)

@@ -31,6 +31,7 @@ def three_files(folder: Path, script: str) -> tuple[str, ...]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("script", "model"), [("greek", "transformer"), ("korean", "recurrent"), ("arabic", "transformer")]
 )

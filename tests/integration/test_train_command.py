@@ -187,6 +187,7 @@ def wandb_records(path: Path) -> list[Any]:
     return found
 
 
+@pytest.mark.slow
 def test_early_stopping_ends_with_the_best_weights_and_the_record_says_which(tmp_path: Path) -> None:
     """A large constant learning rate: the loss falls at first, then jumps about."""
     words = ("--set", "train_images=128", "--set", "batch_size=32", "--set", "embed_dim=8", "--set", "depth=1")
