@@ -92,8 +92,8 @@ side_by_side(
 #
 # ## Does a map mean anything?
 #
-# Here is a simple test (Petsiuk et al. 2018). **Deletion:** hide the pixels, starting with those that are most
-# important according to the map. If the map is right, the probability of the class falls faster than with a *random* map.
+# Here is a simple test (Petsiuk and others, 2018). **Deletion:** hide one pixel after another, the most important pixels of
+# the map first. If the map is right, the probability of the class falls faster than with a *random* map.
 # **Insertion:** start with all pixels hidden and show the most important ones first. The probability should rise faster than
 # with a random map.
 

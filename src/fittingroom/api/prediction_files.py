@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fittingroom.api.run_predictions import RunPredictions, is_run, labels_of, read_run
+from fittingroom.api.run_predictions import check_same_images, is_run, read_run
 from fittingroom.core.archives import DAMAGE
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.files import check_file
+from fittingroom.tasks.classification.scoring import ClassPredictions
 
 ENDINGS = (".npy", ".npz", ".csv")
 DELIMITERS = (",", ";", "\t")
@@ -28,6 +29,8 @@ class PredictionFiles:
     labels: NDArray[Any]
     class_names: tuple[str, ...] | None
     """The header of the csv files, or the class names of the runs; None if there are none."""
+    groups: NDArray[Any] | None = None
+    """The group of each image, if runs have them."""
 
 
 def read_prediction_files(words: Sequence[str], labels: Path | None) -> PredictionFiles:
@@ -38,7 +41,8 @@ def read_prediction_files(words: Sequence[str], labels: Path | None) -> Predicti
     """
     probs: dict[str, list[NDArray[Any]]] = {}
     header: tuple[Path, tuple[str, ...]] | None = None
-    runs: list[RunPredictions] = []
+    runs: list[tuple[Path, ClassPredictions]] = []
+    others = 0
     for word in words:
         name, equals, pattern = word.partition("=")
         if not (name and equals and pattern):
@@ -47,10 +51,12 @@ def read_prediction_files(words: Sequence[str], labels: Path | None) -> Predicti
             )
         for path in _files(pattern):
             if is_run(path):
-                runs.append(read_run(path))
-                array, names = runs[-1].probs, runs[-1].class_names
+                found, names = read_run(path)
+                array = found.probs
+                runs.append((path, found))
             else:
                 array, names = read_array(path)
+                others += 1
             if array.dtype.kind == "U":
                 raise FittingRoomError(f"{path} holds text such as '{array.flat[0]}': give probabilities")
             probs.setdefault(name, []).extend(array if array.ndim == 3 else [array])
@@ -60,17 +66,21 @@ def read_prediction_files(words: Sequence[str], labels: Path | None) -> Predicti
                 )
             if names:
                 header = header or (path, names)
-    truth = labels_of(runs) if runs else None  # also checks that the runs agree
-    if labels is not None:
-        truth = _read_labels(labels)
-    if truth is None or (labels is None and len(runs) < sum(map(len, probs.values()))):
+    if runs:
+        check_same_images(runs)
+    if labels is None and others:
         raise FittingRoomError("the true classes are missing: add --labels FILE (only runs bring their own)")
-    return PredictionFiles(probs=probs, labels=truth, class_names=header[1] if header else None)
+    return PredictionFiles(
+        probs=probs,
+        labels=runs[0][1].labels if labels is None else _read_labels(labels),
+        class_names=header[1] if header else None,
+        groups=runs[0][1].group if runs else None,
+    )
 
 
 def _read_labels(path: Path) -> NDArray[Any]:
     if is_run(path):
-        return read_run(path).labels
+        return read_run(path)[0].labels
     found, _ = read_array(path)
     return found.ravel() if found.ndim == 2 and 1 in found.shape else found
 

@@ -1,70 +1,50 @@
-"""The test predictions of our own runs, as `verdict` takes them: from a run's folder or from its predictions.npz."""
+"""The test predictions of our own runs, as `verdict` takes them: from a run's folder, or from the predictions.npz in it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fittingroom.core.archives import DAMAGE
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.records import DataRecord
 from fittingroom.core.rundir import read_json
+from fittingroom.tasks.classification.scoring import ClassificationScoring, ClassPredictions
+from fittingroom.tasks.scoring import open_predictions
 
 FILE = "predictions.npz"
-ARRAYS = ("test_probs", "test_labels", "test_index")
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunPredictions:
-    """What a run answers for the test images, in the order of the images in the data."""
-
-    path: Path
-    probs: NDArray[Any]
-    """[images, classes]"""
-    labels: NDArray[Any]
-    index: NDArray[Any]
-    """The number of each image in the test part."""
-    class_names: tuple[str, ...]
 
 
 def is_run(path: Path) -> bool:
-    """Whether `path` is the folder of a run, or the file of its predictions."""
-    return path.is_dir() or path.name == FILE
+    """Whether `path` is a folder, or the file of predictions in a run's folder."""
+    return path.is_dir() or (path.name == FILE and (path.parent / "config.json").exists())
 
 
-def read_run(path: Path) -> RunPredictions:
-    """Read the run. Raises FittingRoomError if it has no test predictions of classes."""
-    file = path / FILE if path.is_dir() else path
-    try:
-        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as found:
-            if not set(ARRAYS) <= set(found.files):
-                raise FittingRoomError(
-                    f"{file} holds no class probabilities of test images (it holds {', '.join(found.files) or 'nothing'}): give "
-                    "runs of images that were trained without --sealed"
-                )
-            probs, labels, index = (found[name] for name in ARRAYS)
-    except FittingRoomError:
-        raise
-    except FileNotFoundError as error:
-        raise FittingRoomError(f"{file} does not exist: give the folder of a finished run") from error
-    except DAMAGE as error:
-        raise FittingRoomError(f"{file} cannot be read ({error}): train the run again") from error
-    order = np.argsort(index)
-    data = file.parent / "data.json"
-    names = read_json(data).get("spec", {}).get("class_names", ()) if data.exists() else ()
-    return RunPredictions(
-        path=path, probs=probs[order], labels=labels[order], index=index[order], class_names=tuple(names)
-    )
+def read_run(path: Path) -> tuple[ClassPredictions, tuple[str, ...]]:
+    """What a run answers for the test images, in the order of the images, and the names of its classes.
 
-
-def labels_of(runs: Sequence[RunPredictions]) -> NDArray[Any]:
-    """The true classes, which all runs must share. Raises FittingRoomError that names a run with other test images."""
-    first = runs[0]
-    for each in runs[1:]:
-        if not (np.array_equal(each.index, first.index) and np.array_equal(each.labels, first.labels)):
+    Raises FittingRoomError if the run has no test predictions of classes.
+    """
+    folder = path if path.is_dir() else path.parent
+    if not (folder / FILE).exists():
+        raise FittingRoomError(f"{path} has no {FILE}: give the folder of a finished run")
+    with open_predictions(folder) as archive:
+        if "test_probs" not in archive.files:
             raise FittingRoomError(
-                f"{each.path} was tested on other images than {first.path}: give runs of one data set"
+                f"{folder / FILE} holds no class probabilities of test images: give runs of images, trained without --sealed"
             )
-    return first.labels
+    data = folder / "data.json"
+    names = tuple(read_json(data).get("spec", {}).get("class_names", ())) if data.exists() else ()
+    found = ClassificationScoring().load(folder, DataRecord(name="", class_names=names))["test"]
+    order = np.argsort(found.index)
+    group = None if found.group is None else found.group[order]
+    return ClassPredictions(
+        probs=found.probs[order], labels=found.labels[order], index=found.index[order], group=group
+    ), names
+
+
+def check_same_images(runs: Sequence[tuple[Path, ClassPredictions]]) -> None:
+    """Raise FittingRoomError that names a run with other test images than the first."""
+    first, expected = runs[0]
+    for path, found in runs[1:]:
+        if not ClassificationScoring().same_items(expected, found, "test"):
+            raise FittingRoomError(f"{path} was tested on other images than {first}: give runs of one data set")

@@ -124,7 +124,12 @@ class VerdictResult:
 
 
 def verdict(
-    probs: Mapping[str, Any], labels: Any, *, class_names: Sequence[str] | None = None, title: str | None = None
+    probs: Mapping[str, Any],
+    labels: Any,
+    *,
+    class_names: Sequence[str] | None = None,
+    groups: Any = None,
+    title: str | None = None,
 ) -> VerdictResult:
     """Compare models by their predicted probabilities on one test set.
 
@@ -134,7 +139,8 @@ def verdict(
     `probs` maps a model's name to its probabilities [images, classes], one array for each seed; a single array is one seed. One
     model may have more seeds than another.
     `labels` [images] are class numbers, or class names if `class_names` lists the names in the order of the columns. Arrays may
-    be numpy arrays, lists, or tensors. `title` names the data in the verdict.
+    be numpy arrays, lists, or tensors. `groups` [images] says which images belong together, such as those of one patient: a
+    group then counts as one observation. `title` names the data in the verdict.
 
     Raises FittingRoomError, naming model and seed, if shapes do not match, if values are not probabilities (each image's must
     sum to 1 within 0.01), and if a label is not one of the classes.
@@ -147,10 +153,10 @@ def verdict(
     for name, seeds in found.items():
         for seed, array in enumerate(seeds):
             _check_probs(array, len(numbers), f"{name}, seed {seed}")
-    index = np.arange(len(numbers))
+    index, group = np.arange(len(numbers)), None if groups is None else _groups(groups, len(numbers))
     runs = {
         name: {
-            seed: {"test": ClassPredictions(probs=array, labels=numbers, index=index)}
+            seed: {"test": ClassPredictions(probs=array, labels=numbers, index=index, group=group)}
             for seed, array in enumerate(seeds)
         }
         for name, seeds in found.items()
@@ -240,6 +246,14 @@ def _labels(given: Any, num_classes: int, class_names: Sequence[str] | None) -> 
             f"labels: {numbers[place]} at position {place} is outside 0 to {num_classes - 1}, the columns of the probabilities"
         )
     return numbers
+
+
+def _groups(given: Any, num_images: int) -> NDArray[np.int64]:
+    """The group of each image as a number."""
+    found = to_array(given, "groups")
+    if found.shape != (num_images,):
+        raise FittingRoomError(f"groups have shape {found.shape}: give one for each of the {num_images} images")
+    return np.unique(found, return_inverse=True)[1]
 
 
 def _named_labels(names: list[Any], class_names: Sequence[str] | None) -> NDArray[np.int64]:

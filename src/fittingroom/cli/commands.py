@@ -232,7 +232,9 @@ def _verdict_options(parser: argparse.ArgumentParser) -> None:
         help="the true classes, as numbers from 0 or as class names (default: those of the runs)",
     )
     parser.add_argument(
-        "--classes", metavar="A,B,C", help="class names in the order of the columns (default: the header of csv files)"
+        "--classes",
+        metavar="A,B,C",
+        help="class names in the order of the columns (default: those of the csv files or runs)",
     )
     parser.add_argument(
         "--title", metavar="TEXT", help="name of the data in the verdict and the report (default: 'N test images')"

@@ -11,7 +11,7 @@ def verdict(args: argparse.Namespace) -> int:
 
     files = read_prediction_files(args.predictions, args.labels)
     names = tuple(name.strip() for name in args.classes.split(",")) if args.classes else files.class_names
-    found = judge(files.probs, files.labels, class_names=names, title=args.title)
+    found = judge(files.probs, files.labels, class_names=names, groups=files.groups, title=args.title)
     page = found.report(args.out) if args.out is not None else None
     if args.json:
         from fittingroom.core.config import to_dict
