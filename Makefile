@@ -27,7 +27,7 @@ compare: data ## train vit, cnn and hybrid on Fashion-MNIST; show a table, write
 	@$(PYTHON_BIN)/fittingroom compare --preset quick $(ARGS)
 
 # The type checker uses one core, so the unit tests start beside it.
-test: lint imports data ## run all checks of CI: style, types, import rules and tests (six minutes)
+test: lint imports data ## run all checks of CI: style, types, import rules and tests (under six minutes)
 	@$(MAKE) --no-print-directory --jobs 2 TOGETHER=1 types unit
 	@$(MAKE) --no-print-directory integration
 
@@ -53,7 +53,7 @@ fast-unit:
 unit: data ## run the unit, contract and numeric tests
 	$(PYTHON_BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile $(UNIT)
 
-shapes: data ## the same, with array shapes checked at every call, and more random examples
+shapes: data ## run the unit tests with array shapes checked at every call, and with more random examples
 	EXAMPLES=many $(PYTHON_BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile --jaxtyping-packages=$(SHAPES),beartype.beartype $(UNIT)
 
 # These tests often wait for processes and browsers, so three workers keep two cores busy. Keep the order of the files (see
@@ -61,7 +61,7 @@ shapes: data ## the same, with array shapes checked at every call, and more rand
 integration: data browser ## run the other tests
 	$(PYTHON_BIN)/python -m pytest -m "not slow" --numprocesses 3 --dist loadfile --no-loadscope-reorder $(UNIT:%=--ignore=%) tests
 
-test-slow: shapes browser ## run the slow tests: about 40 minutes
+test-slow: shapes browser ## run `shapes` and the slow tests (minutes each)
 	$(PYTHON_BIN)/python -m pytest -m slow tests
 
 bench: data ## time against other libraries (20 minutes), then explanations and sequences, into results/bench/ (short: ARGS=--quick)

@@ -80,7 +80,7 @@ def test_it_is_evaluated_explained_and_used_again(trained: Path, root: Path, tmp
     parts = {row["path"]: row["split"] for row in csv.DictReader((trained / "split.csv").read_text().splitlines())}
     files = [image["file"] for image in found["images"]]
     assert [Path(each).parent.name for each in files] == ["cat", "dog", "owl"] and {*map(parts.get, files)} == {"val"}
-    assert f"in files: {', '.join(files)}" in found["notes"]
+    assert f"from the files {', '.join(files)}" in found["notes"]
     own = call_json("explain", str(trained), "--image", str(root / "owl" / "1.png"), "--out", str(tmp_path / "y"))
     assert own["images"][0]["name"] == "1.png"
     words = ("--data", str(root), "--split-file", str(trained / "split.csv"), "--seed", "5")

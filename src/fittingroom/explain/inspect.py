@@ -228,7 +228,7 @@ def _from_split(question: Question, networks: list[_Network], pool: Source | Non
     positions, what, notes = _positions(question, networks, pool, split, say)
     files = _files_of(networks[0].task.data, pool, positions)
     if files:
-        notes.append(f"in files: {_listed(files)}")
+        notes.append(f"from the {'file' if len(files) == 1 else 'files'} {_listed(files)}")
     return _Chosen(
         images=pool.read(torch.tensor(positions)),
         labels=pool.labels[positions].numpy(),

@@ -1,7 +1,8 @@
 """Read a text with the symbols that training knows: `don’t` as `don't`, a decomposed `é` as the composed one, `A` as `a`.
 
 Keyboards, word processors and file systems write the same letter in different ways. A model knows only the way of its training
-data, and would read the others as unknown symbols. Symbols that training knows are never changed.
+data, and would read the others as unknown symbols. Symbols that training knows stay as they are, with one exception: a letter
+before an unknown accent becomes the composed letter if training had it.
 """
 
 import unicodedata
