@@ -10,10 +10,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from fittingroom.api.data import Data, images_of, load_data, say_hint
+from fittingroom.api.data import Data, images_of, load_data, pairs_of, say_hint
 from fittingroom.api.events import NotebookBar, in_notebook, on_terminal
 from fittingroom.api.runs import data_slug
-from fittingroom.api.settings import OLD_NAMES, SIZE, apply_settings, check_length, named, seconds_of, whole
+from fittingroom.api.settings import OLD_NAMES, SIZE, apply_settings, check_length, drawn, named, seconds_of, whole
 from fittingroom.api.table import Table
 from fittingroom.comparison.candidate import Candidate, candidate, parse_candidate
 from fittingroom.comparison.executors.processes import check_main_guard
@@ -25,6 +25,7 @@ from fittingroom.core.records import ComparisonRecord, RunRow, Summary, Verdict,
 from fittingroom.data.images.options import option_words
 from fittingroom.recipes import recipe
 from fittingroom.recipes.budget import Images
+from fittingroom.recipes.length import NUM_IMAGES, NUM_PAIRS, epochs_for
 from fittingroom.recipes.sizes import size_of
 from fittingroom.tasks.base import TASKS
 from fittingroom.tasks.config import RunConfig
@@ -114,10 +115,13 @@ def plan_comparison(
     if "early_stopping" in changes:
         raise FittingRoomError("--set early_stopping: compare gives every run the full budget: omit it")
     chosen = PRESETS.get(preset)
-    length = Budget(epochs=epochs, seconds=seconds) if epochs or seconds else chosen.budget
-    numbers = check_seeds(chosen.seeds if seeds is None else whole(seeds, "--seeds"))
     jobs = check_jobs(jobs)
     source = None if data is None else load_data(data)
+    advised = None if seeds is not None or train_sizes else _advised_folds(source, changes)
+    if advised is not None:
+        chosen, changes = chosen.for_folds(), {**changes, "folds": str(advised)}
+    numbers = check_seeds(chosen.seeds if seeds is None else whole(seeds, "--seeds"))
+    length = Budget(epochs=epochs, seconds=seconds) if epochs or seconds else _preset_length(chosen.budget, source)
     candidates = _candidates(models, source, length, changes, train_sizes, jobs)
     folds = _folds(candidates)
     numbers = range(len(numbers) * (folds or 1))  # each seed of a cross-validation has a run for each fold
@@ -136,6 +140,7 @@ def plan_comparison(
         jobs=jobs,
         plan=named(plan, "plan"),
         loggers=_logger_names(loggers),
+        hints=() if advised is None else (_folds_hint(advised, len(numbers)),),
     )
 
 
@@ -159,11 +164,12 @@ def compare(
 
     Example: `compare(["vit", "cnn"], data, seeds=3, budget="10m")`. A candidate is a model, or a model with settings such as
     `vit@patch_size=7`. `train_sizes=[1000, 10000]` trains each candidate once per size. `settings` apply to all candidates. The
-    default length and number of seeds come from `preset` (quick: 3 seeds, 70 s per run). A time budget also chooses the size of
-    `vit`, `cnn` and `hybrid`; `settings={"size": "base"}` pins it. The default folder is `runs/compare-LENGTH`. `loggers` are
-    names: `tensorboard`, `wandb` or `wandb@project=shoes@group=first`. Finished runs in the folder are kept, so you can stop the
-    call and repeat it. Each run is a new process. A script that registers its own model or data set must call this under
-    `if __name__ == "__main__":`. Raises FittingRoomError for bad input.
+    default length and number of seeds come from `preset` (quick: 3 seeds, 70 s per run). Fewer than 2,000 images of your own are
+    cross-validated if you give no `seeds` (5 folds, 2 seeds; `settings={"folds": None}` keeps one test part). A time budget also
+    chooses the size of `vit`, `cnn` and `hybrid`; `settings={"size": "base"}` pins it. The default folder is
+    `runs/compare-LENGTH`. `loggers` are names: `tensorboard`, `wandb` or `wandb@project=shoes@group=first`. Finished runs in the
+    folder are kept, so you can stop the call and repeat it. Each run is a new process. A script that registers its own model or
+    data set must call this under `if __name__ == "__main__":`. Raises FittingRoomError for bad input.
     """
     check_main_guard()
     comparison = plan_comparison(
@@ -237,27 +243,51 @@ def _candidates(
     for text in parse_names(_default_models(data) if models is None else models):
         model, given = parse_candidate(text)
         own = {OLD_NAMES.get(key, key): value for key, value in given.items()}
-        config, size = _config(model, data, length, changes, own, jobs)
-        numbers = check_sizes(train_sizes, fixed=config.num_train is not None)
+        numbers = check_sizes(train_sizes, fixed=drawn({**changes, **own}) is not None)
         parts: list[dict[str, str]] = [{"num_train": str(number)} for number in numbers] or [{}]
         for part in parts:
-            sized = replace(config, num_train=int(part["num_train"])) if part else config
-            found.append(candidate(sized, {**own, **part}, size=size))
+            config, size = _config(model, data, length, changes, {**own, **part}, jobs)
+            found.append(candidate(config, {**own, **part}, size=size))
     return found
+
+
+def _advised_folds(data: Data | None, changes: Mapping[str, Any]) -> int | None:
+    """The folds for data of which nobody said how to test it; None if one test part is enough."""
+    if data is None or not {"folds", "num_train", "train_images"}.isdisjoint(changes):
+        return None
+    return data.advised_folds
+
+
+def _folds_hint(folds: int, num_runs: int) -> str:
+    return (
+        f"few images, so {folds} networks per seed leave out one fold each, and all images are tested: {num_runs} runs of each "
+        "model (--seeds sets another number of seeds, --folds none keeps one test part)"
+    )
+
+
+def _preset_length(budget: Budget, data: Data | None) -> Budget:
+    """The budget of a preset. Its epochs are meant for Fashion-MNIST or cmudict; a smaller data set is seen more often."""
+    if budget.epochs is None or data is None:
+        return budget
+    recipe_items = NUM_IMAGES if data.class_names else NUM_PAIRS
+    return Budget(epochs=epochs_for(budget.epochs, data.num_train, recipe_items))
 
 
 def _config(
     model: str, data: Data | None, length: Budget, changes: dict[str, Any], own: dict[str, str], jobs: int | None
 ) -> tuple[RunConfig, str]:
     """The config of a candidate, and its size if the budget chose it. Its `own` settings change the `changes` of all."""
-    pinned = {**changes, **own}.get(SIZE)
-    images = Images() if pinned is None and length.seconds is None else images_of(data, model)
+    pinned, number = {**changes, **own}.get(SIZE), drawn({**changes, **own})
+    images, pairs = Images(), None
+    if pinned is not None or length.seconds is not None:
+        images, pairs = images_of(data, model, number), pairs_of(data, model, number)
     config = recipe(
         model,
         epochs=length.epochs,
         budget_seconds=length.seconds,
         data=None if data is None else data.source,
         images=images,
+        pairs=pairs,
         size=None if pinned is None else str(pinned),
         cores=num_cores() if jobs == 1 else 1,
     )

@@ -1,7 +1,7 @@
 """`load_data`: a data set by name, from a file, or from arrays in memory."""
 
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,14 @@ from torch import Tensor
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.files import check_file
+from fittingroom.core.registry import Registry
 from fittingroom.data.images.arrays import save_arrays
 from fittingroom.data.images.batches import normalise
 from fittingroom.data.images.load import unknown
 from fittingroom.data.images.memory import as_array, is_dataset, items_of
 from fittingroom.data.images.options import PictureOptions, picture_options
 from fittingroom.data.spec import DataSpec, Source
-from fittingroom.models import MODELS
+from fittingroom.models import MODELS, SEQUENCE_MODELS
 from fittingroom.recipes.budget import Images
 from fittingroom.tasks.base import TASKS, DataRequest, Task
 from fittingroom.tasks.load import task_of_data, task_of_model
@@ -80,8 +81,6 @@ class Data:
 
     def on(self, config: Any) -> Any:
         """A copy of the run config with this data. Raises FittingRoomError if its model cannot read the data."""
-        from dataclasses import replace
-
         return replace(config, **TASKS.get(config.task).data_fields(self.asked, config.model))
 
     @property
@@ -98,6 +97,11 @@ class Data:
     def num_train(self) -> int:
         """Number of training items."""
         return self._task.split_record().num_train
+
+    @property
+    def advised_folds(self) -> int | None:
+        """The folds of a cross-validation that suits these images better than one test part; None if one part is enough."""
+        return self._task.advised_folds
 
     @property
     def title(self) -> str:
@@ -137,16 +141,32 @@ class Data:
         )
 
 
-def images_of(data: Data | None, model: str) -> Images:
+def images_of(data: Data | None, model: str, num_train: int | None = None) -> Images:
     """What a recipe for `model` needs to know about the training images. Opens the data; None is Fashion-MNIST.
 
-    Raises FittingRoomError for data that `model` cannot read, before it opens them.
+    `num_train` is the number of images that the run draws from them. Raises FittingRoomError for data that `model` cannot read,
+    before it opens them.
     """
-    if data is None or model not in MODELS.names():
-        return Images()
+    images = Images()
+    if data is not None and _reads(data, model, MODELS):
+        height, width = data.image_size
+        images = Images(num_train=data.num_train, height=height, width=width)
+    return images if num_train is None else replace(images, num_train=min(num_train, images.num_train))
+
+
+def pairs_of(data: Data | None, model: str, num_train: int | None = None) -> int | None:
+    """The number of training pairs, for a recipe; None for images and for cmudict. Opens the data, with errors as `images_of`."""
+    if data is None or not _reads(data, model, SEQUENCE_MODELS):
+        return num_train
+    return data.num_train if num_train is None else min(num_train, data.num_train)
+
+
+def _reads(data: Data, model: str, models: Registry[Any]) -> bool:
+    """Whether `model` is one of `models`. Raises FittingRoomError if it is, but cannot read the data."""
+    if model not in models.names():
+        return False
     task_of_model(model, data.source).data_fields(data.asked, model)
-    height, width = data.image_size
-    return Images(num_train=data.num_train, height=height, width=width)
+    return True
 
 
 def load_data(

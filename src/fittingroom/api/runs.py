@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fittingroom.api.data import Data, images_of, load_data, say_hint
-from fittingroom.api.settings import apply_settings, check_length, named, seconds_of, whole
+from fittingroom.api.data import Data, images_of, load_data, pairs_of, say_hint
+from fittingroom.api.settings import apply_settings, check_length, drawn, named, seconds_of, whole
 from fittingroom.core.config import config_hash
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.records import RunState
@@ -211,6 +211,8 @@ def configure(
     name = None if source is None else source.source
     changes = named(settings, "settings")
     size = changes.get("size")
+    sized = size is not None or seconds is not None or (epochs is None and recipe_name is None)
+    number = drawn(changes)
     config = recipe(
         model,
         seed=whole(seed, "seed"),
@@ -218,7 +220,8 @@ def configure(
         budget_seconds=seconds,
         name=recipe_name,
         data=name,
-        images=images_of(source, model) if size is not None or seconds is not None else None,
+        images=images_of(source, model, number) if sized else None,
+        pairs=pairs_of(source, model, number) if sized else None,
         size=None if size is None else str(size),
     )
     config = config if source is None else source.on(config)

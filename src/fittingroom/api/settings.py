@@ -103,6 +103,15 @@ def whole(value: Any, what: str) -> int:
         raise FittingRoomError(f"{what} {value!r}: give a whole number") from error
 
 
+def drawn(changes: Mapping[str, Any]) -> int | None:
+    """The setting `num_train`, for the choice of a recipe; None if there is none, or if it is no number (refused later)."""
+    given = next((changes[name] for name in ("num_train", "train_images") if name in changes), None)
+    try:
+        return None if given is None else max(1, int(given))
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
 def named(values: Any, what: str) -> dict[str, Any]:
     """A mapping of names to values as a dictionary; None as an empty one. Raises FittingRoomError for anything else."""
     if not isinstance(values, Mapping | None) or not all(isinstance(key, str) for key in values or ()):

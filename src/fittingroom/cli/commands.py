@@ -17,6 +17,7 @@ from fittingroom.cli.options import (
     add_plan,
     add_quiet,
     add_set,
+    folds_setting,
     number,
     whole_number,
 )
@@ -91,8 +92,9 @@ def _compare_options(parser: argparse.ArgumentParser) -> None:
         "--seeds", type=whole_number, metavar="N", help="runs of each model, seeds 0 to N-1 (default: the preset's)"
     )
     parser.add_argument(
-        "--folds", action="append", default=[], metavar="K", dest="settings", type="folds={}".format,
-        help="cross-validation, for few images: each seed trains K networks, and every image is a test image once per seed",
+        "--folds", action="append", default=[], metavar="K", dest="settings", type=folds_setting,
+        help="cross-validation: each seed trains K networks, and every image is a test image once per seed (default: 5 with 2 "
+        "seeds if you give no --seeds and fewer than 2,000 images of your own, without a test part; none: one test part)",
     )  # fmt: skip
     parser.add_argument(
         "--train-sizes",

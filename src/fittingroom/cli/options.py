@@ -25,6 +25,11 @@ def whole_number(text: str) -> int:
     return int(text)
 
 
+def folds_setting(text: str) -> str:
+    """`--folds 5` or `--folds none` as the setting `folds`."""
+    return f"folds={'null' if text == 'none' else text}"
+
+
 def number(text: str) -> float:
     """The finite number that `text` writes in plain digits, such as 5, 0.5 or 1e-3. The type of an option."""
     if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", text, re.IGNORECASE):

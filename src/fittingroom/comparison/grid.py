@@ -61,6 +61,8 @@ class Comparison:
     """Parts of the speed plan that the user chose."""
     loggers: Sequence[str] = ()
     """Names of loggers, such as `tensorboard` and `wandb@project=shoes`."""
+    hints: Sequence[str] = ()
+    """What was chosen for this data, to be said first."""
 
     def __post_init__(self) -> None:
         check_checkpoint_seconds(self.checkpoint_seconds)
@@ -130,7 +132,7 @@ def run_comparison(comparison: Comparison, watcher: Watcher) -> Summary:
     _check_plan(comparison)
     _check_budget(comparison, runs)
     one_seed = runs[: len(comparison.candidates)]
-    hints = [*(hint for run in one_seed for hint in run.task.hints), *runs[0].task.comparison_hints]
+    hints = [*comparison.hints, *(hint for run in one_seed for hint in run.task.hints), *runs[0].task.comparison_hints]
     for hint in dict.fromkeys(hints):
         watcher.hints(hint)
     with exclusive_lock(comparison.folder):

@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fittingroom.core.config import to_dict
@@ -54,11 +54,22 @@ class Preset:
     seeds: int
     budget: Budget
     purpose: str
+    fold_seconds: float | None = None
+    """Seconds of each run of a cross-validation, which has more runs; None keeps `budget`."""
+
+    def for_folds(self) -> "Preset":
+        """The preset for few images of one's own, which a comparison cross-validates: `FOLD_SEEDS` seeds of shorter runs."""
+        budget = self.budget if self.fold_seconds is None else Budget(seconds=self.fold_seconds)
+        return replace(self, seeds=FOLD_SEEDS, budget=budget)
 
 
+FOLD_SEEDS = 2
+"""Seeds of a cross-validation that a preset chooses: its intervals need two or more."""
 PRESETS: Registry[Preset] = Registry("preset")
 PRESETS.register("quick")(
-    Preset(seeds=3, budget=Budget(seconds=70), purpose="3 seeds, six minutes on two cores: a first look")
+    Preset(
+        seeds=3, budget=Budget(seconds=70), fold_seconds=40, purpose="3 seeds, six minutes on two cores: a first look"
+    )
 )
 PRESETS.register("standard")(
     Preset(seeds=3, budget=Budget(epochs=5), purpose="3 seeds x 5 epochs: about an hour on two cores with bf16")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 
 from fittingroom.core.machine import num_cores
+from fittingroom.recipes.length import NUM_IMAGES
 from fittingroom.recipes.sizes import MACS
 from fittingroom.training.speed.plan import has_fast_bf16
 
@@ -39,7 +40,7 @@ from the trend and from the runs of the ladder: `lab/frontier.py` has not measur
 class Images:
     """What a budget needs to know about the training images."""
 
-    num_train: int = 55_000
+    num_train: int = NUM_IMAGES
     height: int = 28
     """Pixels."""
     width: int = 28

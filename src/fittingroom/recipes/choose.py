@@ -7,6 +7,7 @@ from fittingroom.core.errors import FittingRoomError, did_you_mean
 from fittingroom.models import MODELS
 from fittingroom.recipes.budget import Images, best_size, compute_of, epochs_of
 from fittingroom.recipes.ladder import RECIPES
+from fittingroom.recipes.length import NUM_IMAGES, NUM_PAIRS, epochs_for
 from fittingroom.recipes.sequences import SEQUENCE_RECIPES
 from fittingroom.recipes.sizes import SIZED, size_settings
 from fittingroom.recipes.transfer import TRANSFER_RECIPES
@@ -14,9 +15,9 @@ from fittingroom.tasks.config import RunConfig
 from fittingroom.tasks.load import as_config, task_of_model
 from fittingroom.tasks.modes import Mode, split_mode
 
-DEFAULT_EPOCHS = 5
-LONG_SECONDS = 3600.0
-"""Sequences: budgets of this length or more use the family's second recipe. One core does only a few epochs in an hour."""
+DEFAULT_EPOCHS, DEFAULT_EPOCHS_OF_PAIRS = 5, 10
+PAIRS_PER_SECOND = 488
+"""Sequences: how fast one core trains, roughly. With a budget, it decides which recipe is closest in epochs."""
 
 
 def recipe(
@@ -28,6 +29,7 @@ def recipe(
     name: str | None = None,
     data: str | None = None,
     images: Images | None = None,
+    pairs: int | None = None,
     size: str | None = None,
     cores: int | None = None,
 ) -> RunConfig:
@@ -35,8 +37,9 @@ def recipe(
 
     A budget in seconds chooses size and recipe of `vit`, `cnn` and `hybrid` by what this machine can do in it
     (recipes/budget.py); `size` pins the size, and `name` the recipe with its own size. `images` describes the training images
-    (default: Fashion-MNIST), `cores` is the number of cores of the run (default: all). With neither `epochs` nor
-    `budget_seconds`, the run has the recipe's own length. A model with `+finetune` or `+probe` has a recipe for that way to
+    (default: Fashion-MNIST), `pairs` is the number of training pairs (default: cmudict's), `cores` the number of cores of the
+    run (default: all). With neither `epochs` nor `budget_seconds`, the run has the length of the recipe `name`, or a length
+    that suits the number of training items (recipes/length.py). A model with `+finetune` or `+probe` has a recipe for that way to
     train, whatever its family. `data` decides the task if several tasks train this model.
     Raises FittingRoomError for an unknown model, recipe or size, and for a recipe of another family.
     """
@@ -48,19 +51,21 @@ def recipe(
             raise FittingRoomError(f"{model}+{mode}: only networks for images can be pretrained: write {model}")
         return _transfer(model, mode, seed, epochs, budget_seconds, name, size)
     recipes = RECIPES if models is MODELS else SEQUENCE_RECIPES
-    family, images = models.get(model).family, images or Images()
+    family, images, pairs = models.get(model).family, images or Images(), pairs or NUM_PAIRS
     fitting = [each for each in recipes if each.startswith(f"{family}_")]
-    lengths = [int(each.removeprefix(f"{family}_")) for each in fitting]
     compute = None if budget_seconds is None or models is not MODELS else compute_of(budget_seconds, family, cores)
     if compute is not None and model in SIZED and name is None:
         size = size or best_size(family, compute, images)
     sized = {} if size is None else size_settings(model, size, (images.height, images.width))
     if compute is not None:
-        length = _closest(lengths, epochs_of(family, size or "base", compute, images))
+        planned = epochs_of(family, size or "base", compute, images)
     elif budget_seconds is not None:
-        length = lengths[budget_seconds >= LONG_SECONDS]
+        planned = budget_seconds * PAIRS_PER_SECOND / pairs
     else:
-        length = _closest(lengths, DEFAULT_EPOCHS if epochs is None else epochs)
+        if epochs is None and name is None:
+            epochs = _default_epochs(images if models is MODELS else pairs)
+        planned = epochs or DEFAULT_EPOCHS
+    length = _closest([int(each.removeprefix(f"{family}_")) for each in fitting], planned)
     chosen = name or f"{family}_{length}"
     if chosen not in fitting:
         if chosen not in {*RECIPES, *SEQUENCE_RECIPES, *TRANSFER_RECIPES}:
@@ -71,6 +76,12 @@ def recipe(
     if epochs is None and budget_seconds is None:
         epochs = config.epochs
     return replace(config, model=model, seed=seed, epochs=epochs, budget_seconds=budget_seconds)
+
+
+def _default_epochs(items: Images | int) -> float:
+    if isinstance(items, Images):
+        return epochs_for(DEFAULT_EPOCHS, items.num_train, NUM_IMAGES)
+    return epochs_for(DEFAULT_EPOCHS_OF_PAIRS, items, NUM_PAIRS)
 
 
 def _closest(lengths: list[int], epochs: float) -> int:

@@ -169,6 +169,11 @@ class Task(ABC):
         """What a comparison of such runs could do better, said before it begins."""
         return ()
 
+    @property
+    def advised_folds(self) -> int | None:
+        """The number of folds of a cross-validation that suits the data better than one test part; None if one part is enough."""
+        return None
+
     def digest_of(self, files: tuple[str, ...]) -> str:
         """The digest of the files of a data set."""
         raise NotImplementedError(f"task {self.name} reads no files")

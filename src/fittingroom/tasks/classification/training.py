@@ -38,8 +38,8 @@ from fittingroom.tasks.classification.scoring import ClassPredictions, unbalance
 if TYPE_CHECKING:
     from fittingroom.tasks.classification.predict import ImagePredictions
 
-FEW = 2000
-"""Below this number of images, a comparison that draws its test part is advised to cross-validate."""
+FEW, FOLDS = 2000, 5
+"""Below `FEW` images, a comparison that draws its test part does better with a cross-validation of `FOLDS` folds."""
 
 
 @task("classification")
@@ -154,14 +154,22 @@ class ClassificationTask(Task):
         return (*few, *transfer.size_hints(self.spec, self._given))
 
     @property
+    def advised_folds(self) -> int | None:
+        """`FOLDS` if the program draws the test part from few images, and the run does not cross-validate yet."""
+        pool = self.data.load_pool
+        if pool is None or self.data.load_val is not None or self._given.folds is not None:
+            return None
+        return FOLDS if len(pool()) < FEW else None
+
+    @property
     def comparison_hints(self) -> tuple[str, ...]:
         """A drawn test part that is small: cross-validation would test every image."""
-        pool = self.data.load_pool
-        if pool is None or self.data.load_val is not None or self._given.folds is not None or len(pool()) >= FEW:
+        folds = self.advised_folds
+        if folds is None:
             return ()
-        number = len(pool())
+        number = len(self.data.pool())
         return (
-            f"only {self.spec.num_test:,} of {number:,} images are test images: --folds 5 tests all of them, once per seed",
+            f"only {self.spec.num_test:,} of {number:,} images are test images: --folds {folds} tests all of them, once per seed",
         )
 
     @property

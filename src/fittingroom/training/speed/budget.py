@@ -36,6 +36,8 @@ AGREEMENT_SECONDS = 30.0
 """Seconds to wait for another run of the same model that is just writing its number of steps."""
 SHORT_VALIDATION = 1000
 """Items in each validation of a run under two epochs. Its final evaluation uses the whole validation split."""
+MOST_VALIDATIONS = 50
+"""Validations of a run, at most. A small data set takes hundreds of epochs, and a curve needs no more points."""
 
 
 def total_steps_for(epochs: float, steps_per_epoch: int) -> int:
@@ -44,13 +46,13 @@ def total_steps_for(epochs: float, steps_per_epoch: int) -> int:
 
 
 def validations(total_steps: int, steps_per_epoch: int, num_val: int) -> tuple[int, int]:
-    """(steps between validations, items per validation). Validates on all items after every epoch.
+    """(steps between validations, items per validation). Validates on all items after every epoch, at most 50 times.
 
     A run under two epochs validates four times, on at most `SHORT_VALIDATION` items. There are at least 2 steps between
     validations, because checkpoints are saved only at steps without one.
     """
     if total_steps >= 2 * steps_per_epoch:
-        return max(2, steps_per_epoch), num_val
+        return max(2, steps_per_epoch, math.ceil(total_steps / MOST_VALIDATIONS)), num_val
     return max(2, math.ceil(total_steps / 4)), min(num_val, SHORT_VALIDATION)
 
 
@@ -62,7 +64,10 @@ def steps_in_budget(
     quarters = 4 * min(num_val, SHORT_VALIDATION) * seconds_each
     steps = int((usable - quarters) / step_seconds)
     if steps >= 2 * steps_per_epoch:
-        steps = max(2 * steps_per_epoch, int(usable / (step_seconds + num_val * seconds_each / steps_per_epoch)))
+        validation = num_val * seconds_each
+        every_epoch = int(usable / (step_seconds + validation / steps_per_epoch))
+        rarer = int((usable - MOST_VALIDATIONS * validation) / step_seconds)
+        steps = max(2 * steps_per_epoch, every_epoch if every_epoch <= MOST_VALIDATIONS * steps_per_epoch else rarer)
     if steps < 1:
         need = math.ceil((quarters + step_seconds) / (1 - RESERVE) - seconds_left)
         raise FittingRoomError(
