@@ -172,7 +172,8 @@ def test_a_comparison_gives_doubts_and_the_verdict_without_leaks(
     words = ["compare", "--models", models, "--data", str(eight_wrong), "--seeds", "1", "--epochs", "12"]
     run = str(tmp_path / "run")
     assert main([*words, "--set", "batch_size=8", "--jobs", "1", "--out", run]) == 0
-    capsys.readouterr()
+    assert "note: leaks: 1 of 80 test pictures have a near-duplicate" in " ".join(capsys.readouterr().out.split())
+    assert "leaks: 1 of 80 test pictures" in " ".join((tmp_path / "run" / "report.html").read_text().split())
     out = said([str(eight_wrong), "--from", run], capsys)
     assert re.search(r"labels that are probably wrong: \d+ \(val/dog/wrong\d\.png \(dog\) rather cat\? \(", out)
     assert "1 of 80 test pictures have a near-duplicate in training or validation\nverdict with them: " in out

@@ -152,10 +152,10 @@ def _run_comparison(comparison: Comparison, runs: list[_Run], watcher: Watcher) 
         watcher.ends(number, row)
     record = replace(record, environment=_environment(comparison.folder, record))
     write_comparison(comparison.folder, record)
-    summary = summarise(comparison.folder)
     if record.task in PICTURES.names():
         tasks = {(run.candidate.name, run.config.seed): run.task for run in runs}
         PICTURES.get(record.task)(comparison.folder, record, tasks, watcher.pictures)
+    summary = summarise(comparison.folder)
     write_summary(comparison.folder, summary)
     return summary
 

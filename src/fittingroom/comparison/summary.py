@@ -5,7 +5,7 @@ statistic changed, without training anything. It works for any task: the task's 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fittingroom.comparison.conditions import planned_runs
+from fittingroom.comparison.leaks import leak_count, num_tests, read_leaks, without
 from fittingroom.comparison.mixture import mixture
 from fittingroom.comparison.verdict import verdict
 from fittingroom.core.decision import ALPHA, RULE, is_decided
@@ -55,7 +56,20 @@ def summarise(folder: Path) -> Summary:
     damaged, where a run has no test predictions, and where two runs were scored on different items.
     """
     record = read_comparison(folder)
-    return summarise_runs(record, read_runs(folder, record), mixture(folder, record))
+    runs = read_runs(folder, record)
+    summary = summarise_runs(record, runs, mixture(folder, record))
+    leaking = read_leaks(folder, record)
+    return replace(summary, notes=(*summary.notes, *leak_notes(record, runs, leaking or [])))
+
+
+def leak_notes(record: ComparisonRecord, runs: Runs, leaking: Sequence[int]) -> tuple[str, ...]:
+    """How many test pictures leak, and the verdict without them; nothing if none does. `leaking` holds their positions."""
+    if not leaking:
+        return ()
+    kept = without(runs, leaking)
+    if not num_tests(kept):
+        return (f"leaks: {leak_count(record, runs, leaking)}, so the scores say little about new pictures",)
+    return (f"leaks: {leak_count(record, runs, leaking)}. Without them: {summarise_runs(record, kept).verdict}",)
 
 
 def read_runs(folder: Path, record: ComparisonRecord) -> dict[str, dict[int, dict[str, Any]]]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import fittingroom as fr
-from fittingroom.api.check_runs import leaks
+from fittingroom.comparison.pictures.leaks import with_twin_outside
 from tests.pictures_fixture import pixels, save, write_folder
 
 
@@ -35,7 +35,7 @@ def test_findings_have_names_and_files_are_written(root: Path, tmp_path: Path) -
 def test_only_near_duplicates_outside_test_leak(root: Path) -> None:
     check = fr.check_data(root).check
     rows = [place for place, each in enumerate(check.scan.good) if each.part == "test"]
-    found = leaks(check, rows)
+    found = with_twin_outside(check, rows)
     assert [check.name(row) for row, leaking in zip(rows, found, strict=True) if leaking] == ["test/cat/3.png"]
 
 

@@ -1,6 +1,7 @@
 """Data for the report's pictures of single images. It is in the comparison's folder, so the page needs no data set and no torch.
 
 gallery.npz    the test images on which the models disagree most
+leaks.json     test images of one's own with a near-duplicate in training or validation
 explorer.npz   mistakes, disagreements and easy images, with explanation maps of each model (schema: explain/explorer.py)
 """
 
@@ -14,7 +15,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from fittingroom.comparison.pictures.leaks import write_leaks
 from fittingroom.comparison.pictures.registry import draws_pictures
+from fittingroom.comparison.summary import read_runs
 from fittingroom.core.archives import DAMAGE
 from fittingroom.core.records import ComparisonRecord
 from fittingroom.core.rundir import write_atomic
@@ -62,6 +65,8 @@ def write_image_pictures(
         run = folder / row.folder
         predictions = read_predictions(run, task.spec.num_classes)["test"]
         found.setdefault(row.candidate, []).append(_Run(folder=run, seed=row.seed, test=predictions))
+    if found:
+        write_leaks(folder, record, read_runs(folder, record), task)
     names = [each.name for each in record.candidates]
     of_runs = [run.folder.name for runs in found.values() for run in runs]
     written = [run.folder / "predictions.npz" for runs in found.values() for run in runs]
