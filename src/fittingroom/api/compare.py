@@ -4,7 +4,7 @@ import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -117,12 +117,14 @@ def plan_comparison(
     chosen = PRESETS.get(preset)
     jobs = check_jobs(jobs)
     source = None if data is None else load_data(data)
+    length = Budget(epochs=epochs, seconds=seconds) if epochs or seconds else _preset_length(chosen.budget, source)
+    candidates = _candidates(models, source, length, changes, train_sizes, jobs)
     advised = None if seeds is not None or train_sizes else _advised_folds(source, changes)
     if advised is not None:
         chosen, changes = chosen.for_folds(), {**changes, "folds": str(advised)}
+        length = Budget(epochs=epochs, seconds=seconds) if epochs or seconds else _preset_length(chosen.budget, source)
+        candidates = _candidates(models, source, length, changes, train_sizes, jobs)
     numbers = check_seeds(chosen.seeds if seeds is None else whole(seeds, "--seeds"))
-    length = Budget(epochs=epochs, seconds=seconds) if epochs or seconds else _preset_length(chosen.budget, source)
-    candidates = _candidates(models, source, length, changes, train_sizes, jobs)
     folds = _folds(candidates)
     numbers = range(len(numbers) * (folds or 1))  # each seed of a cross-validation has a run for each fold
     if folder is None:
@@ -255,7 +257,9 @@ def _advised_folds(data: Data | None, changes: Mapping[str, Any]) -> int | None:
     """The folds for data of which nobody said how to test it; None if one test part is enough."""
     if data is None or not {"folds", "num_train", "train_images"}.isdisjoint(changes):
         return None
-    return data.advised_folds
+    with suppress(FittingRoomError):  # data that cannot be opened are refused when the runs begin
+        return data.advised_folds
+    return None
 
 
 def _folds_hint(folds: int, num_runs: int) -> str:
