@@ -5,7 +5,7 @@ statistic changed, without training anything. It works for any task: the task's 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,9 @@ from fittingroom.core.records import (
     Score,
     Summary,
     read_comparison,
+    read_state,
 )
+from fittingroom.core.text import legible
 from fittingroom.evaluation.metric import Metric, p_text
 from fittingroom.evaluation.seeds import collapse_rate, outlook, unequal_spread
 from fittingroom.evaluation.statistics import (
@@ -54,13 +56,30 @@ def summarise(folder: Path) -> Summary:
     Raises FittingRoomError that names the file where comparison.json or a finished run's predictions.npz is missing or
     damaged, where a run has no test predictions, and where two runs were scored on different items.
     """
-    record = read_comparison(folder)
+    record = read_record(folder)
     return summarise_runs(record, read_runs(folder, record), mixture(folder, record))
+
+
+def read_record(folder: Path) -> ComparisonRecord:
+    """The folder's comparison.json with names that sentences, pages and drawings can show. Raises FittingRoomError."""
+    record = read_comparison(folder)
+    return replace(
+        record,
+        title=legible(record.title, "the data"),
+        candidates=tuple(replace(each, title=legible(each.title, each.name)) for each in record.candidates),
+        data=replace(
+            record.data,
+            class_names=tuple(legible(name, f"class {n}") for n, name in enumerate(record.data.class_names)),
+        ),
+        runs=tuple(replace(each, error=each.error and legible(each.error, "")) for each in record.runs),
+    )
 
 
 def read_runs(folder: Path, record: ComparisonRecord) -> dict[str, dict[int, dict[str, Any]]]:
     """The checked predictions of every finished run. Raises FittingRoomError that names the file and the fix."""
     scoring = SCORINGS.get(record.task)
+    for row in record.finished():
+        _check_own(folder / row.folder, row)
     found = {
         candidate.name: {
             row.seed: scoring.load(folder / row.folder, record.data) for row in record.finished(candidate.name)
@@ -68,6 +87,17 @@ def read_runs(folder: Path, record: ComparisonRecord) -> dict[str, dict[int, dic
         for candidate in record.candidates
     }
     return {name: scoring.merge(runs, record.data) for name, runs in found.items()}
+
+
+def _check_own(folder: Path, row: RunRow) -> None:
+    """FittingRoomError where the folder holds another run than the row says: a copy of one run must not pass for two."""
+    state = read_state(folder)  # absent from a folder that keeps the predictions only
+    same_config = not (state.config_hash and row.config_hash) or state.config_hash == row.config_hash
+    if state.status != "absent" and not (state.seed == row.seed and same_config):
+        raise FittingRoomError(
+            f"{folder} holds another run ({state.run or 'without a name'}, seed {state.seed}) than comparison.json says "
+            f"({row.run}, seed {row.seed}): delete it and run the comparison again"
+        )
 
 
 def summarise_runs(record: ComparisonRecord, runs: Runs, mixed: str = "") -> Summary:
