@@ -80,6 +80,23 @@ def test_a_long_name_pushes_nothing_out_of_the_window(browser: Browser, tmp_path
     visit.page.context.close()
 
 
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("num_models", [2, 5, 10])
+def test_no_digit_of_a_score_is_cut_off_its_tag(browser: Browser, report: str, size: str, num_models: int) -> None:
+    visit = Visit(browser, report, size, "light")
+    visit.page.evaluate(
+        """count => { const rail = document.querySelector(".rail"), tag = rail.querySelector("li");
+        rail.replaceChildren(...Array.from({ length: count }, () => tag.cloneNode(true)));
+        rail.querySelectorAll(".tag-score").forEach(e => { e.firstChild.data = "100.00"; }); }""",
+        num_models,
+    )
+    wider = """e => [...e.querySelectorAll(".tag")].filter(tag => [...tag.children].some(
+        each => each.offsetLeft < 0 || each.offsetLeft + each.offsetWidth > tag.offsetWidth)).length"""
+    assert visit.page.locator(".rail").evaluate(wider) == 0
+    assert visit.page.evaluate(BEYOND) == []
+    visit.page.context.close()
+
+
 def test_the_scheme_of_the_system_is_followed(visit: Visit) -> None:
     is_dark = visit.page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
     channels = [int(number) for number in re.findall(r"\d+", visit.ground())[:3]]
