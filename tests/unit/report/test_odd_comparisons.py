@@ -124,3 +124,11 @@ def test_a_page_speaks_of_the_seeds_that_finished_not_of_those_planned(tmp_path:
     assert "one seed says nothing about other seeds" in page and "1 of 3 seeds" in page
     for claim in ("mean over seeds", "standard deviation over seeds", "Thin lines", "summed over the seeds"):
         assert claim not in page
+
+
+def test_a_file_in_place_of_the_folder_is_not_to_be_deleted(tmp_path: Path) -> None:
+    path = tmp_path / "comparison.json"
+    path.write_text("{}")
+    with pytest.raises(FittingRoomError, match=r"comparison\.json is a file: give the folder") as caught:
+        load(path)
+    assert "delete" not in str(caught.value)
