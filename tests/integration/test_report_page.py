@@ -2,6 +2,7 @@
 
 import functools
 import http.server
+import json
 import re
 import threading
 from collections.abc import Iterator
@@ -55,12 +56,45 @@ def test_nothing_is_requested_but_the_file_and_nothing_goes_wrong(visit: Visit, 
     assert visit.complaints == []
 
 
+BEYOND = """[...document.querySelectorAll("body *")].filter(e => !e.closest(".scroll, svg, .skip, .hushed, thead")
+    && e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML.slice(0, 80))"""
+
+
 def test_the_page_never_scrolls_sideways(visit: Visit) -> None:
     width = visit.page.evaluate("innerWidth")
     assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
-    beyond = """[...document.querySelectorAll("body *")].filter(e => !e.closest(".scroll, svg, .skip, .hushed, thead")
-        && e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML.slice(0, 80))"""
-    assert visit.page.evaluate(beyond) == []
+    assert visit.page.evaluate(BEYOND) == []
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_long_name_pushes_nothing_out_of_the_window(browser: Browser, tmp_path: Path, size: str) -> None:
+    path = write_images(tmp_path, num_test=60, num_val=20) / "comparison.json"
+    record = json.loads(path.read_text())
+    record["candidates"][1]["title"] = f"CNN ({'a_setting_without_a_space=' * 4}7)"
+    path.write_text(json.dumps(record))
+    visit = Visit(browser, write_report(tmp_path).as_uri(), size, "light")
+    assert visit.page.evaluate(BEYOND) == []
+    assert visit.page.locator(".scroll").evaluate("e => e.scrollWidth <= e.clientWidth"), (
+        "the last column is out of sight"
+    )
+    visit.page.context.close()
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("num_models", [2, 5, 10])
+def test_no_digit_of_a_score_is_cut_off_its_tag(browser: Browser, report: str, size: str, num_models: int) -> None:
+    visit = Visit(browser, report, size, "light")
+    visit.page.evaluate(
+        """count => { const rail = document.querySelector(".rail"), tag = rail.querySelector("li");
+        rail.replaceChildren(...Array.from({ length: count }, () => tag.cloneNode(true)));
+        rail.querySelectorAll(".tag-score").forEach(e => { e.firstChild.data = "100.00"; }); }""",
+        num_models,
+    )
+    wider = """e => [...e.querySelectorAll(".tag")].filter(tag => [...tag.children].some(
+        each => each.offsetLeft < 0 || each.offsetLeft + each.offsetWidth > tag.offsetWidth)).length"""
+    assert visit.page.locator(".rail").evaluate(wider) == 0
+    assert visit.page.evaluate(BEYOND) == []
+    visit.page.context.close()
 
 
 def test_the_scheme_of_the_system_is_followed(visit: Visit) -> None:

@@ -29,7 +29,9 @@ from fittingroom.core.records import (
     Score,
     Summary,
     read_comparison,
+    read_state,
 )
+from fittingroom.core.text import legible
 from fittingroom.evaluation.metric import Metric, p_text
 from fittingroom.evaluation.seeds import collapse_rate, outlook, unequal_spread
 from fittingroom.evaluation.statistics import (
@@ -55,7 +57,7 @@ def summarise(folder: Path) -> Summary:
     Raises FittingRoomError that names the file where comparison.json or a finished run's predictions.npz is missing or
     damaged, where a run has no test predictions, and where two runs were scored on different items.
     """
-    record = read_comparison(folder)
+    record = read_record(folder)
     runs = read_runs(folder, record)
     summary = summarise_runs(record, runs, mixture(folder, record))
     leaking = read_leaks(folder, record)
@@ -72,9 +74,26 @@ def leak_notes(record: ComparisonRecord, runs: Runs, leaking: Sequence[int]) -> 
     return (f"leaks: {leak_count(record, runs, leaking)}. Without them: {summarise_runs(record, kept).verdict}",)
 
 
+def read_record(folder: Path) -> ComparisonRecord:
+    """The folder's comparison.json with names that sentences, pages and drawings can show. Raises FittingRoomError."""
+    record = read_comparison(folder)
+    return replace(
+        record,
+        title=legible(record.title, "the data"),
+        candidates=tuple(replace(each, title=legible(each.title, each.name)) for each in record.candidates),
+        data=replace(
+            record.data,
+            class_names=tuple(legible(name, f"class {n}") for n, name in enumerate(record.data.class_names)),
+        ),
+        runs=tuple(replace(each, error=each.error and legible(each.error, "")) for each in record.runs),
+    )
+
+
 def read_runs(folder: Path, record: ComparisonRecord) -> dict[str, dict[int, dict[str, Any]]]:
     """The checked predictions of every finished run. Raises FittingRoomError that names the file and the fix."""
     scoring = SCORINGS.get(record.task)
+    for row in record.finished():
+        _check_own(folder / row.folder, row)
     found = {
         candidate.name: {
             row.seed: scoring.load(folder / row.folder, record.data) for row in record.finished(candidate.name)
@@ -82,6 +101,17 @@ def read_runs(folder: Path, record: ComparisonRecord) -> dict[str, dict[int, dic
         for candidate in record.candidates
     }
     return {name: scoring.merge(runs, record.data) for name, runs in found.items()}
+
+
+def _check_own(folder: Path, row: RunRow) -> None:
+    """FittingRoomError where the folder holds another run than the row says: a copy of one run must not pass for two."""
+    state = read_state(folder)  # absent from a folder that keeps the predictions only
+    same_config = not (state.config_hash and row.config_hash) or state.config_hash == row.config_hash
+    if state.status != "absent" and not (state.seed == row.seed and same_config):
+        raise FittingRoomError(
+            f"{folder} holds another run ({state.run or 'without a name'}, seed {state.seed}) than comparison.json says "
+            f"({row.run}, seed {row.seed}): delete it and run the comparison again"
+        )
 
 
 def summarise_runs(record: ComparisonRecord, runs: Runs, mixed: str = "") -> Summary:

@@ -165,8 +165,9 @@ def _describe(kind: Any) -> str:
 def _convert_plain(hint: Any, value: Any, where: str) -> Any:
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value) if abs(value) <= sys.float_info.max else float("inf")
-    if isinstance(value, float) and not abs(value) <= sys.float_info.max:
-        raise FittingRoomError(f"{where}: expected a finite number, got {value!r}")
+    if isinstance(value, int | float) and not abs(value) <= sys.float_info.max:
+        shown = f"one of {value.bit_length():,} bits" if isinstance(value, int) else repr(value)
+        raise FittingRoomError(f"{where}: expected a finite number, got {shown}")
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
         raise FittingRoomError(f"{where}: expected {_describe(hint)}, got {value!r}")
     return value

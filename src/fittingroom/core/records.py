@@ -4,7 +4,8 @@ Every record has a `schema`. When a file from an older version is read, `core/up
 Scores are stored as `evals[name][metric]`, for example `evals["test"]["accuracy"]`.
 """
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -311,7 +312,13 @@ def write_state(folder: Path, state: RunState) -> None:
 def read_comparison(folder: Path) -> ComparisonRecord:
     """Read comparison.json from a comparison's folder. Raises FittingRoomError naming the file and the bad key."""
     path = folder / "comparison.json"
-    return _read(ComparisonRecord, read_json(path), path, upgrade_comparison)
+    record = _read(ComparisonRecord, read_json(path), path, upgrade_comparison)
+    fault = next(_contradictions(record), None)
+    if fault:
+        raise FittingRoomError(
+            f"{path} contradicts itself: {fault}: restore it, or run the comparison again to rewrite it"
+        )
+    return record
 
 
 def write_comparison(folder: Path, record: ComparisonRecord) -> None:
@@ -328,6 +335,30 @@ def read_summary(folder: Path) -> Summary:
 def write_summary(folder: Path, summary: Summary) -> None:
     """Write summary.json atomically."""
     write_json(folder / "summary.json", to_dict(summary))
+
+
+def _contradictions(record: ComparisonRecord) -> Iterator[str]:
+    """What no comparison writes, as after an edit by hand. Numbers made from it would be wrong without a word."""
+    names = [candidate.name for candidate in record.candidates]
+    folds = record.data.facts.get("folds", 2)
+    if not names:
+        yield "it has no candidates"
+    if type(folds) is not int or folds < 2:
+        yield f"data.facts.folds is {folds!r}, not a whole number from 2 on"
+    if record.budget.kind != "none" and record.budget.value <= 0:
+        yield f"the budget is {record.budget.value:g} {record.budget.kind}"
+    for what, given in (
+        ("candidates name", names),
+        ("seeds name", record.seeds),
+        ("runs have", [f"{row.candidate} with seed {row.seed}" for row in record.runs]),
+        ("runs have the folder", [row.folder for row in record.runs]),
+    ):
+        yield from (f"{what} {each} twice" for each, times in Counter(given).items() if times > 1)
+    for row in record.runs:
+        if row.candidate not in names:
+            yield f"{row.run} is a run of {row.candidate}, which is not among the candidates ({', '.join(names)})"
+        if row.seed not in record.seeds:
+            yield f"{row.run} has seed {row.seed}, which is not among the seeds"
 
 
 def read_record(cls: type[T], values: dict[str, Any], path: Path) -> T:

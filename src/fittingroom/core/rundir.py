@@ -95,6 +95,8 @@ def read_json(path: Path) -> dict[str, Any]:
         found = parse_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise FittingRoomError(f"{path} is missing: is {path.parent} a finished run or comparison?") from error
+    except NotADirectoryError as error:
+        raise FittingRoomError(f"{path.parent} is a file: give the folder of a run or of a comparison") from error
     except (OSError, ValueError) as error:
         raise FittingRoomError(f"{path} cannot be read ({error}): delete it and run the command again") from error
     if not isinstance(found, dict):

@@ -3,12 +3,43 @@
 import hashlib
 import unicodedata
 
+ISOLATE, END = "\N{FIRST STRONG ISOLATE}", "\N{POP DIRECTIONAL ISOLATE}"
+TURNING = ("LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI", "PDI")
+"""Characters that turn the direction of what follows, by the name of their bidirectional class."""
 SPACE, CARRIER = "\N{OPEN BOX}", "\N{DOTTED CIRCLE}"
 
 
 def shown(text: str) -> str:
     """`text` with unprintable characters (controls, lone surrogates) escaped, for example as `\\x1b`."""
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+
+
+def legible(text: str, blank: str) -> str:
+    """A name from a file, for sentences, pages and drawings: one line of characters that XML allows; `blank` if it has no ink.
+
+    Joiners stay, as scripts and emoji need them. A name that runs from right to left is isolated: without that, the numbers
+    after it change places with it.
+    """
+    clean = "".join(" " if each in "\n\r\t" else _in_ink(each) for each in text)
+    if not any(unicodedata.category(each)[0] not in "ZC" for each in clean):
+        return blank
+    is_turned = any(unicodedata.bidirectional(each) in ("R", "AL", "AN") for each in clean)
+    return f"{ISOLATE}{clean}{END}" if is_turned else clean
+
+
+def _in_ink(character: str) -> str:
+    is_bad = unicodedata.category(character) in ("Cc", "Cs") or ord(character) & 0xFFFE == 0xFFFE
+    is_bad = is_bad or unicodedata.bidirectional(character) in TURNING
+    return ascii(character)[1:-1] if is_bad else character
+
+
+def clipped(text: str, head: int, tail: int = 0) -> str:
+    """`text` with '…' in place of what is between its first `head` and its last `tail` characters. An isolated name stays so."""
+    is_isolated = text.startswith(ISOLATE) and text.endswith(END)
+    inner = text[1:-1] if is_isolated else text
+    if len(inner) > head + tail + 1:
+        inner = f"{inner[:head]}…{inner[len(inner) - tail :]}"
+    return f"{ISOLATE}{inner}{END}" if is_isolated else inner
 
 
 def file_name(text: str, most: int = 100) -> str:

@@ -4,7 +4,8 @@ Widths are chosen so that a figure shown at 400 pixels has text of about 12 pixe
 """
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -12,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from fittingroom.core.records import CandidateSummary, Contrast, Summary
-from fittingroom.core.text import sentence_case
+from fittingroom.core.text import clipped, sentence_case
 from fittingroom.evaluation.metric import Metric
 from fittingroom.report import numbers
 from fittingroom.report.gallery import Named
@@ -101,7 +102,7 @@ def _contrast_figure(summary: Summary, metric: Metric) -> str:
     leads = [_higher_first(contrast, metric) for contrast in summary.contrasts]
     key = f"contrasts-{metric.name.replace('_', '-')}"
     titles = {candidate.name: candidate.title for candidate in summary.candidates}
-    short = {candidate.name: short_title(candidate) for candidate in summary.candidates}
+    short = short_titles(summary.candidates)
     height = 62 + 46 * len(leads)
     described = [
         f"{titles[lead.a]} minus {titles[lead.b]} {lead.text}{'' if lead.decided else ', not separated'}"
@@ -128,8 +129,23 @@ def _contrast_figure(summary: Summary, metric: Metric) -> str:
 
 def short_title(candidate: Named) -> str:
     """The title where it is short enough for a figure, else the name."""
-    text = candidate.title if len(candidate.title) <= LONGEST_TITLE else candidate.name
-    return text if len(text) <= LONGEST_TITLE else f"{text[: LONGEST_TITLE - 1]}…"
+    return clipped(_title_or_name(candidate), LONGEST_TITLE - 1)
+
+
+def short_titles(candidates: Sequence[Named]) -> dict[str, str]:
+    """Name -> `short_title`. Where two are equal, both show their ends too, and where that is not enough, their places."""
+    texts = {each.name: short_title(each) for each in candidates}
+    for again in (
+        lambda _, each: clipped(_title_or_name(each), 4, LONGEST_TITLE - 5),
+        lambda place, each: f"{place + 1}: {clipped(_title_or_name(each), LONGEST_TITLE - 5)}",
+    ):
+        times = Counter(texts.values())
+        texts |= {each.name: again(place, each) for place, each in enumerate(candidates) if times[texts[each.name]] > 1}
+    return texts
+
+
+def _title_or_name(candidate: Named) -> str:
+    return candidate.title if len(candidate.title) <= LONGEST_TITLE else candidate.name
 
 
 def _scored(summary: Summary) -> list[CandidateSummary]:
@@ -166,7 +182,7 @@ def _cost_figure(summary: Summary, cost: Cost) -> str:
         axes.set_ylim(lowest - margin, highest + margin)
         for each in points:
             _draw_score(axes, each)
-        _label_scores(axes, points)
+        _label_scores(axes, points, short_titles(summary.candidates))
         axes.xaxis.set_major_locator(
             MaxNLocator(4) if axes.get_xscale() == "linear" else axes.xaxis.get_major_locator()
         )
@@ -209,7 +225,7 @@ def _draw_score(axes: Axes, point: _Point) -> None:
     )
 
 
-def _label_scores(axes: Axes, points: Sequence[_Point]) -> None:
+def _label_scores(axes: Axes, points: Sequence[_Point], short: Mapping[str, str]) -> None:
     """Each title beside its point: moved up or down where two would touch, and to the side that no other bar crosses."""
     low, high = axes.get_ylim()
     heights = spread([point.mean for point in points], 0.075 * (high - low))
@@ -222,7 +238,7 @@ def _label_scores(axes: Axes, points: Sequence[_Point]) -> None:
         others = [share for share, other in rest if other.low <= height <= other.high]
         side, offset = _label_side(shares[position], others)
         place = {"xytext": (offset, 0), "textcoords": "offset points", "ha": side, "va": "center"}
-        axes.annotate(short_title(point.candidate), (point.cost, height), weight="bold", **place)
+        axes.annotate(short[point.candidate.name], (point.cost, height), weight="bold", **place)
 
 
 def _label_side(share: float, others: Sequence[float]) -> tuple[str, float]:

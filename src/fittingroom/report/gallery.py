@@ -102,7 +102,7 @@ def read_gallery(
         images = _check_images(images, labels, index, num_classes)
         if not len(images):
             return None
-        probs = {name: _mean_probs(list(runs.values()), index) for name, runs in tests.items()}
+        probs = {name: _mean_probs(list(runs.values()), index, labels) for name, runs in tests.items()}
     return Gallery(images=images, labels=labels.astype(np.int64), probs=probs)
 
 
@@ -175,13 +175,16 @@ def _check_images(
     return images
 
 
-def _mean_probs(tests: Sequence[ClassPredictions], index: NDArray[Any]) -> NDArray[np.float64]:
-    """Probabilities for the test images at `index`, [n, classes], mean over runs."""
+def _mean_probs(tests: Sequence[ClassPredictions], index: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.float64]:
+    """Probabilities for the test images at `index`, [n, classes], mean over runs. Raises ValueError where `labels` are others."""
     found = []
     for test in tests:
         rows = {int(position): row for row, position in enumerate(test.index)}
         absent = [int(position) for position in index if int(position) not in rows]
         if absent:
             raise ValueError(f"test image {absent[0]} is not among the predictions of its runs")
-        found.append(test.probs[[rows[int(position)] for position in index]])
+        chosen = [rows[int(position)] for position in index]
+        if not np.array_equal(test.labels[chosen], labels):
+            raise ValueError("its labels are not those of the runs")
+        found.append(test.probs[chosen])
     return np.asarray(np.mean(found, axis=0, dtype=np.float64))

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fittingroom.comparison.mixture import mixture
-from fittingroom.comparison.summary import read_runs, summarise_runs
+from fittingroom.comparison.summary import read_record, read_runs, summarise_runs
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.core.records import ComparisonRecord, RunRow, Summary, read_comparison
+from fittingroom.core.records import ComparisonRecord, RunRow, Summary
 from fittingroom.tasks.scoring import SCORINGS, Scoring
 
 COLUMNS = ("seconds", "lr", "train_loss")
@@ -66,6 +66,11 @@ class Comparison:
         }
 
     @property
+    def num_seeds(self) -> int:
+        """The seeds that a model finished; of several models, the most. Planned seeds say nothing about the numbers shown."""
+        return max((candidate.num_runs for candidate in self.summary.candidates), default=0)
+
+    @property
     def failed(self) -> list[RunRow]:
         """The runs that failed."""
         return self.record.failed()
@@ -82,7 +87,7 @@ class Comparison:
 
 def load(folder: Path) -> Comparison:
     """Read the comparison in `folder`, finished or not. Raises FittingRoomError that names the file and the fix."""
-    record = read_comparison(folder)
+    record = read_record(folder)
     runs = read_runs(folder, record)
     summary = summarise_runs(record, runs, mixture(folder, record))
     column = SCORINGS.get(record.task).metrics[0].column

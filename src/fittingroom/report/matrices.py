@@ -9,6 +9,7 @@ from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path
 from numpy.typing import NDArray
 
+from fittingroom.core.text import clipped
 from fittingroom.report.palette import INK_CHANGES_AT
 from fittingroom.report.svg import canvas, drawing, level, panel, render, variable
 
@@ -29,7 +30,7 @@ def confusion_figure(confusion: Any, title: str, class_names: Sequence[str], key
     shares = row_shares(counts)
     num_classes = len(counts)
     font_size = 10 if num_classes <= MOST_NUMBERED else max(4, 160 / num_classes)
-    names = [name if len(name) <= LONGEST_NAME else f"{name[:7]}…{name[-6:]}" for name in class_names]
+    names = [clipped(name, 7, LONGEST_NAME - 8) for name in class_names]
     margin = 14 + 5.6 * font_size / 10 * max(map(len, names)) if num_classes <= MOST_NAMED else 26
     size = 400 - margin - 4
     mistakes = most_confused(confusion, class_names)

@@ -60,7 +60,6 @@ def render_page(comparison: Comparison) -> str:
 
 def _values(comparison: Comparison) -> dict[str, Any]:
     record, summary = comparison.record, comparison.summary
-    num_seeds = len(record.seeds)
     seeds = seeds_text([each for each in summary.candidates if each.num_runs] or summary.candidates)
     return {
         "record": record,
@@ -73,7 +72,8 @@ def _values(comparison: Comparison) -> dict[str, Any]:
         "rows": tables.summary_rows(summary),
         "tags": _tags(summary),
         "missing": comparison.missing,
-        "num_planned": len(record.candidates) * num_seeds,
+        "num_planned": len(record.candidates) * len(record.seeds),
+        "num_seeds": comparison.num_seeds,
         "failed": comparison.failed,
         "notes": _notes(comparison),
         "rule": RULE,
@@ -130,6 +130,7 @@ def _drawings(comparison: Comparison) -> dict[str, Any]:
         "differences": [Markup(drawn) for drawn in figures.contrast_figures(summary)] if summary.contrasts else [],
         "learning": [Markup(drawn) for drawn in learning],
         "learners": [place for place, each in enumerate(candidates) if each.name in comparison.curves],
+        "has_thin_lines": any(len(runs) > 1 for runs in comparison.curves.values()),
         "rates": curves.rate_note(candidates, comparison.curves),
     }
 

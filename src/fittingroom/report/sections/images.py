@@ -26,7 +26,7 @@ def images_section(comparison: Comparison) -> Section:
         has_folder=comparison.folder is not None,
         missing=comparison.missing,
         num_scored=len(comparison.tests),
-        num_seeds=len(comparison.record.seeds),
+        num_seeds=comparison.num_seeds,
         explorer=explorer,
     )  # fmt: skip
     return Section(

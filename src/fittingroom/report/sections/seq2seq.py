@@ -39,7 +39,7 @@ def seq2seq_section(comparison: Comparison) -> Section:
         packed_words=packed,
         num_test_words=f"{num_words:,}",
         num_words_left_out=f"{num_words - len(cards):,}" if len(cards) < num_words else "",
-        num_seeds=len(comparison.record.seeds),
+        num_seeds=comparison.num_seeds,
         confused=_confused(candidates),
         alignment=alignment_section(alignments, titles) if alignments else None,
     )  # fmt: skip
