@@ -9,7 +9,7 @@ from typing import TextIO
 
 from fittingroom.core.cache import can_be_made, temporary_cache
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.core.machine import num_cores, usable_cores
+from fittingroom.core.machine import respect_quota
 
 RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK")
 
@@ -51,8 +51,7 @@ def _tame_libraries() -> None:
     if "MPLCONFIGDIR" not in os.environ and not all(map(can_be_made, _user_folders())):
         with suppress(FittingRoomError):  # matplotlib then warns, and goes on
             os.environ["MPLCONFIGDIR"] = str(temporary_cache() / "matplotlib")
-    if "OMP_NUM_THREADS" not in os.environ and num_cores() < len(usable_cores()):
-        os.environ["OMP_NUM_THREADS"] = str(num_cores())  # torch would start a thread for each core
+    respect_quota()
 
 
 def _user_folders() -> list[Path]:
