@@ -1,6 +1,7 @@
 """What this process may use of the machine: cores, processor time, memory. In a container that is less than the machine has."""
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,6 +15,8 @@ OPENMP = ("libgomp", "libiomp5", "libomp")
 """Names of the OpenMP libraries that torch may load."""
 OPENMP_BINDING = ("OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY", "KMP_AFFINITY")
 """Variables that bind threads to cores."""
+THREADS = re.compile(r"\s*0*[1-9]\d*\s*(,\s*0*[1-9]\d*\s*)*")
+"""What OpenMP accepts as a number of threads: one number, or one for each level of nesting."""
 
 
 def usable_cores() -> list[int]:
@@ -31,6 +34,10 @@ def num_cores(root: Path = Path("/")) -> int:
 
 def respect_quota() -> None:
     """Let torch compute with no more threads than the container has time for. `OMP_NUM_THREADS` of the user decides otherwise."""
+    if not THREADS.fullmatch(
+        os.environ.get("OMP_NUM_THREADS", "1")
+    ):  # empty, 0 or a word: OpenMP complains, and takes all cores
+        del os.environ["OMP_NUM_THREADS"]
     if "OMP_NUM_THREADS" in os.environ or num_cores() >= len(usable_cores()):
         return
     os.environ["OMP_NUM_THREADS"] = str(

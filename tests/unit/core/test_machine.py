@@ -101,8 +101,8 @@ class Torch:
 
 @pytest.mark.parametrize(
     ("quota", "variable", "before", "after"),
-    [(3, None, 8, 3), (3, None, 2, 2), (8, None, 8, 8), (3, "6", 6, 6)],
-    ids=["less time than cores", "fewer threads already", "no quota", "chosen by the user"],
+    [(3, None, 8, 3), (3, None, 2, 2), (8, None, 8, 8), (3, "6", 6, 6), (3, "6,2", 6, 6)],
+    ids=["less time than cores", "fewer threads already", "no quota", "chosen by the user", "nested"],
 )
 def test_computing_from_python_respects_the_quota_though_torch_was_imported_before(
     quota: int, variable: str | None, before: int, after: int, monkeypatch: pytest.MonkeyPatch
@@ -116,6 +116,18 @@ def test_computing_from_python_respects_the_quota_though_torch_was_imported_befo
     importlib.reload(fittingroom.api)
     assert torch.threads == after
     assert os.environ.get("OMP_NUM_THREADS") == (variable or (str(quota) if quota < 8 else None))
+
+
+@pytest.mark.parametrize("value", ["", "0", "abc", "-2", "4,", "2.5"])
+@pytest.mark.parametrize(("quota", "after"), [(3, "3"), (8, None)])
+def test_a_number_of_threads_that_is_none_is_as_if_it_were_not_given(
+    quota: int, after: str | None, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", Torch(3))
+    monkeypatch.setenv("OMP_NUM_THREADS", value)
+    monkeypatch.setattr(machine, "num_cores", lambda: quota)
+    machine.respect_quota()
+    assert os.environ.get("OMP_NUM_THREADS") == after
 
 
 def test_pictures_are_decoded_by_as_many_threads_as_the_quota_allows(monkeypatch: pytest.MonkeyPatch) -> None:
