@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -20,7 +21,7 @@ from fittingroom.core.config import to_dict
 from fittingroom.core.machine import usable_cores
 from fittingroom.core.records import read_state
 from fittingroom.tasks.classification.config import ClassificationConfig
-from tests.command import start
+from tests.command import environment, start
 
 LINUX = sys.platform.startswith("linux")
 TINY = {"embed_dim": 8, "depth": 1, "num_heads": 2, "patch_size": 14}
@@ -181,6 +182,42 @@ def test_when_the_parent_is_killed_its_children_end_by_themselves(tmp_path: Path
     while list(temporary_files.glob("pymp-*")):
         assert time.monotonic() < deadline, "the socket of the fork server is left behind"
         time.sleep(0.1)
+
+
+ONLY_SERVER = """
+import os, signal, sys
+from multiprocessing import forkserver
+from fittingroom.comparison.executors.processes import warm_up
+
+warm_up()
+print(*os.listdir(os.environ["TMPDIR"]), flush=True)
+sys.stdin.readline()
+os.kill(forkserver._forkserver._forkserver_pid, signal.SIGKILL)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not LINUX, reason="needs a fork server")
+def test_what_a_killed_command_and_its_killed_fork_server_leave_is_deleted_by_the_next(temporary_files: Path) -> None:
+    first, second = (only_server() for _ in range(2))
+    assert len(list(temporary_files.glob("pymp-*"))) == 2, "the folder of a living process stays"
+    for server in (first, second):
+        server.communicate("\n")
+    left = set(temporary_files.glob("pymp-*"))
+    assert len(left) == 2
+    next_one = only_server()
+    assert not left & set(temporary_files.glob("pymp-*"))
+    next_one.communicate("\n")
+
+
+def only_server() -> "subprocess.Popen[str]":
+    """A process that has started a fork server. After a line of input, it kills the server and itself."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", ONLY_SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment(), text=True
+    )
+    assert process.stdout is not None and process.stdout.readline()
+    return process
 
 
 @pytest.mark.slow

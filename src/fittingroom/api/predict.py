@@ -13,6 +13,7 @@ from fittingroom.api.runs import Run
 from fittingroom.api.settings import whole
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.text import shown
+from fittingroom.data.images.cache import num_threads
 from fittingroom.data.images.folder import pictures_in
 from fittingroom.data.images.image_file import OwnImage, read_image
 from fittingroom.data.spec import DataSpec
@@ -75,7 +76,7 @@ def _predictions(
     known: Usual | None,
     batch_size: int,
 ) -> Iterator[FilePrediction]:
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(num_threads()) as pool:
         while chunk := list(islice(files, batch_size)):
             found = list(pool.map(lambda each: each if each.error else _read(each.file, spec), chunk))
             images = [each for each in found if isinstance(each, OwnImage)]

@@ -9,8 +9,9 @@ from typing import TextIO
 
 from fittingroom.core.cache import can_be_made, temporary_cache
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.core.machine import num_cores, usable_cores
+from fittingroom.core.machine import respect_quota
 
+FEWEST_COLUMNS = 20
 RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK")
 
 
@@ -45,14 +46,18 @@ def _escape_unknown_signs() -> None:
 
 def _tame_libraries() -> None:
     os.environ.pop("MPLBACKEND", None)  # pictures go to files; matplotlib cannot be imported with an unknown name
+    columns = os.environ.get("COLUMNS", "")
+    if (
+        columns.isdigit() and int(columns) < FEWEST_COLUMNS
+    ):  # without a terminal, some programs set 0: tables would be empty
+        del os.environ["COLUMNS"]
     for name in RANKS:  # Lightning cannot be imported with a rank that is no number
         if not os.environ.get(name, "0").isdigit():
             del os.environ[name]
     if "MPLCONFIGDIR" not in os.environ and not all(map(can_be_made, _user_folders())):
         with suppress(FittingRoomError):  # matplotlib then warns, and goes on
             os.environ["MPLCONFIGDIR"] = str(temporary_cache() / "matplotlib")
-    if "OMP_NUM_THREADS" not in os.environ and num_cores() < len(usable_cores()):
-        os.environ["OMP_NUM_THREADS"] = str(num_cores())  # torch would start a thread for each core
+    respect_quota()
 
 
 def _user_folders() -> list[Path]:

@@ -1,14 +1,22 @@
 """What this process may use of the machine: cores, processor time, memory. In a container that is less than the machine has."""
 
 import os
+import re
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ctypes import CDLL
 
 OPENMP = ("libgomp", "libiomp5", "libomp")
 """Names of the OpenMP libraries that torch may load."""
 OPENMP_BINDING = ("OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY", "KMP_AFFINITY")
 """Variables that bind threads to cores."""
+THREADS = re.compile(r"\s*0*[1-9]\d*\s*(,\s*0*[1-9]\d*\s*)*")
+"""What OpenMP accepts as a number of threads: one number, or one for each level of nesting."""
 
 
 def usable_cores() -> list[int]:
@@ -22,6 +30,24 @@ def num_cores(root: Path = Path("/")) -> int:
     """How many cores may compute at the same time: the usable cores, or fewer in a container with a quota; at least 1."""
     cores, quota = len(usable_cores()) or os.cpu_count() or 1, _cpu_quota(root)
     return cores if quota is None else max(1, min(cores, int(quota)))
+
+
+def respect_quota() -> None:
+    """Let torch compute with no more threads than the container has time for. `OMP_NUM_THREADS` of the user decides otherwise."""
+    if not THREADS.fullmatch(
+        os.environ.get("OMP_NUM_THREADS", "1")
+    ):  # empty, 0 or a word: OpenMP complains, and takes all cores
+        del os.environ["OMP_NUM_THREADS"]
+    if "OMP_NUM_THREADS" in os.environ or num_cores() >= len(usable_cores()):
+        return
+    os.environ["OMP_NUM_THREADS"] = str(
+        num_cores()
+    )  # torch, and each process of a run, would start a thread for each core
+    torch = sys.modules.get("torch")
+    if (
+        torch is not None and torch.get_num_threads() > num_cores()
+    ):  # it was imported before, and reads the variable only then
+        torch.set_num_threads(num_cores())
 
 
 def memory_bytes(root: Path = Path("/")) -> int | None:
@@ -105,15 +131,22 @@ def _cores_of_openmp() -> set[int]:
     import ctypes
 
     cores: set[int] = set()
-    for path in {line.split()[-1] for line in _lines(Path("/proc/self/maps")) if "/" in line}:
-        if not os.path.basename(path).startswith(OPENMP):
-            continue
-        try:
-            library = ctypes.CDLL(path)
+    for library in loaded_libraries(*OPENMP):
+        with suppress(AttributeError):
             for place in range(library.omp_get_num_places()):
                 numbers = (ctypes.c_int * library.omp_get_place_num_procs(place))()
                 library.omp_get_place_proc_ids(place, numbers)
                 cores |= set(numbers)
-        except (OSError, AttributeError):
-            continue
     return cores
+
+
+def loaded_libraries(*prefixes: str) -> "list[CDLL]":
+    """The C libraries in this process whose file names begin so; none where the system does not list them (only Linux does)."""
+    import ctypes
+
+    found = []
+    for path in {line.split()[-1] for line in _lines(Path("/proc/self/maps")) if "/" in line}:
+        if os.path.basename(path).startswith(prefixes):
+            with suppress(OSError):
+                found.append(ctypes.CDLL(path))
+    return found

@@ -1,5 +1,6 @@
 """A container may use less of the machine than there is."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -7,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+import fittingroom.api
 from fittingroom.core import machine
 from fittingroom.core.machine import memory_bytes, num_cores, usable_cores
+from fittingroom.data.images import cache
 
 GIB = 2**30
 VERSION_1 = """\
@@ -81,6 +84,57 @@ def test_a_system_that_tells_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(machine.os, "cpu_count", lambda: None)
     monkeypatch.delattr(machine.os, "sysconf")  # as on Windows
     assert (num_cores(tmp_path), memory_bytes(tmp_path)) == (1, None)
+
+
+class Torch:
+    """Counts threads as torch does."""
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+
+    def get_num_threads(self) -> int:
+        return self.threads
+
+    def set_num_threads(self, number: int) -> None:
+        self.threads = number
+
+
+@pytest.mark.parametrize(
+    ("quota", "variable", "before", "after"),
+    [(3, None, 8, 3), (3, None, 2, 2), (8, None, 8, 8), (3, "6", 6, 6), (3, "6,2", 6, 6)],
+    ids=["less time than cores", "fewer threads already", "no quota", "chosen by the user", "nested"],
+)
+def test_computing_from_python_respects_the_quota_though_torch_was_imported_before(
+    quota: int, variable: str | None, before: int, after: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch = Torch(before)
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1" if variable is None else variable)
+    if variable is None:
+        monkeypatch.delenv("OMP_NUM_THREADS")
+    monkeypatch.setattr(machine, "num_cores", lambda: quota)
+    importlib.reload(fittingroom.api)
+    assert torch.threads == after
+    assert os.environ.get("OMP_NUM_THREADS") == (variable or (str(quota) if quota < 8 else None))
+
+
+@pytest.mark.parametrize("value", ["", "0", "abc", "-2", "4,", "2.5"])
+@pytest.mark.parametrize(("quota", "after"), [(3, "3"), (8, None)])
+def test_a_number_of_threads_that_is_none_is_as_if_it_were_not_given(
+    quota: int, after: str | None, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", Torch(3))
+    monkeypatch.setenv("OMP_NUM_THREADS", value)
+    monkeypatch.setattr(machine, "num_cores", lambda: quota)
+    machine.respect_quota()
+    assert os.environ.get("OMP_NUM_THREADS") == after
+
+
+def test_pictures_are_decoded_by_as_many_threads_as_the_quota_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "num_cores", lambda: 2)
+    assert cache.num_threads() == 2
+    monkeypatch.setattr(cache, "num_cores", lambda: 64)
+    assert cache.num_threads() == 16
 
 
 BOUND = """

@@ -18,6 +18,7 @@ from typing import Any
 
 from fittingroom.comparison.executors.base import Event, Work
 from fittingroom.comparison.executors.preload import SOCKET_FOLDER
+from fittingroom.comparison.executors.socket_folder import hold
 from fittingroom.core.config import to_dict
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.machine import OPENMP_BINDING, num_cores, usable_cores
@@ -183,7 +184,9 @@ def _context() -> Any:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["fittingroom.comparison.executors.preload", "fittingroom.training.fit"])
     try:
-        with _deaf(), _unbound(), _variable(SOCKET_FOLDER, util.get_temp_dir()):
+        folder = util.get_temp_dir()
+        hold(folder)
+        with _deaf(), _unbound(), _variable(SOCKET_FOLDER, folder):
             forkserver.ensure_running()
     except (
         OSError

@@ -26,6 +26,7 @@ import numpy as np
 from filelock import FileLock
 
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.machine import num_cores
 from fittingroom.core.rundir import cache_folder, make_folder, read_json, write_json
 from fittingroom.data.images.decode import decode as decode_picture
 from fittingroom.data.images.listing import Listing, Picture, listed, printable
@@ -370,8 +371,7 @@ def _choices(
 
 def num_threads() -> int:
     """Threads that decode pictures: one a core, at most 16."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, 16)
+    return min(num_cores(), 16)
 
 
 @contextmanager

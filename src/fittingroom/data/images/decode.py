@@ -3,7 +3,7 @@
 import io
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.machine import loaded_libraries
 from fittingroom.core.text import shown
 from fittingroom.data.images.orientation import TURNS, orientation, without_exif
 
@@ -65,6 +66,7 @@ def decode(source: Path | bytes, name: str | None = None, *, white: Mapping[str,
     Raises FittingRoomError with the name for everything that is no picture, is damaged, or has too many pixels.
     """
     name = shown(str(source) if name is None and isinstance(source, Path) else name or "the picture")
+    _silence_libtiff()
     try:
         with _opened(source) as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns about tags, and about sizes that are checked here.
@@ -124,6 +126,15 @@ def _open(file: io.BufferedReader | io.BytesIO, name: str) -> tuple[Image.Image,
     if opened.width * opened.height > MAX_PIXELS:
         raise FittingRoomError(_too_large(name, f"{opened.width:,} x {opened.height:,} pixels"))
     return opened, turn
+
+
+@cache
+def _silence_libtiff() -> None:
+    """Libtiff writes what it finds wrong on standard error by itself. Pillow tells us by an exception."""
+    for library in loaded_libraries("libtiff"):
+        with suppress(AttributeError):
+            library.TIFFSetErrorHandler(None)
+            library.TIFFSetWarningHandler(None)
 
 
 @cache

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import sys
 import zlib
 from pathlib import Path
 from typing import Any
@@ -194,6 +195,19 @@ def test_anything_that_a_decoder_raises_is_an_error_with_the_name(monkeypatch: p
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", explode)
     with pytest.raises(FittingRoomError, match=r"a\.png is not a readable picture \(deep in a decoder\)"):
         decode(content, "a.png")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the library is not found")
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate"])
+def test_a_damaged_tiff_is_one_error_and_nothing_on_standard_error(
+    compression: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Libtiff writes there by itself, from C."""
+    content = bytearray(file_of(Image.effect_noise((40, 40), 90), "TIFF", compression=compression))
+    content[12:60] = b"\xff" * 48
+    with pytest.raises(FittingRoomError, match=r"a\.tif is not a readable picture"):
+        decode(bytes(content), "a.tif")
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("format_", ["PNG", "JPEG", "GIF", "TIFF", "WEBP", "BMP"])
