@@ -13,6 +13,7 @@ from fittingroom.api.runs import Run
 from fittingroom.api.settings import whole
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.text import shown
+from fittingroom.data.images.cache import num_threads
 from fittingroom.data.images.folder import pictures_in
 from fittingroom.data.images.image_file import OwnImage, read_image
 from fittingroom.data.spec import DataSpec
@@ -45,9 +46,15 @@ class FilePrediction:
 
 
 def predict_files(
-    run: Run, files: Iterable[str | Path], *, top: int = 1, alarms: float | None = None, batch_size: int = BATCH
+    run: Run,
+    files: str | Path | Iterable[str | Path],
+    *,
+    top: int = 1,
+    alarms: float | None = None,
+    batch_size: int = BATCH,
 ) -> Iterator[FilePrediction]:
-    """Classify picture files, in the order given. Folders stand for the pictures in them and in their subfolders, by name.
+    """Classify picture files, in the order given; one path is enough. Folders stand for the pictures in them and in their
+    subfolders, by name.
 
     Every picture is turned upright and resized as the run's training pictures were: its data.json says how. `top` is the number
     of classes in each answer. With `alarms`, such as 0.05, each answer says whether the picture shows none of the classes; of
@@ -55,6 +62,7 @@ def predict_files(
     a run that does not classify images.
     """
     spec, most = run.spec, whole(top, "top")
+    files = [files] if isinstance(files, str | Path) else files
     if not getattr(spec, "class_names", ()):
         raise FittingRoomError(f"{run.name} does not read pictures: for words use `pronounce`")
     if not 1 <= most <= len(spec.class_names):
@@ -75,7 +83,7 @@ def _predictions(
     known: Usual | None,
     batch_size: int,
 ) -> Iterator[FilePrediction]:
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(num_threads()) as pool:
         while chunk := list(islice(files, batch_size)):
             found = list(pool.map(lambda each: each if each.error else _read(each.file, spec), chunk))
             images = [each for each in found if isinstance(each, OwnImage)]

@@ -12,9 +12,11 @@ from pathlib import Path
 from PIL import Image, ImageCms
 
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.files import check_file
 from fittingroom.core.text import shown
 from fittingroom.data.images.depth import SAMPLE_FORMAT, scaled, tiff_tag
-from fittingroom.data.images.metadata import has_metadata, without_metadata
+from fittingroom.data.images.kinds import START, what_it_is
+from fittingroom.data.images.metadata import Info, has_metadata, without_metadata
 from fittingroom.data.images.orientation import ORIENTATION, TURNS, orientation
 
 FORMATS = (
@@ -30,26 +32,6 @@ FEW_BITS = {"L;2": 85, "L;4": 17}
 """Pixels of 2 and 4 bits -> what makes 8 bits of them."""
 CLEAR_BY_MISTAKE = ("BMP", "DIB", "TGA")
 """Many programs leave the fourth byte of a pixel at 0 in these formats, and mean no transparency by it."""
-START = 256
-"""Bytes that tell what a file is."""
-PREFIXES = {
-    b"%!ps": "is PostScript",
-    b"%pdf": "is a PDF",
-    b"<svg": "is an SVG drawing",
-    b"<?xml": "is XML, perhaps an SVG drawing",
-    b"<!doc": "is a web page",
-    b"<html": "is a web page",
-    b"version https://git-lfs": "is a Git LFS pointer: the picture itself was not fetched",
-    b"pk\x03\x04": "is a ZIP archive: unpack it first",
-    b"\x1f\x8b": "is a gzip archive: unpack it first",
-    b"7z\xbc\xaf": "is a 7z archive: unpack it first",
-    b"rar!": "is a RAR archive: unpack it first",
-    b"\xff\n": "is JPEG XL",
-    b"\0\0\0\x0cjxl ": "is JPEG XL",
-    b"\x93numpy": "is a NumPy array",
-    b"\0\5\x16\7": "is what macOS writes beside a file, not the file itself",
-}
-"""How files start that are taken for pictures, in lower case."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +73,28 @@ def decode(source: Path | bytes, name: str | None = None, *, white: Mapping[str,
         raise FittingRoomError(
             f"{name} is not a readable picture ({reason}): give a complete PNG or JPEG file"
         ) from error
+
+
+def shown_size(path: Path) -> tuple[int, int] | None:
+    """Width and height of a picture as it is shown. None if it cannot be read; `decode` says why. No pixel is decoded."""
+    with suppress(Exception), quiet():
+        check_file(path, "give a picture in a file")  # a pipe would be waited for
+        return _shown_size(path)
+    return None
+
+
+def _shown_size(path: Path) -> tuple[int, int]:
+    with path.open("rb") as file:
+        try:
+            opened, info = _open(file, ""), None
+        except FittingRoomError:
+            opened, info = None, None
+        if opened is None or opened.format == "PNG":  # the orientation may be behind the pixels
+            opened, info = _bare(file, "")
+        # Pillow gives the size of a TIFF as it is shown.
+        turn = _byte_turn(opened) if opened.format == "TIFF" else orientation(opened.info if info is None else info)
+        width, height = opened.size
+        return (height, width) if turn in (5, 6, 7, 8) else (width, height)
 
 
 def eight_bits(picture: Image.Image, name: str = "the picture", *, white: Mapping[str, int] | None = None) -> Decoded:
@@ -139,14 +143,20 @@ def _decoded(file: io.BufferedReader | io.BytesIO, name: str, white: Mapping[str
         opened = _open(file, name)
         return _resolved(opened, _rawmode(opened), None, name, white)
     except Exception:
-        file.seek(0)
-        if has_metadata(file.read(START)):
-            file.seek(0)
-            bare, info = without_metadata(file.read())
-            with suppress(Exception):
-                opened = _open(io.BytesIO(bare), name)
-                return _resolved(opened, _rawmode(opened), orientation(info) if info else None, name, white)
+        with suppress(Exception):
+            opened, info = _bare(file, name)
+            return _resolved(opened, _rawmode(opened), orientation(info) if info else None, name, white)
         raise
+
+
+def _bare(file: io.BufferedReader | io.BytesIO, name: str) -> tuple[Image.Image, Info]:
+    """The picture without its metadata, not yet decoded, and what these say about its orientation."""
+    file.seek(0)
+    if not has_metadata(file.read(START)):
+        raise ValueError("a format whose metadata are unknown")
+    file.seek(0)
+    bare, info = without_metadata(file.read())
+    return _open(io.BytesIO(bare), name), info
 
 
 def _open(file: io.BufferedReader | io.BytesIO, name: str) -> Image.Image:
@@ -189,14 +199,7 @@ def _too_large(name: str, size: str) -> str:
 def _no_picture(start: bytes, name: str, error: Exception) -> FittingRoomError:
     if isinstance(error, Image.DecompressionBombError):
         return FittingRoomError(_too_large(name, "too many pixels"))
-    text = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    what = next((words for prefix, words in PREFIXES.items() if text.startswith(prefix)), None)
-    if start[4:8] == b"ftyp":
-        what = "is HEIC, HEIF or a video, which are not read here"
-    elif start[128:132] == b"DICM":
-        what = "is DICOM"
-    elif start[:4] in (b"II*\0", b"MM\0*"):
-        what = "is a damaged TIFF, or one with several channels of 16 or more bits"
+    what = what_it_is(start)
     reason = f": it {what}" if what else " in a format that is read here, or it is damaged"
     return FittingRoomError(f"{name} is not a readable picture{reason}; save it as PNG or JPEG")
 

@@ -38,6 +38,11 @@ def scaled(opened: Image.Image, name: str, whites: Mapping[str, int]) -> Scaled:
     white = known or whites.get(mode) or _smallest_white(mode, high)
     if known is None and white == 65535 and tiff_tag(opened, SAMPLE_FORMAT) == 2 and tiff_tag(opened, BITS) == 16:
         white = 32767  # signed
+    if known is None and mode in whites and high > whites[mode] * (1 + MARGIN):
+        raise FittingRoomError(
+            f"{name} holds {kind} up to {high:g}, but {whites[mode]:,} is white in the pictures of the data set: save it as "
+            "8-bit grey, 0 to 255"
+        )
     if white is None or low < -MARGIN * white or high > white * (1 + MARGIN):
         raise FittingRoomError(
             f"{name} holds {kind} from {low:g} to {high:g}: it is unclear which value is white; save it as 8-bit grey, 0 to 255"
