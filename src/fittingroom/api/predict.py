@@ -1,5 +1,7 @@
 """`predict_files`: a trained network's answers for picture files, in order, in as little memory for many as for few."""
 
+import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ from fittingroom.api.settings import whole
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.text import shown
 from fittingroom.data.images.cache import num_threads
-from fittingroom.data.images.folder import pictures_in
+from fittingroom.data.images.folder import counted_endings, pictures_in
 from fittingroom.data.images.image_file import OwnImage, read_image
 from fittingroom.data.spec import DataSpec
 from fittingroom.tasks.classification.unlike import Usual, usual
@@ -116,10 +118,13 @@ def _each_file(paths: Iterable[str | Path]) -> Iterator[FilePrediction]:
             yield FilePrediction(file=path)
             continue
         try:
-            found = list(pictures_in(path))
+            found = list(pictures_in(path, others := Counter[str]()))
         except FittingRoomError as error:
             yield FilePrediction(file=path, error=str(error))
             continue
+        if others:
+            left = counted_endings(others)
+            print(f"note: {shown(str(path))}: not pictures by their names, so not read: {left}", file=sys.stderr)
         yield from (FilePrediction(file=file) for file in found)
         if not found:
             yield FilePrediction(file=path, error=f"{shown(str(path))} holds no pictures")

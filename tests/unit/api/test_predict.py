@@ -37,6 +37,14 @@ def test_a_folder_stands_for_its_pictures_in_order(cnn: Run, pictures: Path) -> 
     assert len(found) == 7
 
 
+def test_files_that_are_no_pictures_by_their_names_are_counted(
+    cnn: Run, pictures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Photographs of a telephone end in .heic, and would be missed."""
+    assert len(list(predict_files(cnn, [pictures]))) == 7
+    assert capsys.readouterr().err.endswith("not pictures by their names, so not read: 1 file (.txt 1)\n")
+
+
 def test_one_path_alone_is_one_path_not_letters(cnn: Run, pictures: Path) -> None:
     assert [each.file for each in predict_files(cnn, str(pictures / "0.png"))] == [pictures / "0.png"]
     assert len(list(cnn.predict_files(pictures))) == 7

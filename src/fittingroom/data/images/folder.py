@@ -59,13 +59,7 @@ def list_folder(root: Path) -> Listing:
     if loose:
         notes.append(f"not in a class folder, so not used: {counted(loose, 'picture')}")
     if others:
-        endings = listed(
-            [
-                f"{ending or 'no ending'} {count:,}"
-                for ending, count in sorted(others.items(), key=lambda each: (-each[1], each[0]))
-            ]
-        )
-        notes.append(f"not pictures by their names: {counted(sum(others.values()), 'file')} ({endings})")
+        notes.append(f"not pictures by their names: {counted_endings(others)}")
     check_names(root, pictures)
     notes += _parts_as_classes({each.label: each for each in pictures}, tops)
     pictures.sort(key=lambda each: (each.part, each.label, each.name))
@@ -138,10 +132,20 @@ def _named(parts: dict[str, str], part: str) -> str:
     return next(name for name, each in parts.items() if each == part)
 
 
-def pictures_in(folder: Path) -> Iterator[Path]:
-    """The files in a folder and its subfolders that are named like pictures, in the order of their paths."""
+def pictures_in(folder: Path, others: Counter[str]) -> Iterator[Path]:
+    """The files in a folder and its subfolders that are named like pictures, in the order of their paths.
+
+    Endings of other files are counted in `others`.
+    """
     whole = os.path.abspath(folder)
-    return (folder / os.path.relpath(path, whole) for path in sorted(_pictures(whole, Counter())))
+    return (folder / os.path.relpath(path, whole) for path in sorted(_pictures(whole, others)))
+
+
+def counted_endings(others: Counter[str]) -> str:
+    """`3 files (.heic 2, no ending 1)`."""
+    most_first = sorted(others.items(), key=lambda each: (-each[1], each[0]))
+    endings = listed([f"{ending or 'no ending'} {count:,}" for ending, count in most_first])
+    return f"{counted(sum(others.values()), 'file')} ({endings})"
 
 
 def _pictures(folder: str, others: Counter[str]) -> Iterator[str]:
