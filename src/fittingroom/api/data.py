@@ -229,7 +229,8 @@ def _in_memory(
         class_names = found if class_names is None else class_names
     if labels is None:
         raise FittingRoomError("load_data was given arrays without labels: write load_data(images, labels)")
-    path = save_arrays(as_array(values, options), _plain(labels), class_names)
+    images, how = as_array(values, options)
+    path = save_arrays(images, _plain(labels), class_names, preprocessing=how)
     data = Data(str(path), folder, seed, DataRequest(data=str(path)))
     _ = data.spec  # raises an error for bad arrays
     return data

@@ -1,5 +1,7 @@
 """`predict_files`: a trained network's answers for picture files, in order, in as little memory for many as for few."""
 
+import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ from fittingroom.api.settings import whole
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.text import shown
 from fittingroom.data.images.cache import num_threads
-from fittingroom.data.images.folder import pictures_in
+from fittingroom.data.images.folder import counted_endings, pictures_in
 from fittingroom.data.images.image_file import OwnImage, read_image
 from fittingroom.data.spec import DataSpec
 from fittingroom.tasks.classification.unlike import Usual, usual
@@ -46,9 +48,15 @@ class FilePrediction:
 
 
 def predict_files(
-    run: Run, files: Iterable[str | Path], *, top: int = 1, alarms: float | None = None, batch_size: int = BATCH
+    run: Run,
+    files: str | Path | Iterable[str | Path],
+    *,
+    top: int = 1,
+    alarms: float | None = None,
+    batch_size: int = BATCH,
 ) -> Iterator[FilePrediction]:
-    """Classify picture files, in the order given. Folders stand for the pictures in them and in their subfolders, by name.
+    """Classify picture files, in the order given; one path is enough. Folders stand for the pictures in them and in their
+    subfolders, by name.
 
     Every picture is turned upright and resized as the run's training pictures were: its data.json says how. `top` is the number
     of classes in each answer. With `alarms`, such as 0.05, each answer says whether the picture shows none of the classes; of
@@ -56,6 +64,7 @@ def predict_files(
     a run that does not classify images.
     """
     spec, most = run.spec, whole(top, "top")
+    files = [files] if isinstance(files, str | Path) else files
     if not getattr(spec, "class_names", ()):
         raise FittingRoomError(f"{run.name} does not read pictures: for words use `pronounce`")
     if not 1 <= most <= len(spec.class_names):
@@ -109,10 +118,13 @@ def _each_file(paths: Iterable[str | Path]) -> Iterator[FilePrediction]:
             yield FilePrediction(file=path)
             continue
         try:
-            found = list(pictures_in(path))
+            found = list(pictures_in(path, others := Counter[str]()))
         except FittingRoomError as error:
             yield FilePrediction(file=path, error=str(error))
             continue
+        if others:
+            left = counted_endings(others)
+            print(f"note: {shown(str(path))}: not pictures by their names, so not read: {left}", file=sys.stderr)
         yield from (FilePrediction(file=file) for file in found)
         if not found:
             yield FilePrediction(file=path, error=f"{shown(str(path))} holds no pictures")

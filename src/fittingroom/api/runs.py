@@ -132,9 +132,10 @@ class Run:
         return self._saved.task.predict_new(self._saved.placed, images, number)
 
     def predict_files(
-        self, files: Iterable[str | Path], *, top: int = 1, alarms: float | None = None
+        self, files: str | Path | Iterable[str | Path], *, top: int = 1, alarms: float | None = None
     ) -> Iterator["FilePrediction"]:
-        """Answers for picture files, in order: `file`, `classes` (the `top` best, with probabilities), `notes` and `error`.
+        """Answers for one or many picture files, in order: `file`, `classes` (the `top` best, with probabilities), `notes` and
+        `error`.
 
         With `alarms`, such as 0.05, also `none_of_these`: whether the picture is unlike the training pictures. Of pictures that
         are like them, about this share is called so by mistake.

@@ -60,7 +60,8 @@ def _paths(words: list[str]) -> Iterator[Path]:
             yield Path(word)
             continue
         text = os.fsdecode(sys.stdin.buffer.read())
-        names = text.split("\0") if "\0" in text else text.splitlines()
+        # A name may hold what `splitlines` takes for the end of a line, such as U+2028. Windows ends lines with \r\n.
+        names = text.split("\0") if "\0" in text else [line.removesuffix("\r") for line in text.split("\n")]
         yield from (Path(name) for name in names if name)
 
 

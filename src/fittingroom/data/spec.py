@@ -22,6 +22,8 @@ class Preprocessing:
     """crop: scale, then keep the middle. pad: scale, then fill up with the border colour. stretch: ignore proportions."""
     bright_ground: Literal["keep", "invert"] = "keep"
     """invert: the data set shows light objects on black, so a picture with a bright background is inverted."""
+    white: tuple[tuple[str, int], ...] = ()
+    """Pillow's mode -> the value that was taken as white in the pictures of this mode, which have more than 8 bits."""
     input_size: tuple[int, int] | None = None
     """The network gets images of this size (height, width), enlarged or reduced from the data set's. None: of the same size."""
     input_channels: int | None = None

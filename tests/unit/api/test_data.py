@@ -14,6 +14,7 @@ import fittingroom as fr
 from fittingroom.api import data as api_data
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.data.images.batches import normalise
+from fittingroom.data.images.image_file import own_image
 from fittingroom.tasks.base import DataRequest
 from tests.image_fixture import CLASS_NAMES, TINY_MODELS, image_arrays, write_npz
 from tests.pairs_fixture import GREEK, made_up, write_tsv
@@ -129,6 +130,25 @@ def test_what_is_no_picture_is_named() -> None:
     assert "group is for pictures in files: omit it" in refused(fr.load_data, pictures, labels, group="a")
     assert "image_size is for pictures" in refused(fr.load_data, np.zeros((9, 2, 2)), labels[:9], image_size=8)
     assert "item 0 of the data set is Image, not (picture, label)" in refused(fr.load_data, Pairs(pictures, []))
+
+
+@pytest.mark.parametrize("resize", [None, "crop", "pad", "stretch"])
+def test_new_pictures_become_images_as_those_in_memory_did(resize: str | None) -> None:
+    """A dark picture of 16 bits alone could be one of 12 bits."""
+    draw = np.random.default_rng(0)
+    values = [draw.integers(0, 300 if place % 3 else 60_000, (20, 12 + place)).astype(np.uint16) for place in range(12)]
+    pictures = [Image.fromarray(each) for each in values]
+    data = fr.load_data(pictures, [0, 1] * 6, image_size=12, resize=resize)
+    assert dict(data.spec.preprocessing.white) == {"I;16": 65535}
+    train = data._task.splits.train
+    for image, place in zip(train.images, train.index.tolist(), strict=True):
+        np.testing.assert_array_equal(own_image(pictures[place], data.spec).pixels.numpy(), image.numpy())
+
+
+def test_a_list_of_paths_is_refused_before_anything_is_stored(tmp_path: Path) -> None:
+    said = refused(fr.load_data, ["a/1.png", "b/2.png"], [0, 1])
+    assert "paths, such as a/1.png" in said and "table" in said
+    assert not list(tmp_path.rglob("*.npz"))
 
 
 def test_a_folder_of_pictures_is_a_data_set(tmp_path: Path) -> None:

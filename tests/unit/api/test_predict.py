@@ -1,13 +1,16 @@
 """Answers for picture files: in the order asked for, the same in any batch, and a reason where there is none."""
 
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from fittingroom.api.predict import predict_files
 from fittingroom.api.runs import Run, load_run
+from fittingroom.cli.predict import _paths as given_paths
 from fittingroom.core.errors import FittingRoomError
 
 
@@ -32,6 +35,42 @@ def test_a_folder_stands_for_its_pictures_in_order(cnn: Run, pictures: Path) -> 
     found = [each.file for each in predict_files(cnn, [pictures])]
     assert found == sorted(path for path in pictures.rglob("*.png"))
     assert len(found) == 7
+
+
+def test_files_that_are_no_pictures_by_their_names_are_counted(
+    cnn: Run, pictures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Photographs of a telephone end in .heic, and would be missed."""
+    assert len(list(predict_files(cnn, [pictures]))) == 7
+    assert capsys.readouterr().err.endswith("not pictures by their names, so not read: 1 file (.txt 1)\n")
+
+
+def test_one_path_alone_is_one_path_not_letters(cnn: Run, pictures: Path) -> None:
+    assert [each.file for each in predict_files(cnn, str(pictures / "0.png"))] == [pictures / "0.png"]
+    assert len(list(cnn.predict_files(pictures))) == 7
+
+
+def test_arrays_that_torch_warns_of_or_numpy_lacks_are_read(cnn: Run, recwarn: pytest.WarningsRecorder) -> None:
+    locked = np.asarray(Image.new("L", (28, 28), 255))
+    assert not locked.flags.writeable
+    probs = cnn.predict(locked).probs
+    assert cnn.predict(torch.ones(28, 28, dtype=torch.bfloat16)).probs == pytest.approx(probs, abs=1e-6)
+    assert not [each for each in recwarn if "writable" in str(each.message)]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("a b.png\r\nc\u2028d\x0b.png\n", ["a b.png", "c\u2028d\x0b.png"]),
+        ("a\n.png\0b.png\0", ["a\n.png", "b.png"]),
+        ("", []),
+    ],
+)
+def test_names_on_standard_input_end_where_lines_end(
+    text: str, names: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+    assert [str(path) for path in given_paths(["-"])] == names
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 7, 100])

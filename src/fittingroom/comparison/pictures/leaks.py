@@ -67,7 +67,7 @@ def own_rows(check: ImageCheck, part: str, index: Sequence[int], labels: Sequenc
     good = check.scan.good
     place = {each.name: row for row, each in enumerate(good)}
     if check.scan.in_files:
-        names = [row["path"] for row in read_rows(folder / SPLIT_FILE)]
+        names = [row["path"] for _, row in read_rows(folder / SPLIT_FILE)]
         rows = [place.get(names[each], -1) if each < len(names) else -1 for each in index]
     else:
         kind = {"val": "val" if "val" in check.scan.parts else "train"}.get(part, part)

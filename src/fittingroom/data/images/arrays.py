@@ -9,6 +9,7 @@ The mapping from labels to classes is computed once, from the whole file.
 """
 
 import hashlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,13 @@ import torch
 
 from fittingroom.core.archives import DAMAGE, open_arrays
 from fittingroom.core.cache import cache_folder
+from fittingroom.core.config import from_dict, to_dict
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.files import check_file
 from fittingroom.core.rundir import write_atomic
 from fittingroom.data.images.dataset import ImageData
 from fittingroom.data.images.splits import split
-from fittingroom.data.spec import DataSpec, ImageSet
+from fittingroom.data.spec import DataSpec, ImageSet, Preprocessing
 
 TEST_SHARE, VAL_SHARE, MOST_VAL = 0.2, 0.15, 5000
 NPY_FORM = "save images.npy and labels.npy with np.save, one label per image"
@@ -100,17 +102,36 @@ def data_of_arrays(
         std=std,
         num_val=num_val,
         num_test=len(test),
+        preprocessing=_preprocessing(arrays, path),
     )
     pool = None if whole is None else lambda: whole
     return ImageData(spec=spec, load_train=lambda: train, load_test=lambda: test, load_pool=pool)
 
 
-def save_arrays(images: Any, labels: Any, class_names: Any = None, name: str = "images") -> Path:
+def _preprocessing(arrays: dict[str, np.ndarray], path: Path) -> Preprocessing:
+    """What `save_arrays` noted, if these images were made from pictures."""
+    if "preprocessing" not in arrays:
+        return Preprocessing()
+    try:
+        return from_dict(Preprocessing, json.loads(str(arrays["preprocessing"])))
+    except (ValueError, RecursionError) as error:
+        raise FittingRoomError(f"{path}: preprocessing is damaged ({error}): delete this array") from error
+
+
+def save_arrays(
+    images: Any,
+    labels: Any,
+    class_names: Any = None,
+    name: str = "images",
+    preprocessing: Preprocessing | None = None,
+) -> Path:
     """Write arrays to a file in the user's cache, named after its content. Returns the path.
 
-    Child processes and later commands, such as `evaluate`, read the data from this file.
+    Child processes and later commands, such as `evaluate`, read the data from this file. `preprocessing` says how pictures
+    became these images.
     """
-    given = {"images": images, "labels": labels, "class_names": class_names}
+    how = None if preprocessing is None else json.dumps(to_dict(preprocessing))
+    given = {"images": images, "labels": labels, "class_names": class_names, "preprocessing": how}
     arrays: dict[str, Any] = {key: _plain(values, key) for key, values in given.items() if values is not None}
     content = hashlib.sha256()
     for key, array in arrays.items():

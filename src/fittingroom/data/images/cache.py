@@ -14,21 +14,23 @@ import json
 import os
 import shutil
 import tempfile
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from filelock import FileLock
 
+from fittingroom.core.archives import DAMAGE
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.files import check_file
 from fittingroom.core.machine import num_cores
 from fittingroom.core.rundir import cache_folder, make_folder, read_json, write_json
 from fittingroom.data.images.decode import decode as decode_picture
+from fittingroom.data.images.decode import shown_size
 from fittingroom.data.images.listing import Listing, Picture, listed, printable
 from fittingroom.data.images.options import PictureOptions
 from fittingroom.data.images.resize import choose_rule, choose_size, to_pixels
@@ -61,6 +63,8 @@ class DecodedPictures:
     """The unreadable pictures: name and fault."""
     choices: tuple[str, ...] = ()
     """What was chosen, for the user."""
+    white: tuple[tuple[str, int], ...] = ()
+    """Mode -> the value that is white in all pictures of that mode with more than 8 bits."""
 
     @property
     def folder(self) -> Path:
@@ -109,6 +113,11 @@ class _Pass:
     notes: list[str] = field(default_factory=list)
     all_grey: bool = True
 
+    @property
+    def white(self) -> tuple[tuple[str, int], ...]:
+        """Mode -> the value that suits all pictures of that mode."""
+        return tuple(sorted((mode, max(values)) for mode, values in self.whites.items()))
+
 
 def decode(listing: Listing, options: PictureOptions) -> DecodedPictures:
     """The decoded pictures of a listing, from the cache if they are there. Pictures that cannot be read are in `bad`.
@@ -143,15 +152,33 @@ def find(digest: str) -> DecodedPictures | None:
     place = _root() / digest / "set.json"
     if not digest or not place.is_file():
         return None
-    values = read_json(place)
+    try:
+        found = _from_json(read_json(place))
+        return found if found is not None and _is_whole(found) else None
+    except (FittingRoomError, *DAMAGE, AttributeError):  # what is damaged is made again
+        return None
+
+
+def _from_json(values: dict[str, Any]) -> DecodedPictures | None:
     if values.pop("format", None) != FORMAT:
         return None
-    pictures = tuple(Picture(*each) for each in values.pop("pictures"))
-    bad = tuple((name, fault) for name, fault in values.pop("bad"))
-    found = DecodedPictures(pictures=pictures, bad=bad, choices=tuple(values.pop("choices")), **values)
+    return DecodedPictures(
+        pictures=tuple(Picture(*each) for each in values.pop("pictures")),
+        bad=_pairs(values.pop("bad")),
+        choices=tuple(values.pop("choices")),
+        white=_pairs(values.pop("white", ())),
+        **values,
+    )
+
+
+def _pairs(values: Any) -> tuple[tuple[Any, Any], ...]:
+    return tuple((first, second) for first, second in values)
+
+
+def _is_whole(found: DecodedPictures) -> bool:
     whole = found.num * found.channels * found.height * found.width
-    pixels = found.folder / "pixels.bin"
-    return found if pixels.is_file() and pixels.stat().st_size == whole else None
+    prints = np.load(found.folder / "prints.npy", mmap_mode="r")
+    return (found.folder / "pixels.bin").stat().st_size == whole and prints.shape == (found.num, 16)
 
 
 def _root() -> Path:
@@ -162,13 +189,14 @@ def _known(key: str) -> DecodedPictures | None:
     place = _root() / f"{key}.json"
     if not place.is_file():
         return None
-    values = read_json(place)
-    found = find(values.get("digest", ""))
-    if found is None:
+    try:
+        values = read_json(place)
+        found = find(values["digest"])
+        # Another listing with the same good pictures may have other bad ones.
+        own = {"bad": _pairs(values["bad"]), "choices": tuple(values["choices"]), "white": _pairs(values["white"])}
+    except (FittingRoomError, KeyError, TypeError, ValueError):  # damaged, or from before `white` was kept
         return None
-    # Another listing with the same good pictures may have other bad ones.
-    bad = tuple((name, fault) for name, fault in values["bad"])
-    return replace(found, bad=bad, choices=tuple(values["choices"]))
+    return None if found is None else replace(found, **own)
 
 
 def _key(listing: Listing, options: PictureOptions) -> str:
@@ -211,11 +239,13 @@ def _decode(listing: Listing, options: PictureOptions, key: str) -> DecodedPictu
                 pictures=tuple(done.good),
                 bad=tuple(done.bad),
                 choices=(*_choices(sizes, size, rule, channels, options), *_told(done.notes)),
+                white=done.white,
             )
             np.save(work / "prints.npy", np.frombuffer(b"".join(_prints(work, found)), np.uint8).reshape(-1, 16))
             write_json(work / "set.json", asdict(found) | {"pictures": found.pictures, "format": FORMAT})
             _put(work, found.folder)
-            write_json(_root() / f"{key}.json", {"digest": found.digest, "bad": found.bad, "choices": found.choices})
+            own = {"digest": found.digest, "bad": found.bad, "choices": found.choices, "white": found.white}
+            write_json(_root() / f"{key}.json", own)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return found
@@ -225,8 +255,7 @@ def _write_all(listing: Listing, work: Path, form: _Form) -> tuple[_Pass, _Form]
     """Decode every picture, a second time if they disagree about the value that is white."""
     done = _write_pixels(listing, work, form)
     if any(len(values) > 1 for values in done.whites.values()):
-        white = tuple(sorted((mode, max(values)) for mode, values in done.whites.items()))
-        form = replace(form, white=white)
+        form = replace(form, white=done.white)
         done = _write_pixels(listing, work, form)
     if not done.good:
         name, fault = done.bad[0]
@@ -240,7 +269,6 @@ def _write_pixels(listing: Listing, work: Path, form: _Form) -> _Pass:
     """Write pixels.bin."""
     done, pictures = _Pass(), listing.pictures
     with (
-        warnings.catch_warnings(),  # the decoder does the same in each thread, where it leaves a mess
         (work / "pixels.bin").open("wb") as file,
         ThreadPoolExecutor(num_threads()) as pool,
         progress(f"decoding {listing.title}", len(pictures)) as advance,
@@ -266,9 +294,10 @@ def _write_pixels(listing: Listing, work: Path, form: _Form) -> _Pass:
 
 def _one(picture: Picture, form: _Form) -> _One:
     try:
-        with open(picture.path, "rb") as file:
-            content = file.read()
-        opened = decode_picture(content, picture.name, white=dict(form.white))
+        check_file(picture.path, "give a picture in a file")
+        opened = decode_picture(Path(picture.path), picture.name, white=dict(form.white))
+        with open(picture.path, "rb") as file:  # not read as a whole: it may be a film of many gigabytes
+            content = hashlib.file_digest(file, "sha256").hexdigest()
     except FittingRoomError as error:
         return _One(fault=str(error).removeprefix(picture.name).strip())
     except (OSError, ValueError) as error:
@@ -277,7 +306,7 @@ def _one(picture: Picture, form: _Form) -> _One:
     grey = len(pixels) == 1 or bool((pixels[0] == pixels[1]).all() and (pixels[0] == pixels[2]).all())
     return _One(
         pixels=pixels,
-        content=hashlib.sha256(content).hexdigest(),
+        content=content,
         grey=grey,
         white=tuple(opened.white.items()),
         notes=opened.notes,
@@ -302,23 +331,9 @@ def _told(notes: Sequence[str]) -> tuple[str, ...]:
 def sample_sizes(pictures: Sequence[Picture]) -> list[tuple[int, int]]:
     """(width, height) of up to `SAMPLE` pictures, evenly spread over the listing."""
     chosen = np.unique(np.linspace(0, len(pictures) - 1, SAMPLE).round().astype(int)).tolist()
-    with warnings.catch_warnings(), ThreadPoolExecutor(num_threads()) as pool:
-        warnings.simplefilter("ignore")  # Pillow warns of large pictures
-        sizes = [size for size in pool.map(lambda place: _size(pictures[place].path), chosen) if size]
+    with ThreadPoolExecutor(num_threads()) as pool:
+        sizes = [size for size in pool.map(lambda place: shown_size(Path(pictures[place].path)), chosen) if size]
     return sizes or [(64, 64)]  # none can be read: decoding says so
-
-
-def _size(path: str) -> tuple[int, int] | None:
-    """Width and height of the picture as it is shown."""
-    from PIL import Image
-
-    try:
-        with Image.open(path) as picture:
-            turned = picture.getexif().get(0x0112) in (5, 6, 7, 8)
-            width, height = picture.size
-            return (height, width) if turned else (width, height)
-    except Exception:  # Pillow raises whatever a damaged file makes it raise; decoding names the fault
-        return None
 
 
 def _keep_one_channel(path: Path, shape: tuple[int, ...]) -> None:

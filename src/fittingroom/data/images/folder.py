@@ -6,11 +6,20 @@ followed, but not in circles.
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.data.images.listing import PART_NAMES, Listing, Picture, counted, listed, printable, table_in
+from fittingroom.data.images.listing import (
+    PART_NAMES,
+    Listing,
+    Picture,
+    check_names,
+    counted,
+    listed,
+    printable,
+    table_in,
+)
 
 ENDINGS = frozenset(
     {
@@ -19,12 +28,14 @@ ENDINGS = frozenset(
     }
 )  # fmt: skip
 LITTER = frozenset({"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "$recycle.bin"})
+RESULTS = (("explain.json",), ("comparison.json",), ("config.json", "state.json"))
+"""What tells a folder of results: it holds all files of one of these lines."""
 LAYOUT = "put the pictures of each class into a folder of their own, such as cat/1.jpg and dog/1.jpg"
 
 
 def list_folder(root: Path) -> Listing:
     """All pictures below `root`. Raises FittingRoomError if there are none, and for a folder that cannot be read."""
-    tops = _folders(str(root))
+    tops, own = _without_results(_folders(str(root)))
     parts = {name: PART_NAMES[name.lower()] for name in tops if name.lower() in PART_NAMES and _has_classes(tops[name])}
     twice = [part for part, count in Counter(parts.values()).items() if count > 1]
     if twice:
@@ -32,7 +43,7 @@ def list_folder(root: Path) -> Listing:
         raise FittingRoomError(f"{printable(str(root))} holds both {names}: keep one, or rename one")
     others: Counter[str] = Counter()
     pictures: list[Picture] = []
-    notes: list[str] = []
+    notes = [f"results of this program, so not used: {listed(own)}"] if own else []
     for name, part in parts.items():
         pictures += _classes(str(root), os.path.join(str(root), name), part, others, notes)
     if "train" not in parts.values():
@@ -48,17 +59,48 @@ def list_folder(root: Path) -> Listing:
     if loose:
         notes.append(f"not in a class folder, so not used: {counted(loose, 'picture')}")
     if others:
-        endings = listed(
-            [
-                f"{ending or 'no ending'} {count:,}"
-                for ending, count in sorted(others.items(), key=lambda each: (-each[1], each[0]))
-            ]
-        )
-        notes.append(f"not pictures by their names: {counted(sum(others.values()), 'file')} ({endings})")
+        notes.append(f"not pictures by their names: {counted_endings(others)}")
+    check_names(root, pictures)
+    notes += _parts_as_classes({each.label: each for each in pictures}, tops)
     pictures.sort(key=lambda each: (each.part, each.label, each.name))
     return Listing(
         title=printable(root.resolve().name or "pictures"), source=root, pictures=tuple(pictures), notes=tuple(notes)
     )
+
+
+def _without_results(folders: dict[str, str]) -> tuple[dict[str, str], list[str]]:
+    """The folders that may be classes, and the names of those with our runs and figures: people train where their data are."""
+
+    def is_ours(path: str) -> bool:
+        inside = [path, *(each.path for each in _entries(path) if _is_folder(each))]
+        return any(
+            all(os.path.isfile(os.path.join(each, name)) for name in names) for each in inside for names in RESULTS
+        )
+
+    ours = [name for name, path in folders.items() if is_ours(path)]
+    return {name: path for name, path in folders.items() if name not in ours}, ours
+
+
+def _parts_as_classes(classes: Mapping[str, object], tops: dict[str, str]) -> list[str]:
+    """A note if folders that were taken for classes hold the same folders: they may be parts, such as `seg_train`."""
+    inner: dict[tuple[str, ...], list[str]] = {}
+    for label in classes:
+        if label in tops:
+            inner.setdefault(_inner(tops[label]), []).append(label)
+    return [
+        f"{listed(sorted(labels))} were taken as classes, but hold the same folders ({listed(folders)}): if they are parts, "
+        "rename them to train, val and test"
+        for folders, labels in inner.items()
+        if len(folders) > 1 and len(labels) > 1
+    ]
+
+
+def _inner(folder: str) -> tuple[str, ...]:
+    """The names of the folders in a folder, or in the only folder in it."""
+    found = [each for each in _entries(folder) if _is_folder(each)]
+    if len(found) == 1:
+        found = [each for each in _entries(found[0].path) if _is_folder(each)]
+    return tuple(printable(each.name) for each in found)
 
 
 def _classes(root: str, folder: str, part: str, others: Counter[str], notes: list[str]) -> Iterator[Picture]:
@@ -90,10 +132,20 @@ def _named(parts: dict[str, str], part: str) -> str:
     return next(name for name, each in parts.items() if each == part)
 
 
-def pictures_in(folder: Path) -> Iterator[Path]:
-    """The files in a folder and its subfolders that are named like pictures, in the order of their paths."""
+def pictures_in(folder: Path, others: Counter[str]) -> Iterator[Path]:
+    """The files in a folder and its subfolders that are named like pictures, in the order of their paths.
+
+    Endings of other files are counted in `others`.
+    """
     whole = os.path.abspath(folder)
-    return (folder / os.path.relpath(path, whole) for path in sorted(_pictures(whole, Counter())))
+    return (folder / os.path.relpath(path, whole) for path in sorted(_pictures(whole, others)))
+
+
+def counted_endings(others: Counter[str]) -> str:
+    """`3 files (.heic 2, no ending 1)`."""
+    most_first = sorted(others.items(), key=lambda each: (-each[1], each[0]))
+    endings = listed([f"{ending or 'no ending'} {count:,}" for ending, count in most_first])
+    return f"{counted(sum(others.values()), 'file')} ({endings})"
 
 
 def _pictures(folder: str, others: Counter[str]) -> Iterator[str]:

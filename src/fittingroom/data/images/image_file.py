@@ -33,12 +33,12 @@ class OwnImage:
 def read_image(path: Path, spec: DataSpec) -> OwnImage:
     """Read a picture file and convert it. Raises FittingRoomError if it cannot be read, see `decode`."""
     check_file(path, "give a PNG or JPEG picture")
-    return _own(decode(path), spec, shown(path.name))
+    return _own(decode(path, white=dict(spec.preprocessing.white)), spec, shown(path.name))
 
 
 def own_image(picture: Image.Image, spec: DataSpec, name: str = "the picture") -> OwnImage:
     """Convert a picture in memory, of any mode. It is not turned."""
-    return _own(eight_bits(picture, name), spec, name)
+    return _own(eight_bits(picture, name, white=dict(spec.preprocessing.white)), spec, name)
 
 
 def _own(decoded: Decoded, spec: DataSpec, name: str) -> OwnImage:

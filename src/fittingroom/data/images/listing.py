@@ -96,6 +96,16 @@ def table_in(folder: Path) -> str:
     return f"if {printable(tables[0].name)} lists the labels, use --data {printable(str(tables[0]))}" if tables else ""
 
 
+def check_names(source: Path, pictures: Iterable[Picture]) -> None:
+    """Raise FittingRoomError for two pictures of one printable name: a split file could not tell them apart."""
+    seen: dict[str, str] = {}
+    for each in pictures:
+        if seen.setdefault(each.name, each.path) != each.path:
+            raise FittingRoomError(
+                f"{printable(str(source))} holds two pictures whose names look alike, '{each.name}': rename one"
+            )
+
+
 def check_classes(listing: Listing) -> None:
     """Raise FittingRoomError unless there are two classes, and training pictures for each of them."""
     names = list(listing.class_names)
@@ -103,7 +113,7 @@ def check_classes(listing: Listing) -> None:
     if len(names) < 2:
         raise FittingRoomError(
             f"{where} holds only one class ('{names[0]}', {counted(len(listing.pictures), 'picture')}): "
-            f"{table_in(listing.source) or 'give pictures of two classes or more, each in its own folder'}"
+            f"{table_in(listing.source) or _deeper(listing) or 'give pictures of two classes or more, each in its own folder'}"
         )
     parts = {part: {each.label for each in listing.pictures if each.part == part} for part in PARTS}
     if not any(parts.values()):
@@ -115,6 +125,16 @@ def check_classes(listing: Listing) -> None:
         raise FittingRoomError(
             f"{where} has no training pictures of {listed([f'{name!r}' for name in unknown])}: add some, or correct the name"
         )
+
+
+def _deeper(listing: Listing) -> str:
+    """The advice to use the only folder in a folder, if it holds folders itself: unpacking often adds one."""
+    names = [each.name.split("/") for each in listing.pictures]
+    inner = sorted({name[1] for name in names if len(name) > 2})
+    if listing.columns or len(inner) < 2 or len({name[0] for name in names}) > 1:
+        return ""
+    place = printable(str(listing.source / names[0][0]))
+    return f"if its folders are the classes or parts ({listed(inner)}), use --data {place}"
 
 
 def check_counts(listing: Listing) -> None:

@@ -1,16 +1,20 @@
 """Pictures in memory as arrays: lists of PIL pictures, and data sets whose items are (picture, label), such as torchvision's."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from jaxtyping import UInt8
 from PIL import Image
 from torch import Tensor
 
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.text import shown
 from fittingroom.data.images.decode import eight_bits
 from fittingroom.data.images.options import PictureOptions
 from fittingroom.data.images.resize import choose_rule, choose_size, to_pixels
+from fittingroom.data.spec import Preprocessing, Resize
 
 OF_FILES = ("group", "split_file", "skip_bad")
 
@@ -38,14 +42,22 @@ def items_of(dataset: Any) -> tuple[list[Any], list[Any], Any]:
     return pictures, labels, names
 
 
-def as_array(pictures: Any, options: PictureOptions) -> Any:
-    """Pictures as one array: PIL pictures are resized, arrays and tensors stacked. Raises FittingRoomError for a mixture."""
+def as_array(pictures: Any, options: PictureOptions) -> tuple[Any, Preprocessing | None]:
+    """Pictures as one array: PIL pictures are resized, and how is returned, too; arrays and tensors are stacked.
+
+    Raises FittingRoomError for a mixture, and for paths.
+    """
     if isinstance(pictures, Tensor):
         pictures = pictures.detach().cpu().numpy()
     listed = isinstance(pictures, list | tuple) and len(pictures) > 0
     kinds = [isinstance(each, Image.Image) for each in pictures] if listed else []
     if all(kinds) and kinds:
         return _pictures(pictures, options)
+    if listed and all(isinstance(each, str | os.PathLike) for each in pictures):
+        raise FittingRoomError(
+            f"images holds paths, such as {shown(str(next(iter(pictures))))}: write them with their labels into a table, see "
+            "docs/your-images.md, and give its path"
+        )
     if any(kinds):
         raise FittingRoomError(
             f"item {kinds.index(False)} is not a picture, but others are: give PIL pictures only, or arrays only"
@@ -54,12 +66,14 @@ def as_array(pictures: Any, options: PictureOptions) -> Any:
     if given is not None:
         raise FittingRoomError(f"{given} is for pictures, and arrays have a size of their own: omit it")
     if listed and all(isinstance(each, Tensor) for each in pictures):
-        return [each.detach().cpu().numpy() for each in pictures]
-    return pictures
+        return [each.detach().cpu().numpy() for each in pictures], None
+    return pictures, None
 
 
-def _pictures(pictures: Sequence[Image.Image], options: PictureOptions) -> np.ndarray:
-    """uint8 [N, channels, height, width]."""
+def _pictures(
+    pictures: Sequence[Image.Image], options: PictureOptions
+) -> tuple[UInt8[np.ndarray, "num channels height width"], Preprocessing]:
+    """The pixels, and how the pictures became these: new pictures must become so, too."""
     given = next((name for name in OF_FILES if getattr(options, name)), None)
     if given is not None:
         raise FittingRoomError(f"{given} is for pictures in files: omit it")
@@ -67,11 +81,23 @@ def _pictures(pictures: Sequence[Image.Image], options: PictureOptions) -> np.nd
     size = options.image_size or choose_size(sizes)
     rule = options.resize or choose_rule(sizes, size)
     channels = 1 if options.channels == "1" else 3
-    found = np.stack(
-        [
-            to_pixels(eight_bits(each, f"picture {place}").picture, size, channels, rule)
-            for place, each in enumerate(pictures)
-        ]
-    )
+    found, whites = _decoded(pictures, size, channels, rule, {})
+    white = {mode: max(values) for mode, values in whites.items()}
+    if any(len(values) > 1 for values in whites.values()):
+        found, _ = _decoded(pictures, size, channels, rule, white)
     grey = channels == 3 and options.channels == "auto" and bool((found == found[:, :1]).all())
-    return found[:, :1] if grey else found
+    how = Preprocessing(resize=rule, white=tuple(sorted(white.items())))
+    return found[:, :1] if grey else found, how
+
+
+def _decoded(
+    pictures: Sequence[Image.Image], size: tuple[int, int], channels: int, rule: Resize, white: Mapping[str, int]
+) -> tuple[np.ndarray, dict[str, set[int]]]:
+    """The pixels, and for each mode of more than 8 bits the values that were taken as white."""
+    pixels, whites = [], dict[str, set[int]]()
+    for place, each in enumerate(pictures):
+        opened = eight_bits(each, f"picture {place}", white=white)
+        pixels.append(to_pixels(opened.picture, size, channels, rule))
+        for mode, value in opened.white.items():
+            whites.setdefault(mode, set()).add(value)
+    return np.stack(pixels), whites

@@ -18,26 +18,16 @@ TURNS = {
 """EXIF's orientation -> what turns the pixels upright."""
 XMP = re.compile(rb"tiff:Orientation(?:=[\"']|>)\s*([1-8])")
 
+RAW_PROFILES = ("Raw profile type exif", "Raw profile type APP1")
+"""ImageMagick's names for a text that holds an EXIF block."""
+
 
 def orientation(info: dict[Any, Any]) -> int:
     """The orientation, 1 to 8, in Pillow's `info` of an opened picture; 1, upright, where none can be read."""
     block = info.get("exif")
     if not isinstance(block, bytes):
-        block = _raw_profile(info.get("Raw profile type exif"))
+        block = _raw_profile(next((info[name] for name in RAW_PROFILES if name in info), None))
     return _in_exif(block) or _in_xmp(info.get("xmp") or info.get("XML:com.adobe.xmp")) or 1
-
-
-def without_exif(jpeg: bytes) -> tuple[bytes, bytes]:
-    """A JPEG file without its EXIF blocks, and the first of these blocks. Pillow refuses some files for a tag in them."""
-    kept, block, place = [jpeg[:2]], b"", 2
-    while jpeg[place : place + 1] == b"\xff" and place + 4 <= len(jpeg) and jpeg[place + 1] != 0xDA:
-        end = place + 2 + int.from_bytes(jpeg[place + 2 : place + 4], "big")
-        if jpeg[place + 1] == 0xE1 and jpeg[place + 4 : place + 8] == b"Exif":
-            block = block or jpeg[place + 4 : end]
-        else:
-            kept.append(jpeg[place:end])
-        place = end
-    return b"".join([*kept, jpeg[place:]]), block
 
 
 def _in_exif(block: bytes) -> int | None:
@@ -68,6 +58,7 @@ def _in_xmp(block: Any) -> int | None:
 def _raw_profile(text: Any) -> bytes:
     """The block that ImageMagick writes into a PNG as text: three lines, then hexadecimal digits."""
     try:
-        return bytes.fromhex("".join(str(text).split("\n")[3:]))
+        lines = text.decode("latin-1") if isinstance(text, bytes) else str(text)
+        return bytes.fromhex("".join(lines.split("\n")[3:]))
     except ValueError:
         return b""

@@ -97,7 +97,7 @@ def _open(found: DecodedPictures, where: str, source: Path, notes: Sequence[str]
         std=std,
         num_val=num_val,
         num_test=len(test),
-        preprocessing=Preprocessing(resize=found.resize),
+        preprocessing=Preprocessing(resize=found.resize, white=found.white),
         split_rule=_rule(given, whole.groups is not None),
         skipped=tuple(f"{name}: {fault}" for name, fault in found.bad),
         notes=_notes(found, listing, given, drawn, test),

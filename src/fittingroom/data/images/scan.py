@@ -16,8 +16,10 @@ import torch
 from PIL import Image
 
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.files import check_file
 from fittingroom.data.images import cache
 from fittingroom.data.images.decode import decode
+from fittingroom.data.images.depth import BAND
 from fittingroom.data.images.guard.near import Small, grey_of, shrink
 from fittingroom.data.images.guard.quality import MOST_SIDE, Looks, looks
 from fittingroom.data.images.listing import PARTS, Listing, Picture, check_classes, check_counts, in_order, part_notes
@@ -184,20 +186,29 @@ def _of_pictures(pictures: Sequence[Picture], title: str, numbers: _Numbers) -> 
 def _one(picture: Picture) -> tuple[Checked, Small | None, Looks | None]:
     found = Checked(picture.name, picture.label, picture.part or ALL, path=picture.path, group=picture.group)
     try:
-        with open(picture.path, "rb") as file:
-            opened = decode(file.read(), picture.name).picture
+        check_file(picture.path, "give a picture in a file")
+        opened = decode(Path(picture.path), picture.name).picture
     except FittingRoomError as error:
         return found._replace(fault=str(error).removeprefix(picture.name).strip()), None, None
     except (OSError, ValueError) as error:
         return found._replace(fault=getattr(error, "strerror", None) or str(error)), None, None
-    whole = opened.convert("RGBA")
-    digest = hashlib.sha256(f"{whole.size}".encode())
-    digest.update(whole.tobytes())
-    constant = all(low == high for low, high in whole.getextrema())  # type: ignore[misc]
+    digest, constant = _fingerprint(opened)
     pixels = _reduced(opened, MOST_SIDE)
     channels = pixels[None, None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)[None]
-    one = found._replace(size=(whole.height, whole.width), digest=digest.digest()[:16], constant=constant)
+    one = found._replace(size=(opened.height, opened.width), digest=digest, constant=constant)
     return one, shrink(channels), looks(grey_of(channels))
+
+
+def _fingerprint(picture: Image.Image) -> tuple[bytes, bool]:
+    """A digest of the pixels, and whether all are equal. Some rows at a time: a picture may have 100 million pixels."""
+    digest, ends = hashlib.sha256(f"{picture.size}".encode()), set()
+    rows = max(1, BAND // picture.width)
+    for top in range(0, picture.height, rows):
+        band = picture.crop((0, top, picture.width, min(top + rows, picture.height))).convert("RGBA")
+        digest.update(band.tobytes())
+        ends.add(band.getextrema())
+    constant = len(ends) == 1 and all(low == high for low, high in ends.pop())  # type: ignore[misc]
+    return digest.digest()[:16], constant
 
 
 def _reduced(picture: Image.Image, side: int) -> np.ndarray:

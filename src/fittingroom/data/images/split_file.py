@@ -38,10 +38,12 @@ def write_split(
 def with_parts(listing: Listing, path: Path) -> Listing:
     """The listing with the parts of a split file. Raises FittingRoomError if the file does not name every picture."""
     where, rows = printable(str(path)), read_rows(path)
-    names = column(rows[0], PATH, "path of the picture", path), column(rows[0], SPLIT, "split", path)
-    parts = {
-        row[names[0]].strip(): part_of(row[names[1]], path, line) or LEFT_OUT for line, row in enumerate(rows, start=2)
-    }
+    parts: dict[str, str] = {}
+    for line, row in rows:
+        name = row[column(row, PATH, "path of the picture", path, line)].strip()
+        part = part_of(row[column(row, SPLIT, "split", path, line)], path, line) or LEFT_OUT
+        if parts.setdefault(name, part) != part:
+            raise FittingRoomError(f"{where}, line {line}: {name} is there twice, in different parts: keep one row")
     unknown = [each.name for each in listing.pictures if each.name not in parts]
     if unknown:
         raise FittingRoomError(

@@ -8,13 +8,24 @@ import csv
 import io
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.json_text import parse_json
-from fittingroom.data.images.listing import LEFT_OUT, PART_NAMES, TABLES, Listing, Picture, counted, listed, printable
+from fittingroom.data.images.listing import (
+    LEFT_OUT,
+    PART_NAMES,
+    TABLES,
+    Listing,
+    Picture,
+    check_names,
+    counted,
+    listed,
+    printable,
+)
 
 PATH = ("path", "file_name", "filename", "file", "image", "image_path", "filepath", "file_path", "img")
 LABEL = ("label", "class", "category", "target", "class_name", "label_name", "labels", "y")
@@ -65,8 +76,8 @@ def list_tables(source: Path, tables: Mapping[str, Path], group: str | None = No
     repeated = 0
     for part, table in tables.items():
         rows = read_rows(table)
-        columns = tuple(rows[0])
-        for line, row in enumerate(rows, start=2):
+        columns = tuple(rows[0][1])
+        for line, row in rows:
             found = _picture(row, table, line, part, group, source if source.is_dir() else source.parent)
             before = pictures.setdefault(found.path, found)
             if before is not found:
@@ -86,13 +97,17 @@ def list_tables(source: Path, tables: Mapping[str, Path], group: str | None = No
         notes.append(f"in no part ('{LEFT_OUT}'), so not used: {counted(len(pictures) - len(given), 'picture')}")
     if not given:
         raise FittingRoomError(f"{printable(str(source))} names no pictures: give a row for each")
+    check_names(source, given)
     given.sort(key=lambda each: (each.part, each.label, each.name))
     title = source.name if source.is_dir() else source.stem
     return Listing(title=printable(title), source=source, pictures=tuple(given), notes=tuple(notes), columns=columns)
 
 
-def read_rows(path: Path) -> list[dict[str, str]]:
-    """The rows of a table, with column names in lower case. Raises FittingRoomError naming the file and its fault."""
+def read_rows(path: Path) -> list[tuple[int, dict[str, str]]]:
+    """The rows of a table, with column names in lower case, and the line in which each begins.
+
+    Raises FittingRoomError naming the file and its fault.
+    """
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
@@ -111,31 +126,38 @@ def read_rows(path: Path) -> list[dict[str, str]]:
     return rows
 
 
-def _csv_rows(text: str, path: Path) -> list[dict[str, str]]:
+def _csv_rows(text: str, path: Path) -> list[tuple[int, dict[str, str]]]:
     first = text.partition("\n")[0]
     delimiter = "\t" if path.suffix.lower() == ".tsv" else max(",;\t", key=first.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    lines, end = [], 0
     try:
-        lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
+        for values in reader:
+            lines.append((end + 1, values))  # quotes may hold line breaks
+            end = reader.line_num
     except csv.Error as error:
         raise FittingRoomError(f"{printable(str(path))} is not a table ({error}): check its quotes") from error
     if not lines:
         return []
-    names = [name.strip().lower() for name in lines[0]]
+    names = [name.strip().lower() for name in lines[0][1]]
+    twice = next((name for name in names if name and names.count(name) > 1), None)
+    if twice:
+        raise FittingRoomError(f"{printable(str(path))} has two columns '{twice}': rename or delete one")
     rows = []
-    for number, values in enumerate(lines[1:], start=2):
+    for number, values in lines[1:]:
         if not any(value.strip() for value in values):
             continue
         if len(values) != len(names):
             raise FittingRoomError(
                 f"{printable(str(path))}, row {number} has {len(values)} values for {len(names)} columns: correct it"
             )
-        rows.append(dict(zip(names, values, strict=True)))
+        rows.append((number, dict(zip(names, values, strict=True))))
     return rows
 
 
-def _json_rows(text: str, path: Path) -> list[dict[str, str]]:
+def _json_rows(text: str, path: Path) -> list[tuple[int, dict[str, str]]]:
     rows = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):  # a value may hold other ends of lines, such as U+2028
         if not line.strip():
             continue
         try:
@@ -148,7 +170,7 @@ def _json_rows(text: str, path: Path) -> list[dict[str, str]]:
             raise FittingRoomError(
                 f"{printable(str(path))}, line {number} is not a JSON object: write {{...}} on each line"
             )
-        rows.append({str(key).lower(): _text(value) for key, value in values.items()})
+        rows.append((number, {str(key).lower(): _text(value) for key, value in values.items()}))
     return rows
 
 
@@ -156,12 +178,16 @@ def _text(value: Any) -> str:
     return "" if value is None else value if isinstance(value, str) else json.dumps(value)
 
 
-def column(row: Row, names: Sequence[str], what: str, table: Path) -> str:
-    """The name of the column that holds `what`. Raises FittingRoomError with the columns that there are."""
+def column(row: Row, names: Sequence[str], what: str, table: Path, line: int) -> str:
+    """The name of the column that holds `what`. Raises FittingRoomError with the columns that there are.
+
+    The rows of a CSV file have the same columns. Those of JSON lines may not, so the message names the line.
+    """
     found = next((name for name in names if name in row), None)
     if found is None:
+        where = "" if table.suffix.lower() in (".csv", ".tsv") else f", line {line}"
         raise FittingRoomError(
-            f"{printable(str(table))} has no column for the {what} (it has {listed(list(row), 12)}): name one '{names[0]}'"
+            f"{printable(str(table))}{where} has no column for the {what} (it has {listed(list(row), 12)}): name one '{names[0]}'"
         )
     return found
 
@@ -178,17 +204,32 @@ def part_of(value: str, table: Path, line: int) -> str:
     return PART_NAMES[word]
 
 
+def _local(given: str, folder: Path) -> str:
+    """The path with slashes if it was written on Windows, with backslashes."""
+    slashed = given.replace("\\", "/")
+    if slashed != given and not os.path.lexists(folder / given) and os.path.lexists(folder / slashed):
+        return slashed
+    return given
+
+
 def _picture(row: Row, table: Path, line: int, part: str, group: str | None, root: Path) -> Picture:
-    given = row[column(row, PATH, "path of the picture", table)].strip()
-    label = printable(row[column(row, LABEL, "label", table)].strip())
+    given = row[column(row, PATH, "path of the picture", table, line)].strip()
+    label = printable(row[column(row, LABEL, "label", table, line)].strip())
     if not given or not label:
         raise FittingRoomError(
             f"{printable(str(table))}, line {line} lacks a {'label' if given else 'path'}: fill it in"
         )
+    if re.match(r"[a-z]{2,9}://", given, re.IGNORECASE):
+        raise FittingRoomError(
+            f"{printable(str(table))}, line {line}: {given} is a web address: download the pictures, and give their paths"
+        )
+    given = _local(given, table.parent)
     path = os.path.normpath(os.path.join(table.parent, given))
     split = next((name for name in SPLIT if name in row), None)
     own = next((name for name in ((group.lower(),) if group else GROUP) if name in row), None)
-    name = os.path.relpath(path, root) if path.startswith(str(root) + os.sep) else given
+    # The same name, and so the same digest, from wherever the table is opened.
+    whole, top = os.path.abspath(path), os.path.abspath(root)
+    name = os.path.relpath(whole, top) if whole.startswith(top + os.sep) else given
     return Picture(
         path=path,
         name=printable(name).replace(os.sep, "/"),

@@ -82,7 +82,7 @@ def _picture(item: Any, name: str, spec: DataSpec) -> OwnImage:
 
 def _array(items: Any, spec: DataSpec) -> Tensor:
     try:
-        array = items.detach().cpu().numpy() if isinstance(items, Tensor) else np.asarray(items)
+        array = _plain(items.detach().cpu()) if isinstance(items, Tensor) else np.asarray(items)
     except ValueError as error:
         raise FittingRoomError("images differ in size: give one array, or pictures and paths of any size") from error
     wanted = (spec.channels, spec.height, spec.width)
@@ -103,4 +103,9 @@ def _array(items: Any, spec: DataSpec) -> Tensor:
                 f"images hold {array.dtype} values: give uint8 pixels 0 to 255, or floats from 0 to 1"
             )
         array = np.round(array * 255).astype(np.uint8)
-    return torch.from_numpy(np.ascontiguousarray(array))
+    return torch.from_numpy(np.array(array, order="C"))  # a copy: torch warns of arrays that are read-only
+
+
+def _plain(values: Tensor) -> np.ndarray:
+    """Numbers of 16 bits that NumPy lacks become float32."""
+    return (values.float() if values.is_floating_point() else values).numpy()

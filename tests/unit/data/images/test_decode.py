@@ -3,6 +3,7 @@
 import io
 import struct
 import sys
+import warnings
 import zlib
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.data.images.decode import Decoded, decode, eight_bits
+from fittingroom.data.images.decode import Decoded, decode, eight_bits, quiet
 
 
 def shape() -> np.ndarray:
@@ -226,3 +227,29 @@ def test_too_many_pixels_are_refused_before_they_are_decoded() -> None:
     bomb = file_of(Image.new("1", (20_000, 6_000)), "PNG")
     with pytest.raises(FittingRoomError, match=r"b\.png has 20,000 x 6,000 pixels; at most 100 million"):
         decode(bomb, "b.png")
+
+
+WRONG_KIND = {
+    b"PK\x03\x04": "is a ZIP archive: unpack it first",
+    b"\x1f\x8b\x08": "is a gzip archive",
+    b"\xff\x0a\0": "is JPEG XL",
+    b"\xef\xbb\xbf<!DOCTYPE html>": "is a web page",
+    bytes(128) + b"DICM": "is DICOM",
+    b"\0\5\x16\7\0\2\0\0Mac OS X": "is what macOS writes beside a file",
+}
+
+
+@pytest.mark.parametrize("content", WRONG_KIND)
+def test_what_was_taken_for_a_picture_is_called_by_its_name(content: bytes) -> None:
+    with pytest.raises(FittingRoomError, match=WRONG_KIND[content]):
+        decode(content + bytes(60), "x.jpg")
+
+
+def test_threads_that_decode_leave_the_users_warnings_as_they_are() -> None:
+    before = list(warnings.filters)
+    first, second = quiet(), quiet()  # of two threads
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    second.__exit__(None, None, None)
+    assert list(warnings.filters) == before

@@ -1,6 +1,7 @@
 """Which pictures a folder holds: layouts, odd names, litter, links."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -185,3 +186,43 @@ def test_groups_in_two_given_parts_are_said(tmp_path: Path) -> None:
     touch(tmp_path, "train/a/p1_x.png", "train/b/p2_x.png", "test/a/p1_y.png", "test/b/p3_y.png")
     notes = part_notes(with_groups(list_folder(tmp_path), r"p\d"))
     assert notes == ["1 of 3 groups are in more than one given part: p1"]
+
+
+def test_results_where_the_data_are_are_no_class(tmp_path: Path) -> None:
+    """Whoever trains in the folder of the pictures gets `runs` there, with figures in it."""
+    touch(
+        tmp_path,
+        "cat/1.png",
+        "dog/1.png",
+        "runs/explain-cnn/panel.png",
+        "runs/explain-cnn/explain.json",
+        "state.json/1.png",
+    )
+    listing = list_folder(tmp_path)
+    assert listing.class_names == ("cat", "dog", "state.json")
+    assert listing.notes == ("results of this program, so not used: runs",)
+    touch(tmp_path, "mine/panel.png", "mine/config.json", "mine/state.json", "mine/1.png")
+    assert list_folder(tmp_path).class_names == ("cat", "dog", "state.json")
+
+
+@pytest.mark.parametrize("between", ["", "again/"])
+def test_parts_of_other_names_are_noticed(tmp_path: Path, between: str) -> None:
+    for part in ("seg_train", "seg_test"):
+        touch(tmp_path, *(f"{part}/{between}{label}/1.png" for label in ("sea", "wood")))
+    (note,) = list_folder(tmp_path).notes
+    assert note.startswith("seg_test, seg_train were taken as classes, but hold the same folders (sea, wood)")
+    touch(tmp_path, "other/left/1.png", "other/right/1.png", "plain/1.png")
+    assert len(list_folder(tmp_path).notes) == 1
+
+
+def test_a_folder_too_many_is_told_with_the_right_path(tmp_path: Path) -> None:
+    touch(tmp_path, "pictures/cat/1.png", "pictures/dog/1.png")
+    with pytest.raises(FittingRoomError, match=re.escape(f"(cat, dog), use --data {tmp_path}/pictures")):
+        check_classes(list_folder(tmp_path))
+
+
+def test_two_files_whose_names_look_alike_are_refused(tmp_path: Path) -> None:
+    """The two ways to write an accent: a split file could not tell them apart."""
+    touch(tmp_path, "cat/\u00e9.png", "cat/e\u0301.png", "dog/1.png")
+    with pytest.raises(FittingRoomError, match=r"two pictures whose names look alike, 'cat/.\.png'"):
+        list_folder(tmp_path)

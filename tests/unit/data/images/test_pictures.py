@@ -153,6 +153,27 @@ def test_sixteen_bits_are_read_with_one_white_for_the_whole_set(tmp_path: Path) 
         assert image.max() < 10 if number == 0 else np.array_equal(image[0].numpy(), wanted)
 
 
+@pytest.mark.parametrize("factor", [257, 16, 1])
+def test_prediction_takes_the_same_white_as_training(tmp_path: Path, factor: int) -> None:
+    for each in range(8):
+        image = pixels(each % 2, each, channels=1).astype(np.uint16) * (factor if each else 2)
+        path = tmp_path / "ab"[each % 2] / f"{each}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(image).save(path)
+    for data in (opened(tmp_path), opened(tmp_path)):  # the second comes from the cache
+        assert data.pictures is not None
+        train = data.load_train()
+        for place, index in enumerate(train.index.tolist()):
+            one = read_image(Path(data.pictures()[index].path), data.spec).pixels
+            np.testing.assert_array_equal(one.numpy(), train.read(torch.tensor([place]))[0].numpy())
+    if factor == 16:
+        Image.fromarray(np.array([[5000, 9000]], np.uint16)).save(tmp_path / "new.png")
+        with pytest.raises(
+            FittingRoomError, match=r"new\.png holds .* up to 9000, but 4,095 is white in the pictures of"
+        ):
+            read_image(tmp_path / "new.png", data.spec)
+
+
 # The cache
 
 
@@ -221,6 +242,22 @@ def test_a_damaged_cache_is_made_again(tmp_path: Path, own_cache: Path) -> None:
     digest = opened(root).spec.digest
     (own_cache / digest / "pixels.bin").write_bytes(b"short")
     assert len(opened(root).load_train()) == 16
+
+
+@pytest.mark.parametrize("content", [None, b"", b"junk", b"{}", b"[]", b'{"format": 1}', b"half"])
+@pytest.mark.parametrize("name", ["set.json", "prints.npy", "KEY.json"])
+def test_a_part_of_the_cache_that_is_damaged_is_made_again(
+    tmp_path: Path, own_cache: Path, name: str, content: bytes | None
+) -> None:
+    root = write_folder(tmp_path)
+    first = opened(root).spec
+    (key,) = own_cache.glob("*.json")
+    path = key if name == "KEY.json" else own_cache / first.digest / name
+    if content is None:
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2] if content == b"half" else content)
+    assert opened(root).spec == first
 
 
 def test_a_full_disk_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.data.images.split_file import with_parts
 from fittingroom.data.images.table import is_table, list_table, list_tables, metadata_of
 
 
@@ -100,3 +101,60 @@ def test_json_lines_and_encodings_are_checked_too(tmp_path: Path) -> None:
     (tmp_path / "c.csv").write_bytes(b"path,label\n\xff.png,a\n")
     assert "is not UTF-8 text" in refused(tmp_path / "c.csv")
     assert "cannot be read (No such file or directory)" in refused(tmp_path / "gone.csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("a.csv", "path,label\n\n\n1.png,cat\n2.png,\n", "line 5 lacks a label"),
+        ("a.csv", 'path,label,note\n1.png,cat,"two\nlines"\n2.png,,x\n', "line 4 lacks a label"),
+        ("a.jsonl", '{"path": "1.png", "label": "a"}\n{"path": "2.png", "label": ""}\n', "line 2 lacks a label"),
+        ("a.jsonl", '{"path": "1.png", "label": "a"}\n\n{"path": "2.png"}\n', "line 3 has no column for the label"),
+        ("a.jsonl", '{"path": "1\u2028.png", "label": "a"}\n{"path": ""}\n', "line 2 has no column for the label"),
+        ("a.csv", "path,label,Label\n1.png,cat,dog\n", "has two columns 'label': rename or delete one"),
+        ("a.csv", "path,label\nhttps://x.org/1.png,cat\n", "line 2: https://x.org/1.png is a web address: download"),
+        ("a.csv", "path,label\n\u00e9.png,cat\ne\u0301.png,dog\n", "two pictures whose names look alike"),
+    ],
+)
+def test_faults_are_named_with_the_line_that_an_editor_shows(tmp_path: Path, name: str, text: str, said: str) -> None:
+    assert said in refused(write(tmp_path / name, text))
+
+
+def test_paths_written_on_windows_are_found(tmp_path: Path) -> None:
+    write(tmp_path / "cat" / "1.png", "")
+    table = write(tmp_path / "a.csv", "path,label\ncat\\1.png,cat\ncat\\2.png,dog\n")
+    assert [each.path for each in list_table(table).pictures] == [
+        str(tmp_path / "cat/1.png"), str(tmp_path / "cat\\2.png")
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("given", ["./cat/1.png", "cat/1.png", "{root}/cat/1.png"])
+def test_names_are_the_same_wherever_the_table_is_opened(
+    tmp_path: Path, given: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are part of the digest of the data."""
+    root = tmp_path / "data"
+    write(root / "a.csv", f"path,label\n{given.format(root=root)},cat\n")
+    monkeypatch.chdir(root)
+    inside = list_table(Path("a.csv"))
+    monkeypatch.chdir(tmp_path)
+    for listing in (inside, list_table(Path("data/a.csv")), list_table(root / "a.csv")):
+        assert [each.name for each in listing.pictures] == ["cat/1.png"]
+
+
+def test_tables_of_parts_keep_the_parts_in_names_from_within(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for part in ("train", "test"):
+        write(tmp_path / part / "metadata.csv", "file_name,label\n1.png,a\n2.png,b\n")
+    monkeypatch.chdir(tmp_path)
+    listing = list_tables(Path(), metadata_of(Path()))
+    assert [each.name for each in listing.pictures] == ["test/1.png", "test/2.png", "train/1.png", "train/2.png"]
+
+
+def test_a_split_file_of_json_lines_may_lack_a_key(tmp_path: Path) -> None:
+    listing = list_table(write(tmp_path / "a.csv", "path,label\n1.png,cat\n2.png,dog\n"))
+    split = write(tmp_path / "s.jsonl", '{"path": "1.png", "split": "train"}\n{"file": "2.png"}\n')
+    with pytest.raises(FittingRoomError, match=r"s\.jsonl, line 2 has no column for the split"):
+        with_parts(listing, split)
+    twice = write(tmp_path / "t.csv", "path,split\n1.png,train\n2.png,test\n1.png,test\n")
+    with pytest.raises(FittingRoomError, match=r"t\.csv, line 4: 1\.png is there twice, in different parts"):
+        with_parts(listing, twice)
