@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from fittingroom.core.records import CandidateSummary, ComparisonRecord, Difference
 from fittingroom.evaluation.metric import Metric
 
+SMALL_CHANCE = 0.2
+"""Below this probability, unlimited seeds are said not to settle a tie."""
+
 
 def planned_runs(record: ComparisonRecord, candidate: str) -> int:
     """How many seeds the comparison planned for a candidate. Imported predictions have no plan: all of them are there."""
@@ -63,9 +66,15 @@ def _outlook_text(difference: Difference, metric: Metric, num_items: str) -> str
     found = difference.outlook
     if found is None:
         return "one seed each says nothing about other seeds; train two or more to learn what would settle it"
+    if found.images_limit and found.chance > SMALL_CHANCE:
+        return (
+            f"unlimited seeds would settle it with a probability of only {100 * found.chance:.0f} %; the {num_items} are the "
+            "limit"
+        )
     if found.images_limit:
-        gap = f"{metric.number(found.least_gap)} {metric.points[1]}".strip()
-        return f"no number of seeds will settle it; the {num_items} are the limit (they cannot show a gap under {gap})"
+        gap = f"a gap under {metric.number(found.least_gap)} {metric.points[1]}".strip()
+        gap = "any gap" if found.least_gap >= metric.largest else gap
+        return f"no number of seeds will settle it; the {num_items} are the limit (they cannot show {gap})"
     if found.more_seeds is None:
         return "over 100 more seeds would be needed to settle it with a probability of 80 %"
     seeds = "1 more seed" if found.more_seeds == 1 else f"{found.more_seeds} more seeds"
@@ -77,8 +86,9 @@ def outlook_mark(ties: Sequence[Difference]) -> str:
     found = [each.outlook for each in ties if each.outlook is not None]
     if not found or len(found) < len(ties):
         return ""
-    if any(each.images_limit for each in found):
-        return "the test set is too small to settle it"
+    limited = [each.chance for each in found if each.images_limit]
+    if limited:
+        return f"the test set {'is' if min(limited) <= SMALL_CHANCE else 'may be'} too small to settle it"
     if any(each.more_seeds is None for each in found):
         return "over 100 more seeds would be needed"
     most = max(each.more_seeds or 0 for each in found)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from fittingroom.comparison.conditions import planned_runs
 from fittingroom.comparison.mixture import mixture
 from fittingroom.comparison.verdict import verdict
-from fittingroom.core.decision import ALPHA, RULE, is_decided
+from fittingroom.core.decision import ALPHA, RULE
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.records import (
     CandidateRecord,
@@ -30,13 +30,12 @@ from fittingroom.core.records import (
     read_comparison,
 )
 from fittingroom.evaluation.metric import Metric, p_text
-from fittingroom.evaluation.seeds import collapse_rate, outlook, unequal_spread
+from fittingroom.evaluation.seeds import collapse_rate, outlooks, unequal_spread
 from fittingroom.evaluation.statistics import (
     SeedSpread,
     adjusted,
     paired_difference,
     pooled_seed_spread,
-    step_down,
 )
 from fittingroom.tasks.scoring import SCORINGS, SPLITS, Scoring
 
@@ -178,8 +177,11 @@ class _Pass:
         self, values: Mapping[tuple[str, str], Values], spreads: Mapping[tuple[str, str], SeedSpread]
     ) -> tuple[Contrast, ...]:
         """Every two candidates that finished a run."""
-        names = [metric.name for metric in self.scoring.metrics]
-        found = {name: differences(values[name, "test"], spreads[name, "test"]) for name in names}
+        metrics = self.scoring.metrics
+        names = [metric.name for metric in metrics]
+        found = {
+            each.name: differences(values[each.name, "test"], spreads[each.name, "test"], each.largest) for each in metrics
+        }
         return tuple(
             Contrast(a=a, b=b, metrics={name: found[name][a, b] for name in names}) for a, b in found[names[0]]
         )
@@ -190,25 +192,28 @@ def stacked(runs: Mapping[int, NDArray[Any]]) -> NDArray[Any]:
     return np.stack([runs[seed] for seed in sorted(runs)])
 
 
-def differences(by_candidate: Values, spread: SeedSpread) -> dict[tuple[str, str], Difference]:
-    """Every two candidates, each over all seeds that it finished, with p adjusted for the number of pairs."""
+def differences(
+    by_candidate: Values, spread: SeedSpread, largest: float = np.inf
+) -> dict[tuple[str, str], Difference]:
+    """Every two candidates, each over all seeds that it finished, with p adjusted for the number of pairs.
+
+    No difference is larger than `largest`, so no interval is shown beyond it.
+    """
     values = {name: stacked(runs) for name, runs in by_candidate.items()}
     pairs = list(combinations(values, 2))
     found = [paired_difference(values[a], values[b], LEVEL, spread) for a, b in pairs]
-    raw = [each.p for each in found]
-    told = {}
-    for names, each, p, factor in zip(
-        pairs, found, adjusted(raw, len(values)), step_down(raw, len(values)), strict=True
-    ):
-        told[names] = Difference(
+    ps, coming = adjusted([each.p for each in found], len(values)), outlooks(found, len(values))
+    return {
+        names: Difference(
             difference=each.difference,
-            low=each.low,
-            high=each.high,
+            low=max(each.low, -largest),
+            high=min(each.high, largest),
             p=each.p,
             p_adjusted=p,
-            outlook=None if is_decided(p) else outlook(each, len(values), factor),
+            outlook=outlook,
         )
-    return told
+        for names, each, p, outlook in zip(pairs, found, ps, coming, strict=True)
+    }
 
 
 def over(

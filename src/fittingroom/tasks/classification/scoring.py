@@ -57,6 +57,7 @@ ACCURACY = Metric(
     higher_is_better=True,
     values=lambda predictions: predictions.units,
     interval=accuracy_interval,
+    largest=1.0,
     wins="classifies best",
     beyond="above",
     alone="classifies {score} of the test images correctly",
