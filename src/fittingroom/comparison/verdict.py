@@ -217,7 +217,7 @@ def _headline(first: _Ranking, later: Sequence[_Ranking]) -> str:
 
 def _opened(text: str) -> str:
     """Our own words begin with a capital; the name of a model stays as it is."""
-    return sentence_case(text) if text.startswith("nothing") else text
+    return sentence_case(text) if text.startswith("nothing separates ") else text
 
 
 def _finding(ranking: _Ranking) -> str:
