@@ -1,0 +1,100 @@
+"""Read a table of numbers or names from a csv file: pandas, numpy, spreadsheets and other tools all write it in their way."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fittingroom.core.errors import FittingRoomError
+
+DELIMITERS = (";", "\t", ",")
+
+
+def read_csv(path: Path) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """The table, and the names in its header (empty without one). Raises FittingRoomError that names the file and the line."""
+    lines = [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    if not lines:
+        raise FittingRoomError(f"{path} is empty")
+    lines[0] = lines[0].removeprefix("#").strip(" ")  # numpy writes a header as a comment
+    rows = _split(lines)
+    header: tuple[str, ...] = ()
+    is_text = not _are_numbers(rows[-1])
+    counts = _only_counts(rows)
+    if counts or _is_header(rows[0], rows[1:], is_text):
+        header, rows = () if counts else tuple(name.strip() for name in rows[0]), rows[1:]
+    first = 1 + (counts or bool(header))
+    odd = next((number for number, row in enumerate(rows) if len(row) != len(rows[0])), None)
+    if odd is not None:
+        raise FittingRoomError(f"{path}, line {odd + first}: {len(rows[odd])} columns, other lines have {len(rows[0])}")
+    if len(header) > 1 and not header[0]:
+        header, rows, is_text = header[1:], _without_index(rows, path), not _are_numbers(rows[-1][1:])
+        header = () if header == tuple(map(str, range(len(header)))) else header
+    if is_text:
+        return np.array([[cell.strip() for cell in row] for row in rows]), header
+    for number, row in enumerate(rows):
+        if not _are_numbers(row):
+            raise FittingRoomError(
+                f"{path}, line {number + first}: '{','.join(row)}' holds a value that is not a number"
+            )
+    return np.array([[float(cell) for cell in row] for row in rows]), header
+
+
+def is_number(cell: str) -> bool:
+    """Whether the cell of a table holds a number."""
+    return _are_numbers([cell])
+
+
+def _split(lines: Sequence[str]) -> list[list[str]]:
+    """The cells of all lines. Semicolons and tabs separate before commas do, which may be decimal commas."""
+    first, last = lines[0], lines[-1]
+    delimiter = next((each for each in DELIMITERS if first.count(each) == last.count(each) > 0), None)
+    if delimiter is None:
+        delimiter = max(DELIMITERS, key=first.count)
+        words = last.split()
+        if len(words) > 1 and delimiter not in first + last and _are_numbers(words):
+            return [line.split() for line in lines]
+    rows = [row for row in csv.reader(lines, delimiter=delimiter, strict=True) if row]
+    if delimiter == ",":
+        return rows
+    pointed = [[cell.replace(",", ".") if is_number(cell.replace(",", ".")) else cell for cell in row] for row in rows]
+    return pointed
+
+
+def _only_counts(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the first line is 0, 1, 2, ...: the header that pandas writes for columns without names.
+
+    For two classes, 0 and 1 could also be probabilities, unless other lines are written with a point.
+    """
+    if len(rows[0]) < 2 or [cell.strip() for cell in rows[0]] != list(map(str, range(len(rows[0])))):
+        return False
+    return len(rows) > 1 and (len(rows[0]) > 2 or any("." in cell or "e" in cell for row in rows[1:] for cell in row))
+
+
+def _is_header(first: Sequence[str], rest: Sequence[Sequence[str]], is_text: bool) -> bool:
+    """Whether the first row is a header: text above numbers, above an index, or above names among which it is not."""
+    if not rest or _are_numbers(first):
+        return False
+    if not is_text or (len(first) > 1 and not first[0].strip()):
+        return True
+    return len(first) == 1 and first[0] not in {row[0] for row in rest}
+
+
+def _without_index(rows: Sequence[Sequence[str]], path: Path) -> list[list[str]]:
+    """The rows without their first column, the index that pandas writes, if it only counts the rows."""
+    if [row[0].strip() for row in rows] != [str(number) for number in range(len(rows))]:
+        raise FittingRoomError(
+            f"{path}: its first column has no name and is no count of the lines, so the order of the lines is not sure: sort "
+            "all files alike and save them without it (index=False in pandas)"
+        )
+    return [list(row[1:]) for row in rows]
+
+
+def _are_numbers(row: Sequence[str]) -> bool:
+    try:
+        [float(cell) for cell in row]
+    except ValueError:
+        return False
+    return True
