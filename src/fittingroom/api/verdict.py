@@ -1,7 +1,7 @@
 """`verdict`: intervals, a verdict and a report for the predictions of any models. Needs numpy, but not torch."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -19,6 +19,7 @@ from fittingroom.api.prediction_arrays import (
     read_labels,
     read_models,
 )
+from fittingroom.api.prediction_notes import prediction_notes
 from fittingroom.api.table import Table
 from fittingroom.comparison.summary import summarise_runs
 from fittingroom.core.decision import RULE
@@ -166,7 +167,12 @@ def verdict(
         for name, seeds in found.items()
     }
     record = _record(found, len(numbers), names or (), title)
-    return VerdictResult(record=record, summary=summarise_runs(record, runs), runs=runs)
+    if group is not None:
+        num_groups = f"Images of one group count as one observation. There are {group.max() + 1:,} groups."
+        record = replace(record, protocol=(*record.protocol, num_groups))
+    summary = summarise_runs(record, runs)
+    summary = replace(summary, notes=(*summary.notes, *prediction_notes(found)))
+    return VerdictResult(record=record, summary=summary, runs=runs)
 
 
 def _record(

@@ -150,3 +150,38 @@ def test_columns_of_data_frames_name_the_classes(expected: VerdictResult) -> Non
         FittingRoomError, match=r"^good, seed 0: its rows are in another order than the labels \(row 0 is"
     ):
         verdict(frames([0, 1, 2], index=rows), pandas.Series(np.array(NAMES)[LABELS], index=rows[::-1]))
+
+
+def test_labels_in_another_order_are_asked_about() -> None:
+    """Nothing in the numbers is wrong, so no error: but no better than one answer for all images is suspicious."""
+    shuffled = np.random.default_rng(5).permutation(NUM_IMAGES)
+    found = verdict({"good": GOOD, "shuffled": [each[shuffled] for each in GOOD]}, LABELS)
+    (note,) = [note for note in found.notes if "hardly better" in note]
+    assert "shuffled (seeds 0, 1); did they collapse, or are rows or classes in another order than the labels?" in note
+    assert any(note.startswith("no run of good collapsed in 2 seeds") for note in found.notes)
+    assert not [note for note in verdict(MODELS, LABELS).notes if "hardly better" in note]
+    one_class = np.zeros(NUM_IMAGES, dtype=int)
+    assert not [note for note in verdict({"vit": GOOD}, one_class).notes if "hardly better" in note]
+
+
+def test_copies_among_seeds_and_models_are_noted() -> None:
+    found = verdict({"a": [GOOD[0], GOOD[1], GOOD[0]], "b": [POOR[0], GOOD[1]]}, LABELS)
+    copies = [note for note in found.notes if "equal in every number" in note]
+    assert [note.split(": ")[2].split(". ")[0] for note in copies] == ["a, seed 0; a, seed 2", "a, seed 1; b, seed 1"]
+    assert not [note for note in verdict(MODELS, LABELS).notes if "equal in every number" in note]
+
+
+def test_images_without_one_best_class_are_noted() -> None:
+    halves = np.where(np.arange(NUM_IMAGES)[:, None] < 6, [0.5, 0.5, 0.0], GOOD[0])
+    found = verdict({"a": [GOOD[1], halves]}, LABELS)
+    assert "a: several classes share the highest probability of 10 % of the images; the first of them counts" in str(
+        found
+    )
+    assert "share the highest probability" not in str(verdict(MODELS, LABELS))
+
+
+def test_groups_are_named_where_images_are_the_limit() -> None:
+    found = verdict(MODELS, LABELS, groups=np.arange(NUM_IMAGES) // 20)
+    assert "the 60 test images in 3 groups are the limit" in found.sentence
+    assert found.record.protocol[-1] == "Images of one group count as one observation. There are 3 groups."
+    assert not [line for line in verdict(MODELS, LABELS).record.protocol if "group" in line]

@@ -217,6 +217,19 @@ def test_a_model_whose_seeds_vary_far_more_is_warned_of(tmp_path: Path) -> None:
     assert len(warnings) == 1 and "the seeds of VIT vary" in warnings[0] and "(F test, p " in warnings[0]
 
 
+def test_a_run_like_one_answer_for_all_images_is_named_and_not_called_calm(tmp_path: Path) -> None:
+    """A third of the images are of each class. Seed 1 of the ViT answers one class for nearly all of them."""
+    folder = make(tmp_path, seeds=3)
+    np.savez(folder / "runs/vit-seed1/predictions.npz", **predictions(0.33, 1))
+    notes = summarise(folder).notes
+    (found,) = [note for note in notes if "hardly better" in note]
+    assert found == (
+        "one answer for all test images would have accuracy 33.50 %, and these runs are hardly better: VIT (seed 1); did they "
+        "collapse?"
+    )
+    assert any(note.startswith("no run of CNN, HYBRID collapsed in 3 seeds, but") for note in notes)
+
+
 def test_runs_of_several_commits_precisions_and_processors_are_named(tmp_path: Path) -> None:
     folder = make(tmp_path)
     rows = read_comparison(folder).runs
