@@ -57,7 +57,8 @@ class VerdictContrast:
     separated: bool
     """Whether p is below 0.05: one model beats the other."""
     more_seeds: int | None
-    """If not separated: this many more seeds per model would separate them with a probability of 80 %. None: not known."""
+    """If not separated: this many more seeds per model would separate them with a probability of 80 %. None: not
+    known, or no such number."""
 
 
 @dataclass(frozen=True)
