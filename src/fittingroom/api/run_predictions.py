@@ -47,6 +47,11 @@ def check_same_images(runs: Sequence[tuple[Path, ClassPredictions]]) -> None:
     """Raise FittingRoomError that names a run with other test images than the first."""
     first, expected = runs[0]
     for path, found in runs[1:]:
+        if not np.intersect1d(found.index, expected.index).size:
+            raise FittingRoomError(
+                f"{path} and {first} have no test image in common: of a cross-validation, give the folder of the comparison to "
+                "`fittingroom report`, which puts its folds together"
+            )
         if not ClassificationScoring().same_items(expected, found, "test"):
             raise FittingRoomError(f"{path} was tested on other images than {first}: give runs of one data set")
 

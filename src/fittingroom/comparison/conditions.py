@@ -16,6 +16,11 @@ def planned_runs(record: ComparisonRecord, candidate: str) -> int:
     return planned // record.data.facts.get("folds", 1)
 
 
+def unit(record: ComparisonRecord) -> str:
+    """What one seed of a model needs to finish: a run, or a cross-validation of several runs."""
+    return "cross-validation" if record.data.facts.get("folds") else "run"
+
+
 def seeds_text(candidates: Sequence[CandidateSummary]) -> str:
     """'3 seeds', '1 of 3 seeds' or, where the candidates differ, '1 to 3 of 3 seeds'."""
     done = sorted({each.num_runs for each in candidates})
@@ -26,8 +31,8 @@ def seeds_text(candidates: Sequence[CandidateSummary]) -> str:
     return f"{number} seed{'' if number == '1' or planned == 1 else 's'}"
 
 
-def missing_text(candidates: Sequence[CandidateSummary]) -> str:
-    """'4 of 6 runs have finished: CNN has 2 of 3 seeds, ViT has 2 of 3.' Empty if all have."""
+def missing_text(candidates: Sequence[CandidateSummary], unit: str = "run") -> str:
+    """'Only 4 of 6 runs have finished (seeds: CNN 2 of 3, ViT 2 of 3).' Empty if all have."""
     incomplete = [each for each in candidates if each.num_runs < _planned(each)]
     if not incomplete:
         return ""
@@ -35,10 +40,10 @@ def missing_text(candidates: Sequence[CandidateSummary]) -> str:
     listed = ", ".join(f"{each.title} {each.num_runs} of {_planned(each)}" for each in incomplete)
     failed = sum(each.num_failed for each in candidates)
     failures = f"; {failed} {'run' if failed == 1 else 'runs'} failed" if failed else ""
-    return f"Only {done} of {planned} runs have finished (seeds: {listed}){failures}."
+    return f"Only {done} of {planned} {unit}s have finished (seeds: {listed}){failures}."
 
 
-def missing_mark(candidates: Sequence[CandidateSummary]) -> str:
+def missing_mark(candidates: Sequence[CandidateSummary], unit: str = "run") -> str:
     """The same for a headline: ' (1 of 3 seeds)' or, where the candidates differ, ' (4 of 6 runs)'."""
     if not missing_text(candidates):
         return ""
@@ -47,7 +52,7 @@ def missing_mark(candidates: Sequence[CandidateSummary]) -> str:
         (done, planned), what = next(iter(shares)), "seeds"
     else:
         done, planned = sum(each.num_runs for each in candidates), sum(map(_planned, candidates))
-        what = "runs"
+        what = f"{unit}s"
     return f" ({done} of {planned} {what})"
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fittingroom.comparison.conditions import unit
 from fittingroom.core.decision import RULE
 from fittingroom.core.records import CandidateSummary, ComparisonRecord
 from fittingroom.evaluation.metric import Metric, p_text
@@ -23,7 +24,9 @@ Values = Mapping[str, Mapping[int, NDArray[Any]]]
 def failure_notes(record: ComparisonRecord, candidates: Sequence[CandidateSummary]) -> list[str]:
     """The runs that failed and why, and the candidates that finished no run."""
     notes = [f"{row.run} failed: {row.error or 'no reason was recorded'}" for row in record.failed()]
-    return notes + [f"{each.title} finished no run and is left out" for each in candidates if not each.num_runs]
+    return notes + [
+        f"{each.title} finished no {unit(record)} and is left out" for each in candidates if not each.num_runs
+    ]
 
 
 def seed_notes(num_contrasts: int, spread: SeedSpread, scoring: Scoring[Any]) -> list[str]:

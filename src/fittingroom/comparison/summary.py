@@ -126,7 +126,8 @@ class _Pass:
         candidates = tuple(self._candidate(candidate, values, spreads) for candidate in self.record.candidates)
         contrasts = self._contrasts(values, spreads)
         notes = failure_notes(self.record, candidates)
-        notes += seed_notes(len(contrasts), spreads[metrics[0].name, "test"], self.scoring)
+        if finished:
+            notes += seed_notes(len(contrasts), spreads[metrics[0].name, "test"], self.scoring)
         firsts = values[metrics[0].name, "test"]
         tests = next((parts["test"] for seeds in finished.values() for parts in seeds.values()), None)
         constant = None if tests is None else self.scoring.constant_score(tests)

@@ -230,6 +230,49 @@ def test_a_run_like_one_answer_for_all_images_is_named_and_not_called_calm(tmp_p
     assert any(note.startswith("no run of CNN, HYBRID collapsed in 3 seeds, but") for note in notes)
 
 
+def make_folds(folder: Path, failed: tuple[str, ...]) -> Path:
+    """Two models, two seeds, three folds: runs 0 to 2 of a model are the first seed."""
+    make(folder, ("vit", "cnn"), seeds=6, failed=failed)
+    record = read_comparison(folder)
+    for row in record.finished():
+        path = folder / row.folder / "predictions.npz"
+        arrays = dict(np.load(path))
+        test = {name: values[row.seed % 3 :: 3] for name, values in arrays.items() if name.startswith("test_")}
+        np.savez(path, **{**arrays, **test})
+    write_comparison(folder, replace(record, data=replace(record.data, facts={"folds": 3})))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("failed", "headline", "words"),
+    [
+        (
+            ("cnn-seed5",),
+            "CNN beats VIT (3 of 4 cross-validations).",
+            "Only 3 of 4 cross-validations have finished (seeds:",
+        ),
+        (
+            ("cnn-seed1", "cnn-seed5"),
+            "VIT has no other model to",
+            "CNN finished no cross-validation and cannot be judged.",
+        ),
+        (
+            ("cnn-seed1", "cnn-seed5", "vit-seed0", "vit-seed3"),
+            "No cross-validation finished.",
+            "no cross-validation has finished (4 of its runs failed).",
+        ),
+    ],
+)
+def test_a_missing_fold_is_not_called_a_missing_run(
+    failed: tuple[str, ...], headline: str, words: str, tmp_path: Path
+) -> None:
+    """A seed counts if all its folds are there. Eight of twelve runs may have finished, and no seed."""
+    summary = summarise(make_folds(tmp_path, failed))
+    assert summary.verdict.headline.startswith(headline) and words in summary.verdict.sentence
+    assert not [note for note in summary.notes if "finished no run" in note]
+    assert summary.contrasts or not [note for note in summary.notes if note.startswith("one seed")]
+
+
 def test_runs_of_several_commits_precisions_and_processors_are_named(tmp_path: Path) -> None:
     folder = make(tmp_path)
     rows = read_comparison(folder).runs
