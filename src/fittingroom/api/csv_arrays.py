@@ -22,16 +22,16 @@ def read_csv(path: Path) -> tuple[NDArray[Any], tuple[str, ...]]:
     rows = _split(lines)
     header: tuple[str, ...] = ()
     is_text = not _are_numbers(rows[-1])
-    counts = _only_counts(rows)
-    if counts or _is_header(rows[0], rows[1:], is_text):
-        header, rows = () if counts else tuple(name.strip() for name in rows[0]), rows[1:]
-    first = 1 + (counts or bool(header))
+    if _has_number_header(rows) or _is_header(rows[0], rows[1:], is_text):
+        header, rows = tuple(name.strip() for name in rows[0]), rows[1:]
+    first = 1 + bool(header)
     odd = next((number for number, row in enumerate(rows) if len(row) != len(rows[0])), None)
     if odd is not None:
         raise FittingRoomError(f"{path}, line {odd + first}: {len(rows[odd])} columns, other lines have {len(rows[0])}")
     if len(header) > 1 and not header[0]:
         header, rows, is_text = header[1:], _without_index(rows, path), not _are_numbers(rows[-1][1:])
-        header = () if header == tuple(map(str, range(len(header)))) else header
+    if len(header) > 1 and list(header) == _counted(header):
+        header = ()  # pandas counts columns that have no names
     if is_text:
         return np.array([[cell.strip() for cell in row] for row in rows]), header
     for number, row in enumerate(rows):
@@ -63,14 +63,23 @@ def _split(lines: Sequence[str]) -> list[list[str]]:
     return pointed
 
 
-def _only_counts(rows: Sequence[Sequence[str]]) -> bool:
-    """Whether the first line is 0, 1, 2, ...: the header that pandas writes for columns without names.
+def _has_number_header(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the first line names the classes by numbers: 0, 1, 2, ... as pandas does, or 3, 5, 8.
 
-    For two classes, 0 and 1 could also be probabilities, unless other lines are written with a point.
+    These are whole numbers above 1, or else, for the classes 0 and 1, other lines are written with a point.
     """
-    if len(rows[0]) < 2 or [cell.strip() for cell in rows[0]] != list(map(str, range(len(rows[0])))):
+    first = [cell.strip() for cell in rows[0]]
+    if len(rows) < 2 or len(first) < 2 or len(set(first)) < len(first) or not all(map(str.isdecimal, first)):
         return False
-    return len(rows) > 1 and (len(rows[0]) > 2 or any("." in cell or "e" in cell for row in rows[1:] for cell in row))
+    if len(first) > 2 and first == _counted(first):
+        return True
+    written_with_point = any("." in cell or "e" in cell for row in rows[1:] for cell in row)
+    return written_with_point and (max(map(int, first)) > 1 or len(first) == 2)
+
+
+def _counted(cells: Sequence[str]) -> list[str]:
+    """As many texts as there are cells: '0', '1', ..."""
+    return list(map(str, range(len(cells))))
 
 
 def _is_header(first: Sequence[str], rest: Sequence[Sequence[str]], is_text: bool) -> bool:

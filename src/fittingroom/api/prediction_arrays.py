@@ -90,7 +90,12 @@ def read_labels(given: Any, num_classes: int, class_names: Sequence[Any] | None)
         labels = labels.astype(np.float64)
     if labels.dtype.kind in "UO":
         return _named_labels(labels.tolist(), class_names)
-    numbers = labels.astype(np.int64) if labels.dtype.kind in "iubf" and np.isfinite(labels).all() else None
+    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+        place = int(np.flatnonzero(~np.isfinite(labels))[0])
+        raise FittingRoomError(
+            f"labels: {labels[place]} at position {place} is no class: leave this image out everywhere"
+        )
+    numbers = labels.astype(np.int64) if labels.dtype.kind in "iubf" else None
     if numbers is None or not np.array_equal(numbers, labels):
         raise FittingRoomError(f"labels are {labels.dtype}: give whole class numbers from 0 to {num_classes - 1}")
     return _numbered_labels(numbers, num_classes, class_names)
@@ -150,7 +155,7 @@ def check_probs(array: NDArray[np.floating], num_images: int, where: str) -> Non
         raise FittingRoomError(
             f"{where}: {value:.4g} in row {bad[0]} is not a probability: {mend} ({bad.size} such rows)"
         )
-    bad = np.flatnonzero(np.abs(sums - 1) > TOLERANCE)
+    bad = np.flatnonzero(np.abs(sums - 1) > TOLERANCE + 1e-6)  # 0.99 is within 0.01, whatever its last bit
     if bad.size:
         raise FittingRoomError(
             f"{where}: the probabilities of row {bad[0]} sum to {sums[bad[0]]:.4g}, not to 1 within {TOLERANCE:g} "

@@ -80,6 +80,10 @@ def _check_numbers(path: Path, array: NDArray[Any]) -> None:
     """Raise FittingRoomError that shows a text among the probabilities, such as the name of a picture."""
     if array.dtype.kind == "U":
         text = next((cell for cell in array[-1] if not is_number(cell)), array.flat[0])
+        if not text.strip():
+            raise FittingRoomError(
+                f"{path} has an empty cell in its last line: give a number for each class, and none more"
+            )
         raise FittingRoomError(
             f"{path} holds text such as '{text}': give probabilities and nothing else, one column per class"
             if array.shape[1] > 2

@@ -56,6 +56,7 @@ def test_labels_and_names_of_other_libraries_mean_the_same(labels: Any, names: A
         (2 - LABELS, [2, 1, 0], r"^labels such as \d can be numbers of columns or names of classes \(2, 1, 0\)"),
         (LABELS % 2 + 1, [1, 2, 3], r"^labels such as \d can be numbers of columns or names"),
         (LABELS + 1, None, r"is outside 0 to 2, the columns of the probabilities: numbers begin at 0, not at 1$"),
+        (np.where(LABELS > 1, np.nan, LABELS), None, r"^labels: nan at position \d+ is no class"),
         (LABELS, "xyz", "^class_names is a str: give a list"),
         (LABELS, set(NAMES), "^class_names is a set: give a list of names in the order of the columns"),
         (LABELS, {0: "cat", 1: "dog", 2: "eel"}, "^class_names is a dict: give a list"),
@@ -91,6 +92,12 @@ def test_odd_models_are_refused(probs: Any, words: str) -> None:
 def test_rounding_below_zero_is_no_logit(expected: VerdictResult) -> None:
     shifted = [np.where(each < 0.01, -1e-9, each) for each in GOOD]
     assert verdict({"good": shifted, "poor": POOR}, LABELS).sentence == expected.sentence
+
+
+def test_a_sum_of_99_percent_is_within_one_percent() -> None:
+    probs = np.tile([0.5, 0.3, 0.19], (NUM_IMAGES, 1))
+    assert abs(probs[0].sum() - 1) > 0.01  # in binary
+    assert verdict({"vit": probs}, LABELS).sentence
 
 
 def test_seeds_may_have_numbers_and_arrays_stay_small(expected: VerdictResult) -> None:

@@ -33,6 +33,7 @@ def numbered(rows: list[str], step: int = 1) -> list[str]:
     [
         (["0,1,2", *lines(PROBS)], ()),
         ([",0,1,2", *numbered(lines(PROBS))], ()),
+        (["3,5,8", *lines(PROBS)], ("3", "5", "8")),
         ([",cat,dog,eel", *numbered(lines(PROBS))], NAMES),
         (["# cat,dog,eel", *lines(PROBS)], NAMES),
         (["cat;dog;eel", *lines(PROBS, ";", comma=True)], NAMES),
@@ -41,7 +42,18 @@ def numbered(rows: list[str], step: int = 1) -> list[str]:
         (lines(PROBS, " "), ()),
         (["# cat dog eel", *lines(PROBS, " ")], NAMES),
     ],
-    ids=["counted", "index", "named index", "comment", "semicolon", "no header", "tab", "savetxt", "savetxt header"],
+    ids=[
+        "counted",
+        "index",
+        "numbers",
+        "named index",
+        "comment",
+        "semicolon",
+        "no header",
+        "tab",
+        "savetxt",
+        "savetxt header",
+    ],
 )
 def test_tables_of_other_tools_are_read(rows: list[str], names: tuple[str, ...], tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("\n".join(rows) + "\n")
@@ -55,6 +67,8 @@ def test_the_header_of_two_classes_is_no_image(tmp_path: Path) -> None:
     two = np.stack([PROBS[:, 0], 1 - PROBS[:, 0]], axis=1)
     (tmp_path / "x.csv").write_text("\n".join(["0,1", *lines(two)]))
     np.testing.assert_allclose(read_array(tmp_path / "x.csv")[0], two, atol=1e-9)
+    (tmp_path / "named.csv").write_text("\n".join(["1,2", *lines(two)]))
+    assert read_array(tmp_path / "named.csv")[1] == ("1", "2")
     (tmp_path / "hard.csv").write_text("0,1\n1,0\n0,1\n")
     assert len(read_array(tmp_path / "hard.csv")[0]) == 3
 
@@ -98,6 +112,15 @@ def test_a_column_of_file_names_is_shown(tmp_path: Path) -> None:
     np.save(tmp_path / "y.npy", LABELS)
     (tmp_path / "x.csv").write_text("\n".join(["id,cat,dog,eel", *[f"img{each}" for each in numbered(lines(PROBS))]]))
     with pytest.raises(FittingRoomError, match=r"holds text such as 'img11': give probabilities and nothing else"):
+        read_prediction_files([f"vit={tmp_path}/x.csv"], tmp_path / "y.npy")
+
+
+def test_a_comma_at_the_end_of_the_lines_is_named(tmp_path: Path) -> None:
+    np.save(tmp_path / "y.npy", LABELS)
+    (tmp_path / "x.csv").write_text("\n".join(["cat,dog,eel,", *[f"{each}," for each in lines(PROBS)]]))
+    with pytest.raises(
+        FittingRoomError, match=r"x\.csv has an empty cell in its last line: give a number for each class"
+    ):
         read_prediction_files([f"vit={tmp_path}/x.csv"], tmp_path / "y.npy")
 
 
