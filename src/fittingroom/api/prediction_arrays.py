@@ -44,7 +44,7 @@ def read_class_names(probs: Mapping[Any, Any], given: Any) -> tuple[Any, ...] | 
         raise FittingRoomError(
             f"class_names is a {type(given).__name__}: give a list of names in the order of the columns"
         )
-    names = None if given is None else tuple(given)
+    names = None if given is None else tuple(map(_plain, given))
     first, where = names, "class_names"
     for model, seed, columns in _frames(probs):
         expected = columns if first is None else tuple(map(str, first))
@@ -95,7 +95,8 @@ def read_labels(given: Any, num_classes: int, class_names: Sequence[Any] | None)
         raise FittingRoomError(
             f"labels: {labels[place]} at position {place} is no class: leave this image out everywhere"
         )
-    numbers = labels.astype(np.int64) if labels.dtype.kind in "iubf" else None
+    with np.errstate(invalid="ignore"):  # numbers too large for 64 bits are no classes
+        numbers = labels.astype(np.int64) if labels.dtype.kind in "iubf" else None
     if numbers is None or not np.array_equal(numbers, labels):
         raise FittingRoomError(f"labels are {labels.dtype}: give whole class numbers from 0 to {num_classes - 1}")
     return _numbered_labels(numbers, num_classes, class_names)
@@ -111,7 +112,7 @@ def read_groups(given: Any, num_images: int) -> NDArray[np.int64]:
     numbers: dict[Hashable, int] = {}
     values = found.tolist()
     for place, value in enumerate(values):
-        if value is None or value != value:
+        if _is_missing(value):
             raise FittingRoomError(
                 f"groups: no value at position {place}: an image without a group needs one of its own"
             )
@@ -218,6 +219,21 @@ def _frames(probs: Mapping[Any, Any]) -> list[tuple[Any, int, tuple[str, ...]]]:
 
 def _row_names(given: Any) -> list[str]:
     return [str(each) for each in given.index] if hasattr(given, "to_numpy") and hasattr(given, "index") else []
+
+
+def _plain(name: Any) -> Any:
+    """The name of a class as labels have it: text for bytes, a whole number for 3.0."""
+    if isinstance(name, bytes):
+        return name.decode("utf-8", "replace")
+    return int(name) if isinstance(name, float) and name.is_integer() else name
+
+
+def _is_missing(value: Any) -> bool:
+    """Whether a value is None, NaN, or pandas.NA, which compares with nothing."""
+    try:
+        return value is None or bool(value != value)
+    except TypeError:
+        return True
 
 
 def _first(given: Any) -> Any:

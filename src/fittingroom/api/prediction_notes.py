@@ -24,7 +24,7 @@ def _copies(found: Found) -> list[str]:
     places: dict[bytes, list[str]] = {}
     for name, seeds in found.items():
         for seed, array in enumerate(seeds):
-            digest = hashlib.sha256(np.ascontiguousarray(array, dtype=np.float32)).digest()
+            digest = hashlib.sha256(array.astype(np.float32).tobytes()).digest()
             places.setdefault(digest, []).append(f"{name}, seed {seed}")
     return [
         f"warning: these predictions are equal in every number: {'; '.join(each)}. If one is a copy of another, it says nothing "

@@ -180,7 +180,7 @@ def _record(
     found: Mapping[str, Sequence[Any]], num_images: int, class_names: Sequence[Any], title: str | None
 ) -> ComparisonRecord:
     num_seeds = max(map(len, found.values()))
-    title = shown(title.strip()) if title else ""
+    title = "" if title is None else shown(str(title).strip())
     return ComparisonRecord(
         task=ClassificationScoring.task,
         title=title or f"{num_images:,} test {'image' if num_images == 1 else 'images'}",

@@ -42,6 +42,8 @@ def expected() -> VerdictResult:
         (np.array(NAMES)[LABELS], np.array(NAMES, dtype=object)),
         (np.array([b"cat", b"dog", b"eel"])[LABELS], NAMES),
         (np.array(["2", "1", "0"])[LABELS], [2, 1, 0]),
+        (LABELS + 1.0, np.array([1.0, 2.0, 3.0])),
+        (np.array([b"cat", b"dog", b"eel"])[LABELS], np.array([b"cat", b"dog", b"eel"])),
         (LABELS[:, None], None),
         (LABELS.astype(object), None),
     ],
@@ -57,6 +59,7 @@ def test_labels_and_names_of_other_libraries_mean_the_same(labels: Any, names: A
         (LABELS % 2 + 1, [1, 2, 3], r"^labels such as \d can be numbers of columns or names"),
         (LABELS + 1, None, r"is outside 0 to 2, the columns of the probabilities: numbers begin at 0, not at 1$"),
         (np.where(LABELS > 1, np.nan, LABELS), None, r"^labels: nan at position \d+ is no class"),
+        (np.full(NUM_IMAGES, 1e300), None, "^labels are float64: give whole class numbers"),
         (LABELS, "xyz", "^class_names is a str: give a list"),
         (LABELS, set(NAMES), "^class_names is a set: give a list of names in the order of the columns"),
         (LABELS, {0: "cat", 1: "dog", 2: "eel"}, "^class_names is a dict: give a list"),
@@ -111,9 +114,19 @@ def test_names_are_printable_and_keep_their_letters() -> None:
     found = verdict({"nothingnet": GOOD, "\x1b[31m\nred ": POOR}, LABELS, title="my\npets")
     assert found.headline == r"nothingnet beats \x1b[31m\nred."
     assert r" my\npets " in found.sentence
+    assert "Measured on 2024 with" in verdict({"vit": GOOD}, LABELS, title=2024).sentence  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("missing", [None, float("nan")])
+class NoComparison:
+    """As pandas.NA: no comparison has a truth value."""
+
+    def __ne__(self, other: object) -> Any:
+        raise TypeError("boolean value of NA is ambiguous")
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), NoComparison()])
 def test_an_image_without_a_group_is_refused(missing: Any) -> None:
     groups = [missing if place == 7 else "patient" for place in range(NUM_IMAGES)]
     with pytest.raises(FittingRoomError, match=r"^groups: no value at position 7: an image without a group needs one"):
