@@ -22,6 +22,8 @@ def read_csv(path: Path) -> tuple[NDArray[Any], tuple[str, ...]]:
     rows = _split(lines)
     header: tuple[str, ...] = ()
     is_text = not _are_numbers(rows[-1])
+    if len(rows[-1]) == 1:  # a column of labels, of which one may read like a number: 'nan' is a bread
+        is_text = not all(map(_are_numbers, rows[1:]))
     if _has_number_header(rows) or _is_header(rows[0], rows[1:], is_text):
         header, rows = tuple(name.strip() for name in rows[0]), rows[1:]
     first = 1 + bool(header)

@@ -108,6 +108,12 @@ def test_doubtful_labels_are_refused(rows: list[str], words: str, tmp_path: Path
         read_prediction_files([f"vit={tmp_path}/x.npy"], tmp_path / "y.csv")
 
 
+def test_a_class_may_be_called_nan(tmp_path: Path) -> None:
+    (tmp_path / "y.csv").write_text("bread\npita\nnan\npita\nnan\n")
+    found, header = read_array(tmp_path / "y.csv")
+    assert (found.ravel().tolist(), header) == (["pita", "nan", "pita", "nan"], ("bread",))
+
+
 def test_a_column_of_file_names_is_shown(tmp_path: Path) -> None:
     np.save(tmp_path / "y.npy", LABELS)
     (tmp_path / "x.csv").write_text("\n".join(["id,cat,dog,eel", *[f"img{each}" for each in numbered(lines(PROBS))]]))
