@@ -48,6 +48,23 @@ def seed_notes(num_contrasts: int, spread: SeedSpread, scoring: Scoring[Any]) ->
     return notes
 
 
+def unequal_seeds_note(candidates: Sequence[CandidateSummary]) -> list[str]:
+    """Where a model has at most half the seeds of another: what its interval then takes for granted.
+
+    The seed variance is pooled by number of seeds. If the model with many varies less, the others get too short intervals.
+    """
+    numbers = [each.num_runs for each in candidates if each.num_runs]
+    most = max(numbers, default=0)
+    few = [each.title for each in candidates if 0 < 2 * each.num_runs <= most]
+    if not few:
+        return []
+    who = f"{', '.join(few)} {'has' if len(few) == 1 else 'have'}"
+    return [
+        f"warning: {who} at most half the seeds of another model: intervals and p assume that all models vary alike over seeds, "
+        "and are too optimistic if a model with few seeds varies more; train as many seeds of each"
+    ]
+
+
 def useless_runs(values: Values, metric: Metric, constant: float) -> dict[str, list[int]]:
     """The runs whose score is hardly better than `constant`, the score of one answer for all items: candidate -> seeds.
 

@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 
 from fittingroom.comparison.conditions import planned_runs
 from fittingroom.comparison.mixture import mixture
-from fittingroom.comparison.notes import failure_notes, seed_notes, useless_note, useless_runs, variation_notes
+from fittingroom.comparison.notes import (
+    failure_notes,
+    seed_notes,
+    unequal_seeds_note,
+    useless_note,
+    useless_runs,
+    variation_notes,
+)
 from fittingroom.comparison.verdict import verdict
 from fittingroom.core.decision import ALPHA
 from fittingroom.core.errors import FittingRoomError
@@ -132,6 +139,7 @@ class _Pass:
         tests = next((parts["test"] for seeds in finished.values() for parts in seeds.values()), None)
         constant = None if tests is None else self.scoring.constant_score(tests)
         useless = {} if constant is None else useless_runs(firsts, metrics[0], constant)
+        notes += unequal_seeds_note(candidates) if contrasts else []
         notes += variation_notes(candidates, firsts, useless)
         if useless and constant is not None:
             imported = self.record.budget.kind == "none"

@@ -230,6 +230,17 @@ def test_a_run_like_one_answer_for_all_images_is_named_and_not_called_calm(tmp_p
     assert any(note.startswith("no run of CNN, HYBRID collapsed in 3 seeds, but") for note in notes)
 
 
+def test_a_model_with_few_seeds_beside_many_is_warned_of(tmp_path: Path) -> None:
+    """Its seed variance is taken from the others."""
+    few = summarise(make(tmp_path / "few", ("vit", "cnn"), seeds=4, failed=("vit-seed0", "vit-seed1"))).notes
+    assert (
+        len([note for note in few if note.startswith("warning: VIT has at most half the seeds of another model")]) == 1
+    )
+    enough = summarise(make(tmp_path / "enough", ("vit", "cnn"), seeds=3, failed=("vit-seed0",))).notes
+    alone = summarise(make(tmp_path / "alone", ("vit", "cnn"), failed=("vit-seed0", "vit-seed1"))).notes
+    assert not [note for note in (*enough, *alone) if "at most half" in note]
+
+
 def make_folds(folder: Path, failed: tuple[str, ...]) -> Path:
     """Two models, two seeds, three folds: runs 0 to 2 of a model are the first seed."""
     make(folder, ("vit", "cnn"), seeds=6, failed=failed)
