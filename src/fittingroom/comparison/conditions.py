@@ -72,10 +72,7 @@ def _outlook_text(difference: Difference, metric: Metric, num_items: str) -> str
     if found is None:
         return "one seed each says nothing about other seeds; train two or more to learn what would settle it"
     if found.images_limit and found.chance > SMALL_CHANCE:
-        return (
-            f"unlimited seeds would settle it with a probability of only {100 * found.chance:.0f} %; the {num_items} are the "
-            "limit"
-        )
+        return f"even unlimited seeds would not settle it with a probability of 80 %; the {num_items} are the limit"
     if found.images_limit:
         gap = f"a gap under {metric.number(found.least_gap)} {metric.points[1]}".strip()
         gap = "any gap" if found.least_gap >= metric.largest else gap

@@ -220,7 +220,7 @@ def test_models_that_nothing_separates_are_said_to_be_so() -> None:
         (
             Outlook(images_limit=True, least_gap=0.0019, chance=0.56),
             "the test set may be too small to settle it",
-            "unlimited seeds would settle it with a probability of only 56 %; the 10,000 test images are the limit.",
+            "even unlimited seeds would not settle it with a probability of 80 %; the 10,000 test images are the limit.",
         ),
         (
             Outlook(images_limit=True, least_gap=1.2),
