@@ -2,6 +2,7 @@
 
 import csv
 import glob
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,14 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fittingroom.api.run_predictions import check_same_images, is_run, read_run
+from fittingroom.api.csv_arrays import is_number, read_csv
+from fittingroom.api.run_predictions import check_same_images, common_groups, is_run, read_run
 from fittingroom.core.archives import DAMAGE
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.files import check_file
 from fittingroom.tasks.classification.scoring import ClassPredictions
 
 ENDINGS = (".npy", ".npz", ".csv")
-DELIMITERS = (",", ";", "\t")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,12 +45,8 @@ def read_prediction_files(words: Sequence[str], labels: Path | None) -> Predicti
     runs: list[tuple[Path, ClassPredictions]] = []
     others = 0
     for word in words:
-        name, equals, pattern = word.partition("=")
-        if not (name and equals and pattern):
-            raise FittingRoomError(
-                f"'{word}' is not NAME=FILE: write vit=vit0.npy, or 'vit=vit*.npy' for several seeds"
-            )
-        for path in _files(pattern):
+        name, paths = _named_files(word)
+        for path in paths:
             if is_run(path):
                 found, names = read_run(path)
                 array = found.probs
@@ -57,8 +54,7 @@ def read_prediction_files(words: Sequence[str], labels: Path | None) -> Predicti
             else:
                 array, names = read_array(path)
                 others += 1
-            if array.dtype.kind == "U":
-                raise FittingRoomError(f"{path} holds text such as '{array.flat[0]}': give probabilities")
+            _check_numbers(path, array)
             probs.setdefault(name, []).extend(array if array.ndim == 3 else [array])
             if names and header and names != header[1]:
                 raise FittingRoomError(
@@ -70,19 +66,59 @@ def read_prediction_files(words: Sequence[str], labels: Path | None) -> Predicti
         check_same_images(runs)
     if labels is None and others:
         raise FittingRoomError("the true classes are missing: add --labels FILE (only runs bring their own)")
+    num_images = next((len(array) for arrays in probs.values() for array in arrays if array.ndim), 0)
+    found_labels = runs[0][1].labels if labels is None else _read_labels(labels, num_images)
+    class_names = header[1] if header else None
+    if labels is not None and runs:
+        _check_labels_of_run(labels, found_labels, class_names, *runs[0])
     return PredictionFiles(
-        probs=probs,
-        labels=runs[0][1].labels if labels is None else _read_labels(labels),
-        class_names=header[1] if header else None,
-        groups=runs[0][1].group if runs else None,
+        probs=probs, labels=found_labels, class_names=class_names, groups=common_groups(runs) if runs else None
     )
 
 
-def _read_labels(path: Path) -> NDArray[Any]:
+def _check_numbers(path: Path, array: NDArray[Any]) -> None:
+    """Raise FittingRoomError that shows a text among the probabilities, such as the name of a picture."""
+    if array.dtype.kind == "U":
+        text = next((cell for cell in array[-1] if not is_number(cell)), array.flat[0])
+        if not text.strip():
+            raise FittingRoomError(
+                f"{path} has an empty cell in its last line: give a number for each class, and none more"
+            )
+        raise FittingRoomError(
+            f"{path} holds text such as '{text}': give probabilities and nothing else, one column per class"
+            if array.shape[1] > 2
+            else f"{path} holds text such as '{text}': give probabilities"
+        )
+
+
+def _read_labels(path: Path, num_images: int) -> NDArray[Any]:
+    """The labels in a file. `num_images` tells whether the first of a column of names is a header."""
     if is_run(path):
         return read_run(path)[0].labels
-    found, _ = read_array(path)
-    return found.ravel() if found.ndim == 2 and 1 in found.shape else found
+    found, header = read_array(path)
+    if found.ndim == 2 and found.shape[1] > 1 and found.dtype.kind == "U":
+        raise FittingRoomError(f"{path} has {found.shape[1]} columns: give one column with the class of each image")
+    found = found.ravel() if found.ndim == 2 and 1 in found.shape else found
+    if header and found.dtype.kind == "U" and len(found) == num_images - 1:
+        return np.array([*header, *found])
+    if not header and path.suffix.lower() == ".csv" and len(found) == num_images + 1 and found[0] == 0:
+        raise FittingRoomError(
+            f"{path} has {len(found)} lines for {num_images} images: if its first line, 0, is a header as pandas writes it, save "
+            "it with header=False or with a name"
+        )
+    return found
+
+
+def _check_labels_of_run(
+    path: Path, labels: NDArray[Any], class_names: Sequence[str] | None, run: Path, found: ClassPredictions
+) -> None:
+    """Raise FittingRoomError if the labels in a file are not those of the run: its rows are sorted by image."""
+    own = np.array(class_names)[found.labels] if class_names and labels.dtype.kind == "U" else found.labels
+    if labels.shape == own.shape and (different := int((labels != own).sum())):
+        raise FittingRoomError(
+            f"{path} and {run} have different labels for {different} of {len(own)} images: give labels and predictions in the "
+            "order of the run's images"
+        )
 
 
 def read_array(path: Path) -> tuple[NDArray[Any], tuple[str, ...]]:
@@ -93,7 +129,7 @@ def read_array(path: Path) -> tuple[NDArray[Any], tuple[str, ...]]:
         raise FittingRoomError(f"{path} does not end in {', '.join(ENDINGS)}: save the predictions as one of these")
     try:
         if ending == ".csv":
-            return _read_csv(path)
+            return read_csv(path)
         with path.open("rb") as file:
             found = np.load(file, allow_pickle=False)
             if isinstance(found, np.ndarray):
@@ -113,55 +149,26 @@ def read_array(path: Path) -> tuple[NDArray[Any], tuple[str, ...]]:
         raise FittingRoomError(f"{path} cannot be read ({error}): save it again") from error
 
 
+def _named_files(word: str) -> tuple[str, list[Path]]:
+    """The name and the files of 'NAME=PATTERN'. Both may hold '=', as in vit@size=small=vit.npy: the files decide."""
+    parts = word.split("=")
+    splits = [("=".join(parts[:place]), "=".join(parts[place:])) for place in range(1, len(parts))]
+    splits = [(name.strip(), pattern) for name, pattern in splits if name.strip() and pattern]
+    if not splits or word.startswith("="):
+        raise FittingRoomError(f"'{word}' is not NAME=FILE: write vit=vit0.npy, or 'vit=vit*.npy' for several seeds")
+    for name, pattern in splits:
+        if found := _files(os.path.expanduser(pattern)):
+            return name, found
+    raise FittingRoomError(f"no file matches '{splits[0][1]}': check the name")
+
+
 def _files(pattern: str) -> list[Path]:
     if Path(pattern).exists():
         return [Path(pattern)]
     found = [Path(path) for path in glob.glob(pattern)]
-    if not found:
-        raise FittingRoomError(f"no file matches '{pattern}': check the name")
     return sorted(found, key=lambda path: [int(part) if part.isdigit() else part for part in _parts(path)])
 
 
 def _parts(path: Path) -> list[str]:
     """The path split into text and numbers, alternating, starting with text."""
     return re.split(r"(\d+)", str(path))
-
-
-def _read_csv(path: Path) -> tuple[NDArray[Any], tuple[str, ...]]:
-    text = path.read_text(encoding="utf-8-sig")
-    first = text.partition("\n")[0]
-    delimiter = max(DELIMITERS, key=first.count)
-    rows = [row for row in csv.reader(text.splitlines(), delimiter=delimiter, strict=True) if row]
-    if not rows:
-        raise FittingRoomError(f"{path} is empty")
-    header: tuple[str, ...] = ()
-    is_text = not _are_numbers(rows[-1])
-    if _is_header(rows[0], rows[1:], is_text):
-        header, rows = tuple(name.strip() for name in rows[0]), rows[1:]
-    odd = next((number for number, row in enumerate(rows) if len(row) != len(rows[0])), None)
-    if odd is not None:
-        line = odd + 1 + bool(header)
-        raise FittingRoomError(f"{path}, line {line}: {len(rows[odd])} columns, other lines have {len(rows[0])}")
-    if is_text:
-        return np.array([[cell.strip() for cell in row] for row in rows]), header
-    for number, row in enumerate(rows):
-        if not _are_numbers(row):
-            raise FittingRoomError(
-                f"{path}, line {number + 1 + bool(header)}: '{','.join(row)}' holds a value that is not a number"
-            )
-    return np.array([[float(cell) for cell in row] for row in rows]), header
-
-
-def _is_header(first: Sequence[str], rest: Sequence[Sequence[str]], is_text: bool) -> bool:
-    """Whether the first row is a header: text above numbers, or above a column of names that does not contain it."""
-    if not rest or _are_numbers(first):
-        return False
-    return not is_text or (len(first) == 1 and first[0] not in {row[0] for row in rest})
-
-
-def _are_numbers(row: Sequence[str]) -> bool:
-    try:
-        [float(cell) for cell in row]
-    except ValueError:
-        return False
-    return True

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.records import DataRecord
@@ -46,5 +47,25 @@ def check_same_images(runs: Sequence[tuple[Path, ClassPredictions]]) -> None:
     """Raise FittingRoomError that names a run with other test images than the first."""
     first, expected = runs[0]
     for path, found in runs[1:]:
+        if not np.intersect1d(found.index, expected.index).size:
+            raise FittingRoomError(
+                f"{path} and {first} have no test image in common: of a cross-validation, give the folder of the comparison to "
+                "`fittingroom report`, which puts its folds together"
+            )
         if not ClassificationScoring().same_items(expected, found, "test"):
             raise FittingRoomError(f"{path} was tested on other images than {first}: give runs of one data set")
+
+
+def common_groups(runs: Sequence[tuple[Path, ClassPredictions]]) -> NDArray[np.int64] | None:
+    """The groups of the images, from whichever runs know them. Raises FittingRoomError if two runs know different groups."""
+    known = [(path, _numbered(found.group)) for path, found in runs if found.group is not None]
+    for path, group in known[1:]:
+        if not np.array_equal(group, known[0][1]):
+            raise FittingRoomError(f"{path} has other groups of images than {known[0][0]}: give runs of one data set")
+    return known[0][1] if known else None
+
+
+def _numbered(group: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Groups numbered in the order in which they first appear, so that equal groups have equal numbers."""
+    _, first, inverse = np.unique(group, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[inverse]

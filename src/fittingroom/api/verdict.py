@@ -1,21 +1,28 @@
 """`verdict`: intervals, a verdict and a report for the predictions of any models. Needs numpy, but not torch."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fittingroom import __version__
+from fittingroom.api.prediction_arrays import (
+    check_probs,
+    check_same_rows,
+    check_shapes,
+    read_class_names,
+    read_groups,
+    read_labels,
+    read_models,
+)
+from fittingroom.api.prediction_notes import prediction_notes
 from fittingroom.api.table import Table
 from fittingroom.comparison.summary import summarise_runs
 from fittingroom.core.decision import RULE
-from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.records import (
     BudgetRecord,
     CandidateRecord,
@@ -24,10 +31,9 @@ from fittingroom.core.records import (
     RunRow,
     Summary,
 )
+from fittingroom.core.text import shown
 from fittingroom.tasks.classification.scoring import ACCURACY, ClassificationScoring, ClassPredictions
 
-TOLERANCE = 0.01
-"""Largest difference from 1 of the sum of an image's probabilities. 16-bit numbers stay within it."""
 PROTOCOL = (
     "The predictions come from files or arrays. How the models were trained and chosen is not known.",
     "Accuracy is the share of test images whose most probable class is the label.",
@@ -51,7 +57,8 @@ class VerdictContrast:
     separated: bool
     """Whether p is below 0.05: one model beats the other."""
     more_seeds: int | None
-    """If not separated: this many more seeds per model would separate them with a probability of 80 %. None: not known."""
+    """If not separated: this many more seeds per model would separate them with a probability of 80 %. None: not
+    known, or no such number."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +134,7 @@ def verdict(
     probs: Mapping[str, Any],
     labels: Any,
     *,
-    class_names: Sequence[str] | None = None,
+    class_names: Sequence[Any] | None = None,
     groups: Any = None,
     title: str | None = None,
 ) -> VerdictResult:
@@ -138,22 +145,21 @@ def verdict(
 
     `probs` maps a model's name to its probabilities [images, classes], one array for each seed; a single array is one seed. One
     model may have more seeds than another.
-    `labels` [images] are class numbers, or class names if `class_names` lists the names in the order of the columns. Arrays may
-    be numpy arrays, lists, or tensors. `groups` [images] says which images belong together, such as those of one patient: a
-    group then counts as one observation. `title` names the data in the verdict.
+    `labels` [images] are class numbers, or class names if `class_names` lists the names in the order of the columns, as
+    `classes_` of scikit-learn does. Arrays may be numpy arrays, lists, tensors, or data frames, whose columns name the classes.
+    `groups` [images] says which images belong together, such as those of one patient: a group then counts as one observation.
+    `title` names the data in the verdict.
 
-    Raises FittingRoomError, naming model and seed, if shapes do not match, if values are not probabilities (each image's must
-    sum to 1 within 0.01), and if a label is not one of the classes.
+    Raises FittingRoomError, naming model and seed, if shapes or orders do not match, if values are not probabilities (each
+    image's must sum to 1 within 0.01), and if a label is not one of the classes.
     """
-    found = {str(name): _seeds(str(name), given) for name, given in probs.items()}
-    if not found:
-        raise FittingRoomError("no predictions: give at least one model, such as {'vit': [probs]}")
-    num_classes = _check_classes(found, class_names)
-    numbers = _labels(labels, num_classes, class_names)
+    found, names = read_models(probs), read_class_names(probs, class_names)
+    numbers = read_labels(labels, check_shapes(found, names), names)
     for name, seeds in found.items():
         for seed, array in enumerate(seeds):
-            _check_probs(array, len(numbers), f"{name}, seed {seed}")
-    index, group = np.arange(len(numbers)), None if groups is None else _groups(groups, len(numbers))
+            check_probs(array, len(numbers), f"{name}, seed {seed}")
+    check_same_rows(probs, labels)
+    index, group = np.arange(len(numbers)), None if groups is None else read_groups(groups, len(numbers))
     runs = {
         name: {
             seed: {"test": ClassPredictions(probs=array, labels=numbers, index=index, group=group)}
@@ -161,147 +167,28 @@ def verdict(
         }
         for name, seeds in found.items()
     }
-    record = _record(found, len(numbers), class_names or (), title)
-    return VerdictResult(record=record, summary=summarise_runs(record, runs), runs=runs)
-
-
-def to_array(given: Any, what: str) -> NDArray[Any]:
-    """An array, list, data frame or tensor on any device as a numpy array. Imports neither torch nor pandas."""
-    try:
-        if hasattr(given, "detach"):  # a tensor; numpy lacks some 16-bit types
-            given = given.detach().cpu()
-            given = (given.double() if given.is_floating_point() else given).numpy()
-        elif hasattr(given, "to_numpy"):
-            given = given.to_numpy()
-        return np.asarray(given)
-    except (TypeError, ValueError) as error:
-        raise FittingRoomError(f"{what}: not an array of numbers ({error}): rows must have equal lengths") from error
-
-
-def _seeds(name: str, given: Any) -> list[NDArray[Any]]:
-    """One array [images, classes] for each seed. `given` is one array, several arrays, or a stack of them."""
-    several = isinstance(given, list | tuple) and (not given or not _is_number(_first(given[0])))
-    arrays = [to_array(each, f"{name}, seed {seed}") for seed, each in enumerate(given)] if several else []
-    if not several:
-        whole = to_array(given, name)
-        arrays = list(whole) if whole.ndim == 3 else [whole]
-    if not arrays:
-        raise FittingRoomError(f"{name} has no predictions: give one array for each seed")
-    for seed, array in enumerate(arrays):
-        if array.ndim != 2 or array.dtype.kind not in "fiub":
-            raise FittingRoomError(
-                f"{name}, seed {seed}: expected numbers of shape [images, classes], got {array.dtype} {array.shape}"
-            )
-        if array.shape[1] < 2:
-            raise FittingRoomError(
-                f"{name}, seed {seed}: {array.shape[1]} column of probabilities: give one for each class, even for two classes"
-            )
-    return [array.astype(np.float64) for array in arrays]
-
-
-def _first(given: Any) -> Any:
-    """The first entry of a list or tuple; anything else unchanged."""
-    return given[0] if isinstance(given, list | tuple) and given else given
-
-
-def _is_number(given: Any) -> bool:
-    """Whether `given` is a number. A row of numbers begins with one; a list of rows does not."""
-    return isinstance(given, int | float | np.number)
-
-
-def _check_classes(found: Mapping[str, Sequence[NDArray[Any]]], class_names: Sequence[str] | None) -> int:
-    widths = {f"{name}, seed {seed}": each.shape[1] for name, seeds in found.items() for seed, each in enumerate(seeds)}
-    first, num_classes = next(iter(widths.items()))
-    for where, width in widths.items():
-        if width != num_classes:
-            raise FittingRoomError(
-                f"{where}: {width} classes, but {first} has {num_classes}: all must predict the same classes"
-            )
-    if class_names is not None:
-        if len(class_names) != num_classes:
-            raise FittingRoomError(
-                f"{len(class_names)} class_names for {num_classes} classes: give one for each column"
-            )
-        if len(set(class_names)) != len(class_names):
-            twice = Counter(class_names).most_common(1)[0][0]
-            raise FittingRoomError(f"class_names has '{twice}' twice: names must differ")
-    return num_classes
-
-
-def _labels(given: Any, num_classes: int, class_names: Sequence[str] | None) -> NDArray[np.int64]:
-    labels = to_array(given, "labels")
-    if labels.ndim != 1:
-        raise FittingRoomError(f"labels have shape {labels.shape}: give one class number for each image")
-    if labels.size == 0:
-        raise FittingRoomError("labels are empty: give one class number for each image")
-    if labels.dtype.kind in "UO":
-        return _named_labels(labels.tolist(), class_names)
-    numbers = labels.astype(np.int64) if labels.dtype.kind in "iubf" and np.isfinite(labels).all() else None
-    if numbers is None or not np.array_equal(numbers, labels):
-        raise FittingRoomError(f"labels are {labels.dtype}: give whole class numbers from 0 to {num_classes - 1}")
-    outside = np.flatnonzero((numbers < 0) | (numbers >= num_classes))
-    if outside.size:
-        place = int(outside[0])
-        raise FittingRoomError(
-            f"labels: {numbers[place]} at position {place} is outside 0 to {num_classes - 1}, the columns of the probabilities"
-        )
-    return numbers
-
-
-def _groups(given: Any, num_images: int) -> NDArray[np.int64]:
-    """The group of each image as a number."""
-    found = to_array(given, "groups")
-    if found.shape != (num_images,):
-        raise FittingRoomError(f"groups have shape {found.shape}: give one for each of the {num_images} images")
-    return np.unique(found, return_inverse=True)[1]
-
-
-def _named_labels(names: list[Any], class_names: Sequence[str] | None) -> NDArray[np.int64]:
-    if class_names is None:
-        raise FittingRoomError(
-            f"labels are names such as '{names[0]}': give class_names in the order of the columns of the probabilities"
-        )
-    numbers = {name: number for number, name in enumerate(class_names)}
-    unknown = next((name for name in names if name not in numbers), None)
-    if unknown is not None:
-        raise FittingRoomError(f"labels: '{unknown}' is not one of class_names ({', '.join(map(str, class_names))})")
-    return np.array([numbers[name] for name in names], dtype=np.int64)
-
-
-def _check_probs(array: NDArray[np.float64], num_images: int, where: str) -> None:
-    if len(array) != num_images:
-        raise FittingRoomError(f"{where}: {len(array)} rows of probabilities for {num_images} labels")
-    bad = np.flatnonzero(~np.isfinite(array).all(axis=1))
-    if bad.size:
-        raise FittingRoomError(f"{where}: row {bad[0]} holds NaN or infinity ({bad.size} such rows)")
-    bad = np.flatnonzero((array < 0).any(axis=1) | (array > 1 + TOLERANCE).any(axis=1))
-    if bad.size:
-        row = array[bad[0]]
-        value = row.min() if row.min() < 0 else row.max()
-        raise FittingRoomError(
-            f"{where}: {value:.4g} in row {bad[0]} is not a probability: logits need a softmax ({bad.size} such rows)"
-        )
-    sums = array.sum(axis=1)
-    bad = np.flatnonzero(np.abs(sums - 1) > TOLERANCE)
-    if bad.size:
-        raise FittingRoomError(
-            f"{where}: the probabilities of row {bad[0]} sum to {sums[bad[0]]:.4g}, not to 1 within {TOLERANCE:g} "
-            f"({bad.size} such rows)"
-        )
+    record = _record(found, len(numbers), names or (), title)
+    if group is not None:
+        num_groups = f"Images of one group count as one observation. There are {group.max() + 1:,} groups."
+        record = replace(record, protocol=(*record.protocol, num_groups))
+    summary = summarise_runs(record, runs)
+    summary = replace(summary, notes=(*summary.notes, *prediction_notes(found)))
+    return VerdictResult(record=record, summary=summary, runs=runs)
 
 
 def _record(
-    found: Mapping[str, Sequence[Any]], num_images: int, class_names: Sequence[str], title: str | None
+    found: Mapping[str, Sequence[Any]], num_images: int, class_names: Sequence[Any], title: str | None
 ) -> ComparisonRecord:
     num_seeds = max(map(len, found.values()))
+    title = "" if title is None else shown(str(title).strip())
     return ComparisonRecord(
         task=ClassificationScoring.task,
-        title=title or f"{num_images:,} test images",
+        title=title or f"{num_images:,} test {'image' if num_images == 1 else 'images'}",
         command="",
         created="",
         version=__version__,
         budget=BudgetRecord(kind="none", value=0, text=""),
-        data=DataRecord(name=title or "", num_test=num_images, class_names=tuple(map(str, class_names))),
+        data=DataRecord(name=title, num_test=num_images, class_names=tuple(map(str, class_names))),
         seeds=tuple(range(num_seeds)),
         candidates=tuple(CandidateRecord(name=name, title=name, model=name, family="") for name in found),
         runs=tuple(

@@ -16,8 +16,16 @@ from numpy.typing import NDArray
 from fittingroom.comparison.conditions import planned_runs
 from fittingroom.comparison.leaks import leak_count, num_tests, read_leaks, without
 from fittingroom.comparison.mixture import mixture
+from fittingroom.comparison.notes import (
+    failure_notes,
+    seed_notes,
+    unequal_seeds_note,
+    useless_note,
+    useless_runs,
+    variation_notes,
+)
 from fittingroom.comparison.verdict import verdict
-from fittingroom.core.decision import ALPHA, RULE, is_decided
+from fittingroom.core.decision import ALPHA
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.records import (
     CandidateRecord,
@@ -32,14 +40,13 @@ from fittingroom.core.records import (
     read_state,
 )
 from fittingroom.core.text import legible
-from fittingroom.evaluation.metric import Metric, p_text
-from fittingroom.evaluation.seeds import collapse_rate, outlook, unequal_spread
+from fittingroom.evaluation.metric import Metric
+from fittingroom.evaluation.seeds import outlooks
 from fittingroom.evaluation.statistics import (
     SeedSpread,
     adjusted,
     paired_difference,
     pooled_seed_spread,
-    step_down,
 )
 from fittingroom.tasks.scoring import SCORINGS, SPLITS, Scoring
 
@@ -170,10 +177,18 @@ class _Pass:
         candidates = tuple(self._candidate(candidate, values, spreads) for candidate in self.record.candidates)
         contrasts = self._contrasts(values, spreads)
         notes = failure_notes(self.record, candidates)
-        notes += seed_notes(len(contrasts), spreads[metrics[0].name, "test"], self.scoring)
-        notes += variation_notes(candidates, values[metrics[0].name, "test"])
+        if finished:
+            notes += seed_notes(len(contrasts), spreads[metrics[0].name, "test"], self.scoring)
+        firsts = values[metrics[0].name, "test"]
         tests = next((parts["test"] for seeds in finished.values() for parts in seeds.values()), None)
-        num_items = f"{0 if tests is None else self.scoring.num_items(tests):,} test {self.scoring.items}"
+        constant = None if tests is None else self.scoring.constant_score(tests)
+        useless = {} if constant is None else useless_runs(firsts, metrics[0], constant)
+        notes += unequal_seeds_note(candidates) if contrasts else []
+        notes += variation_notes(candidates, firsts, useless)
+        if useless and constant is not None:
+            imported = self.record.budget.kind == "none"
+            notes.append(useless_note(candidates, useless, metrics[0], constant, self.scoring.items, imported))
+        num_items = "test items" if tests is None else self.scoring.test_text(tests)
         return Summary(
             task=self.record.task,
             candidates=candidates,
@@ -222,8 +237,12 @@ class _Pass:
         self, values: Mapping[tuple[str, str], Values], spreads: Mapping[tuple[str, str], SeedSpread]
     ) -> tuple[Contrast, ...]:
         """Every two candidates that finished a run."""
-        names = [metric.name for metric in self.scoring.metrics]
-        found = {name: differences(values[name, "test"], spreads[name, "test"]) for name in names}
+        metrics = self.scoring.metrics
+        names = [metric.name for metric in metrics]
+        found = {
+            each.name: differences(values[each.name, "test"], spreads[each.name, "test"], each.largest)
+            for each in metrics
+        }
         return tuple(
             Contrast(a=a, b=b, metrics={name: found[name][a, b] for name in names}) for a, b in found[names[0]]
         )
@@ -234,25 +253,26 @@ def stacked(runs: Mapping[int, NDArray[Any]]) -> NDArray[Any]:
     return np.stack([runs[seed] for seed in sorted(runs)])
 
 
-def differences(by_candidate: Values, spread: SeedSpread) -> dict[tuple[str, str], Difference]:
-    """Every two candidates, each over all seeds that it finished, with p adjusted for the number of pairs."""
+def differences(by_candidate: Values, spread: SeedSpread, largest: float = np.inf) -> dict[tuple[str, str], Difference]:
+    """Every two candidates, each over all seeds that it finished, with p adjusted for the number of pairs.
+
+    No difference is larger than `largest`, so no interval is shown beyond it.
+    """
     values = {name: stacked(runs) for name, runs in by_candidate.items()}
     pairs = list(combinations(values, 2))
     found = [paired_difference(values[a], values[b], LEVEL, spread) for a, b in pairs]
-    raw = [each.p for each in found]
-    told = {}
-    for names, each, p, factor in zip(
-        pairs, found, adjusted(raw, len(values)), step_down(raw, len(values)), strict=True
-    ):
-        told[names] = Difference(
+    ps, coming = adjusted([each.p for each in found], len(values)), outlooks(found, len(values))
+    return {
+        names: Difference(
             difference=each.difference,
-            low=each.low,
-            high=each.high,
+            low=max(each.low, -largest),
+            high=min(each.high, largest),
             p=each.p,
             p_adjusted=p,
-            outlook=None if is_decided(p) else outlook(each, len(values), factor),
+            outlook=outlook,
         )
-    return told
+        for names, each, p, outlook in zip(pairs, found, ps, coming, strict=True)
+    }
 
 
 def over(
@@ -263,51 +283,6 @@ def over(
     """Mean (or another reduction) of a value over the rows that have it."""
     values = [found for row in rows if (found := value(row)) is not None]
     return float(reduce(values)) if values else None
-
-
-def failure_notes(record: ComparisonRecord, candidates: Sequence[CandidateSummary]) -> list[str]:
-    """The runs that failed and why, and the candidates that finished no run."""
-    notes = [f"{row.run} failed: {row.error or 'no reason was recorded'}" for row in record.failed()]
-    return notes + [f"{each.title} finished no run and is left out" for each in candidates if not each.num_runs]
-
-
-def seed_notes(num_contrasts: int, spread: SeedSpread, scoring: Scoring[Any]) -> list[str]:
-    """What the intervals cover (seeds and items, or less), and the rule by which a difference counts."""
-    items, (first, *later) = scoring.items, scoring.metrics
-    notes = []
-    if spread.df == 0:
-        notes.append(f"one seed: the intervals cover {items} only, not other seeds")
-    if spread.df > 0 and spread.variance == 0:
-        notes.append(f"every seed gave the same test {first.title}: the intervals cover {items} only")
-    if num_contrasts > 1:
-        notes.append(RULE)
-    if later and num_contrasts:
-        others = " and ".join(metric.title for metric in later)
-        notes.append(
-            f"the {first.title} decides; the verdict compares the {others} only for models that differ in {first.title}, so "
-            "that both claims together are wrong in at most 5 % of comparisons"
-        )
-    return notes
-
-
-def variation_notes(candidates: Sequence[CandidateSummary], values: Values) -> list[str]:
-    """Models whose seeds vary far more than the others', and how often models may collapse that did not in these seeds."""
-    titles = {each.name: each.title for each in candidates}
-    found = [stacked(runs) for runs in values.values()]
-    notes = [
-        f"warning: the seeds of {titles[list(values)[index]]} vary {times:.1f} times as much as those of the other models "
-        f"(F test, p {p_text(p)}); look at its runs, and give it more seeds"
-        for index, times, p in unequal_spread(found)
-    ]
-    calm = [each.num_runs for each in candidates if each.num_runs and not each.num_failed]
-    if calm:
-        fewest = min(calm)
-        seeds = "1 seed" if fewest == 1 else f"{fewest} seeds"
-        notes.append(
-            f"no run collapsed in {seeds}, but a model may still collapse in up to {100 * collapse_rate(fewest):.0f} % of its "
-            "runs (95 % confidence)"
-        )
-    return notes
 
 
 def best_by_val(candidates: Sequence[CandidateSummary], metric: Metric) -> str | None:

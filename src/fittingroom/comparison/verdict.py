@@ -10,7 +10,7 @@ order, at the same level, all answers together are wrong no more often than the 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from fittingroom.comparison.conditions import missing_mark, missing_text, outlook_mark, outlook_texts, seeds_text
+from fittingroom.comparison.conditions import missing_mark, missing_text, outlook_mark, outlook_texts, seeds_text, unit
 from fittingroom.comparison.protocol import budget_text
 from fittingroom.core.records import CandidateSummary, ComparisonRecord, Contrast, Difference, Verdict
 from fittingroom.core.text import sentence_case
@@ -123,12 +123,12 @@ def verdict(
 
     `num_items` is '10,000 test images' or the like. `mixed` is the sentence on runs that were made in different ways.
     """
-    finished = [each for each in candidates if each.num_runs]
+    finished, one = [each for each in candidates if each.num_runs], unit(record)
     if not finished:
-        num_failed = sum(each.num_failed for each in candidates)
-        sentence = f"Nothing can be said about {record.title}: no run has finished ({num_failed} failed)."
-        return Verdict(headline="No run finished.", sentence=sentence)
-    conditions = [each for each in (missing_text(candidates), _absent(candidates), mixed) if each]
+        failed = f"{sum(each.num_failed for each in candidates)}{'' if one == 'run' else ' of its runs'} failed"
+        sentence = f"Nothing can be said about {record.title}: no {one} has finished ({failed})."
+        return Verdict(headline=f"No {one} finished.", sentence=sentence)
+    conditions = [each for each in (missing_text(candidates, one), _absent(candidates, one), mixed) if each]
     first, *later = (_ranking(metric, finished, contrasts) for metric in metrics)
     about_leader: list[str] = []
     about_others: list[str] = []
@@ -143,7 +143,7 @@ def verdict(
         )
     sentences = [f"{_opened('; '.join(found))}.", _setting(record, finished), *conditions, *about_leader]
     return Verdict(
-        headline=f"{headline}{missing_mark(candidates)}.",
+        headline=f"{headline}{missing_mark(candidates, one)}.",
         sentence=" ".join(sentences),
         conditions=tuple(conditions),
         outlook=(*about_leader, *about_others),
@@ -161,9 +161,9 @@ def _setting(record: ComparisonRecord, candidates: Sequence[CandidateSummary]) -
     return f"{text}."
 
 
-def _absent(candidates: Sequence[CandidateSummary]) -> str:
+def _absent(candidates: Sequence[CandidateSummary], one: str) -> str:
     absent = [each.title for each in candidates if not each.num_runs]
-    return f"{_listed(absent)} finished no run and cannot be judged." if absent else ""
+    return f"{_listed(absent)} finished no {one} and cannot be judged." if absent else ""
 
 
 def _ranking(metric: Metric, finished: Sequence[CandidateSummary], contrasts: Sequence[Contrast]) -> _Ranking:
@@ -217,7 +217,7 @@ def _headline(first: _Ranking, later: Sequence[_Ranking]) -> str:
 
 def _opened(text: str) -> str:
     """Our own words begin with a capital; the name of a model stays as it is."""
-    return sentence_case(text) if text.startswith("nothing") else text
+    return sentence_case(text) if text.startswith("nothing separates ") else text
 
 
 def _finding(ranking: _Ranking) -> str:

@@ -34,8 +34,28 @@ def check_file(path: str | Path, give: str) -> None:
             raise FittingRoomError(f"{path} is {name}{once} {give}")
 
 
+SYSTEM = ("/dev", "/proc", "/sys")
+
+
+def check_replaceable(path: Path) -> None:
+    """Raise FittingRoomError if `path` is something that a new file must not replace: a device, a pipe, or what /dev links to.
+
+    Where the user may do anything, as in a container, moving a file to /dev/stdout or /dev/null would break the machine.
+    """
+    in_system, mode = False, None
+    try:
+        folder = os.path.realpath(path.parent)
+        in_system = folder in SYSTEM or folder.startswith(("/proc/", "/sys/"))  # not in /dev/shm, which holds files
+        mode = path.stat().st_mode
+    except (OSError, ValueError):  # It does not exist, or whoever writes it says why it cannot.
+        pass
+    if in_system or (mode is not None and not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)):
+        raise FittingRoomError(f"cannot write {path}: it is a device or a pipe: give the name of a file")
+
+
 def check_writable(path: Path, option: str) -> None:
     """Raise FittingRoomError if no file can be written to `path`, the value of `option`. Missing folders would be made."""
+    check_replaceable(path)
     folder = path.parent
     while not os.path.lexists(folder) and folder != folder.parent:
         folder = folder.parent

@@ -207,6 +207,8 @@ class Outlook:
     """No number of seeds is enough: only more test images can help."""
     least_gap: float = 0.0
     """Even with unlimited seeds, these test images separate no smaller difference."""
+    chance: float = 0.0
+    """The probability with which unlimited seeds would separate them."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,6 +25,7 @@ from filelock import FileLock, Timeout
 
 from fittingroom.core.cache import cache_folder
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.files import check_replaceable
 from fittingroom.core.json_text import parse_json
 
 NOT_SUPPORTED = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
@@ -38,6 +39,7 @@ NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 def write_atomic(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
     """Call `write(file)` on a temporary file next to `path`, then move it into place. A failure leaves nothing behind."""
+    check_replaceable(path)
     temporary = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -22,6 +22,8 @@ class Metric:
     """(predictions of one run on one part) -> one number per item [items]. Their mean is the score."""
     interval: Callable[[Any, float, SeedSpread], Interval]
     """(values [seeds, items], level, spread) -> the interval of the mean."""
+    largest: float = math.inf
+    """The largest possible score: 1 for a share. No difference between two models is larger."""
     scale: float = 100.0
     """Factor applied to a score for display."""
     unit: str = "%"

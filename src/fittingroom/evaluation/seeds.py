@@ -1,17 +1,49 @@
 """What more seeds would bring, and what the seeds so far cannot show: further variation, and runs that collapse."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from fittingroom.core.decision import ALPHA
+from fittingroom.core.decision import ALPHA, is_decided
 from fittingroom.core.records import Outlook
-from fittingroom.evaluation.statistics import PairedDifference, Values, seed_variance
+from fittingroom.evaluation.statistics import PairedDifference, Values, adjusted, seed_variance, step_down
 
 ASSURANCE = 0.8
 """The probability with which the advised number of seeds separates two models."""
 MOST_SEEDS = 100
 """No more seeds than this are advised."""
+
+
+def outlooks(found: Sequence[PairedDifference], num_models: int) -> list[Outlook | None]:
+    """The outlook for each of all pairs of models. None for a decided pair, and where each model has one seed.
+
+    The step-down decides no pair before the pairs with a smaller p. So a pair is not advised fewer seeds than those, unless it
+    needs fewer even as the first pair to be decided.
+    """
+    p_values = [each.p for each in found]
+    factors, p_adjusted = step_down(p_values, num_models), adjusted(p_values, num_models)
+    told: list[Outlook | None] = [None] * len(found)
+    before: Outlook | None = None
+    strictest = 1
+    for index in sorted(range(len(found)), key=lambda i: p_values[i]):
+        if is_decided(p_adjusted[index]):
+            continue
+        strictest = max(strictest, factors[index])
+        own = outlook(found[index], num_models, factors[index])
+        if own and before and _needed(own) < _needed(before):
+            first = outlook(found[index], num_models, strictest)
+            later = replace(own, more_seeds=before.more_seeds)
+            own = first if first and _needed(first) <= _needed(before) else later
+        told[index] = before = own
+    return told
+
+
+def _needed(found: Outlook) -> float:
+    """How many more seeds are needed, to compare two outlooks. Infinite where the test images are the limit."""
+    if found.images_limit:
+        return np.inf
+    return MOST_SEEDS + 1 if found.more_seeds is None else found.more_seeds
 
 
 def outlook(found: PairedDifference, num_models: int, factor: float) -> Outlook | None:
@@ -36,12 +68,14 @@ def outlook(found: PairedDifference, num_models: int, factor: float) -> Outlook 
     size = abs(found.difference)
     above, below = (stdtr(found.seed_df, (side - half) / deviation) for side in (size, -size))
     reached = np.flatnonzero(above + below >= ASSURANCE)
-    images_limit = not bool(above[-1] + below[-1] >= ASSURANCE)
+    chance = float(above[-1] + below[-1])
+    images_limit = not chance >= ASSURANCE
     first = int(reached[0]) if reached.size else MOST_SEEDS
     return Outlook(
         more_seeds=None if images_limit or first >= MOST_SEEDS else first + 1,
         images_limit=images_limit,
         least_gap=float(np.sqrt(image_square)),
+        chance=chance,
     )
 
 

@@ -122,6 +122,14 @@ class Scoring(ABC, Generic[P]):
         """How many items the part has."""
         return len(self.metrics[0].values(predictions))
 
+    def test_text(self, predictions: P) -> str:
+        """'10,000 test images' or the like, as a limit of what a comparison can show."""
+        return f"{self.num_items(predictions):,} test {self.items}"
+
+    def constant_score(self, predictions: P) -> float | None:
+        """The best score, by the first metric, of one answer for all items. None if the task has no such answer."""
+        return None
+
     def details(self, tests: Sequence[P], data: DataRecord) -> dict[str, Any]:
         """What the report shows of one candidate's test predictions beyond its scores, as plain values; one of `tests` a seed."""
         return {}

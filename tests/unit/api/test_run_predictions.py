@@ -104,3 +104,13 @@ def test_a_folder_without_predictions_is_named(tmp_path: Path) -> None:
     write_run(tmp_path / "torn").joinpath("predictions.npz").write_bytes(b"PK\x03\x04")
     with pytest.raises(FittingRoomError, match=r"predictions\.npz is damaged"):
         read_prediction_files([f"x={tmp_path}/torn"], None)
+
+
+def test_folds_of_a_cross_validation_are_told_from_runs_of_other_data(tmp_path: Path) -> None:
+    for fold in (0, 1):
+        order = np.arange(60)[fold::2]
+        write_run(tmp_path / f"vit-{fold}", order=order)
+    with pytest.raises(
+        FittingRoomError, match=r"vit-1 and .*vit-0 have no test image in common: of a cross-validation"
+    ):
+        read_prediction_files([f"vit={tmp_path}/vit-*"], None)

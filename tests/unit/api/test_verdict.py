@@ -95,6 +95,15 @@ def test_a_tie_says_how_many_more_seeds_would_settle_it() -> None:
     assert (contrast.more_seeds is not None) == ("would settle it, with a probability of 80 %" in result.sentence)
 
 
+def test_no_difference_is_shown_beyond_a_hundred_points() -> None:
+    """Three images: the interval of a perfect model against a useless one would reach 211 points."""
+    right, wrong = np.eye(3), np.roll(np.eye(3), 1, axis=1)
+    result = verdict({"good": [right, right], "bad": [wrong, wrong]}, [0, 1, 2])
+    (contrast,) = result.contrasts
+    assert contrast.low < 0 and contrast.high == 1.0 and not contrast.separated
+    assert "95 % interval -11.06 to 100.00" in result.sentence and "(they cannot show any gap)" in result.sentence
+
+
 def test_half_precision_is_precise_enough() -> None:
     halves = {name: [each.astype(np.float16) for each in seeds] for name, seeds in two().items()}
     assert verdict(halves, LABELS).headline == "cnn beats vit."

@@ -218,6 +218,16 @@ def test_models_that_nothing_separates_are_said_to_be_so() -> None:
             "no number of seeds will settle it; the 10,000 test images are the limit (they cannot show a gap under 0.19 points).",
         ),
         (
+            Outlook(images_limit=True, least_gap=0.0019, chance=0.56),
+            "the test set may be too small to settle it",
+            "even unlimited seeds would not settle it with a probability of 80 %; the 10,000 test images are the limit.",
+        ),
+        (
+            Outlook(images_limit=True, least_gap=1.2),
+            "the test set is too small to settle it",
+            "no number of seeds will settle it; the 10,000 test images are the limit (they cannot show any gap).",
+        ),
+        (
             Outlook(),
             "over 100 more seeds would be needed",
             "over 100 more seeds would be needed to settle it with a probability of 80 %.",

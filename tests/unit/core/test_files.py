@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.core.files import check_file, check_writable
+from fittingroom.core.files import check_file, check_replaceable, check_writable
+from fittingroom.core.rundir import write_text
 
 
 @pytest.mark.parametrize("name", ["-", "/dev/stdin"])
@@ -49,3 +50,29 @@ def test_a_file_that_cannot_be_written_is_refused_beforehand(tmp_path: Path) -> 
     for path, said in ((tmp_path / "file" / "x.html", "is not a folder"), (tmp_path, "is a folder: give a file in it")):
         with pytest.raises(FittingRoomError, match=said):
             check_writable(path, "--html")
+
+
+@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/null", "/dev/no-such-device", "/dev/fd/1", "/proc/self/fd/1"])
+def test_no_file_replaces_what_the_system_keeps_in_dev(name: str) -> None:
+    """Only the check is called: as root in a container, the write itself would break the machine."""
+    with pytest.raises(
+        FittingRoomError, match=rf"^cannot write {name}: it is a device or a pipe: give the name of a file$"
+    ):
+        check_replaceable(Path(name))
+    with pytest.raises(FittingRoomError, match="is a device or a pipe"):
+        check_writable(Path(name), "--out")
+
+
+def test_files_and_what_does_not_exist_may_be_replaced_but_no_pipe(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("old")
+    for name in ("file", "new", "no/folder/yet"):
+        check_replaceable(tmp_path / name)
+    check_replaceable(Path("/dev/shm/report.html"))
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    for name in ("pipe", "link"):
+        with pytest.raises(FittingRoomError, match=f"{name}: it is a device or a pipe"):
+            write_text(tmp_path / name, "new")
+    assert (tmp_path / "pipe").is_fifo() and (tmp_path / "link").is_symlink()
+    write_text(tmp_path / "file", "new")
+    assert (tmp_path / "file").read_text() == "new"

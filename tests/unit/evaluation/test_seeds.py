@@ -1,10 +1,12 @@
 """What more seeds would bring, and what the seeds so far cannot show."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fittingroom.evaluation.seeds import collapse_rate, outlook, unequal_spread
+from fittingroom.evaluation.seeds import collapse_rate, outlook, outlooks, unequal_spread
 from fittingroom.evaluation.statistics import PairedDifference
 
 
@@ -43,6 +45,36 @@ def test_a_hundred_seeds_may_not_be_enough_though_more_would() -> None:
 
 def test_with_one_seed_nothing_is_known_of_others() -> None:
     assert outlook(pair(0.004, 0.0, 0.001, num_seeds=1), num_models=2, factor=1) is None
+
+
+def test_pairs_with_one_p_have_one_outlook_in_any_order() -> None:
+    """Two pairs alike: the step-down multiplies the first p by 3 and the second by 1, and adjusts both to the same value."""
+    alike = replace(pair(0.006, 0.003, 0.0005), p=0.03)
+    found = outlooks([alike, alike, replace(pair(0.0, 0.003, 0.0005), p=1.0)], num_models=3)
+    assert found[0] == found[1] == outlook(alike, 3, 3)
+
+
+def test_no_pair_is_settled_before_the_pairs_with_a_smaller_p() -> None:
+    slow, fast = replace(pair(0.005, 0.003, 0.0005), p=0.02), replace(pair(0.0055, 0.003, 0.0005), p=0.021)
+    alone, third = outlook(fast, 3, 1), replace(pair(0.0, 0.003, 0.0005), p=1.0)
+    found = outlooks([fast, third, slow], num_models=3)
+    assert alone and found[0] and found[2] and found[0].more_seeds and found[2].more_seeds
+    strict = outlook(fast, 3, 3)
+    assert strict and strict.more_seeds and alone.more_seeds
+    assert found[0].more_seeds == min(strict.more_seeds, found[2].more_seeds) > alone.more_seeds
+
+
+def test_a_limit_of_the_pair_before_leaves_the_strictest_factor() -> None:
+    limited, other = replace(pair(0.001, 0.001, 0.002), p=0.02), replace(pair(0.006, 0.003, 0.0005), p=0.03)
+    found = outlooks([limited, other, replace(pair(0.0, 0.003, 0.0005), p=1.0)], num_models=3)
+    assert found[0] and found[0].images_limit and found[1] == outlook(other, 3, 3)
+
+
+def test_the_chance_of_unlimited_seeds_is_told() -> None:
+    found = outlook(pair(0.002, 0.001, 0.001), num_models=2, factor=1)
+    assert found is not None and found.images_limit and found.least_gap < 0.002 and 0.5 < found.chance < 0.8
+    enough = outlook(pair(0.006, 0.003, 0.0005), num_models=2, factor=1)
+    assert enough is not None and enough.more_seeds and enough.chance >= 0.8
 
 
 @pytest.mark.parametrize(("num_seeds", "percent"), [(1, 95), (2, 78), (3, 63), (5, 45), (10, 26)])

@@ -57,6 +57,7 @@ ACCURACY = Metric(
     higher_is_better=True,
     values=lambda predictions: predictions.units,
     interval=accuracy_interval,
+    largest=1.0,
     wins="classifies best",
     beyond="above",
     alone="classifies {score} of the test images correctly",
@@ -116,6 +117,16 @@ class ClassificationScoring(Scoring[ClassPredictions]):
     def num_items(self, predictions: ClassPredictions) -> int:
         """The number of images."""
         return predictions.labels.size
+
+    def test_text(self, predictions: ClassPredictions) -> str:
+        """With the number of groups, which are what counts."""
+        group = predictions.group
+        return super().test_text(predictions) + ("" if group is None else f" in {len(np.unique(group)):,} groups")
+
+    def constant_score(self, predictions: ClassPredictions) -> float | None:
+        """The share of the largest class. None if all images are of one class."""
+        share = float(np.bincount(predictions.labels).max()) / predictions.labels.size
+        return share if share < 1 else None
 
     def scores(self, predictions: ClassPredictions) -> dict[str, float]:
         """Accuracy."""

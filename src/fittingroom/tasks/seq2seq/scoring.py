@@ -74,6 +74,7 @@ WORD_ERRORS = Metric(
     higher_is_better=False,
     values=lambda predictions: predictions.rates.wrong,
     interval=accuracy_interval,  # Wilson's is the same whether right or wrong words are counted.
+    largest=1.0,
     wins="makes the fewest word errors",
     beyond="below",
     alone="gets {score} of the test words wrong",
