@@ -8,7 +8,7 @@ import torch
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.data.seq2seq.batches import sequences
 from fittingroom.data.seq2seq.lookalikes import Reading, as_known
-from fittingroom.data.seq2seq.tsv import MAX_SYMBOLS
+from fittingroom.data.seq2seq.tsv import MAX_SYMBOLS, NUM_MARKS
 from fittingroom.data.seq2seq.vocabulary import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Vocabulary
 from fittingroom.evaluation.decoding import Hypothesis, beam_search, greedy
 from fittingroom.evaluation.generate import begin
@@ -93,8 +93,8 @@ def pronounce(
 
 
 def longest(model: SequenceModel) -> int:
-    """The most symbols that `model` reads or writes, marks included: its `max_len`, or else `MAX_SYMBOLS`."""
-    return getattr(getattr(model, "config", None), "max_len", MAX_SYMBOLS)
+    """The most symbols that `model` reads or writes, marks included: its `max_len`, or else enough for any line of pairs."""
+    return getattr(getattr(model, "config", None), "max_len", MAX_SYMBOLS + NUM_MARKS)
 
 
 def _read(word: str, source: Vocabulary, max_len: int) -> Reading:
