@@ -72,6 +72,9 @@ def pronounce(
         )
     if not words:
         raise FittingRoomError("there is no word to pronounce: give at least one")
+    for word in words:  # a column of a table may hold numbers or missing values
+        if not isinstance(word, str):
+            raise FittingRoomError(f"{word!r:.40} is of type {type(word).__name__}: give words as text")
     max_len = longest(model)
     read = [_read(word.strip(), source, max_len) for word in words]
     rows = sequences([[*source.encode(each.symbols), EOS_ID] for each in read])

@@ -1,7 +1,7 @@
 """Training of sequence models: vocabularies from the training split, batches by length, teacher forcing, error rates."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
@@ -345,7 +345,7 @@ class Seq2seqTask(Task):
 
     def predict_new(self, placed: Placed, items: Any, batch_size: int) -> list[Answer]:
         """One answer per word."""
-        words = [items] if isinstance(items, str) else list(items)
+        words = list(items) if isinstance(items, Iterable) and not isinstance(items, str | bytes) else [items]
         return pronounce(placed.model, *self.vocabularies, words)
 
     def val_loss(self, placed: Placed, predictions: SequencePredictions) -> float:

@@ -323,6 +323,13 @@ def test_a_drawn_part_that_teaches_nothing_is_refused(greek: Path) -> None:
         _ = Seq2seqTask(config("recurrent", greek, num_train=1)).splits
 
 
+@pytest.mark.parametrize("items", [5, None, b"ab", [b"ab"], [float("nan")]])
+def test_what_is_no_word_is_refused(items: Any, greek: Path) -> None:
+    task = Seq2seqTask(config("recurrent", greek))
+    with pytest.raises(FittingRoomError, match="give words as text"):
+        task.predict_new(Placed(model=None), items, 1)
+
+
 def test_the_option_for_folds_is_named() -> None:
     with pytest.raises(FittingRoomError, match="--folds is for images, and recurrent reads other data: omit it"):
         apply_settings(config("recurrent", Path("pairs.tsv")), {"folds": "3"})
