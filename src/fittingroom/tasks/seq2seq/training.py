@@ -345,7 +345,8 @@ class Seq2seqTask(Task):
 
     def predict_new(self, placed: Placed, items: Any, batch_size: int) -> list[Answer]:
         """One answer per word."""
-        words = list(items) if isinstance(items, Iterable) and not isinstance(items, str | bytes) else [items]
+        many = isinstance(items, Iterable) and not isinstance(items, str | bytes)
+        words: list[Any] = list(items) if many else [items]
         return pronounce(placed.model, *self.vocabularies, words)
 
     def val_loss(self, placed: Placed, predictions: SequencePredictions) -> float:
