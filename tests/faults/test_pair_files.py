@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from fittingroom.cli.main import main
+from fittingroom.data.images.table import is_table
 from fittingroom.data.seq2seq.tsv import FORM
 
 GOOD = b"ab\tA B\nba\tB A\n"
@@ -38,6 +39,7 @@ HOSTILE = {
     "a second byte order mark": (GOOD + b"\xef\xbb\xbfa\tA\n", "pairs.tsv, line 3 holds the hidden character U+FEFF"),
     "one target symbol": (b"ab\tA\nba\tA A\n", "pairs.tsv: the training pairs hold only one target symbol, 'A'"),
     "one source symbol": (b"a\tA\naa\tA B\n", "pairs.tsv: the training pairs hold only one source symbol, 'a'"),
+    "one target": (b"ab\tA B\nba\tA B\n", "pairs.tsv: all training pairs have the target 'A B': there is nothing to learn"),
     "a picture": (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" * 50, "pairs.tsv, line 1 is not UTF-8"),
 }  # fmt: skip
 
@@ -131,3 +133,45 @@ def test_pipes_are_refused_by_their_name_and_never_waited_for(
     for name, said in names.items():
         assert said in complaint([word.replace("FILE", name) for word in words], capsys)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["good.tsv", "pipe"]  # nothing is left
+
+
+@pytest.mark.parametrize("linked", [False, True], ids=["pipe", "link to a pipe"])
+def test_a_pipe_with_the_ending_of_a_table_is_not_waited_for(
+    linked: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pipe, path = tmp_path / "pipe.tsv", tmp_path / ("link.tsv" if linked else "pipe.tsv")
+    os.mkfifo(pipe)
+    if linked:
+        path.symlink_to(pipe)
+    held = os.open(pipe, os.O_RDWR)  # a reader would get this line, and not wait for ever
+    os.write(held, b"path\tlabel\n")
+    try:
+        assert not is_table(path)
+        for words in (["data", "check", str(path)], ["train", "recurrent", "--data", str(path)]):
+            assert f"{path} is a pipe, which can be read only once" in complaint(words, capsys)
+    finally:
+        os.close(held)
+
+
+@pytest.mark.parametrize(
+    "words", ["data check cmudict b.tsv c.tsv", "train recurrent --train a.tsv --dev b.tsv --test cmudict"]
+)
+def test_the_dictionary_is_not_one_of_three_files(
+    words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.tsv", "b.tsv", "c.tsv", "cmudict"):
+        Path(name).write_bytes(GOOD)
+    assert "cmudict is the name of the dictionary, which is split by itself: write ./cmudict" in complaint(
+        words.split(), capsys
+    )
+
+
+def test_pairs_in_a_csv_file_are_told_which_ending_they_need(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("pairs.csv").write_bytes(GOOD)
+    assert "if it holds pairs of sequences, save it as .tsv" in complaint(["data", "check", "pairs.csv"], capsys)
+    told = complaint(["train", "recurrent", "--data", "pairs.csv"], capsys)
+    assert "pairs.csv is read as a table of images, because it ends in .csv" in told

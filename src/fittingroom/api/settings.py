@@ -57,6 +57,8 @@ def apply_settings(
             raise FittingRoomError(f"--set {key}: the data determines it: omit it")
         else:
             hint = did_you_mean(key, sorted(recipe_keys | model_keys | {SIZE}))
+            if key == "folds":  # It has an option of its own.
+                raise FittingRoomError(f"--folds is for images, and {config.model} reads other data: omit it")
             raise FittingRoomError(f"--set: unknown key '{key}' for {config.model}: {hint}")
     return replace(config, paths)
 

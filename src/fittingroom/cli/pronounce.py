@@ -99,7 +99,8 @@ def _lines(
 
 def _answer(found: "Pronunciation", several: bool) -> str:
     share = f"{_share(math.exp(found.log_prob)):>7}  " if several else ""
-    return share + " ".join(map(shown, found.symbols)) + ("" if found.finished else " ...")
+    written = " ".join(map(shown, found.symbols)) or "(nothing)"
+    return share + written + ("" if found.finished else " ...")
 
 
 def _share(probability: float) -> str:

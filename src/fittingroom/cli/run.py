@@ -318,10 +318,12 @@ def _data_pairs(args: argparse.Namespace, names: list[str]) -> int:
     if len(names) not in (1, 3):
         raise FittingRoomError(f"{len(names)} names do not make a data set: give one file, or three: train dev test")
     from fittingroom.data.seq2seq import integrity as pair_integrity
-    from fittingroom.data.seq2seq.load import check_name
+    from fittingroom.data.seq2seq.load import check_name, check_three
 
     for name in names:
         check_name(name)
+    if len(names) == 3:
+        check_three(*names)
 
     if names == ["cmudict"]:
         found = pair_integrity.check_dictionary(keep_stress=args.stress == "keep")

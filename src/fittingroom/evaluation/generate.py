@@ -7,7 +7,7 @@ from torch import Tensor
 
 from fittingroom.data.seq2seq.batches import EncodedPairs, SourceBatch, eval_source_batches
 from fittingroom.data.seq2seq.lookalikes import as_known
-from fittingroom.data.seq2seq.tsv import MAX_SYMBOLS, Pairs
+from fittingroom.data.seq2seq.tsv import MAX_SYMBOLS, NUM_MARKS, Pairs
 from fittingroom.data.seq2seq.vocabulary import BOS_ID, EOS_ID, UNK_ID, Vocabulary
 from fittingroom.evaluation.decoding import Hypothesis, greedy
 from fittingroom.evaluation.error_rates import ErrorRates, error_rates
@@ -38,7 +38,7 @@ def generate(model: SequenceModel, pairs: EncodedPairs, max_len: int, *, device:
 
 def most_symbols(train: Pairs, model_config: dict[str, Any]) -> int:
     """The longest answer to generate: twice the longest training target plus 8, limited by the model's `max_len`."""
-    return min(2 * train.longest_target + 8, model_config.get("max_len", MAX_SYMBOLS))
+    return min(2 * train.longest_target + 8, model_config.get("max_len", MAX_SYMBOLS + NUM_MARKS))
 
 
 def num_unknown(encoded: EncodedPairs) -> int:

@@ -8,7 +8,7 @@ import torch
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.data.seq2seq.batches import sequences
 from fittingroom.data.seq2seq.lookalikes import Reading, as_known
-from fittingroom.data.seq2seq.tsv import MAX_SYMBOLS
+from fittingroom.data.seq2seq.tsv import MAX_SYMBOLS, NUM_MARKS
 from fittingroom.data.seq2seq.vocabulary import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Vocabulary
 from fittingroom.evaluation.decoding import Hypothesis, beam_search, greedy
 from fittingroom.evaluation.generate import begin
@@ -72,6 +72,9 @@ def pronounce(
         )
     if not words:
         raise FittingRoomError("there is no word to pronounce: give at least one")
+    for word in words:  # a column of a table may hold numbers or missing values
+        if not isinstance(word, str):
+            raise FittingRoomError(f"{word!r:.40} is of type {type(word).__name__}: give words as text")
     max_len = longest(model)
     read = [_read(word.strip(), source, max_len) for word in words]
     rows = sequences([[*source.encode(each.symbols), EOS_ID] for each in read])
@@ -93,8 +96,8 @@ def pronounce(
 
 
 def longest(model: SequenceModel) -> int:
-    """The most symbols that `model` reads or writes, marks included: its `max_len`, or else `MAX_SYMBOLS`."""
-    return getattr(getattr(model, "config", None), "max_len", MAX_SYMBOLS)
+    """The most symbols that `model` reads or writes, marks included: its `max_len`, or else enough for any line of pairs."""
+    return getattr(getattr(model, "config", None), "max_len", MAX_SYMBOLS + NUM_MARKS)
 
 
 def _read(word: str, source: Vocabulary, max_len: int) -> Reading:

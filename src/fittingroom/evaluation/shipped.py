@@ -40,10 +40,19 @@ def find_run(run: str | Path, task: str | None = None) -> Path:
         return WEIGHTS / str(run)
     folder = Path(run)
     if folder.is_dir():
+        _refuse_comparison(folder)
         return folder
     names = shipped(task)
     hint = f", or the name of an included network: {did_you_mean(str(run), names)}" if names else ""
     raise FittingRoomError(f"no run at '{run}': give the folder of a finished run{hint}")
+
+
+def _refuse_comparison(folder: Path) -> None:
+    """Raise FittingRoomError if the folder holds a comparison, and name one of its runs."""
+    if (folder / "config.json").exists() or not (folder / "comparison.json").exists():
+        return
+    runs = sorted(path.parent for path in folder.glob("runs/*/config.json"))
+    raise FittingRoomError(f"{folder} is a comparison: give one of its runs{f', such as {runs[0]}' if runs else ''}")
 
 
 def is_shipped(folder: Path) -> bool:

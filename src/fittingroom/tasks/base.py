@@ -189,6 +189,8 @@ class Task(ABC):
         if (known or other.data_files) and not same:  # Other kinds of data are compared when they are opened.
             asked = ", ".join(other.data_files or (other.data,))
             was = ", ".join(known) or self._given.data
+            if len(known) == 3:
+                was = " ".join(f"--{part} {file}" for part, file in zip(("train", "dev", "test"), known, strict=True))
             raise FittingRoomError(f"{asked} is not the data of {self.folder}: give {was}, from any folder")
         self._given = other
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -126,6 +127,14 @@ def test_the_longest_word_is_read_and_one_symbol_more_is_refused(models: dict[st
 def test_an_empty_word_is_refused(models: dict[str, Asked], words: list[str]) -> None:
     with pytest.raises(FittingRoomError, match="a word is empty"):
         pronounce(*models["transformer"], words)
+
+
+@pytest.mark.parametrize(
+    "word", [5, float("nan"), None, b"ab", ["ab"], np.zeros((9, 9))], ids=lambda word: type(word).__name__
+)
+def test_a_word_that_is_no_text_is_refused(models: dict[str, Asked], word: Any) -> None:
+    with pytest.raises(FittingRoomError, match=rf"is of type {type(word).__name__}: give words as text"):
+        pronounce(*models["recurrent"], ["ab", word])
 
 
 def test_no_words_and_bad_beams_are_refused(models: dict[str, Asked]) -> None:

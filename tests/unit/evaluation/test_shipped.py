@@ -110,3 +110,14 @@ def test_a_read_of_the_test_images_is_logged_in_the_cache(tmp_path: Path, monkey
     assert (WEIGHTS / "cnn" / "state.json").read_bytes() == before
     reads = json.loads((cache_folder("test-reads") / "cnn" / "state.json").read_text())
     assert [read["why"] for read in reads["test_reads"]] == ["a test of the log"]
+
+
+def test_a_comparison_is_no_run_and_one_of_its_runs_is_named(tmp_path: Path) -> None:
+    (tmp_path / "comparison.json").write_text("{}")
+    with pytest.raises(FittingRoomError, match=r"is a comparison: give one of its runs$"):
+        find_run(tmp_path)
+    for name in ("vit-seed1", "vit-seed0"):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        (tmp_path / "runs" / name / "config.json").write_text("{}")
+    with pytest.raises(FittingRoomError, match=r"is a comparison: give one of its runs, such as .*runs/vit-seed0$"):
+        find_run(tmp_path)

@@ -15,6 +15,7 @@ from fittingroom.core.errors import FittingRoomError
 from fittingroom.explain.findings import END, Alignment
 from fittingroom.report.alignment import Alignments, alignment_section, pack, read_alignments
 from fittingroom.report.alignment_page import render_alignment_page, write_alignment_files
+from fittingroom.report.inspection import style
 from fittingroom.report.inspection.alignment import alignment
 from tests.alignment_fixture import SHAPES, TITLES, WORDS, alignments, made_up
 
@@ -153,6 +154,27 @@ def test_symbols_without_a_glyph_are_boxes_and_named_and_mathematics_is_text() -
     found = made_up(np.random.default_rng(1), "$x你^\x1b", ("你好", "$"), (1, 2))
     words = picture_words(found)  # a missing glyph would be a warning, which is an error here
     assert "□" in words and any("lacks, U+4F60" in word for word in words) and "$" in words
+
+
+def test_a_long_answer_is_cut_without_measuring_each_letter(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured = []
+    monkeypatch.setattr(style, "text_width", lambda text: measured.append(text) or len(text) / 10)
+    assert [style.shortened(text, 0.5) for text in ("abcde", "abcdef", "a", "x" * 9)] == [
+        "abcde",
+        "abcd…",
+        "a",
+        "xxxx…",
+    ]
+    assert style.shortened("abc", 0.01) == "a…"
+    measured.clear()
+    assert len(style.shortened("a" * 20_000, 7.0)) == 70 and len(measured) < 20
+
+
+def test_a_symbol_as_long_as_a_sentence_leaves_space_for_the_map() -> None:
+    figure = alignment(made_up(np.random.default_rng(1), "abc", ("x" * 300, "B"), (1, 1)), "mine")
+    (axes,) = [axes for axes in figure.axes if axes.images and axes.get_yticklabels()[0].get_text().startswith("x")]
+    place = axes.get_position()
+    assert 0 < place.x0 < place.x1 < 1 and place.width * figure.get_figwidth() > 1
 
 
 @pytest.mark.thorough

@@ -94,10 +94,10 @@ def test_evaluating_without_the_file_or_with_another_one_is_refused(tmp_path: Pa
         load_run(tmp_path / "run").task.evaluators()
 
 
-def write_pair_run(folder: Path, path: Path) -> Seq2seqTask:
-    """A finished run on the pairs in that file, with untrained weights; its task as it was in training."""
+def write_pair_run(folder: Path, path: Path, **files: str) -> Seq2seqTask:
+    """A finished run on the pairs in that file, or in three, with untrained weights; its task as it was in training."""
     config = Seq2seqConfig(
-        model="recurrent", model_config=TINY["recurrent"], epochs=1, batch_size=8, data=str(path)
+        model="recurrent", model_config=TINY["recurrent"], epochs=1, batch_size=8, data=str(path), **files
     )  # fmt: skip
     task = Seq2seqTask(config)
     folder.mkdir()
@@ -164,6 +164,18 @@ def test_other_data_at_evaluation_is_refused(tmp_path: Path) -> None:
             load_run(tmp_path / "run", data=request)
     with pytest.raises(FittingRoomError, match=r"gone.tsv cannot be read"):
         load_run(tmp_path / "run", data=DataRequest(data=str(tmp_path / "gone.tsv")))
+
+
+def test_each_of_three_files_is_asked_for_with_its_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = made_up(GREEK, 60)
+    for name, part in (("a.tsv", words[:40]), ("b.tsv", words[40:50]), ("c.tsv", words[50:])):
+        write_tsv(Path(name), part)
+    write_pair_run(Path("run"), Path("a.tsv"), dev="b.tsv", test="c.tsv")
+    with pytest.raises(
+        FittingRoomError, match=r"a.tsv is not the data of run: give --train a.tsv --dev b.tsv --test c.tsv,"
+    ):
+        load_run("run", data=DataRequest(data="a.tsv"))
 
 
 def test_a_run_finds_its_images_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

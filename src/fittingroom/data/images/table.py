@@ -43,6 +43,8 @@ def is_table(path: Path) -> bool:
         return False
     if path.suffix.lower() != ".tsv":
         return True
+    if not os.path.isfile(path):  # A pipe would block until somebody writes to it.
+        return False
     try:
         with path.open(encoding="utf-8-sig", errors="replace") as file:
             columns = [name.strip().lower() for name in file.readline(1 << 16).rstrip("\r\n").split("\t")]
@@ -186,8 +188,11 @@ def column(row: Row, names: Sequence[str], what: str, table: Path, line: int) ->
     found = next((name for name in names if name in row), None)
     if found is None:
         where = "" if table.suffix.lower() in (".csv", ".tsv") else f", line {line}"
+        # Whoever has pairs of sequences in a .csv file lands here.
+        pairs = "; if it holds pairs of sequences, save it as .tsv" if names is PATH and table.suffix == ".csv" else ""
         raise FittingRoomError(
-            f"{printable(str(table))}{where} has no column for the {what} (it has {listed(list(row), 12)}): name one '{names[0]}'"
+            f"{printable(str(table))}{where} has no column for the {what} (it has {listed(list(row), 12)}): "
+            f"name one '{names[0]}'{pairs}"
         )
     return found
 

@@ -4,6 +4,7 @@ A header line, fields in spreadsheet quotes, and targets without spaces between 
 and show up only as a bad score. These are hints, not errors: what looks like a mistake may be meant.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,14 @@ UNSEGMENTED_SHARE = 0.9
 """Targets are not segmented if at least this share of them is one symbol of several letters ..."""
 DIFFERENT_SHARE = 0.5
 """... and at least this share of those symbols differ. Otherwise they may be classes, such as NOUN and VERB."""
+ENCLOSED = {
+    '"': ('"', "spreadsheet quotes"),
+    "/": ("/", "slashes around the target"),
+    "[": ("]", "brackets around the target"),
+}
+"""By the first letter of a field: its last letter, and what both are. Dictionaries put phonemes in slashes or brackets."""
+VARIANT = re.compile(r"(.+)\(\d+\)")
+"""How some dictionaries mark another pronunciation of a word: `tomato(2)`."""
 TITLE_LENGTH = 4
 """A lone symbol of this length on line 1 is taken for a title if no other line holds it."""
 
@@ -44,45 +53,65 @@ def read_file(path: Path) -> PairFile:
     """Read a TSV file. Raises FittingRoomError as `read_lines` does."""
     watch = _Watch()
     pairs = group((source, target) for _, source, target in watch.lines(read_lines(path)))
-    found = (_header(watch.first, pairs), watch.quotes(), unsegmented(pairs))
+    found = (_header(watch.first, pairs), *watch.hints(pairs), unsegmented(pairs))
     hints = tuple(f"{path}{hint}" for hint in found if hint is not None)
     return PairFile(pairs=pairs, num_lines=watch.num_lines, hints=hints)
 
 
+class _Seen:
+    """How many lines have a fault, and the first of them: its number, and what to write instead of what."""
+
+    def __init__(self, what: str) -> None:
+        self.what, self.num, self.number, self.given, self.meant = what, 0, 0, "", ""
+
+    def add(self, number: int, given: str, meant: str) -> None:
+        """Note a line."""
+        self.num += 1
+        if self.num == 1:
+            self.number, self.given, self.meant = number, given, meant
+
+    @property
+    def hint(self) -> str | None:
+        """The hint; None if no line has the fault."""
+        if not self.num:
+            return None
+        more = f" ({self.num - 1:,} more lines)" if self.num > 1 else ""
+        return f", line {self.number} has {self.what}: write {_short(self.meant)} instead of {_short(self.given)}{more}"
+
+
 class _Watch:
-    """What is seen while the lines go by: the first line, and lines with quotes."""
+    """What is seen while the lines go by: the first line, lines with quotes, slashes or brackets, and numbered variants."""
 
     def __init__(self) -> None:
         self.num_lines, self.first = 0, Line(0, "", ())
-        self.num_quoted, self.quoted = 0, (0, "")
+        self.enclosed = {start: _Seen(what) for start, (_, what) in ENCLOSED.items()}
+        self.variants = _Seen("a numbered variant, which counts as another word and may be in another part")
 
     def lines(self, lines: Iterable[Line]) -> Iterator[Line]:
         """Pass the lines on."""
         for line in lines:
             self.first = line if self.num_lines == 0 else self.first
             self.num_lines += 1
-            if line.source[0] == '"' or line.target[0][0] == '"':
+            if line.source[0] == '"' or line.target[0][0] in ENCLOSED:
                 self._look_at(line)
+            if line.source[-1] == ")" and (variant := VARIANT.fullmatch(line.source)):
+                self.variants.add(line.number, line.source, variant[1])
             yield line
 
     def _look_at(self, line: Line) -> None:
-        field = next((field for field in (line.source, " ".join(line.target)) if _is_quoted(field)), None)
-        if field is not None:
-            self.num_quoted += 1
-            self.quoted = (line.number, field) if self.num_quoted == 1 else self.quoted
+        target = " ".join(line.target)
+        for field in (line.source, target):
+            start, end = field[0], ENCLOSED.get(field[0], ("",))[0]
+            if len(field) > 1 and field[-1] == end and (start == '"' or (field is target and len(field) > 2)):
+                meant = field[1:-1].replace('""', '"') if start == '"' else field[1:-1].strip()
+                self.enclosed[start].add(line.number, field, meant)
+                return
 
-    def quotes(self) -> str | None:
-        """The hint about spreadsheet quotes."""
-        if not self.num_quoted:
-            return None
-        number, field = self.quoted
-        meant = field[1:-1].replace('""', '"')
-        more = f" ({self.num_quoted - 1:,} more lines)" if self.num_quoted > 1 else ""
-        return f", line {number} has spreadsheet quotes: write {_short(meant)} instead of {_short(field)}{more}"
-
-
-def _is_quoted(field: str) -> bool:
-    return len(field) > 1 and field[0] == field[-1] == '"'
+    def hints(self, pairs: Pairs) -> list[str | None]:
+        """A hint for each kind of fault. A number in parentheses is one only if the word also occurs without it."""
+        word = self.variants.meant
+        is_word = self.variants.num > 0 and any(source == word for source in pairs.sources)
+        return [*(seen.hint for seen in self.enclosed.values()), self.variants.hint if is_word else None]
 
 
 def _header(first: Line, pairs: Pairs) -> str | None:

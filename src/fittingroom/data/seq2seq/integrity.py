@@ -1,14 +1,14 @@
 """The report of `fittingroom data check` on pairs: counts, lengths, the split, and the overlap between its parts."""
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from fittingroom.core.records import ReadLog
 from fittingroom.data.seq2seq import cmudict
 from fittingroom.data.seq2seq.hints import PairFile, read_file
-from fittingroom.data.seq2seq.splits import divide, sealed
+from fittingroom.data.seq2seq.splits import divide, left_to_train, sealed, too_few
 from fittingroom.data.seq2seq.tsv import Pairs, demand_learnable, group
 from fittingroom.data.seq2seq.vocabulary import Vocabulary, build_both
 
@@ -32,8 +32,7 @@ def check_dictionary(*, keep_stress: bool = False) -> dict[str, Any]:
         "num_lines": found.num_lines,
         "dropped": found.dropped,
         "num_merged": found.num_merged,
-        "hints": [],
-        **_split_report(found.pairs),
+        **_split_report(found.pairs, []),
     }
 
 
@@ -44,15 +43,17 @@ def check_file(path: Path) -> dict[str, Any]:
     """
     file = read_file(path)
     demand_learnable(file.pairs, str(path))
-    return _file_report([path], [file]) | _split_report(file.pairs)
+    return _file_report([path], [file]) | _split_report(file.pairs, file.hints, f"{path}: ")
 
 
 def check_three_files(train: Path, dev: Path, test: Path) -> dict[str, Any]:
     """The same report on three TSV files, one per part. Raises FittingRoomError as `check_file` does."""
     paths = [train, dev, test]
     files = [read_file(path) for path in paths]
-    pairs = demand_learnable(files[0].pairs, str(train))
-    return _file_report(paths, files) | _report(pairs, files[1].pairs, lambda: files[2].pairs)
+    pairs, val, held_out = parts = [file.pairs for file in files]
+    demand_learnable(pairs, str(train))
+    report = _report(pairs, val, lambda: held_out, kept=left_to_train(parts, paths))
+    return _file_report(paths, files) | report | {"hints": [hint for file in files for hint in file.hints]}
 
 
 def _file_report(paths: list[Path], files: list[PairFile]) -> dict[str, Any]:
@@ -65,21 +66,30 @@ def _file_report(paths: list[Path], files: list[PairFile]) -> dict[str, Any]:
         "num_lines": num_lines,
         "dropped": {},
         "num_merged": num_lines - sum(file.pairs.num_pairs for file in files),
-        "hints": [hint for file in files for hint in file.hints],
     }
 
 
-def _split_report(pairs: Pairs) -> dict[str, Any]:
+def _split_report(pairs: Pairs, hints: Sequence[str], where: str = "") -> dict[str, Any]:
     parts = divide(pairs)
-    return _report(parts["train"], parts["val"], lambda: parts["test"], pairs)
+    few = too_few(parts)
+    report = _report(parts["train"], parts["val"], lambda: parts["test"], pairs)
+    return report | {"hints": [*hints, *([where + few] if few else [])]}
 
 
-def _report(train: Pairs, val: Pairs, load_test: Callable[[], Pairs], whole: Pairs | None = None) -> dict[str, Any]:
+def _report(
+    train: Pairs,
+    val: Pairs,
+    load_test: Callable[[], Pairs],
+    whole: Pairs | None = None,
+    kept: Pairs | None = None,
+) -> dict[str, Any]:
     reads: list[str] = []
     log: ReadLog = reads.append
     test = sealed(load_test)(log, WHY)
     parts = {"train": train, "val": val, "test": test}
-    vocabularies = build_both(train)
+    kept = kept or train  # what is trained on: a symbol that only left out sources hold is unknown
+    vocabularies = build_both(kept)
+    unknown = {name: _unknown(pairs, *vocabularies) for name, pairs in {**parts, "train": kept}.items()}
     whole = whole or group(
         (source, target)
         for pairs in parts.values()
@@ -88,7 +98,7 @@ def _report(train: Pairs, val: Pairs, load_test: Callable[[], Pairs], whole: Pai
     )
     return {
         "all": _counts(whole),
-        "parts": {name: {**_counts(pairs), "unknown": _unknown(pairs, *vocabularies)} for name, pairs in parts.items()},
+        "parts": {name: {**_counts(pairs), "unknown": unknown[name]} for name, pairs in parts.items()},
         "overlap": {
             "train_val": _num_shared(train, val), "train_test": _num_shared(train, test), "val_test": _num_shared(val, test)
         },

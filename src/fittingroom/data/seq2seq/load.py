@@ -43,6 +43,15 @@ def check_name(data: str) -> None:
         )
 
 
+def check_three(train: str, dev: str, test: str) -> None:
+    """Raise FittingRoomError if one of three files has the name of the dictionary, which cannot be a part of other data."""
+    if cmudict.NAME in (train, dev, test):
+        raise FittingRoomError(
+            f"{cmudict.NAME} is the name of the dictionary, which is split by itself: write ./{cmudict.NAME} for a file of "
+            "that name, or give --data cmudict alone"
+        )
+
+
 def digest_of(data: str, dev: str | None = None, test: str | None = None) -> str:
     """Twelve hex digits of the SHA-256 of the files' bytes. With three files, each is followed by its length."""
     check_name(data)

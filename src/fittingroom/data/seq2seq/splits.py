@@ -6,7 +6,7 @@ left out of training, because the model would have seen its answer. Images follo
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -56,6 +56,18 @@ def divide(pairs: Pairs) -> dict[Part, Pairs]:
     return {name: pairs.subset(np.flatnonzero(parts == number)) for number, name in enumerate(PARTS)}
 
 
+def too_few(parts: dict[Part, Pairs]) -> str | None:
+    """A sentence for parts of one file of which one is empty, so that no run can start; None if all have pairs."""
+    empty = next((name for name, part in parts.items() if not len(part)), None)
+    if empty is None:
+        return None
+    number = sum(map(len, parts.values()))
+    return (
+        f"{number} different source{'s are' if number > 1 else ' is'} too few to split 90/5/5, the {empty} part is empty: add "
+        "pairs (200 are enough), or give three files: --train, --dev and --test"
+    )
+
+
 def sealed(load: Callable[[], Pairs]) -> Callable[[ReadLog, str], Pairs]:
     """Make `open_test(log, why)`, which calls `log(why)` and then `load()`. If the log raises, nothing is loaded."""
 
@@ -73,12 +85,8 @@ def split_pairs(name: str, load: Callable[[], Pairs], pairs: Pairs | None = None
     Raises FittingRoomError if a part would be empty or the training pairs contain nothing to learn.
     """
     parts = divide(load() if pairs is None else pairs)
-    for which, part in parts.items():
-        if not len(part):
-            raise FittingRoomError(
-                f"{name}: {sum(map(len, parts.values()))} different sources are too few to split 90/5/5, the {which} part is "
-                "empty: add pairs (200 are enough), or give three files: --train, --dev and --test"
-            )
+    if few := too_few(parts):
+        raise FittingRoomError(f"{name}: {few}")
     return PairSplits(
         name=name,
         train=demand_learnable(parts["train"], name),
@@ -96,20 +104,29 @@ def one_file(path: Path) -> PairSplits:
     return replace(splits, hints=file.hints)
 
 
+def left_to_train(parts: Sequence[Pairs], paths: Sequence[Path]) -> Pairs:
+    """The training pairs of three files, without sources that dev or test hold. Raises FittingRoomError if they teach nothing."""
+    pairs, *others = parts
+    train, dev, test = paths
+    barred = {source for other in others for source in other.sources}
+    kept = pairs.subset(place for place, source in enumerate(pairs.sources) if source not in barred)
+    if not kept:
+        raise FittingRoomError(f"{train}: every source is also in {dev} or {test}: add other pairs to train on")
+    return demand_learnable(kept, str(train))
+
+
 def three_files(train: Path, dev: Path, test: Path) -> PairSplits:
     """The splits of `--train A.tsv --dev B.tsv --test C.tsv`. Raises FittingRoomError as `read_lines` does.
 
     This function uses only the sources of the test file, to keep them out of training. The targets stay sealed.
     """
-    files = [read_file(path) for path in (train, dev, test)]
-    pairs, val, held_out = (file.pairs for file in files)
-    barred = {*val.sources, *held_out.sources}
-    kept = pairs.subset(place for place, source in enumerate(pairs.sources) if source not in barred)
-    if not kept:
-        raise FittingRoomError(f"{train}: every source is also in {dev} or {test}: add other pairs to train on")
+    paths = (train, dev, test)
+    files = [read_file(path) for path in paths]
+    pairs, val, held_out = parts = [file.pairs for file in files]
+    kept = left_to_train(parts, paths)
     return PairSplits(
         name=train.name,
-        train=demand_learnable(kept, str(train)),
+        train=kept,
         val=val,
         open_test=sealed(lambda: read_pairs(test)),
         num_test=len(held_out),

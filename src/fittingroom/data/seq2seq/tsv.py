@@ -28,6 +28,8 @@ MAX_LINE_BYTES = 16_384
 """Longest accepted line. Reading stops there, so a huge file without line ends does not fill the memory."""
 MAX_SYMBOLS = 256
 """Most symbols in a source or a target. A single longer line would slow down its whole batch."""
+NUM_MARKS = 2
+"""Positions that a model needs besides the symbols of a line, for the marks of its begin and its end."""
 BOM = b"\xef\xbb\xbf"
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 PACKED = {
@@ -235,9 +237,25 @@ class _Faults:
 
 
 def demand_learnable(pairs: Pairs, where: str) -> Pairs:
-    """Return the pairs. Raises FittingRoomError, prefixed with `where`, unless both sides have at least two different symbols."""
+    """Return the pairs. Raises FittingRoomError, prefixed with `where`, if there is nothing to learn from them.
+
+    Both sides need at least two different symbols, and the targets must not all be the same.
+    """
     for side, inventory in (("source", pairs.sources.symbols()), ("target", pairs.targets.flat.symbols())):
         if len(inventory) < 2:
             named = f"only one {side} symbol, {_excerpt(inventory.pop())}" if inventory else f"no {side} symbols"
             raise FittingRoomError(f"{where}: the training pairs hold {named}: there is nothing to learn; add pairs")
+    if _all_equal(pairs.targets.flat):
+        named = _excerpt(" ".join(pairs.targets.flat[0]))
+        raise FittingRoomError(
+            f"{where}: all training pairs have the target {named}: there is nothing to learn; add pairs"
+        )
     return pairs
+
+
+def _all_equal(targets: Targets) -> bool:
+    """Whether every target is the same."""
+    lengths = targets.lengths
+    return len(set(lengths.tolist())) == 1 and bool(
+        (targets.ids.reshape(len(lengths), -1) == targets.ids[: lengths[0]]).all()
+    )

@@ -15,6 +15,8 @@ ROW = 0.19
 """Inches: between maps, and the height of a symbol's row."""
 NARROWEST, WIDEST = 0.112, 0.34
 """Inches of a letter's column: narrower, letters touch; wider, nothing is gained."""
+LONGEST = 1.5
+"""Inches of a symbol: a target that is not segmented may be a whole sentence, and would leave no space for the map."""
 END_MARK = "\N{END OF PROOF}"
 """Drawn for the end mark, because it is as narrow as a letter."""
 NOTE = (
@@ -76,15 +78,13 @@ def _phoneme_ticks(axes: Axes, phonemes: list[str]) -> None:
 def _title(found: Alignment, model: str) -> str:
     """Model, word and answer, cut to the width of the picture."""
     written = " ".join(symbol(each) for each in found.phonemes if each != END)
-    text = whole = style.drawable(f"{model}: {found.word}  →  {written}")
-    while style.text_width(text) * 1.25 > WIDTH - 2 * MARGIN:  # the title is bold, and larger
-        whole = whole[:-1]
-        text = f"{whole}…"
-    return text
+    return style.shortened(
+        f"{model}: {found.word}  →  {written}", (WIDTH - 2 * MARGIN) / 1.25
+    )  # it is bold, and larger
 
 
 def _label(each: str) -> str:
-    return END_MARK if each == END else style.drawable(symbol(each))
+    return END_MARK if each == END else style.shortened(symbol(each), LONGEST)
 
 
 def _not_drawn(found: Alignment) -> list[str]:

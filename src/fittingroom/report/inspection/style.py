@@ -6,6 +6,7 @@ A picture is WIDTH inches wide. Shown 400 pixels wide, its smallest letters are 
 import io
 import math
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -150,11 +151,12 @@ def wrapped(text: str, width: float = WIDTH - 2 * MARGIN) -> list[str]:
 
 def shortened(text: str, width: float) -> str:
     """The text, its end cut off with an ellipsis if it is wider than `width` inches."""
-    short = text = drawable(text)
-    while text_width(short) > width and len(text) > 1:
-        text = text[:-1]
-        short = f"{text}…"
-    return short
+    text = drawable(text)
+    if len(text) <= 1 or text_width(text) <= width:
+        return text
+    # Measuring takes time in proportion to the length, so a long text is not cut letter by letter.
+    fitting = bisect_right(range(1, len(text)), width, key=lambda length: text_width(f"{text[:length]}…"))
+    return f"{text[: max(1, fitting)]}…"
 
 
 def broken(name: str, width: float, most: int = 2) -> list[str]:

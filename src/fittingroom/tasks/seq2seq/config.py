@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 from fittingroom.core.config import config_dataclass
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.registry import Registry
+from fittingroom.data.seq2seq.load import check_three
 from fittingroom.models import SEQUENCE_MODELS, Variant
 from fittingroom.tasks.config import RunConfig
 
@@ -38,5 +39,7 @@ class Seq2seqConfig(RunConfig):
         super().__post_init__()
         if (self.dev is None) != (self.test is None):
             raise FittingRoomError("dev and test belong together: give both files, or one file of pairs alone")
+        if self.dev is not None:
+            check_three(self.data, self.dev, str(self.test))
         if self.keep_stress and self.data != "cmudict":
             raise FittingRoomError("keep_stress is for cmudict only: omit it")

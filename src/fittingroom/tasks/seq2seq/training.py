@@ -1,7 +1,7 @@
 """Training of sequence models: vocabularies from the training split, batches by length, teacher forcing, error rates."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
@@ -17,6 +17,7 @@ from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.randomness import generator, seeded
 from fittingroom.core.records import DataRecord, ReadLog, SplitRecord
 from fittingroom.core.rundir import read_json, write_json
+from fittingroom.data.images.listing import TABLES
 from fittingroom.data.images.load import is_images
 from fittingroom.data.images.options import PictureOptions
 from fittingroom.data.seq2seq import cmudict
@@ -32,7 +33,7 @@ from fittingroom.data.seq2seq.batches import (
 )
 from fittingroom.data.seq2seq.load import check_digest, digest_of, is_pairs, load_pair_splits
 from fittingroom.data.seq2seq.splits import PairSplits
-from fittingroom.data.seq2seq.tsv import MAX_SYMBOLS, Pairs
+from fittingroom.data.seq2seq.tsv import MAX_SYMBOLS, NUM_MARKS, Pairs, demand_learnable
 from fittingroom.data.seq2seq.vocabulary import PAD_ID, Vocabulary, build_both
 from fittingroom.evaluation.decoding import Hypothesis
 from fittingroom.evaluation.evaluators import Evaluated, Evaluator
@@ -107,8 +108,11 @@ class Seq2seqTask(Task):
         if any(files) and request.data is not None:
             raise FittingRoomError("--data and --train both name the data: give one of them")
         if request.data is not None and is_images(request.data):
+            ending = Path(request.data).suffix.lower()
+            by_name = ending in TABLES and ending != ".tsv"
+            what = f"is read as a table of images, because it ends in {ending}" if by_name else "holds images"
             raise FittingRoomError(
-                f"--data {request.data} holds images, and {model} reads pairs of sequences: give cmudict or a TSV file"
+                f"--data {request.data} {what}, and {model} reads pairs of sequences: give cmudict or a TSV file"
             )
         if request.pictures != PictureOptions():
             what = f"{request.data} is read as pairs, because its first line has no columns path and label"
@@ -156,7 +160,7 @@ class Seq2seqTask(Task):
         values = {**given.model_config, "src_vocab_size": len(source), "tgt_vocab_size": len(target)}
         model_config = to_dict(resolve_config(given.model, values, given.registry))
         if "max_len" in model_config and "max_len" not in given.model_config and given.data != cmudict.NAME:
-            model_config["max_len"] = MAX_SYMBOLS + 2  # enough for any line that the reader accepts, plus its marks
+            model_config["max_len"] = MAX_SYMBOLS + NUM_MARKS  # enough for any line that the reader accepts
         self._check_length(model_config.get("max_len"))
         return replace(
             given,
@@ -341,7 +345,8 @@ class Seq2seqTask(Task):
 
     def predict_new(self, placed: Placed, items: Any, batch_size: int) -> list[Answer]:
         """One answer per word."""
-        words = [items] if isinstance(items, str) else list(items)
+        many = isinstance(items, Iterable) and not isinstance(items, str | bytes)
+        words: list[Any] = list(items) if many else [items]
         return pronounce(placed.model, *self.vocabularies, words)
 
     def val_loss(self, placed: Placed, predictions: SequencePredictions) -> float:
@@ -438,4 +443,5 @@ def _draw(splits: PairSplits, number: int, seed: int) -> PairSplits:
     if number > len(splits.train):
         raise FittingRoomError(f"num_train {number} is more than there are: choose at most {len(splits.train)}")
     drawn = torch.randperm(len(splits.train), generator=generator(seed, "train sources"))
-    return replace(splits, train=splits.train.subset(drawn[:number].sort().values.tolist()))
+    train = splits.train.subset(drawn[:number].sort().values.tolist())
+    return replace(splits, train=demand_learnable(train, f"{splits.name}, num_train {number}"))

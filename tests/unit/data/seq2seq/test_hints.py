@@ -59,3 +59,19 @@ def test_targets_without_spaces_are_named(tmp_path: Path) -> None:
 )
 def test_good_files_give_no_hint(lines: list[tuple[str, str]], tmp_path: Path) -> None:
     assert hints(tmp_path, lines) == []
+
+
+@pytest.mark.parametrize(("start", "end", "what"), [("/", "/", "slashes"), ("[", "]", "brackets")])
+def test_slashes_and_brackets_around_targets_are_named(start: str, end: str, what: str, tmp_path: Path) -> None:
+    (hint,) = hints(tmp_path, [(source, f"{start}{target}{end}") for source, target in GOOD])
+    target = GOOD[0][1]
+    assert hint.startswith(f", line 1 has {what} around the target: write '{target}' instead of '{start}{target}{end}'")
+    assert hints(tmp_path, [*GOOD, ("[a]", "a"), ("/b/", "b"), ("c", "/ / k"), ("d", "/")]) == []
+
+
+def test_numbered_variants_of_a_word_are_named(tmp_path: Path) -> None:
+    (hint,) = hints(tmp_path, [*GOOD, ("tomato", "T AH"), ("tomato(2)", "T OW")])
+    assert (
+        hint.startswith(f", line {len(GOOD) + 2} has a numbered variant") and "'tomato' instead of 'tomato(2)'" in hint
+    )
+    assert hints(tmp_path, [*GOOD, ("f(2)", "F T UW"), ("(3)", "TH")]) == []

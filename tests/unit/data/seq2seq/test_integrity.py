@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from fittingroom.core.errors import FittingRoomError
 from fittingroom.data.seq2seq import integrity as pair_integrity
 
 
@@ -26,7 +27,8 @@ def test_three_files_are_counted_and_what_they_share_is_found(tmp_path: Path) ->
         "num_target_symbols": 2, "longest_source": 3, "longest_target": 3, "unknown": {"source": {}, "target": {}},
     }  # fmt: skip
     assert report["parts"]["val"]["unknown"] == {"source": {"x": 1}, "target": {}}
-    assert report["parts"]["test"]["unknown"] == {"source": {"x": 1, "d": 2}, "target": {"Z": 2}}
+    left_out = {"c": 1}  # only cab holds it, and cab is left out of training
+    assert report["parts"]["test"]["unknown"] == {"source": {"x": 1, "d": 2, **left_out}, "target": {"Z": 2}}
     assert report["all"]["num_sources"] == 5
     assert report["test_reads"] == [pair_integrity.WHY]
 
@@ -53,3 +55,14 @@ def test_cmudict_with_stress_is_what_the_pages_say() -> None:
     assert {part["num_target_symbols"] for part in report["parts"].values()} == {69}
     assert set(report["overlap"].values()) == {0}
     assert all(not any(part["unknown"].values()) for part in report["parts"].values())
+
+
+def test_what_training_would_refuse_is_said(tmp_path: Path) -> None:
+    path = write(tmp_path / "few.tsv", "ab -> A B", "ba -> B A")
+    (hint,) = pair_integrity.check_file(path)["hints"]
+    assert hint.startswith(f"{path}: 2 different sources are too few to split 90/5/5")
+    with pytest.raises(FittingRoomError, match="every source is also in"):
+        pair_integrity.check_three_files(path, path, path)
+    one = write(tmp_path / "dev.tsv", "ab -> A B")
+    with pytest.raises(FittingRoomError, match="all training pairs have the target 'B A'"):
+        pair_integrity.check_three_files(path, one, one)

@@ -8,14 +8,18 @@ import numpy as np
 import pytest
 import torch
 
+from fittingroom.api.settings import apply_settings
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.records import RunState, read_state
 from fittingroom.core.rundir import read_json
 from fittingroom.data.seq2seq.batches import PairBatch, SourceBatch
 from fittingroom.data.seq2seq.load import digest_of
 from fittingroom.data.seq2seq.splits import part_of
+from fittingroom.data.seq2seq.tsv import MAX_SYMBOLS, group
 from fittingroom.evaluation.error_rates import error_rates
 from fittingroom.evaluation.evaluators import evaluate
+from fittingroom.evaluation.generate import most_symbols
+from fittingroom.evaluation.pronounce import longest
 from fittingroom.models import build_model
 from fittingroom.tasks.base import Placed
 from fittingroom.tasks.config import ScheduleConfig
@@ -310,3 +314,27 @@ def test_batches_keep_their_kind_when_placed(greek: Path) -> None:
     assert isinstance(moved, ValidationBatch) and isinstance(moved.sources, SourceBatch)
     assert isinstance(moved.pairs, PairBatch) and torch.equal(moved.pairs.tgt_out, both.pairs.tgt_out)
     assert placed.place((torch.ones(1),)) == (torch.ones(1),)
+
+
+def test_a_drawn_part_that_teaches_nothing_is_refused(greek: Path) -> None:
+    with pytest.raises(
+        FittingRoomError, match=r"greek.tsv, num_train 1: all training pairs have the target .*nothing to learn"
+    ):
+        _ = Seq2seqTask(config("recurrent", greek, num_train=1)).splits
+
+
+@pytest.mark.parametrize("items", [5, None, b"ab", [b"ab"], [float("nan")]])
+def test_what_is_no_word_is_refused(items: Any, greek: Path) -> None:
+    task = Seq2seqTask(config("recurrent", greek))
+    with pytest.raises(FittingRoomError, match="give words as text"):
+        task.predict_new(Placed(model=None), items, 1)
+
+
+def test_the_option_for_folds_is_named() -> None:
+    with pytest.raises(FittingRoomError, match="--folds is for images, and recurrent reads other data: omit it"):
+        apply_settings(config("recurrent", Path("pairs.tsv")), {"folds": "3"})
+
+
+def test_whatever_a_run_may_train_on_is_read_and_written_whole() -> None:
+    assert longest(torch.nn.Identity()) > MAX_SYMBOLS + 1  # pyright: ignore[reportArgumentType]
+    assert most_symbols(group([("ab", ("A", "B") * (MAX_SYMBOLS // 2))]), {}) > MAX_SYMBOLS
