@@ -34,7 +34,7 @@ from fittingroom.tasks.base import Task
 from fittingroom.tasks.config import RunConfig
 from fittingroom.tasks.load import open_task
 from fittingroom.tasks.scoring import ProtocolFacts
-from fittingroom.training.folder import check_checkpoint_seconds, check_same_data, holds, new_state_of, tidy
+from fittingroom.training.folder import check_checkpoint_seconds, check_holds, check_same_data, new_state_of, tidy
 from fittingroom.training.logger_names import check_loggers
 from fittingroom.training.memory import check_memory
 from fittingroom.training.speed.budget import agree_on_steps, check_budget
@@ -188,11 +188,7 @@ def _check_folder(folder: Path, runs: list[_Run]) -> None:
         raise FittingRoomError(f"{folder} holds a run: choose another folder for the comparison with --out")
     for run in runs:
         place = folder / run.folder
-        state = read_state(place)
-        if state.status != "absent" and not holds(place, state, run.config):
-            raise FittingRoomError(
-                f"{place} holds a run with other settings or data: choose another folder with --out, or delete it"
-            )
+        check_holds(place, read_state(place), run.config)
         check_same_data(place, run.task)
 
 

@@ -4,6 +4,7 @@ Works without Lightning, whose import takes seconds: a comparison looks into all
 """
 
 import shutil
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,11 @@ from fittingroom.tasks.config import RunConfig
 from fittingroom.tasks.load import run_config
 
 MOST_SECONDS = 24 * 3600
+FIRST_FILES = ("config.json", DATA_FILE, "environment.json", "metrics.csv")
+"""What a run writes before state.json or with it."""
+LAST_FILES = ("model.safetensors", "predictions.npz")
+MOST_NAMED = 3
+"""Settings that a message names where two configs differ."""
 
 
 def claim(folder: Path, config: RunConfig, resume: bool, run: str = "") -> RunState:
@@ -28,16 +34,9 @@ def claim(folder: Path, config: RunConfig, resume: bool, run: str = "") -> RunSt
     if (folder / "comparison.json").exists() or (folder / "plan.json").exists():
         raise FittingRoomError(f"{folder} holds a comparison: choose another folder for the run with --out")
     state = read_state(folder)
+    check_holds(folder, state, config)
     if state.status == "absent":
-        if (folder / "checkpoints").exists():
-            raise FittingRoomError(
-                f"{folder} has checkpoints but no state.json: choose another folder with --out, or delete it"
-            )
         return replace(new_state_of(config, run), status="running")
-    if not holds(folder, state, config):
-        raise FittingRoomError(
-            f"{folder} holds a run with other settings or data: choose another folder with --out, or delete it"
-        )
     if state.status == "finished" and not (folder / "model.safetensors").exists():
         raise FittingRoomError(
             f"{folder} holds this run, finished, but model.safetensors is gone: delete the folder to train again"
@@ -47,6 +46,25 @@ def claim(folder: Path, config: RunConfig, resume: bool, run: str = "") -> RunSt
             f"{folder} holds this run, unfinished ({state.status}): add --resume to continue, or delete the folder"
         )
     return state if state.status == "finished" else replace(state, status="running", error=None)
+
+
+def check_holds(folder: Path, state: RunState, config: RunConfig) -> None:
+    """Raise FittingRoomError if `folder` has the files of anything but the run of `config`. They would be overwritten."""
+    other = "choose another folder with --out, or delete it"
+    if state.status != "absent":
+        if not holds(folder, state, config):
+            what = _differences(folder, config)
+            raise FittingRoomError(f"{folder} holds a run with other settings or data{what}: {other}")
+        return
+    if (folder / "checkpoints").exists():
+        raise FittingRoomError(f"{folder} has checkpoints but no state.json: {other}")
+    # A run that was killed before its first state.json left its own config.json.
+    mine = False
+    with suppress(FittingRoomError):  # the config.json of another program
+        mine = holds(folder, state, config)
+    found = [name for name in (() if mine else FIRST_FILES) + LAST_FILES if (folder / name).exists()]
+    if found:
+        raise FittingRoomError(f"{folder} has {found[0]} but no state.json, so training could overwrite it: {other}")
 
 
 def check_same_data(folder: Path, task: Task) -> None:
@@ -73,14 +91,39 @@ def holds(folder: Path, state: RunState, config: RunConfig) -> bool:
     """Whether the run in `folder` has this config. Configs that an older version wrote are upgraded first."""
     if state.config_hash == config_hash(config):
         return True
+    held = _held(folder)
+    return held is not None and config_hash(held) == config_hash(config)
+
+
+def _held(folder: Path) -> RunConfig | None:
+    """The config of the run in `folder`; None without a config.json."""
     path = folder / "config.json"
     if not path.exists():
-        return False
+        return None
     held: Any = run_config(read_json(path), str(path))
     data = folder / DATA_FILE
     if held.data_files and not held.digest and data.exists():  # an older version kept the digest of images here only
         held = replace(held, digest=str(_spec_in(data).get("digest", "")))
-    return config_hash(held) == config_hash(config)
+    return held
+
+
+def _differences(folder: Path, config: RunConfig) -> str:
+    """The first settings that differ from those of the run in `folder`, in brackets."""
+    held = _held(folder)
+    if held is None:
+        return ""
+    before, now = _flat(held.identity()), _flat(config.identity())
+    changed = [key for key in {**before, **now} if before.get(key) != now.get(key)]
+    said = [f"{key} {before.get(key)}, not {now.get(key)}" for key in changed[:MOST_NAMED]]
+    return f" ({'; '.join(said)}{'; and more' * (len(changed) > MOST_NAMED)})" if said else ""
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings under names such as `optim.lr`."""
+    found = {}
+    for key, value in values.items():
+        found |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return found
 
 
 def new_state_of(config: RunConfig, run: str = "") -> RunState:
