@@ -26,7 +26,7 @@ from fittingroom.training.folder import (
     claim,
     remove_checkpoints,
 )
-from fittingroom.training.logger_names import check_loggers
+from fittingroom.training.logger_names import check_callbacks, check_loggers
 from fittingroom.training.loop import Progress, train
 from fittingroom.training.memory import check_memory
 from fittingroom.training.module import TrainingModule
@@ -78,6 +78,7 @@ class FitOptions:
     def __post_init__(self) -> None:
         check_checkpoint_seconds(self.checkpoint_seconds)
         check_loggers(self.loggers)
+        check_callbacks(self.callbacks)
 
 
 def fit(config: RunConfig, options: FitOptions, task: Task | None = None) -> RunState:
