@@ -13,7 +13,17 @@ from typing import Any
 from fittingroom.api.data import Data, images_of, load_data, say_hint
 from fittingroom.api.events import NotebookBar, in_notebook, on_terminal
 from fittingroom.api.runs import data_slug
-from fittingroom.api.settings import OLD_NAMES, SIZE, apply_settings, check_length, named, seconds_of, whole
+from fittingroom.api.settings import (
+    OLD_NAMES,
+    SIZE,
+    apply_settings,
+    check_length,
+    check_options,
+    check_settings,
+    named,
+    seconds_of,
+    whole,
+)
 from fittingroom.api.table import Table
 from fittingroom.comparison.candidate import Candidate, candidate, parse_candidate
 from fittingroom.comparison.executors.processes import check_main_guard
@@ -30,6 +40,8 @@ from fittingroom.tasks.base import TASKS
 from fittingroom.tasks.config import RunConfig
 
 MOST_JOBS = 1000
+WITHHELD = frozenset({"early_stopping"})
+"""Settings that a comparison does not take."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +128,8 @@ def plan_comparison(
     chosen = PRESETS.get(preset)
     length = Budget(epochs=epochs, seconds=seconds) if epochs or seconds else chosen.budget
     numbers = check_seeds(chosen.seeds if seeds is None else whole(seeds, "--seeds"))
-    jobs = check_jobs(jobs)
+    jobs, fixed, names = check_jobs(jobs), named(plan, "plan"), _logger_names(loggers)
+    check_options(names, fixed, checkpoint_seconds)
     source = None if data is None else load_data(data)
     candidates = _candidates(models, source, length, changes, train_sizes, jobs)
     folds = _folds(candidates)
@@ -134,8 +147,8 @@ def plan_comparison(
         data_dir=None if source is None else source.data_dir,
         checkpoint_seconds=checkpoint_seconds,
         jobs=jobs,
-        plan=named(plan, "plan"),
-        loggers=_logger_names(loggers),
+        plan=fixed,
+        loggers=names,
     )
 
 
@@ -233,10 +246,14 @@ def _candidates(
     train_sizes: Sequence[int],
     jobs: int | None,
 ) -> list[Candidate]:
-    found = []
+    wanted = []
     for text in parse_names(_default_models(data) if models is None else models):
         model, given = parse_candidate(text)
-        own = {OLD_NAMES.get(key, key): value for key, value in given.items()}
+        wanted.append((model, {OLD_NAMES.get(key, key): value for key, value in given.items()}))
+    for model, own in wanted:  # all of them, before the first one opens the data
+        _check_before_data(model, data, length, changes, own)
+    found = []
+    for model, own in wanted:
         config, size = _config(model, data, length, changes, own, jobs)
         numbers = check_sizes(train_sizes, fixed=config.num_train is not None)
         parts: list[dict[str, str]] = [{"num_train": str(number)} for number in numbers] or [{}]
@@ -244,6 +261,21 @@ def _candidates(
             sized = replace(config, num_train=int(part["num_train"])) if part else config
             found.append(candidate(sized, {**own, **part}, size=size))
     return found
+
+
+def _check_before_data(
+    model: str, data: Data | None, length: Budget, changes: dict[str, Any], own: dict[str, str]
+) -> None:
+    """Raise FittingRoomError for what is wrong with a candidate whatever the data holds. Opening it may take minutes."""
+    pinned = {**changes, **own}.get(SIZE)
+    config = recipe(
+        model,
+        epochs=length.epochs or 1.0,
+        data=None if data is None else data.source,
+        size=None if pinned is None else str(pinned),
+    )
+    for wanted in (changes, own):
+        check_settings(config, wanted, WITHHELD)
 
 
 def _config(
@@ -263,7 +295,7 @@ def _config(
     )
     config = config if data is None else data.on(config)
     for wanted in (changes, own):
-        config = apply_settings(config, wanted, frozenset({"early_stopping"}))
+        config = apply_settings(config, wanted, WITHHELD)
     chosen = length.seconds is not None and pinned is None
     return config, size_of(model, config.model_config, (images.height, images.width)) if chosen else ""
 

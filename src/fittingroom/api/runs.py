@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fittingroom.api.data import Data, images_of, load_data, say_hint
-from fittingroom.api.settings import apply_settings, check_length, named, seconds_of, whole
+from fittingroom.api.settings import (
+    apply_settings,
+    check_length,
+    check_options,
+    check_settings,
+    named,
+    seconds_of,
+    whole,
+)
 from fittingroom.core.config import config_hash
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.records import RunState
@@ -211,6 +219,7 @@ def configure(
     name = None if source is None else source.source
     changes = named(settings, "settings")
     size = changes.get("size")
+    _check_before_data(model, name, epochs if seconds is None else 1.0, recipe_name, changes)
     config = recipe(
         model,
         seed=whole(seed, "seed"),
@@ -223,6 +232,15 @@ def configure(
     )
     config = config if source is None else source.on(config)
     return apply_settings(config, changes)
+
+
+def _check_before_data(
+    model: str, data: str | None, epochs: float | None, recipe_name: str | None, changes: Mapping[str, Any]
+) -> None:
+    """Raise FittingRoomError for what is wrong whatever the data holds. Opening it may take minutes."""
+    size = changes.get("size")
+    config = recipe(model, epochs=epochs, name=recipe_name, data=data, size=None if size is None else str(size))
+    check_settings(config, changes)
 
 
 def length_slug(config: RunConfig) -> str:
@@ -270,6 +288,7 @@ def train(
 
     check_main_guard()
     given, fixed = {**named(settings, "settings"), **more_settings}, named(plan, "plan")
+    check_options(loggers, fixed, callbacks=callbacks)
     source = None if data is None else load_data(data)
     config = configure(model, source, epochs=epochs, budget=budget, seed=seed, recipe_name=recipe, settings=given)
     data_dir = None if source is None else source.data_dir
