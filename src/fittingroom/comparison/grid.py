@@ -361,11 +361,12 @@ def _record(comparison: Comparison, runs: list[_Run], watcher: Watcher) -> Compa
 
 
 def _environment(folder: Path, record: ComparisonRecord) -> dict[str, str]:
-    """The environment and plan of the first finished run, as texts."""
-    finished = record.finished()
-    if not finished:
+    """The environment and plan of the first finished run that has an environment.json, as texts."""
+    paths = [folder / row.folder / "environment.json" for row in record.finished()]
+    path = next((each for each in paths if each.exists()), None)
+    if path is None:
         return {}
-    found = read_json(folder / finished[0].folder / "environment.json")
+    found = read_json(path)
     plan = found.pop("plan", {})
     plan = plan if isinstance(plan, dict) else {}
     for key in ("probe", "resumed"):

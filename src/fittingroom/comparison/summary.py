@@ -28,6 +28,7 @@ from fittingroom.core.records import (
     Score,
     Summary,
     read_comparison,
+    read_state,
 )
 from fittingroom.evaluation.metric import Metric, p_text
 from fittingroom.evaluation.seeds import collapse_rate, outlook, unequal_spread
@@ -61,6 +62,8 @@ def summarise(folder: Path) -> Summary:
 def read_runs(folder: Path, record: ComparisonRecord) -> dict[str, dict[int, dict[str, Any]]]:
     """The checked predictions of every finished run. Raises FittingRoomError that names the file and the fix."""
     scoring = SCORINGS.get(record.task)
+    for row in record.finished():
+        check_same_run(folder, row)
     found = {
         candidate.name: {
             row.seed: scoring.load(folder / row.folder, record.data) for row in record.finished(candidate.name)
@@ -68,6 +71,17 @@ def read_runs(folder: Path, record: ComparisonRecord) -> dict[str, dict[int, dic
         for candidate in record.candidates
     }
     return {name: scoring.merge(runs, record.data) for name, runs in found.items()}
+
+
+def check_same_run(folder: Path, row: RunRow) -> None:
+    """Raise FittingRoomError if the folder of a run now holds another run, such as a copy under its name."""
+    held = read_state(folder / row.folder).config_hash
+    if held and row.config_hash and held != row.config_hash:
+        place = folder / row.folder
+        raise FittingRoomError(
+            f"{place} holds another run than {row.run} of this comparison: put it back, or delete {place} and run the "
+            "comparison again"
+        )
 
 
 def summarise_runs(record: ComparisonRecord, runs: Runs, mixed: str = "") -> Summary:

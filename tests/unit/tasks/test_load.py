@@ -172,3 +172,9 @@ def test_files_of_two_runs_are_not_taken_for_one(tmp_path: Path, key: str, value
     said = f"config.json has {key} {value}, and state.json {values[key]}: use the files of one run"
     with pytest.raises(FittingRoomError, match=said):
         load_run(tmp_path / "run")
+
+
+def test_a_comparison_is_told_apart_from_a_run(tmp_path: Path) -> None:
+    write_json(tmp_path / "comparison.json", {})
+    with pytest.raises(FittingRoomError, match=r"is a comparison: give one of its runs, the folders in .*runs"):
+        load_run(tmp_path)
