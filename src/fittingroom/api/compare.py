@@ -30,6 +30,7 @@ from fittingroom.comparison.executors.processes import check_main_guard
 from fittingroom.comparison.grid import Comparison, Watcher, run_comparison
 from fittingroom.comparison.protocol import PRESETS, Budget, check_seeds
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.files import user_path
 from fittingroom.core.machine import num_cores
 from fittingroom.core.records import ComparisonRecord, RunRow, Summary, Verdict, read_comparison
 from fittingroom.data.images.options import option_words
@@ -139,7 +140,7 @@ def plan_comparison(
         name = data_slug(config) or ([] if config.task == next(iter(TASKS)) else [config.data])
         folder = Path("runs") / "-".join(["compare", *name, length.slug])
     return Comparison(
-        folder=Path(folder),
+        folder=user_path(folder),
         candidates=candidates,
         seeds=numbers,
         budget=length,

@@ -20,6 +20,7 @@ from fittingroom.api.settings import (
 )
 from fittingroom.core.config import config_hash
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.files import user_path
 from fittingroom.core.records import RunState
 from fittingroom.core.text import file_name
 from fittingroom.evaluation.evaluators import evaluate
@@ -181,7 +182,7 @@ def load_run(run: str | Path, data_dir: str | Path | None = None, data: Data | s
             f"load_run does not accept type {type(run).__name__}: give the folder of a run, or a name such as 'vit'"
         )
     request = None if data is None else load_data(data).asked
-    return Run(open_run(run, data_dir=None if data_dir is None else Path(data_dir), data=request))
+    return Run(open_run(run, data_dir=None if data_dir is None else user_path(data_dir, "data_dir"), data=request))
 
 
 def evaluate_run(saved: SavedRun, split: str) -> tuple[dict[str, float], int]:
@@ -295,11 +296,12 @@ def train(
     if folder is None:
         name = f"{file_name(model)}-{length_slug(config)}-seed{seed}-{config_hash(resolve(config, data_dir))[:6]}"
         folder = Path("runs") / name
+    folder = user_path(folder)
     with training_progress(config.run, progress) as tell:
         fit(
             config,
             FitOptions(
-                folder=Path(folder),
+                folder=folder,
                 data_dir=data_dir,
                 resume=resume,
                 loggers=tuple(loggers),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fittingroom.cli import options
-from fittingroom.cli.messages import flat, inspection_message, pair_words, run_text, score_text
+from fittingroom.cli.messages import finished_text, flat, inspection_message, pair_words, run_text, score_text
 from fittingroom.core.errors import FittingRoomError, did_you_mean
 from fittingroom.core.text import file_name, shown
 
@@ -64,7 +64,7 @@ def train(args: argparse.Namespace) -> int:
         ),
     )  # fmt: skip
     if found == "finished":
-        say(f"{folder}: already finished, nothing trained")
+        say(finished_text(state, folder, test_wanted=not args.sealed))
     _print(args, {**flat(state), "folder": str(folder)}, run_text(state, folder))
     return 0
 

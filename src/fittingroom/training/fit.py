@@ -134,6 +134,11 @@ def earlier_plan(options: FitOptions) -> Plan | None:
     Raises FittingRoomError if `options.plan` contradicts it, or if this machine cannot run it.
     """
     path = options.folder / "environment.json"
+    if options.resume and not path.exists() and any((options.folder / "checkpoints").glob("*.ckpt")):
+        raise FittingRoomError(
+            f"{path} is missing: without its plan the run would not end with the same weights; put it back, or delete "
+            f"{options.folder}"
+        )
     if not (options.resume and path.exists()):
         return None
     found = read_json(path)
@@ -185,6 +190,7 @@ def _train_and_evaluate(task: Task, options: FitOptions, plan: Plan | None, stat
         _note_resumption(options.folder / "environment.json", plan)
     set_up_process(plan)
     module = TrainingModule(task, plan, began=began)
+    budget.check_planned(task, state.total_steps, options.folder / "state.json")
     shared = None if task.config.budget_seconds is None else options.steps_file
     module.total_steps = state.total_steps or budget.agreed_steps(
         shared, lambda: budget.total_steps(module.state, began)

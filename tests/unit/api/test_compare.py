@@ -107,6 +107,8 @@ def test_the_data_decide_the_models() -> None:
         ({"jobs": 0}, "--jobs 0: give 1 (one run after another) or more"),
         ({"jobs": "all"}, "--jobs 'all': give a whole number"),
         ({"preset": "fast"}, "unknown preset 'fast': known: quick, standard, full"),
+        ({"preset": None}, "preset None: give its name: quick, standard, full"),
+        ({"folder": ""}, "folder '' is not a path: give text, such as 'runs/mine'"),
         ({"data": "nope"}, "unknown data set 'nope'"),
         ({"data": 3}, "arrays without labels"),
         ({"settings": {"early_stopping": 3}}, "compare gives every run the full budget"),

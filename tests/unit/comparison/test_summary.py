@@ -474,11 +474,17 @@ def test_runs_on_different_words_are_refused(tmp_path: Path, split: str) -> None
 
 
 def test_a_copy_under_the_name_of_another_run_is_not_scored_for_it(tmp_path: Path) -> None:
-    row = RunRow(run="vit-seed0", folder="runs/vit-seed0", candidate="vit", seed=0, status="finished", config_hash="one")
+    row = RunRow(
+        run="vit-seed0", folder="runs/vit-seed0", candidate="vit", seed=0, status="finished", config_hash="one"
+    )
     check_same_run(tmp_path, row)  # an old run without a state
     for held, fits in (("one", True), ("", True), ("two", False)):
-        write_json(tmp_path / "runs" / "vit-seed0" / "state.json", to_dict(RunState(config_hash=held, status="finished")))
-        with nullcontext() if fits else pytest.raises(FittingRoomError, match="holds another run than vit-seed0 of this"):
+        write_json(
+            tmp_path / "runs" / "vit-seed0" / "state.json", to_dict(RunState(config_hash=held, status="finished"))
+        )
+        with (
+            nullcontext() if fits else pytest.raises(FittingRoomError, match="holds another run than vit-seed0 of this")
+        ):
             check_same_run(tmp_path, row)
 
 

@@ -3,11 +3,13 @@
 import os
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from fittingroom.cli.main import build_parser
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.core.files import check_file, check_writable
+from fittingroom.core.files import check_file, check_writable, user_path
 
 
 @pytest.mark.parametrize("name", ["-", "/dev/stdin"])
@@ -49,3 +51,24 @@ def test_a_file_that_cannot_be_written_is_refused_beforehand(tmp_path: Path) -> 
     for path, said in ((tmp_path / "file" / "x.html", "is not a folder"), (tmp_path, "is a folder: give a file in it")):
         with pytest.raises(FittingRoomError, match=said):
             check_writable(path, "--html")
+
+
+def test_a_tilde_is_the_home_folder_unless_something_has_this_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shells leave it in `--out=~/runs`, and a folder named `~` would appear."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert user_path("~/runs/a") == tmp_path / "home" / "runs" / "a"
+    assert user_path("~nobody-of-this-name/a") == Path("~nobody-of-this-name/a")
+    assert user_path("a~") == Path("a~")
+    (tmp_path / "~").mkdir()
+    assert user_path("~") == Path("~")
+    args = build_parser().parse_args(["train", "cnn", "--out=~/x", "--data-dir=~/y"])
+    assert (args.out, args.data_dir) == (tmp_path / "home" / "x", tmp_path / "home" / "y")
+
+
+@pytest.mark.parametrize("value", ["", 5, b"runs", None, True])
+def test_what_is_no_path_is_one_line(value: Any) -> None:
+    with pytest.raises(FittingRoomError, match=r"^folder .* is not a path: give text, such as 'runs/mine'$"):
+        user_path(value)

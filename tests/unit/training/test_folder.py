@@ -13,6 +13,7 @@ from fittingroom.core.records import write_state
 from fittingroom.core.rundir import write_json
 from fittingroom.tasks.classification.config import ClassificationConfig
 from fittingroom.tasks.config import OptimConfig
+from fittingroom.training.fit import FitOptions, earlier_plan
 from fittingroom.training.folder import claim, new_state_of
 
 CONFIG = ClassificationConfig(model="cnn", epochs=1.0)
@@ -56,3 +57,12 @@ def test_settings_that_differ_are_named(tmp_path: Path) -> None:
     with pytest.raises(FittingRoomError, match=r"; and more\): choose another folder"):
         claim(tmp_path, many, resume=False)
     assert json.loads((tmp_path / "config.json").read_text()) == to_dict(CONFIG)
+
+
+def test_a_run_is_not_resumed_without_the_plan_with_which_it_began(tmp_path: Path) -> None:
+    options = FitOptions(folder=tmp_path, resume=True)
+    assert earlier_plan(options) is None  # killed before its first checkpoint
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "step=0000001.ckpt").touch()
+    with pytest.raises(FittingRoomError, match=r"environment\.json is missing: without its plan the run would not end"):
+        earlier_plan(options)
