@@ -188,7 +188,7 @@ def _check_folder(folder: Path, runs: list[_Run]) -> None:
         raise FittingRoomError(f"{folder} holds a run: choose another folder for the comparison with --out")
     for run in runs:
         place = folder / run.folder
-        check_holds(place, read_state(place), run.config)
+        check_holds(place, read_state(place), run.config, getattr(run.task.spec, "digest", None))
         check_same_data(place, run.task)
 
 

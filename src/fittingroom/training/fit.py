@@ -103,7 +103,7 @@ def fit(config: RunConfig, options: FitOptions, task: Task | None = None) -> Run
 
 
 def _fit(task: Task, options: FitOptions, began: float) -> RunState:
-    state = claim(options.folder, task.config, options.resume, options.run)
+    state = claim(options.folder, task.config, options.resume, options.run, digest=getattr(task.spec, "digest", None))
     check_same_data(options.folder, task)
     remove_temporary(options.folder)
     if state.status == "finished":

@@ -25,8 +25,8 @@ MOST_NAMED = 3
 """Settings that a message names where two configs differ."""
 
 
-def claim(folder: Path, config: RunConfig, resume: bool, run: str = "") -> RunState:
-    """The state of the run in `folder`, which is created if it does not exist.
+def claim(folder: Path, config: RunConfig, resume: bool, run: str = "", *, digest: str | None = None) -> RunState:
+    """The state of the run in `folder`, which is created if it does not exist. `digest` is that of the data.
 
     Raises FittingRoomError if the folder holds another run, or an unfinished one and `resume` is false.
     """
@@ -34,7 +34,7 @@ def claim(folder: Path, config: RunConfig, resume: bool, run: str = "") -> RunSt
     if (folder / "comparison.json").exists() or (folder / "plan.json").exists():
         raise FittingRoomError(f"{folder} holds a comparison: choose another folder for the run with --out")
     state = read_state(folder)
-    check_holds(folder, state, config)
+    check_holds(folder, state, config, digest)
     if state.status == "absent":
         return replace(new_state_of(config, run), status="running")
     if state.status == "finished" and not (folder / "model.safetensors").exists():
@@ -48,11 +48,14 @@ def claim(folder: Path, config: RunConfig, resume: bool, run: str = "") -> RunSt
     return state if state.status == "finished" else replace(state, status="running", error=None)
 
 
-def check_holds(folder: Path, state: RunState, config: RunConfig) -> None:
-    """Raise FittingRoomError if `folder` has the files of anything but the run of `config`. They would be overwritten."""
+def check_holds(folder: Path, state: RunState, config: RunConfig, digest: str | None = None) -> None:
+    """Raise FittingRoomError if `folder` has the files of anything but the run of `config`. They would be overwritten.
+
+    Data with this `digest` is the same data, whatever its path: `pictures`, `pictures/`, or moved since.
+    """
     other = "choose another folder with --out, or delete it"
     if state.status != "absent":
-        if not holds(folder, state, config):
+        if not holds(folder, state, config, digest):
             what = _differences(folder, config)
             raise FittingRoomError(f"{folder} holds a run with other settings or data{what}: {other}")
         return
@@ -61,7 +64,7 @@ def check_holds(folder: Path, state: RunState, config: RunConfig) -> None:
     # A run that was killed before its first state.json left its own config.json.
     mine = False
     with suppress(FittingRoomError):  # the config.json of another program
-        mine = holds(folder, state, config)
+        mine = holds(folder, state, config, digest)
     found = [name for name in (() if mine else FIRST_FILES) + LAST_FILES if (folder / name).exists()]
     if found:
         raise FittingRoomError(f"{folder} has {found[0]} but no state.json, so training could overwrite it: {other}")
@@ -87,12 +90,19 @@ def _spec_in(path: Path) -> dict[str, Any]:
     return spec
 
 
-def holds(folder: Path, state: RunState, config: RunConfig) -> bool:
-    """Whether the run in `folder` has this config. Configs that an older version wrote are upgraded first."""
+def holds(folder: Path, state: RunState, config: RunConfig, digest: str | None = None) -> bool:
+    """Whether the run in `folder` has this config. Configs that an older version wrote are upgraded first.
+
+    `digest`: see `check_holds`.
+    """
     if state.config_hash == config_hash(config):
         return True
-    held = _held(folder)
-    return held is not None and config_hash(held) == config_hash(config)
+    held, data = _held(folder), folder / DATA_FILE
+    if held is None:
+        return False
+    if digest and held.data != config.data and data.exists() and _spec_in(data).get("digest") == digest:
+        held = replace(held, data=config.data)
+    return config_hash(held) == config_hash(config)
 
 
 def _held(folder: Path) -> RunConfig | None:

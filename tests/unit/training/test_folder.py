@@ -66,3 +66,17 @@ def test_a_run_is_not_resumed_without_the_plan_with_which_it_began(tmp_path: Pat
     (tmp_path / "checkpoints" / "step=0000001.ckpt").touch()
     with pytest.raises(FittingRoomError, match=r"environment\.json is missing: without its plan the run would not end"):
         earlier_plan(options)
+
+
+def test_the_same_pictures_under_another_path_are_the_same_run(tmp_path: Path) -> None:
+    """`pictures` and `pictures/`, an absolute path, or a folder that was moved while the run was stopped."""
+    config = ClassificationConfig(model="cnn", epochs=1.0, data="pictures")
+    write_json(tmp_path / "config.json", to_dict(config))
+    write_json(tmp_path / "data.json", {"spec": {"digest": "abc"}})
+    write_state(tmp_path, replace(new_state_of(config), status="running"))
+    for path in ("pictures/", "./pictures", "/elsewhere/pictures"):
+        moved = ClassificationConfig(model="cnn", epochs=1.0, data=path)
+        assert claim(tmp_path, moved, resume=True, digest="abc").status == "running"
+        for digest in ("def", "", None):
+            with pytest.raises(FittingRoomError, match=r"other settings or data \(data pictures, not "):
+                claim(tmp_path, moved, resume=True, digest=digest)
