@@ -18,9 +18,10 @@ from fittingroom.tasks.config import RunConfig
 from fittingroom.tasks.load import run_config
 
 MOST_SECONDS = 24 * 3600
-FIRST_FILES = ("config.json", DATA_FILE, "environment.json", "metrics.csv")
-"""What a run writes before state.json or with it."""
-LAST_FILES = ("model.safetensors", "predictions.npz")
+FIRST_FILES = ("config.json", DATA_FILE, "environment.json")
+"""What a run writes before state.json."""
+LAST_FILES = ("metrics.csv", "model.safetensors", "predictions.npz")
+"""What it writes after state.json."""
 MOST_NAMED = 3
 """Settings that a message names where two configs differ."""
 
@@ -61,13 +62,15 @@ def check_holds(folder: Path, state: RunState, config: RunConfig, digest: str | 
         return
     if (folder / "checkpoints").exists():
         raise FittingRoomError(f"{folder} has checkpoints but no state.json: {other}")
-    # A run that was killed before its first state.json left its own config.json.
-    mine = False
+    killed = False
     with suppress(FittingRoomError):  # the config.json of another program
-        mine = holds(folder, state, config, digest)
-    found = [name for name in (() if mine else FIRST_FILES) + LAST_FILES if (folder / name).exists()]
+        killed = _held(folder) is not None  # before its first state.json: nothing is lost
+    found = [name for name in (() if killed else FIRST_FILES) + LAST_FILES if (folder / name).exists()]
     if found:
-        raise FittingRoomError(f"{folder} has {found[0]} but no state.json, so training could overwrite it: {other}")
+        raise FittingRoomError(
+            f"{folder} has {found[0]} but no state.json, so training would overwrite it: choose another folder with --out, or "
+            "move it away"
+        )
 
 
 def check_same_data(folder: Path, task: Task) -> None:

@@ -41,8 +41,10 @@ def test_a_run_killed_before_its_first_state_begins_again(tmp_path: Path) -> Non
         (tmp_path / name).write_text("{}")
     assert claim(tmp_path, CONFIG, resume=False).status == "running"
     other = ClassificationConfig(model="cnn", epochs=2.0)
-    with pytest.raises(FittingRoomError, match=r"has config\.json but no state\.json"):
-        claim(tmp_path, other, resume=False)
+    assert claim(tmp_path, other, resume=False).status == "running", "with mended settings, too: nothing is lost"
+    (tmp_path / "metrics.csv").write_text("step\n1\n")
+    with pytest.raises(FittingRoomError, match=r"has metrics\.csv but no state\.json"):
+        claim(tmp_path, CONFIG, resume=False)
 
 
 def test_settings_that_differ_are_named(tmp_path: Path) -> None:
