@@ -21,6 +21,7 @@ from fittingroom.api.settings import (
     check_options,
     check_settings,
     named,
+    plan_texts,
     seconds_of,
     whole,
 )
@@ -115,7 +116,7 @@ def plan_comparison(
     train_sizes: Sequence[int] = (),
     folder: str | Path | None = None,
     jobs: int | None = None,
-    plan: Mapping[str, str] | None = None,
+    plan: Mapping[str, Any] | None = None,
     checkpoint_seconds: float = 30.0,
     loggers: Sequence[str] = (),
     command: Sequence[str] = (),
@@ -129,7 +130,7 @@ def plan_comparison(
     chosen = PRESETS.get(preset)
     length = Budget(epochs=epochs, seconds=seconds) if epochs or seconds else chosen.budget
     numbers = check_seeds(chosen.seeds if seeds is None else whole(seeds, "--seeds"))
-    jobs, fixed, names = check_jobs(jobs), named(plan, "plan"), _logger_names(loggers)
+    jobs, fixed, names = check_jobs(jobs), plan_texts(plan), _logger_names(loggers)
     check_options(names, fixed, checkpoint_seconds)
     source = None if data is None else load_data(data)
     candidates = _candidates(models, source, length, changes, train_sizes, jobs)
@@ -165,7 +166,7 @@ def compare(
     train_sizes: Sequence[int] = (),
     folder: str | Path | None = None,
     jobs: int | None = None,
-    plan: Mapping[str, str] | None = None,
+    plan: Mapping[str, Any] | None = None,
     loggers: Sequence[str] = (),
     progress: bool | None = None,
 ) -> ComparisonResult:
@@ -185,8 +186,8 @@ def compare(
         train_sizes=train_sizes, folder=folder, jobs=jobs, plan=plan, loggers=loggers,
     )  # fmt: skip
     words = _call(
-        models, data, settings or {}, plan or {}, loggers, preset=preset, seeds=seeds, epochs=epochs, budget=budget, jobs=jobs,
-        out=folder, **{"train-sizes": ",".join(map(str, train_sizes)) or None},
+        models, data, settings or {}, comparison.plan, loggers, preset=preset, seeds=seeds, epochs=epochs, budget=budget,
+        jobs=jobs, out=folder, **{"train-sizes": ",".join(map(str, train_sizes)) or None},
     )  # fmt: skip
     comparison = replace(comparison, command=words)
     shown = on_terminal() if progress is None else progress

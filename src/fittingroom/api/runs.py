@@ -15,6 +15,7 @@ from fittingroom.api.settings import (
     check_options,
     check_settings,
     named,
+    plan_texts,
     seconds_of,
     whole,
 )
@@ -270,7 +271,7 @@ def train(
     resume: bool = True,
     loggers: Sequence[Any] = (),
     callbacks: Sequence[Any] = (),
-    plan: Mapping[str, str] | None = None,
+    plan: Mapping[str, Any] | None = None,
     sealed: bool = False,
     progress: bool | None = None,
     **more_settings: Any,
@@ -288,7 +289,7 @@ def train(
     from fittingroom.training.fit import FitOptions, fit, resolve
 
     check_main_guard()
-    given, fixed = {**named(settings, "settings"), **more_settings}, named(plan, "plan")
+    given, fixed = {**named(settings, "settings"), **more_settings}, plan_texts(plan)
     check_options(loggers, fixed, callbacks=callbacks)
     source = None if data is None else load_data(data)
     config = configure(model, source, epochs=epochs, budget=budget, seed=seed, recipe_name=recipe, settings=given)

@@ -157,6 +157,14 @@ def named(values: Any, what: str) -> dict[str, Any]:
     return dict(values or {})
 
 
+def plan_texts(plan: Any) -> dict[str, str]:
+    """The parts of the speed plan as text, from text or from Python values such as `{"num_threads": 2, "compile": False}`."""
+    return {
+        key: value if isinstance(value, str) else _text(f"plan: {key}", value)
+        for key, value in named(plan, "plan").items()
+    }
+
+
 def _text(key: str, value: Any) -> str:
     """A Python or numpy value as the text that one would type in the shell."""
     try:

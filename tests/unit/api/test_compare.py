@@ -74,6 +74,16 @@ def test_what_is_given_holds_for_every_candidate(asked: list[Comparison], tmp_pa
     ]  # fmt: skip
 
 
+def test_a_plan_may_have_values_of_python(asked: list[Comparison]) -> None:
+    fr.compare("cnn", epochs=1, plan={"num_threads": 2, "compile": False, "precision": "fp32"}, progress=False)
+    (comparison,) = asked
+    assert comparison.plan == {"num_threads": "2", "compile": "false", "precision": "fp32"}
+    assert "num_threads=2,compile=false,precision=fp32" in comparison.command
+    for wrong in ({"num_threads": 1.5}, {"compile": None}, {"num_threads": object()}):
+        with pytest.raises(FittingRoomError, match=r"num_threads|compile"):
+            fr.compare("cnn", epochs=1, plan=wrong, progress=False)
+
+
 @pytest.mark.parametrize(
     ("options", "folder"),
     [
