@@ -13,13 +13,26 @@ from typing import Any
 from fittingroom.api.data import Data, images_of, load_data, pairs_of, say_hint
 from fittingroom.api.events import NotebookBar, in_notebook, on_terminal
 from fittingroom.api.runs import data_slug
-from fittingroom.api.settings import OLD_NAMES, SIZE, apply_settings, check_length, drawn, named, seconds_of, whole
+from fittingroom.api.settings import (
+    OLD_NAMES,
+    SIZE,
+    apply_settings,
+    check_length,
+    check_options,
+    check_settings,
+    drawn,
+    named,
+    plan_texts,
+    seconds_of,
+    whole,
+)
 from fittingroom.api.table import Table
 from fittingroom.comparison.candidate import Candidate, candidate, parse_candidate
 from fittingroom.comparison.executors.processes import check_main_guard
 from fittingroom.comparison.grid import Comparison, Watcher, run_comparison
 from fittingroom.comparison.protocol import PRESETS, Budget, check_seeds
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.files import user_path
 from fittingroom.core.machine import num_cores
 from fittingroom.core.records import ComparisonRecord, RunRow, Summary, Verdict, read_comparison
 from fittingroom.data.images.options import option_words
@@ -31,6 +44,8 @@ from fittingroom.tasks.base import TASKS
 from fittingroom.tasks.config import RunConfig
 
 MOST_JOBS = 1000
+WITHHELD = frozenset({"early_stopping"})
+"""Settings that a comparison does not take."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +118,7 @@ def plan_comparison(
     train_sizes: Sequence[int] = (),
     folder: str | Path | None = None,
     jobs: int | None = None,
-    plan: Mapping[str, str] | None = None,
+    plan: Mapping[str, Any] | None = None,
     checkpoint_seconds: float = 30.0,
     loggers: Sequence[str] = (),
     command: Sequence[str] = (),
@@ -115,7 +130,10 @@ def plan_comparison(
     if "early_stopping" in changes:
         raise FittingRoomError("--set early_stopping: compare gives every run the full budget: omit it")
     chosen = PRESETS.get(preset)
-    jobs = check_jobs(jobs)
+    if seeds is not None:
+        check_seeds(whole(seeds, "--seeds"))
+    jobs, fixed, names = check_jobs(jobs), plan_texts(plan), _logger_names(loggers)
+    check_options(names, fixed, checkpoint_seconds)
     source = None if data is None else load_data(data)
     length = Budget(epochs=epochs, seconds=seconds) if epochs or seconds else _preset_length(chosen.budget, source)
     candidates = _candidates(models, source, length, changes, train_sizes, jobs)
@@ -132,7 +150,7 @@ def plan_comparison(
         name = data_slug(config) or ([] if config.task == next(iter(TASKS)) else [config.data])
         folder = Path("runs") / "-".join(["compare", *name, length.slug])
     return Comparison(
-        folder=Path(folder),
+        folder=user_path(folder),
         candidates=candidates,
         seeds=numbers,
         budget=length,
@@ -140,8 +158,8 @@ def plan_comparison(
         data_dir=None if source is None else source.data_dir,
         checkpoint_seconds=checkpoint_seconds,
         jobs=jobs,
-        plan=named(plan, "plan"),
-        loggers=_logger_names(loggers),
+        plan=fixed,
+        loggers=names,
         hints=() if advised is None else (_folds_hint(advised, len(numbers)),),
     )
 
@@ -158,7 +176,7 @@ def compare(
     train_sizes: Sequence[int] = (),
     folder: str | Path | None = None,
     jobs: int | None = None,
-    plan: Mapping[str, str] | None = None,
+    plan: Mapping[str, Any] | None = None,
     loggers: Sequence[str] = (),
     progress: bool | None = None,
 ) -> ComparisonResult:
@@ -179,8 +197,8 @@ def compare(
         train_sizes=train_sizes, folder=folder, jobs=jobs, plan=plan, loggers=loggers,
     )  # fmt: skip
     words = _call(
-        models, data, settings or {}, plan or {}, loggers, preset=preset, seeds=seeds, epochs=epochs, budget=budget, jobs=jobs,
-        out=folder, **{"train-sizes": ",".join(map(str, train_sizes)) or None},
+        models, data, settings or {}, comparison.plan, loggers, preset=preset, seeds=seeds, epochs=epochs, budget=budget,
+        jobs=jobs, out=folder, **{"train-sizes": ",".join(map(str, train_sizes)) or None},
     )  # fmt: skip
     comparison = replace(comparison, command=words)
     shown = on_terminal() if progress is None else progress
@@ -241,10 +259,14 @@ def _candidates(
     train_sizes: Sequence[int],
     jobs: int | None,
 ) -> list[Candidate]:
-    found = []
+    wanted = []
     for text in parse_names(_default_models(data) if models is None else models):
         model, given = parse_candidate(text)
-        own = {OLD_NAMES.get(key, key): value for key, value in given.items()}
+        wanted.append((model, {OLD_NAMES.get(key, key): value for key, value in given.items()}))
+    for model, own in wanted:  # all of them, before the first one opens the data
+        _check_before_data(model, data, length, changes, own)
+    found = []
+    for model, own in wanted:
         numbers = check_sizes(train_sizes, fixed=drawn({**changes, **own}) is not None)
         parts: list[dict[str, str]] = [{"num_train": str(number)} for number in numbers] or [{}]
         for part in parts:
@@ -277,6 +299,21 @@ def _preset_length(budget: Budget, data: Data | None) -> Budget:
     return Budget(epochs=epochs_for(budget.epochs, data.num_train, recipe_items))
 
 
+def _check_before_data(
+    model: str, data: Data | None, length: Budget, changes: dict[str, Any], own: dict[str, str]
+) -> None:
+    """Raise FittingRoomError for what is wrong with a candidate whatever the data holds. Opening it may take minutes."""
+    pinned = {**changes, **own}.get(SIZE)
+    config = recipe(
+        model,
+        epochs=length.epochs or 1.0,
+        data=None if data is None else data.source,
+        size=None if pinned is None else str(pinned),
+    )
+    for wanted in (changes, own):
+        check_settings(config, wanted, WITHHELD)
+
+
 def _config(
     model: str, data: Data | None, length: Budget, changes: dict[str, Any], own: dict[str, str], jobs: int | None
 ) -> tuple[RunConfig, str]:
@@ -297,7 +334,7 @@ def _config(
     )
     config = config if data is None else data.on(config)
     for wanted in (changes, own):
-        config = apply_settings(config, wanted, frozenset({"early_stopping"}))
+        config = apply_settings(config, wanted, WITHHELD)
     chosen = length.seconds is not None and pinned is None
     return config, size_of(model, config.model_config, (images.height, images.width)) if chosen else ""
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.core.files import check_file
+from fittingroom.core.files import check_file, user_path
 from fittingroom.core.registry import Registry
 from fittingroom.data.images.arrays import save_arrays
 from fittingroom.data.images.batches import normalise
@@ -199,7 +199,7 @@ def load_data(
     `seed` divides the training images into `train` and `val`. With `dev` and `test`, `source` is the training file of pairs.
     Raises FittingRoomError for bad input.
     """
-    folder = None if data_dir is None else Path(data_dir)
+    folder = None if data_dir is None else user_path(data_dir, "data_dir")
     options = picture_options(
         image_size=image_size, resize=resize, channels=channels, group=group, split_file=split_file, skip_bad=skip_bad
     )

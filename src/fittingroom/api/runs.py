@@ -9,9 +9,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fittingroom.api.data import Data, images_of, load_data, pairs_of, say_hint
-from fittingroom.api.settings import apply_settings, check_length, drawn, named, seconds_of, whole
+from fittingroom.api.settings import (
+    apply_settings,
+    check_length,
+    check_options,
+    check_settings,
+    drawn,
+    named,
+    plan_texts,
+    seconds_of,
+    whole,
+)
 from fittingroom.core.config import config_hash
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.files import user_path
 from fittingroom.core.records import RunState
 from fittingroom.core.text import file_name
 from fittingroom.evaluation.evaluators import evaluate
@@ -174,7 +185,7 @@ def load_run(run: str | Path, data_dir: str | Path | None = None, data: Data | s
             f"load_run does not accept type {type(run).__name__}: give the folder of a run, or a name such as 'vit'"
         )
     request = None if data is None else load_data(data).asked
-    return Run(open_run(run, data_dir=None if data_dir is None else Path(data_dir), data=request))
+    return Run(open_run(run, data_dir=None if data_dir is None else user_path(data_dir, "data_dir"), data=request))
 
 
 def evaluate_run(saved: SavedRun, split: str) -> tuple[dict[str, float], int]:
@@ -212,6 +223,7 @@ def configure(
     name = None if source is None else source.source
     changes = named(settings, "settings")
     size = changes.get("size")
+    _check_before_data(model, name, epochs if seconds is None else 1.0, recipe_name, changes)
     sized = size is not None or seconds is not None or (epochs is None and recipe_name is None)
     number = drawn(changes)
     config = recipe(
@@ -227,6 +239,15 @@ def configure(
     )
     config = config if source is None else source.on(config)
     return apply_settings(config, changes)
+
+
+def _check_before_data(
+    model: str, data: str | None, epochs: float | None, recipe_name: str | None, changes: Mapping[str, Any]
+) -> None:
+    """Raise FittingRoomError for what is wrong whatever the data holds. Opening it may take minutes."""
+    size = changes.get("size")
+    config = recipe(model, epochs=epochs, name=recipe_name, data=data, size=None if size is None else str(size))
+    check_settings(config, changes)
 
 
 def length_slug(config: RunConfig) -> str:
@@ -255,7 +276,7 @@ def train(
     resume: bool = True,
     loggers: Sequence[Any] = (),
     callbacks: Sequence[Any] = (),
-    plan: Mapping[str, str] | None = None,
+    plan: Mapping[str, Any] | None = None,
     sealed: bool = False,
     progress: bool | None = None,
     **more_settings: Any,
@@ -273,18 +294,20 @@ def train(
     from fittingroom.training.fit import FitOptions, fit, resolve
 
     check_main_guard()
-    given, fixed = {**named(settings, "settings"), **more_settings}, named(plan, "plan")
+    given, fixed = {**named(settings, "settings"), **more_settings}, plan_texts(plan)
+    check_options(loggers, fixed, callbacks=callbacks)
     source = None if data is None else load_data(data)
     config = configure(model, source, epochs=epochs, budget=budget, seed=seed, recipe_name=recipe, settings=given)
     data_dir = None if source is None else source.data_dir
     if folder is None:
         name = f"{file_name(model)}-{length_slug(config)}-seed{seed}-{config_hash(resolve(config, data_dir))[:6]}"
         folder = Path("runs") / name
+    folder = user_path(folder)
     with training_progress(config.run, progress) as tell:
         fit(
             config,
             FitOptions(
-                folder=Path(folder),
+                folder=folder,
                 data_dir=data_dir,
                 resume=resume,
                 loggers=tuple(loggers),

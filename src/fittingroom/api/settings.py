@@ -4,13 +4,16 @@ import dataclasses
 import json
 import operator
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from fittingroom.core.config import replace
+from fittingroom.core.config import check_texts, replace
 from fittingroom.core.errors import FittingRoomError, did_you_mean
 from fittingroom.models import resolve_config
 from fittingroom.tasks.config import MOST_EPOCHS, MOST_SECONDS, RunConfig
+from fittingroom.training.folder import check_checkpoint_seconds
+from fittingroom.training.logger_names import check_callbacks, check_loggers
+from fittingroom.training.speed.plan import check_fixed
 
 C = TypeVar("C", bound=RunConfig)
 FIXED = {
@@ -23,6 +26,11 @@ FROM_DATA = {"img_size", "in_chans", "num_classes", "src_vocab_size", "tgt_vocab
 SIZE = "size"
 """The setting that stands for several model settings. The recipe takes it."""
 OLD_NAMES = {"train_images": "num_train"}
+OPTIONS = {
+    "epochs": "--epochs", "budget": "--budget", "budget_seconds": "--budget", "seed": "--seed (of compare: --seeds)",
+    "data": "--data", "mode": "MODEL+probe or MODEL+finetune as the model", "model": "it as the model",
+}  # fmt: skip
+"""Fields and names that are no settings, and what gives them instead."""
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -40,27 +48,66 @@ def apply_settings(
         # The number of heads belongs to the width of the chosen size: for another width, take the model's own.
         rest = {key: value for key, value in config.model_config.items() if key != "num_heads"}
         config = dataclasses.replace(config, model_config=rest)
+    recipe_changes, model_changes = _divided(config, changes, withheld)
+    return replace(config, {**recipe_changes, **{f"model_config.{key}": text for key, text in model_changes.items()}})
+
+
+def check_settings(config: RunConfig, changes: Mapping[str, Any], withheld: frozenset[str] = frozenset()) -> None:
+    """Raise FittingRoomError for an unknown key, and for a value that is wrong whatever the data.
+
+    The data may choose the size of the model, and opening it may take minutes: this needs no data. `config` is that of any
+    size, so only the types of the model's settings are checked.
+    """
+    recipe_changes, model_changes = _divided(config, changes, withheld)
+    replace(config, recipe_changes)
+    check_texts(type(resolve_config(config.model, registry=config.registry)), model_changes)
+
+
+def check_options(
+    loggers: Sequence[Any], plan: Mapping[str, str], checkpoint_seconds: float = 30.0, callbacks: Sequence[Any] = ()
+) -> None:
+    """Raise FittingRoomError for options of a run that are wrong whatever its model and data."""
+    check_checkpoint_seconds(checkpoint_seconds)
+    check_loggers(loggers)
+    check_callbacks(callbacks)
+    check_fixed(plan)
+
+
+def _divided(
+    config: RunConfig, changes: Mapping[str, Any], withheld: frozenset[str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The changes of the recipe and those of the model, as text."""
     recipe_keys = _recipe_keys(config) - withheld
     model_config = resolve_config(config.model, registry=config.registry)
     model_keys = {field.name for field in dataclasses.fields(model_config)} - FROM_DATA
-    paths = {}
+    of_recipe, of_model = {}, {}
     for given, value in changes.items():
         if given == SIZE:
             continue
         key = OLD_NAMES.get(given, given)
         text = value if isinstance(value, str) else _text(given, value)
+        if key != given and key in changes:
+            raise FittingRoomError(f"--set {given} is the earlier name of {key}, which is given too: give one of them")
         if key in model_keys:
-            paths[f"model_config.{key}"] = text
+            of_model[key] = text
         elif key in recipe_keys:
-            paths[key] = text
+            of_recipe[key] = text
         elif key in FROM_DATA:
             raise FittingRoomError(f"--set {key}: the data determines it: omit it")
         else:
-            hint = did_you_mean(key, sorted(recipe_keys | model_keys | {SIZE}))
             if key == "folds":  # It has an option of its own.
                 raise FittingRoomError(f"--folds is for images, and {config.model} reads other data: omit it")
+            hint = _hint(key, sorted(recipe_keys | model_keys | {SIZE}))
             raise FittingRoomError(f"--set: unknown key '{key}' for {config.model}: {hint}")
-    return replace(config, paths)
+    return of_recipe, of_model
+
+
+def _hint(key: str, known: list[str]) -> str:
+    """The option that sets `key`, or the known key that is meant: `lr` is `optim.lr`."""
+    if key in OPTIONS:
+        return f"give {OPTIONS[key]}"
+    whole_keys = [each for each in known if each.rpartition(".")[2] == key]
+    return f"did you mean '{whole_keys[0]}'?" if len(whole_keys) == 1 else did_you_mean(key, known)
 
 
 def seconds_of(budget: str | float | None) -> float | None:
@@ -119,6 +166,14 @@ def named(values: Any, what: str) -> dict[str, Any]:
     if not isinstance(values, Mapping | None) or not all(isinstance(key, str) for key in values or ()):
         raise FittingRoomError(f"{what} {values!r}: give a dictionary of names and values")
     return dict(values or {})
+
+
+def plan_texts(plan: Any) -> dict[str, str]:
+    """The parts of the speed plan as text, from text or from Python values such as `{"num_threads": 2, "compile": False}`."""
+    return {
+        key: value if isinstance(value, str) else _text(f"plan: {key}", value)
+        for key, value in named(plan, "plan").items()
+    }
 
 
 def _text(key: str, value: Any) -> str:

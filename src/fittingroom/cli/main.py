@@ -4,12 +4,14 @@ import argparse
 import errno
 import re
 import sys
+from pathlib import Path
 from typing import Any, NoReturn
 
 from fittingroom import __version__
 from fittingroom.cli import commands, options
 from fittingroom.cli.process import leave_streams, prepare
 from fittingroom.core.errors import FittingRoomError, nearest
+from fittingroom.core.files import user_path
 from fittingroom.core.text import shown
 
 EXIT_FAILED_RUNS, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
@@ -17,6 +19,10 @@ EXIT_FAILED_RUNS, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
 
 class Parser(argparse.ArgumentParser):
     """An argparse parser with one-line errors. The subcommand itself reports its unknown options."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.register("type", Path, user_path)  # for every option of this type
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Like argparse's method, but unknown arguments raise a FittingRoomError that suggests the nearest option."""

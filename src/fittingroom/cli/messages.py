@@ -1,5 +1,6 @@
 """Format results as text for a terminal."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,14 @@ def flat(state: "RunState") -> dict[str, Any]:
             found = state.evals.get(split, {})
             row |= {f"{split}_{metric.name}": found.get(metric.name) for metric in scoring.metrics}
     return {**row, **state.extras}
+
+
+def finished_text(state: "RunState", folder: Path, *, test_wanted: bool) -> str:
+    """What is said instead of training a finished run again."""
+    hint = ""
+    if test_wanted and state.evals and "test" not in state.evals:
+        hint = f". It was sealed: fittingroom evaluate {shlex.quote(str(folder))} --split test scores it"
+    return f"{folder}: already finished, nothing trained{hint}"
 
 
 def run_text(state: "RunState", folder: Path) -> str:

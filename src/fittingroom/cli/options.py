@@ -207,7 +207,7 @@ def parse_settings(settings: list[str]) -> dict[str, str]:
         key, equals, value = setting.partition("=")
         if not equals or not key:
             raise FittingRoomError(f"--set {setting!r}: write KEY=VALUE, such as optim.lr=0.001")
-        changes[key.strip()] = value.strip()
+        _add(changes, key.strip(), value.strip(), "--set")
     return changes
 
 
@@ -220,8 +220,15 @@ def parse_plan(text: str) -> dict[str, str]:
             raise FittingRoomError(
                 f"--plan {text!r}: write PART=VALUE,PART=VALUE, such as precision=fp32,compile=false"
             )
-        parts[key] = value
+        _add(parts, key, value, "--plan")
     return parts
+
+
+def _add(values: dict[str, str], key: str, value: str, option: str) -> None:
+    """Add a setting. Raises FittingRoomError if it has another value already: one of them would be ignored."""
+    if values.get(key, value) != value:
+        raise FittingRoomError(f"{option} {key} is given twice, {values[key]} and {value}: give it once")
+    values[key] = value
 
 
 def parse_formats(text: str) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fittingroom.cli import options
-from fittingroom.cli.messages import flat, inspection_message, pair_words, run_text, score_text
+from fittingroom.cli.messages import finished_text, flat, inspection_message, pair_words, run_text, score_text
 from fittingroom.core.errors import FittingRoomError, did_you_mean
 from fittingroom.core.text import file_name, shown
 
@@ -23,14 +23,16 @@ def train(args: argparse.Namespace) -> int:
     """`fittingroom train`"""
     from fittingroom.api.data import say_hint
     from fittingroom.api.runs import configure, data_slug, length_slug
+    from fittingroom.api.settings import check_options
     from fittingroom.cli.progress import PLANS, TrainLines
     from fittingroom.core.records import read_state
     from fittingroom.tasks.scoring import SCORINGS
     from fittingroom.training.fit import FitOptions, fit
 
-    changes = options.parse_settings(args.settings)
-    if args.early_stopping is not None:
-        changes["early_stopping"] = str(args.early_stopping)
+    early = [] if args.early_stopping is None else [f"early_stopping={args.early_stopping}"]
+    changes = options.parse_settings([*args.settings, *early])
+    plan = options.parse_plan(args.plan)
+    check_options(args.loggers, plan, args.checkpoint_seconds)
     data = options.data_of(args, args.model)
     config = configure(
         args.model,
@@ -58,11 +60,11 @@ def train(args: argparse.Namespace) -> int:
         FitOptions(
             folder=folder, data_dir=args.data_dir, resume=args.resume, loggers=tuple(args.loggers),
             progress_bar=bar, progress=None if bar else lines, checkpoint_seconds=args.checkpoint_seconds,
-            plan=options.parse_plan(args.plan), open_test=not args.sealed, on_probe=lambda: say(PLANS), on_hint=say_hint,
+            plan=plan, open_test=not args.sealed, on_probe=lambda: say(PLANS), on_hint=say_hint,
         ),
     )  # fmt: skip
     if found == "finished":
-        say(f"{folder}: already finished, nothing trained")
+        say(finished_text(state, folder, test_wanted=not args.sealed))
     _print(args, {**flat(state), "folder": str(folder)}, run_text(state, folder))
     return 0
 

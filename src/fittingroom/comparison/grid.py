@@ -34,7 +34,7 @@ from fittingroom.tasks.base import Task
 from fittingroom.tasks.config import RunConfig
 from fittingroom.tasks.load import open_task
 from fittingroom.tasks.scoring import ProtocolFacts
-from fittingroom.training.folder import check_checkpoint_seconds, check_same_data, holds, new_state_of, tidy
+from fittingroom.training.folder import check_checkpoint_seconds, check_holds, check_same_data, new_state_of, tidy
 from fittingroom.training.logger_names import check_loggers
 from fittingroom.training.memory import check_memory
 from fittingroom.training.speed.budget import agree_on_steps, check_budget
@@ -190,11 +190,7 @@ def _check_folder(folder: Path, runs: list[_Run]) -> None:
         raise FittingRoomError(f"{folder} holds a run: choose another folder for the comparison with --out")
     for run in runs:
         place = folder / run.folder
-        state = read_state(place)
-        if state.status != "absent" and not holds(place, state, run.config):
-            raise FittingRoomError(
-                f"{place} holds a run with other settings or data: choose another folder with --out, or delete it"
-            )
+        check_holds(place, read_state(place), run.config, getattr(run.task.spec, "digest", None))
         check_same_data(place, run.task)
 
 
@@ -367,11 +363,12 @@ def _record(comparison: Comparison, runs: list[_Run], watcher: Watcher) -> Compa
 
 
 def _environment(folder: Path, record: ComparisonRecord) -> dict[str, str]:
-    """The environment and plan of the first finished run, as texts."""
-    finished = record.finished()
-    if not finished:
+    """The environment and plan of the first finished run that has an environment.json, as texts."""
+    paths = [folder / row.folder / "environment.json" for row in record.finished()]
+    path = next((each for each in paths if each.exists()), None)
+    if path is None:
         return {}
-    found = read_json(folder / finished[0].folder / "environment.json")
+    found = read_json(path)
     plan = found.pop("plan", {})
     plan = plan if isinstance(plan, dict) else {}
     for key in ("probe", "resumed"):

@@ -100,7 +100,7 @@ def read_runs(folder: Path, record: ComparisonRecord) -> dict[str, dict[int, dic
     """The checked predictions of every finished run. Raises FittingRoomError that names the file and the fix."""
     scoring = SCORINGS.get(record.task)
     for row in record.finished():
-        _check_own(folder / row.folder, row)
+        check_same_run(folder, row)
     found = {
         candidate.name: {
             row.seed: scoring.load(folder / row.folder, record.data) for row in record.finished(candidate.name)
@@ -110,14 +110,15 @@ def read_runs(folder: Path, record: ComparisonRecord) -> dict[str, dict[int, dic
     return {name: scoring.merge(runs, record.data) for name, runs in found.items()}
 
 
-def _check_own(folder: Path, row: RunRow) -> None:
-    """FittingRoomError where the folder holds another run than the row says: a copy of one run must not pass for two."""
-    state = read_state(folder)  # absent from a folder that keeps the predictions only
+def check_same_run(folder: Path, row: RunRow) -> None:
+    """Raise FittingRoomError if the folder of a run now holds another run: a copy of one run must not pass for two."""
+    place = folder / row.folder
+    state = read_state(place)  # absent from a folder that keeps the predictions only
     same_config = not (state.config_hash and row.config_hash) or state.config_hash == row.config_hash
     if state.status != "absent" and not (state.seed == row.seed and same_config):
         raise FittingRoomError(
-            f"{folder} holds another run ({state.run or 'without a name'}, seed {state.seed}) than comparison.json says "
-            f"({row.run}, seed {row.seed}): delete it and run the comparison again"
+            f"{place} holds another run ({state.run or 'without a name'}, seed {state.seed}) than {row.run} of this comparison: "
+            f"put it back, or delete {place} and run the comparison again"
         )
 
 

@@ -75,6 +75,12 @@ def replace(config: T, changes: dict[str, str], where: str = "--set") -> T:
     return from_dict(type(config), values, where)
 
 
+def check_texts(cls: type[Any], changes: dict[str, str], where: str = "--set") -> None:
+    """Raise FittingRoomError for a text that is no value of its field. Ranges depend on the other fields: not checked."""
+    for key, text in changes.items():
+        _convert(_hints(cls)[key], _parse_json(text), f"{where}.{key}")
+
+
 def config_hash(config: Any) -> str:
     """Twelve hex digits that identify this configuration: the run's id. `epochs` 5 and 5.0 give the same id.
 

@@ -53,6 +53,22 @@ def check_replaceable(path: Path) -> None:
         raise FittingRoomError(f"cannot write {path}: it is a device or a pipe: give the name of a file")
 
 
+def user_path(value: str | Path, what: str = "folder") -> Path:
+    """A path that the user gave. `~` is the home folder: shells leave it in `--out=~/runs`, and Python everywhere.
+
+    Raises FittingRoomError for what is no path.
+    """
+    if not isinstance(value, str | Path) or not str(value):
+        raise FittingRoomError(f"{what} {value!r} is not a path: give text, such as 'runs/mine'")
+    path = Path(value)
+    if os.path.lexists(path):
+        return path
+    try:
+        return path.expanduser()
+    except RuntimeError:  # no such user, or no home
+        return path
+
+
 def check_writable(path: Path, option: str) -> None:
     """Raise FittingRoomError if no file can be written to `path`, the value of `option`. Missing folders would be made."""
     check_replaceable(path)

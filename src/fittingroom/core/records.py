@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar
 
 from fittingroom.core.config import from_dict, to_dict
 from fittingroom.core.decision import is_decided
-from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.errors import FittingRoomError, found_in
 from fittingroom.core.rundir import read_json, write_json
 from fittingroom.core.upgrade import SCHEMA, check_schema, upgrade_comparison, upgrade_state, upgrade_summary
 
@@ -137,6 +137,10 @@ class BudgetRecord:
     kind: Literal["epochs", "seconds", "none"]
     value: float
     text: str
+
+    def __post_init__(self) -> None:
+        if self.kind != "none" and not self.value > 0:
+            raise FittingRoomError(f"budget.value {self.value:g} is not a length: expected a number above 0")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -366,7 +370,8 @@ def _contradictions(record: ComparisonRecord) -> Iterator[str]:
 def read_record(cls: type[T], values: dict[str, Any], path: Path) -> T:
     """Build a record from `values`. Raises FittingRoomError naming the file, the bad key and the fix."""
     try:
-        return from_dict(cls, values, where=str(path))
+        with found_in(path):
+            return from_dict(cls, values, where=str(path))
     except FittingRoomError as error:
         raise FittingRoomError(f"{error} (run the command again to rewrite the file)") from error
 

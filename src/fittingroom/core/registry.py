@@ -56,6 +56,8 @@ class Registry(Generic[T]):
 
     def get(self, name: str) -> T:
         """The object registered under `name`. Raises FittingRoomError that suggests the closest name."""
+        if not isinstance(name, str):
+            raise FittingRoomError(f"{self.kind} {name!r}: give its name: {', '.join(self._things)}")
         if name in self._things:
             return self._things[name]
         prefix, colon, rest = name.partition(":")

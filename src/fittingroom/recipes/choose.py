@@ -68,6 +68,8 @@ def recipe(
     length = _closest([int(each.removeprefix(f"{family}_")) for each in fitting], planned)
     chosen = name or f"{family}_{length}"
     if chosen not in fitting:
+        if not isinstance(chosen, str):
+            raise FittingRoomError(f"recipe {chosen!r}: give its name, such as '{fitting[0]}'")
         if chosen not in {*RECIPES, *SEQUENCE_RECIPES, *TRANSFER_RECIPES}:
             raise FittingRoomError(f"unknown recipe '{chosen}': {did_you_mean(chosen, fitting)}")
         raise FittingRoomError(f"recipe '{chosen}' is not for {family} models: for {model} choose {', '.join(fitting)}")

@@ -109,6 +109,17 @@ class SavedRun:
         return Placed(model=self.model, channels_last=suits_channels_last(self.model))
 
 
+def _check_one_run(config: RunConfig, folder: Path) -> None:
+    """Raise FittingRoomError if config.json and state.json are of two runs: another seed has other validation items."""
+    state = read_state(folder)
+    for key in ("model", "seed") if state.config_hash else ():
+        here, there = getattr(config, key), getattr(state, key)
+        if here != there:
+            raise FittingRoomError(
+                f"{folder / 'config.json'} has {key} {here}, and state.json {there}: use the files of one run"
+            )
+
+
 def load_run(
     run: str | Path, task: str | None = None, data_dir: Path | None = None, data: str | DataRequest | None = None
 ) -> SavedRun:
@@ -118,6 +129,8 @@ def load_run(
     """
     folder = find_run(run, task)
     path = folder / "config.json"
+    if not path.exists() and (folder / "comparison.json").exists():
+        raise FittingRoomError(f"{folder} is a comparison: give one of its runs, the folders in {folder / 'runs'}")
     values = upgrade_config(read_json(path))
     for key in ("model", "model_config", "seed"):
         if key not in values:
@@ -129,6 +142,7 @@ def load_run(
         raise FittingRoomError(
             f"run {folder.name} is a run of {config.task}, not of {task}: give the folder of another run{hint}"
         )
+    _check_one_run(config, folder)
     opened = TASKS.get(config.task)(config, data_dir, folder)
     if data is not None:
         opened.use_data(DataRequest(data=data) if isinstance(data, str) else data)

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 import sys
 import time
 from pathlib import Path
@@ -14,6 +15,7 @@ from lightning.pytorch.plugins import TorchCheckpointIO
 
 from fittingroom.core.rundir import write_atomic, write_text
 
+NAME = re.compile(r"step=[0-9]{7,}\.ckpt")
 NUM_KEPT = 2
 """Checkpoints kept per run: if the newest is damaged, the run resumes from the one before it."""
 
@@ -49,7 +51,7 @@ class ResumableCheckpoint(Checkpoint):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock. In a resumed run, list the checkpoints up to its step."""
         self.last_saved = time.monotonic()
-        self.kept = [path for path in sorted(self.folder.glob("*.ckpt")) if step_of(path) <= trainer.global_step]
+        self.kept = [path for path in checkpoints_in(self.folder) if step_of(path) <= trainer.global_step]
 
     def on_train_batch_end(self, trainer: pl.Trainer, *args: Any, **kwargs: Any) -> None:
         """Save if a checkpoint is due, except at steps after which Lightning still has to validate or log.
@@ -69,6 +71,11 @@ class ResumableCheckpoint(Checkpoint):
         self.last_saved = time.monotonic()
 
 
+def checkpoints_in(folder: Path) -> list[Path]:
+    """The checkpoints by step. Other files, such as copies that a user or a sync program made, are no checkpoints."""
+    return sorted(path for path in folder.glob("*.ckpt") if NAME.fullmatch(path.name))
+
+
 def step_of(checkpoint: Path) -> int:
     """The number of steps done when `checkpoint` was written."""
     return int(checkpoint.stem.split("=")[1])
@@ -76,7 +83,7 @@ def step_of(checkpoint: Path) -> int:
 
 def latest_checkpoint(folder: Path) -> Path | None:
     """The newest undamaged checkpoint, or None. Prints a notice on standard error for each one that it skips."""
-    for path in sorted(folder.glob("*.ckpt"), reverse=True):
+    for path in reversed(checkpoints_in(folder)):
         if _is_whole(path):
             return path
         print(f"notice: {path} is damaged: going back to the checkpoint before it", file=sys.stderr)

@@ -26,7 +26,7 @@ from fittingroom.training.folder import (
     claim,
     remove_checkpoints,
 )
-from fittingroom.training.logger_names import check_loggers
+from fittingroom.training.logger_names import check_callbacks, check_loggers
 from fittingroom.training.loop import Progress, train
 from fittingroom.training.memory import check_memory
 from fittingroom.training.module import TrainingModule
@@ -78,6 +78,7 @@ class FitOptions:
     def __post_init__(self) -> None:
         check_checkpoint_seconds(self.checkpoint_seconds)
         check_loggers(self.loggers)
+        check_callbacks(self.callbacks)
 
 
 def fit(config: RunConfig, options: FitOptions, task: Task | None = None) -> RunState:
@@ -102,7 +103,7 @@ def fit(config: RunConfig, options: FitOptions, task: Task | None = None) -> Run
 
 
 def _fit(task: Task, options: FitOptions, began: float) -> RunState:
-    state = claim(options.folder, task.config, options.resume, options.run)
+    state = claim(options.folder, task.config, options.resume, options.run, digest=getattr(task.spec, "digest", None))
     check_same_data(options.folder, task)
     remove_temporary(options.folder)
     if state.status == "finished":
@@ -133,6 +134,11 @@ def earlier_plan(options: FitOptions) -> Plan | None:
     Raises FittingRoomError if `options.plan` contradicts it, or if this machine cannot run it.
     """
     path = options.folder / "environment.json"
+    if options.resume and not path.exists() and any((options.folder / "checkpoints").glob("*.ckpt")):
+        raise FittingRoomError(
+            f"{path} is missing: without its plan the run would not end with the same weights; put it back, or delete "
+            f"{options.folder}"
+        )
     if not (options.resume and path.exists()):
         return None
     found = read_json(path)
@@ -184,6 +190,7 @@ def _train_and_evaluate(task: Task, options: FitOptions, plan: Plan | None, stat
         _note_resumption(options.folder / "environment.json", plan)
     set_up_process(plan)
     module = TrainingModule(task, plan, began=began)
+    budget.check_planned(task, state.total_steps, options.folder / "state.json")
     shared = None if task.config.budget_seconds is None else options.steps_file
     module.total_steps = state.total_steps or budget.agreed_steps(
         shared, lambda: budget.total_steps(module.state, began)

@@ -4,6 +4,7 @@ Works without Lightning, whose import takes seconds: a comparison looks into all
 """
 
 import shutil
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,16 @@ from fittingroom.tasks.config import RunConfig
 from fittingroom.tasks.load import run_config
 
 MOST_SECONDS = 24 * 3600
+FIRST_FILES = ("config.json", DATA_FILE, "environment.json")
+"""What a run writes before state.json."""
+LAST_FILES = ("metrics.csv", "model.safetensors", "predictions.npz")
+"""What it writes after state.json."""
+MOST_NAMED = 3
+"""Settings that a message names where two configs differ."""
 
 
-def claim(folder: Path, config: RunConfig, resume: bool, run: str = "") -> RunState:
-    """The state of the run in `folder`, which is created if it does not exist.
+def claim(folder: Path, config: RunConfig, resume: bool, run: str = "", *, digest: str | None = None) -> RunState:
+    """The state of the run in `folder`, which is created if it does not exist. `digest` is that of the data.
 
     Raises FittingRoomError if the folder holds another run, or an unfinished one and `resume` is false.
     """
@@ -28,16 +35,9 @@ def claim(folder: Path, config: RunConfig, resume: bool, run: str = "") -> RunSt
     if (folder / "comparison.json").exists() or (folder / "plan.json").exists():
         raise FittingRoomError(f"{folder} holds a comparison: choose another folder for the run with --out")
     state = read_state(folder)
+    check_holds(folder, state, config, digest)
     if state.status == "absent":
-        if (folder / "checkpoints").exists():
-            raise FittingRoomError(
-                f"{folder} has checkpoints but no state.json: choose another folder with --out, or delete it"
-            )
         return replace(new_state_of(config, run), status="running")
-    if not holds(folder, state, config):
-        raise FittingRoomError(
-            f"{folder} holds a run with other settings or data: choose another folder with --out, or delete it"
-        )
     if state.status == "finished" and not (folder / "model.safetensors").exists():
         raise FittingRoomError(
             f"{folder} holds this run, finished, but model.safetensors is gone: delete the folder to train again"
@@ -47,6 +47,30 @@ def claim(folder: Path, config: RunConfig, resume: bool, run: str = "") -> RunSt
             f"{folder} holds this run, unfinished ({state.status}): add --resume to continue, or delete the folder"
         )
     return state if state.status == "finished" else replace(state, status="running", error=None)
+
+
+def check_holds(folder: Path, state: RunState, config: RunConfig, digest: str | None = None) -> None:
+    """Raise FittingRoomError if `folder` has the files of anything but the run of `config`. They would be overwritten.
+
+    Data with this `digest` is the same data, whatever its path: `pictures`, `pictures/`, or moved since.
+    """
+    other = "choose another folder with --out, or delete it"
+    if state.status != "absent":
+        if not holds(folder, state, config, digest):
+            what = _differences(folder, config)
+            raise FittingRoomError(f"{folder} holds a run with other settings or data{what}: {other}")
+        return
+    if (folder / "checkpoints").exists():
+        raise FittingRoomError(f"{folder} has checkpoints but no state.json: {other}")
+    killed = False
+    with suppress(FittingRoomError):  # the config.json of another program
+        killed = _held(folder) is not None  # before its first state.json: nothing is lost
+    found = [name for name in (() if killed else FIRST_FILES) + LAST_FILES if (folder / name).exists()]
+    if found:
+        raise FittingRoomError(
+            f"{folder} has {found[0]} but no state.json, so training would overwrite it: choose another folder with --out, or "
+            "move it away"
+        )
 
 
 def check_same_data(folder: Path, task: Task) -> None:
@@ -69,18 +93,50 @@ def _spec_in(path: Path) -> dict[str, Any]:
     return spec
 
 
-def holds(folder: Path, state: RunState, config: RunConfig) -> bool:
-    """Whether the run in `folder` has this config. Configs that an older version wrote are upgraded first."""
+def holds(folder: Path, state: RunState, config: RunConfig, digest: str | None = None) -> bool:
+    """Whether the run in `folder` has this config. Configs that an older version wrote are upgraded first.
+
+    `digest`: see `check_holds`.
+    """
     if state.config_hash == config_hash(config):
         return True
+    held, data = _held(folder), folder / DATA_FILE
+    if held is None:
+        return False
+    if digest and held.data != config.data and data.exists() and _spec_in(data).get("digest") == digest:
+        held = replace(held, data=config.data)
+    return config_hash(held) == config_hash(config)
+
+
+def _held(folder: Path) -> RunConfig | None:
+    """The config of the run in `folder`; None without a config.json."""
     path = folder / "config.json"
     if not path.exists():
-        return False
+        return None
     held: Any = run_config(read_json(path), str(path))
     data = folder / DATA_FILE
     if held.data_files and not held.digest and data.exists():  # an older version kept the digest of images here only
         held = replace(held, digest=str(_spec_in(data).get("digest", "")))
-    return config_hash(held) == config_hash(config)
+    return held
+
+
+def _differences(folder: Path, config: RunConfig) -> str:
+    """The first settings that differ from those of the run in `folder`, in brackets."""
+    held = _held(folder)
+    if held is None:
+        return ""
+    before, now = _flat(held.identity()), _flat(config.identity())
+    changed = [key for key in {**before, **now} if before.get(key) != now.get(key)]
+    said = [f"{key} {before.get(key)}, not {now.get(key)}" for key in changed[:MOST_NAMED]]
+    return f" ({'; '.join(said)}{'; and more' * (len(changed) > MOST_NAMED)})" if said else ""
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings under names such as `optim.lr`."""
+    found = {}
+    for key, value in values.items():
+        found |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return found
 
 
 def new_state_of(config: RunConfig, run: str = "") -> RunState:

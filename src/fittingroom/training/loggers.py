@@ -12,7 +12,7 @@ from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import write_text
-from fittingroom.training.logger_names import parse_logger, wandb_mode
+from fittingroom.training.logger_names import parse_logger, wandb_mode, wandb_project
 
 
 @contextmanager
@@ -49,9 +49,10 @@ def log_config(loggers: Sequence[Logger], config: dict[str, Any]) -> None:
             if not type(error).__module__.startswith("wandb"):
                 raise
             reason = next(iter(str(error).splitlines()), type(error).__name__)
-            raise FittingRoomError(
-                f"logger wandb cannot start ({reason}): run `wandb login`, or omit WANDB_MODE=online"
-            ) from error
+            advice = (
+                "run `wandb login`, or omit WANDB_MODE=online" if wandb_mode() == "online" else "omit --logger wandb"
+            )
+            raise FittingRoomError(f"logger wandb cannot start ({reason}): {advice}") from error
 
 
 class StepsDone(TensorBoardLogger):
@@ -76,7 +77,7 @@ def _wandb(folder: Path, *, run: str, group: str, settings: dict[str, str]) -> L
         save_dir=folder,
         name=run,
         id=_wandb_id(folder),
-        project=settings.get("project") or os.environ.get("WANDB_PROJECT") or "fittingroom",
+        project=wandb_project(settings),
         group=settings.get("group") or os.environ.get("WANDB_RUN_GROUP") or group or None,
         mode=wandb_mode(),
     )

@@ -22,7 +22,7 @@ from fittingroom.training.speed.budget import validations
 
 LOG_EVERY = 20
 """Steps between log rows. Runs under 1,000 steps log more often, for about 50 rows, but never at every step, because
-checkpoints are saved only at steps without a log row."""
+checkpoints are saved only at steps without a log row. A run of one step logs it, and needs no checkpoint."""
 HARMLESS = (
     ".*smaller than the logging interval.*",  # a small data set has few steps an epoch; losses are logged across epochs
     ".*does not have many workers.*",  # both loaders read from memory: workers would only slow them down
@@ -103,6 +103,11 @@ def train(
     return metrics
 
 
+def log_every(total_steps: int) -> int:
+    """Steps between log rows."""
+    return min(LOG_EVERY, max(2, total_steps // 50), total_steps)
+
+
 def _trainer(
     module: TrainingModule,
     folder: Path,
@@ -119,7 +124,7 @@ def _trainer(
         max_epochs=1,
         max_steps=module.total_steps,
         val_check_interval=min(every, module.total_steps),
-        log_every_n_steps=min(LOG_EVERY, max(2, module.total_steps // 50)),
+        log_every_n_steps=log_every(module.total_steps),
         num_sanity_val_steps=0,
         deterministic=module.plan.device == "cpu",
         enable_model_summary=False,

@@ -11,6 +11,8 @@ import pytest
 import fittingroom as fr
 from fittingroom.api import compare as api
 from fittingroom.api.compare import ComparisonResult, plan_comparison
+from fittingroom.api.data import Data
+from fittingroom.api.runs import configure
 from fittingroom.api.table import Table
 from fittingroom.comparison.executors import processes
 from fittingroom.comparison.grid import Comparison, Watcher
@@ -72,6 +74,16 @@ def test_what_is_given_holds_for_every_candidate(asked: list[Comparison], tmp_pa
     ]  # fmt: skip
 
 
+def test_a_plan_may_have_values_of_python(asked: list[Comparison]) -> None:
+    fr.compare("cnn", epochs=1, plan={"num_threads": 2, "compile": False, "precision": "fp32"}, progress=False)
+    (comparison,) = asked
+    assert comparison.plan == {"num_threads": "2", "compile": "false", "precision": "fp32"}
+    assert "num_threads=2,compile=false,precision=fp32" in comparison.command
+    for wrong in ({"num_threads": 1.5}, {"compile": None}, {"num_threads": object()}):
+        with pytest.raises(FittingRoomError, match=r"num_threads|compile"):
+            fr.compare("cnn", epochs=1, plan=wrong, progress=False)
+
+
 @pytest.mark.parametrize(
     ("options", "folder"),
     [
@@ -105,6 +117,8 @@ def test_the_data_decide_the_models() -> None:
         ({"jobs": 0}, "--jobs 0: give 1 (one run after another) or more"),
         ({"jobs": "all"}, "--jobs 'all': give a whole number"),
         ({"preset": "fast"}, "unknown preset 'fast': known: quick, standard, full"),
+        ({"preset": None}, "preset None: give its name: quick, standard, full"),
+        ({"folder": ""}, "folder '' is not a path: give text, such as 'runs/mine'"),
         ({"data": "nope"}, "unknown data set 'nope'"),
         ({"data": 3}, "arrays without labels"),
         ({"settings": {"early_stopping": 3}}, "compare gives every run the full budget"),
@@ -122,6 +136,45 @@ def test_bad_arguments_are_refused_before_anything_begins(
     with pytest.raises(FittingRoomError) as caught:
         fr.compare(**options, progress=False)
     assert said in str(caught.value) and "\n" not in str(caught.value) and asked == []
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"settings": {"folds": 1}}, "folds 1 is out of range: choose 2 to 20, such as 5"),
+        ({"models": "cnn,vitt"}, "unknown model 'vitt': did you mean 'vit'?"),
+        ({"models": "cnn,vit@dept=3"}, "unknown key 'dept' for vit: did you mean 'depth'?"),
+        ({"models": "cnn,vit@depth=many"}, "expected a whole number, got 'many'"),
+        ({"models": "cnn,vit@size=smal"}, "unknown size 'smal' for vit: did you mean 'small'?"),
+        ({"settings": {"optim.lr": -1}}, "lr -1.0 is out of range"),
+        ({"settings": {"lr": 0.1}}, "unknown key 'lr' for cnn: did you mean 'optim.lr'?"),
+        ({"settings": {"epochs": 3}}, "unknown key 'epochs' for cnn: give --epochs"),
+        ({"settings": {"mode": "probe"}}, "unknown key 'mode' for cnn: give MODEL+probe or MODEL+finetune as the model"),
+        ({"loggers": ["tensorbord"]}, "unknown logger 'tensorbord'"),
+        ({"plan": {"precison": "fp32"}}, "--plan: unknown key 'precison': did you mean 'precision'?"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("length", [{"budget": "10m"}, {"epochs": 3, "settings": {"size": "nano"}}])
+def test_mistakes_are_found_before_pictures_are_decoded(
+    options: dict[str, Any], length: dict[str, Any], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A budget or a size looks at the images to choose the network. Decoding them may take minutes."""
+    monkeypatch.setattr(Data, "spec", property(lambda self: pytest.fail("the pictures were decoded")))
+    (tmp_path / "pictures" / "cat").mkdir(parents=True)
+    (tmp_path / "pictures" / "cat" / "1.png").touch()
+    asked = {
+        "models": "cnn",
+        **length,
+        **options,
+        "settings": {**length.get("settings", {}), **options.get("settings", {})},
+    }
+    with pytest.raises(FittingRoomError) as caught:
+        plan_comparison(data=tmp_path / "pictures", **asked)
+    assert said in str(caught.value)
+    if set(options) == {"settings"}:  # the same for one run
+        with pytest.raises(FittingRoomError) as caught:
+            configure("cnn", tmp_path / "pictures", **{key: asked[key] for key in ("settings", *length)})
+        assert said in str(caught.value)
 
 
 def test_models_of_two_tasks_are_refused_before_a_folder_is_made(tmp_path: Path) -> None:

@@ -151,6 +151,8 @@ def test_settings_go_to_recipe_and_model_by_name() -> None:
     assert changed.optim.betas == (0.5, 0.6) and changed.early_stopping is None
     assert apply_settings(recipe("vit"), {"train_images": 7}).num_train == 7
     assert apply_settings(recipe("cnn"), {"widths": np.array([4, 8, 16])}).model_config["widths"] == [4, 8, 16]
+    said = "--set train_images is the earlier name of num_train, which is given too: give one of them"
+    assert said in refused(apply_settings, recipe("vit"), {"train_images": 7, "num_train": 8})
 
 
 # A run that is there

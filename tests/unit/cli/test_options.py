@@ -1,11 +1,14 @@
 """Words of the command line as values: those of the speed plan and of the number of runs at a time."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fittingroom.api.compare import check_jobs
-from fittingroom.cli.options import parse_plan
+from fittingroom.cli.options import parse_plan, parse_settings
 from fittingroom.core.errors import FittingRoomError
 
 WORDS = st.text("abcdefghij_0123456789", min_size=1)
@@ -38,3 +41,17 @@ def test_a_number_of_jobs_is_itself(jobs: int | None) -> None:
 def test_no_jobs_are_refused(jobs: int) -> None:
     with pytest.raises(FittingRoomError, match=f"--jobs {jobs}: give 1 .one run after another. or more"):
         check_jobs(jobs)
+
+
+@pytest.mark.parametrize(
+    ("parse", "given", "said"),
+    [
+        (parse_settings, ["depth=2", "optim.lr=0.1", "depth = 3"], "--set depth is given twice, 2 and 3: give it once"),
+        (parse_settings, ["size=nano", "size=base"], "--set size is given twice, nano and base: give it once"),
+        (parse_plan, "precision=fp32,precision=bf16", "--plan precision is given twice, fp32 and bf16: give it once"),
+    ],
+)
+def test_a_value_given_twice_is_not_ignored(parse: Callable[[Any], Any], given: Any, said: str) -> None:
+    with pytest.raises(FittingRoomError, match=said):
+        parse(given)
+    assert parse_settings(["depth=2", "depth=2"]) == {"depth": "2"}

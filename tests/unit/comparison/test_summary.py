@@ -1,6 +1,7 @@
 """The summary of made-up comparisons on disk: its structure, its numbers, and what it says when files are bad."""
 
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fittingroom.comparison.summary import summarise
+from fittingroom.comparison.grid import _environment
+from fittingroom.comparison.summary import check_same_run, summarise
 from fittingroom.core.config import to_dict
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.records import (
@@ -16,6 +18,7 @@ from fittingroom.core.records import (
     CandidateRecord,
     DataRecord,
     RunRow,
+    RunState,
     Score,
     Summary,
     read_comparison,
@@ -23,6 +26,7 @@ from fittingroom.core.records import (
     write_comparison,
     write_summary,
 )
+from fittingroom.core.rundir import write_json
 from fittingroom.evaluation.selection import disagreements
 from fittingroom.evaluation.statistics import (
     accuracy_interval,
@@ -467,3 +471,31 @@ def test_runs_on_different_words_are_refused(tmp_path: Path, split: str) -> None
         FittingRoomError, match=f"recurrent-seed1 and of transformer-seed0 hold different {split} words"
     ):
         summarise(folder)
+
+
+def test_a_copy_under_the_name_of_another_run_is_not_scored_for_it(tmp_path: Path) -> None:
+    row = RunRow(
+        run="vit-seed0", folder="runs/vit-seed0", candidate="vit", seed=0, status="finished", config_hash="one"
+    )
+    check_same_run(tmp_path, row)  # an old run without a state
+    for held, fits in (("one", True), ("", True), ("two", False)):
+        write_json(
+            tmp_path / "runs" / "vit-seed0" / "state.json", to_dict(RunState(config_hash=held, status="finished"))
+        )
+        with (
+            nullcontext()
+            if fits
+            else pytest.raises(FittingRoomError, match=r"holds another run \(.*\) than vit-seed0 of this")
+        ):
+            check_same_run(tmp_path, row)
+
+
+def test_a_run_without_its_environment_is_passed_over(tmp_path: Path) -> None:
+    rows = [
+        RunRow(run=f"vit-seed{seed}", folder=f"runs/vit-seed{seed}", candidate="vit", seed=seed, status="finished")
+        for seed in range(2)
+    ]
+    record = make_record("classification", "Images", DataRecord(name="images"), [], 2, rows)
+    assert _environment(tmp_path, record) == {}
+    write_json(tmp_path / "runs" / "vit-seed1" / "environment.json", {"torch": "2", "plan": {"precision": "bf16"}})
+    assert _environment(tmp_path, record) == {"torch": "2", "precision": "bf16"}

@@ -3,11 +3,13 @@
 import os
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from fittingroom.cli.main import build_parser
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.core.files import check_file, check_replaceable, check_writable
+from fittingroom.core.files import check_file, check_replaceable, check_writable, user_path
 from fittingroom.core.rundir import write_text
 
 
@@ -76,3 +78,24 @@ def test_files_and_what_does_not_exist_may_be_replaced_but_no_pipe(tmp_path: Pat
     assert (tmp_path / "pipe").is_fifo() and (tmp_path / "link").is_symlink()
     write_text(tmp_path / "file", "new")
     assert (tmp_path / "file").read_text() == "new"
+
+
+def test_a_tilde_is_the_home_folder_unless_something_has_this_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shells leave it in `--out=~/runs`, and a folder named `~` would appear."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert user_path("~/runs/a") == tmp_path / "home" / "runs" / "a"
+    assert user_path("~nobody-of-this-name/a") == Path("~nobody-of-this-name/a")
+    assert user_path("a~") == Path("a~")
+    (tmp_path / "~").mkdir()
+    assert user_path("~") == Path("~")
+    args = build_parser().parse_args(["train", "cnn", "--out=~/x", "--data-dir=~/y"])
+    assert (args.out, args.data_dir) == (tmp_path / "home" / "x", tmp_path / "home" / "y")
+
+
+@pytest.mark.parametrize("value", ["", 5, b"runs", None, True])
+def test_what_is_no_path_is_one_line(value: Any) -> None:
+    with pytest.raises(FittingRoomError, match=r"^folder .* is not a path: give text, such as 'runs/mine'$"):
+        user_path(value)

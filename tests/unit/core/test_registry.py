@@ -1,6 +1,7 @@
 """Registries map names to objects."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -110,3 +111,11 @@ def test_the_package_itself_registers_nothing_from_outside() -> None:
     import fittingroom.tasks.load  # noqa: F401
 
     assert not [module for module in external_modules() if module.split(".")[0] != "tests"]
+
+
+@pytest.mark.parametrize("name", [None, 5, ["a"]])
+def test_what_is_no_name_is_one_line(name: Any) -> None:
+    things: Registry[str] = Registry("preset")
+    things.register("quick")("first")
+    with pytest.raises(FittingRoomError, match=r"^preset .*: give its name: quick$"):
+        things.get(name)

@@ -212,3 +212,12 @@ def test_an_adjusted_p_has_had_another_name() -> None:
     values = {"schema": 2, "contrasts": [{"a": "x", "b": "y", "metrics": {"accuracy": found}}]}
     metrics = upgrade_summary(values)["contrasts"][0]["metrics"]["accuracy"]
     assert metrics["p_adjusted"] == 0.06 and "p_holm" not in metrics
+
+
+def test_a_budget_of_nothing_is_one_line_with_its_file(tmp_path: Path) -> None:
+    """The report divides by it."""
+    values = json.loads((FOLDERS[2] / "images" / "comparison.json").read_text())
+    values["budget"] = {**values["budget"], "kind": "seconds", "value": 0}
+    (tmp_path / "comparison.json").write_text(json.dumps(values))
+    with pytest.raises(FittingRoomError, match=r"comparison\.json: budget\.value 0 is not a length: expected a number"):
+        read_comparison(tmp_path)

@@ -273,3 +273,19 @@ def test_weights_that_come_with_the_package_say_all_about_their_data(
     }
     assert known.items() <= found.items(), "keys that are newer have their defaults"
     from_dict(SplitRecord, saved["split"])
+
+
+@pytest.mark.parametrize("key", ["num_val", "num_test"])
+def test_other_parts_than_those_of_the_run_are_refused(tmp_path: Path, key: str) -> None:
+    """An edited setting, such as the folds, would score images that the network was trained on."""
+    write_image_run(tmp_path / "run", write_npz(tmp_path))
+    path = tmp_path / "run" / "data.json"
+    values = read_json(path)
+    load_run(tmp_path / "run").task.evaluators()
+    values["split"][key] += 5
+    path.write_text(json.dumps(values))
+    number = values["split"][key]
+    with pytest.raises(
+        FittingRoomError, match=rf"data\.json has {key} {number}, and with config\.json it is {number - 5}"
+    ):
+        load_run(tmp_path / "run").task.evaluators()

@@ -160,3 +160,21 @@ def test_data_that_the_model_cannot_read_is_refused(tmp_path: Path, changes: dic
     write_json(path, {**values, "spec": {**values["spec"], **changes}})
     with pytest.raises(FittingRoomError, match=rf"run/data\.json: .*{said}"):
         _ = load_run(path.parent).model
+
+
+@pytest.mark.parametrize(("key", "value"), [("seed", 1), ("model", "cnn")])
+def test_files_of_two_runs_are_not_taken_for_one(tmp_path: Path, key: str, value: Any) -> None:
+    """With another seed, the validation images would be images that the network was trained on."""
+    write_image_run(tmp_path / "run", write_npz(tmp_path))
+    path = tmp_path / "run" / "config.json"
+    values = json.loads(path.read_text())
+    write_json(path, {**values, key: value, **({"model_config": {}} if key == "model" else {})})
+    said = f"config.json has {key} {value}, and state.json {values[key]}: use the files of one run"
+    with pytest.raises(FittingRoomError, match=said):
+        load_run(tmp_path / "run")
+
+
+def test_a_comparison_is_told_apart_from_a_run(tmp_path: Path) -> None:
+    write_json(tmp_path / "comparison.json", {})
+    with pytest.raises(FittingRoomError, match=r"is a comparison: give one of its runs, the folders in .*runs"):
+        load_run(tmp_path)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from fittingroom.training.checkpoints import AtomicCheckpointIO, latest_checkpoint
+from fittingroom.training.checkpoints import AtomicCheckpointIO, checkpoints_in, latest_checkpoint
 from fittingroom.training.metrics_file import MetricsFile
 
 
@@ -41,6 +41,13 @@ def test_a_damaged_checkpoint_is_passed_over_and_named(
         second.with_name(second.name + ".sha256").unlink()
     assert latest_checkpoint(tmp_path) == first
     assert str(second) in capsys.readouterr().err
+
+
+def test_files_of_a_sync_program_or_a_user_are_no_checkpoints(tmp_path: Path) -> None:
+    own = save(tmp_path, 5)
+    for name in ("last.ckpt", "step=x.ckpt", "step=0000007 (1).ckpt", "._step=0000009.ckpt", "step=0000009.ckpt.part"):
+        (tmp_path / name).touch()
+    assert checkpoints_in(tmp_path) == [own] and latest_checkpoint(tmp_path) == own
 
 
 def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

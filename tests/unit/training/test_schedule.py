@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.tasks.config import ScheduleConfig
+from fittingroom.training.loop import log_every
 from fittingroom.training.schedule import lr_factor
 
 SHAPES = st.sampled_from(["linear", "cosine", "constant"])
@@ -61,3 +62,8 @@ def test_inverse_square_root_without_a_warm_up_is_refused() -> None:
 def test_a_warm_up_of_the_whole_run_or_none_at_all_is_refused(rate: float) -> None:
     with pytest.raises(FittingRoomError, match=f"warmup_rate {rate} is out of range"):
         ScheduleConfig(warmup_rate=rate)
+
+
+def test_a_run_of_one_step_trains_at_a_rate_and_logs_it() -> None:
+    assert lr_factor(0, 1, ScheduleConfig()) > 0.5
+    assert [log_every(steps) for steps in (1, 2, 3, 100, 500, 5000)] == [1, 2, 2, 2, 10, 20]

@@ -179,8 +179,18 @@ class ClassificationTask(Task):
 
     @cached_property
     def splits(self) -> Splits:
-        """The images, divided by the run's seed."""
-        return replace(self.data.split(self._given.seed, self._given.num_train, self._given.folds), spec=self.spec)
+        """The images, divided by the run's seed. Raises FittingRoomError if a finished run had other parts."""
+        given = self._given
+        found = replace(self.data.split(given.seed, given.num_train, given.folds), spec=self.spec)
+        saved = self.saved_data()
+        split = saved.get("split") if saved is not None else None
+        for key, number in (("num_val", len(found.val)), ("num_test", len(found.test_index))):
+            held = split.get(key, number) if isinstance(split, dict) else number
+            if held != number:  # with other parts, images that the network was trained on would be scored
+                raise FittingRoomError(
+                    f"{self.folder}/data.json has {key} {held}, and with config.json it is {number}: use the files of one run"
+                )
+        return found
 
     def split_record(self) -> SplitRecord:
         """How the run's seed divides the images."""

@@ -114,6 +114,19 @@ def total_steps(state: TrainState, began: float) -> int:
     return steps_in_budget(left, seconds, seconds_each, batches.steps_per_epoch, task.num_val)
 
 
+def check_planned(task: Task, planned: int | None, path: Path) -> None:
+    """Raise FittingRoomError if a resumed run has another number of steps in `path`, its state, than its config gives."""
+    if planned is None:
+        return
+    epochs = task.config.epochs
+    right = planned if epochs is None else total_steps_for(epochs, task.batches.steps_per_epoch)
+    if planned < 1 or planned != right:
+        raise FittingRoomError(
+            f"{path} has total_steps {planned}, which is not the length of this run: put the file back, or delete "
+            f"{path.parent}"
+        )
+
+
 def agreed_steps(path: Path | None, measure: Callable[[], int]) -> int:
     """The number of steps that the runs of one model share in the file `path`. The first run to end its measurement decides.
 

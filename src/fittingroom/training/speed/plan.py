@@ -48,15 +48,24 @@ def first_guess(config: RunConfig) -> Plan:
     bf16 if the processor multiplies it natively; channels-last for convolutions; explicit attention on a CPU, because the
     backward pass of the fused kernel is slow there for few tokens.
     """
+    return _guess(convolutions=config.family in ("cnn", "hybrid"))
+
+
+def _guess(*, convolutions: bool) -> Plan:
     device = _device()
     return Plan(
         device=device,
         precision=_precision_for(device),
-        channels_last=config.family in ("cnn", "hybrid") and device != "mps",
+        channels_last=convolutions and device != "mps",
         attention=_attention_for(device),
         compile=False,
         num_threads=min(torch.get_num_threads(), num_cores()),
     )
+
+
+def check_fixed(fixed: Mapping[str, str]) -> None:
+    """Raise FittingRoomError for parts that no run on this machine can have. Needs neither model nor data."""
+    with_fixed(_guess(convolutions=False), fixed)
 
 
 def with_fixed(plan: Plan, fixed: Mapping[str, str]) -> Plan:

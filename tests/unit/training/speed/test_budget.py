@@ -185,3 +185,16 @@ def test_a_damaged_number_of_steps_is_named_with_its_fix(tmp_path: Path, text: s
     path.write_text(text)
     with pytest.raises(FittingRoomError, match=r"vit\.json .*delete it and run the command again"):
         budget.agreed_steps(path, lambda: 1)
+
+
+@pytest.mark.parametrize("off", [-1000, -1, 1])
+def test_a_resumed_run_of_another_length_than_its_config_is_refused(off: int, tmp_path: Path) -> None:
+    """An edited state.json would end the run early, and call it finished."""
+    task = tiny_task(tiny_config())
+    right = budget.total_steps_for(task.config.epochs, task.batches.steps_per_epoch)
+    path = tmp_path / "state.json"
+    budget.check_planned(task, None, path)
+    budget.check_planned(task, right, path)
+    said = rf"state\.json has total_steps {right + off}, which is not the length of this run"
+    with pytest.raises(FittingRoomError, match=said):
+        budget.check_planned(task, right + off, path)
