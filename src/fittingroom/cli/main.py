@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from fittingroom import __version__
 from fittingroom.cli import commands, options
-from fittingroom.cli.process import leave_streams, prepare
+from fittingroom.cli.process import check_current_folder, leave_streams, prepare
 from fittingroom.core.errors import FittingRoomError, nearest
 from fittingroom.core.text import shown
 
@@ -86,6 +86,7 @@ def _call(argv: list[str] | None) -> int:
     left = ""
     try:
         args = build_parser().parse_args(argv)
+        check_current_folder()
         left = commands.COMMANDS[args.command].interrupted
         return args.call(args)
     except FittingRoomError as error:
