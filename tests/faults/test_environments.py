@@ -98,6 +98,19 @@ def test_closed_streams_are_no_reason_to_fail() -> None:
         )
 
 
+def test_a_current_folder_that_was_deleted_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In it, the library behind torch ends the process."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert main(["predict", "cnn", "a.png"]) == 2
+    assert capsys.readouterr().err == (
+        "fittingroom: the current folder cannot be used (No such file or directory): cd to another one\n"
+    )
+
+
 @pytest.mark.slow
 def test_without_unix_a_run_is_trained(tmp_path: Path) -> None:
     words = ("train", "vit", "--epochs", "0.2", *TINY_VIT, "--out", str(tmp_path / "run"))

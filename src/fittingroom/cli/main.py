@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from fittingroom import __version__
 from fittingroom.cli import commands, options
-from fittingroom.cli.process import leave_streams, prepare
+from fittingroom.cli.process import check_current_folder, leave_streams, prepare
 from fittingroom.core.errors import FittingRoomError, nearest
 from fittingroom.core.files import user_path
 from fittingroom.core.text import shown
@@ -92,6 +92,7 @@ def _call(argv: list[str] | None) -> int:
     left = ""
     try:
         args = build_parser().parse_args(argv)
+        check_current_folder()
         left = commands.COMMANDS[args.command].interrupted
         return args.call(args)
     except FittingRoomError as error:

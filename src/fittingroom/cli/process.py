@@ -67,6 +67,14 @@ def _user_folders() -> list[Path]:
     return [Path(os.environ.get(name) or os.path.join(home, folder)) for name, folder in bases.items()]
 
 
+def check_current_folder() -> None:
+    """Raise FittingRoomError if the current folder was deleted. Libraries would end the process with a message of their own."""
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise FittingRoomError(f"the current folder cannot be used ({error.strerror}): cd to another one") from error
+
+
 def leave_streams(*streams: TextIO) -> None:
     """Nobody reads these streams (default: output and errors): drop what is left, so that Python does not complain at its end."""
     for stream in streams or (sys.stdout, sys.stderr):
