@@ -232,6 +232,14 @@ def test_runs_of_several_commits_precisions_and_processors_are_named(tmp_path: P
     assert found.conditions == (mixed,) and mixed in found.sentence
 
 
+def test_runs_on_two_kinds_of_processor_are_named_and_threads_make_no_kind(tmp_path: Path) -> None:
+    folder = make(tmp_path, names=("cnn",), seeds=3)
+    for seed, processor in enumerate(("AMD EPYC, 1 thread", "Intel Xeon, 2 threads", "AMD EPYC, 2 threads")):
+        (folder / f"runs/cnn-seed{seed}/environment.json").write_text(json.dumps({"processor": processor}))
+    mixed = "The runs mix 2 kinds of processor (AMD EPYC and Intel Xeon)."
+    assert summarise(folder).verdict.conditions == (mixed,)
+
+
 def test_a_run_resumed_with_other_code_is_a_mixture(tmp_path: Path) -> None:
     folder = make(tmp_path, names=("cnn",), seeds=1)
     environment = {"commit": "abc", "resumed": [{"commit": "def", "processor": "AMD EPYC, 1 thread"}]}

@@ -33,6 +33,8 @@ DAMAGED = {
     "rational as text": [(0x011A, 2, 1, b"72\0\0")],
     "rational as bytes": [(0x011A, 7, 4, b"\1\2\3\4")],
     "unknown type": [(0x011A, 99, 1, b"\1\2\3\4")],
+    "resolution as text": [(0x011A, 2, 1, b"7\0\0\0"), (0x0128, 3, 1, b"\2\2\0\0")],  # Pillow cannot open such a JPEG
+    "resolution as bytes": [(0x011A, 7, 1, b"\1\0\0\0"), (0x0128, 3, 1, b"\2\2\0\0")],
     "count of 0": [(0x011A, 5, 0, b"\0\0\0\0"), (0x0128, 3, 0, b"\0\0\0\0")],
     "value beyond the end": [(0x010F, 2, 70_000, FAR)],
     "huge count": [(0x010F, 5, 0xFFFFFFFF, FAR)],
