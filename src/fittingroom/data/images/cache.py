@@ -28,6 +28,7 @@ from filelock import FileLock
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import cache_folder, make_folder, read_json, write_json
 from fittingroom.data.images.decode import decode as decode_picture
+from fittingroom.data.images.decode import shown_size
 from fittingroom.data.images.listing import Listing, Picture, listed, printable
 from fittingroom.data.images.options import PictureOptions
 from fittingroom.data.images.resize import choose_rule, choose_size, to_pixels
@@ -303,21 +304,8 @@ def sample_sizes(pictures: Sequence[Picture]) -> list[tuple[int, int]]:
     chosen = np.unique(np.linspace(0, len(pictures) - 1, SAMPLE).round().astype(int)).tolist()
     with warnings.catch_warnings(), ThreadPoolExecutor(num_threads()) as pool:
         warnings.simplefilter("ignore")  # Pillow warns of large pictures
-        sizes = [size for size in pool.map(lambda place: _size(pictures[place].path), chosen) if size]
+        sizes = [size for size in pool.map(lambda place: shown_size(Path(pictures[place].path)), chosen) if size]
     return sizes or [(64, 64)]  # none can be read: decoding says so
-
-
-def _size(path: str) -> tuple[int, int] | None:
-    """Width and height of the picture as it is shown."""
-    from PIL import Image
-
-    try:
-        with Image.open(path) as picture:
-            turned = picture.getexif().get(0x0112) in (5, 6, 7, 8)
-            width, height = picture.size
-            return (height, width) if turned else (width, height)
-    except Exception:  # Pillow raises whatever a damaged file makes it raise; decoding names the fault
-        return None
 
 
 def _keep_one_channel(path: Path, shape: tuple[int, ...]) -> None:

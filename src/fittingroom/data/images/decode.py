@@ -14,7 +14,7 @@ from PIL import Image, ImageCms
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.text import shown
-from fittingroom.data.images.orientation import TURNS, orientation, without_exif
+from fittingroom.data.images.orientation import SIDEWAYS, TURNS, orientation, without_exif
 
 FORMATS = (
     "PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "DIB", "ICNS", "ICO", "JPEG2000", "PCX", "PPM", "PSD", "QOI", "SGI",
@@ -85,6 +85,18 @@ def decode(source: Path | bytes, name: str | None = None, *, white: Mapping[str,
         raise FittingRoomError(
             f"{name} is not a readable picture ({reason}): give a complete PNG or JPEG file"
         ) from error
+
+
+def shown_size(path: Path) -> tuple[int, int] | None:
+    """(width, height) of a picture as it is shown, from the head of its file. None if it cannot be read: decoding says why."""
+    try:
+        with _opened(path) as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            opened, turn = _open(file, str(path))
+            width, height = opened.size
+    except Exception:  # see `decode`
+        return None
+    return (height, width) if turn in SIDEWAYS and opened.format != "TIFF" else (width, height)
 
 
 def eight_bits(picture: Image.Image, name: str = "the picture", *, white: Mapping[str, int] | None = None) -> Decoded:

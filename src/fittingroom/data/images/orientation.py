@@ -16,6 +16,8 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 """EXIF's orientation -> what turns the pixels upright."""
+SIDEWAYS = tuple(TURNS[number] for number in (5, 6, 7, 8))
+"""The turns that exchange width and height."""
 XMP = re.compile(rb"tiff:Orientation(?:=[\"']|>)\s*([1-8])")
 
 
