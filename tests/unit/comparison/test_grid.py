@@ -210,10 +210,12 @@ def test_every_run_gets_the_loggers_and_the_folder_is_their_group(planner: Plann
     assert [(work.loggers, work.group) for work in planner.works] == [(["tensorboard", "wandb"], "shoes")] * 2
 
 
-def test_hints_about_the_data_are_told_once_and_before_the_runs(planner: Planner, tmp_path: Path) -> None:
+def test_hints_about_the_data_are_told_once_and_before_the_runs(
+    planner: Planner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     told: list[str] = []
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(Started):
-        patch.setattr(ClassificationTask, "hints", ("the first line looks like a header",))
+    monkeypatch.setattr(ClassificationTask, "hints", ("the first line looks like a header",))
+    with pytest.raises(Started):
         run_comparison(tiny_comparison(tmp_path, "vit", "cnn"), Watcher(hints=told.append))
     assert told == ["the first line looks like a header"]
 

@@ -22,7 +22,7 @@ class Context:
     def get_start_method(self) -> str:
         return "forkserver"
 
-    def Process(self, **_: Any) -> "Context":  # noqa: N802
+    def Process(self, **_: Any) -> "Context":
         return self
 
     def start(self) -> None:

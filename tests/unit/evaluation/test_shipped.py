@@ -97,7 +97,7 @@ def test_a_read_that_cannot_be_logged_says_so_and_names_the_variable(
 
 def test_a_read_that_cannot_be_logged_suggests_no_option_that_evaluate_lacks(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(FittingRoomError, match="cannot be logged: .*: make it writable, or work on a copy") as error:
+    with pytest.raises(FittingRoomError, match=r"cannot be logged: .*: make it writable, or work on a copy") as error:
         log_test_read(tmp_path / "file" / "run", "evaluate")
     assert "--out" not in str(error.value)
 
