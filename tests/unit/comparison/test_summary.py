@@ -10,6 +10,7 @@ import pytest
 
 from fittingroom.comparison.summary import summarise
 from fittingroom.core.config import to_dict
+from fittingroom.core.decision import RULE
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.records import (
     BudgetRecord,
@@ -151,6 +152,12 @@ def test_the_best_is_chosen_on_validation_and_the_verdict_names_the_setting(tmp_
     assert summary.best_by_val == "cnn"
     assert "Measured on Shapes with 5 epochs each and 2 seeds." in summary.verdict.sentence
     assert summary.verdict.headline.startswith("CNN ") and "VIT" in summary.verdict.headline
+
+
+def test_the_rule_is_said_wherever_there_is_more_than_one_pair(tmp_path: Path) -> None:
+    assert "Shaffer's step-down for three models, Holm's for more" in RULE and "Intervals are not adjusted" in RULE
+    assert summarise(make(tmp_path / "three")).notes.count(RULE) == 1
+    assert RULE not in summarise(make(tmp_path / "two", names=("vit", "cnn"))).notes
 
 
 def test_one_seed_leaves_deviations_undefined_and_says_so(tmp_path: Path) -> None:

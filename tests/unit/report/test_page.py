@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -16,8 +17,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fittingroom.core.decision import RULE
 from fittingroom.core.records import read_summary
-from fittingroom.report.page import write_report
+from fittingroom.report.load import load
+from fittingroom.report.page import render_page, write_report
 from fittingroom.report.sections import SECTIONS
 from tests.comparison_fixture import CLASS_NAMES, write_images
 
@@ -64,6 +67,22 @@ def test_the_summary_is_written_beside_the_page(comparison_folder: Path, page: s
     verdict = read_summary(comparison_folder).verdict
     assert f'<p class="verdict"><b>{verdict.headline}</b></p>' in page
     assert verdict.sentence.replace(" %", "\N{NO-BREAK SPACE}%") in page
+
+
+def test_the_rule_and_what_would_settle_a_tie_stand_by_the_differences(comparison_folder: Path, page: str) -> None:
+    section = page[page.index('<h2 id="differences"') : page.index('<h2 id="learning"')]
+    assert " ".join(Tags(section).text.split()).count(RULE) == 1 and 'class="outlook"' not in section
+    loaded = load(comparison_folder)
+    undecided = replace(
+        loaded.summary.verdict, outlook=("A and B: 4 more seeds per model would settle it.", "C and D: no.")
+    )
+    tied = render_page(replace(loaded, summary=replace(loaded.summary, verdict=undecided)))
+    assert "<li>A and B: 4 more seeds per model would settle it.</li><li>C and D: no.</li>" in tied
+
+
+def test_the_notes_on_seeds_stand_below_the_table(comparison_folder: Path, page: str) -> None:
+    notes = [note for note in read_summary(comparison_folder).notes if "no run collapsed in" in note]
+    assert len(notes) == 1 and notes[0] in Tags(page).text.replace("\N{NO-BREAK SPACE}", " ")
 
 
 def test_the_page_refers_to_nothing_outside_itself(page: str) -> None:
