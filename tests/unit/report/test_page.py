@@ -152,6 +152,16 @@ def test_an_unfinished_comparison_gives_a_page_that_says_so(tmp_path: Path) -> N
     assert "These images are chosen when the last run has finished." in page
 
 
+@pytest.mark.thorough
+def test_seeds_that_are_missing_are_said_in_headline_and_caption(tmp_path: Path) -> None:
+    missing = [f"{name}-seed1" for name in ("vit", "cnn", "hybrid")]
+    folder = write_images(tmp_path, missing=missing)
+    page = write_report(folder).read_text(encoding="utf-8")
+    caption = re.search(r'<p class="caption centred">(.*?)</p>', page)
+    assert caption and "1 of 2 seeds" in caption[1]
+    assert "(1 of 2 seeds)." in page and "(1 of 2 seeds)." in read_summary(folder).verdict.headline
+
+
 def test_a_comparison_in_which_every_run_failed_still_gives_a_page(tmp_path: Path) -> None:
     failed = [f"{name}-seed{seed}" for name in ("vit", "cnn", "hybrid") for seed in (0, 1)]
     page = write_report(write_images(tmp_path, failed=failed)).read_text(encoding="utf-8")
