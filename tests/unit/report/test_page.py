@@ -22,6 +22,7 @@ from fittingroom.core.records import read_summary
 from fittingroom.report.load import load
 from fittingroom.report.page import render_page, write_report
 from fittingroom.report.sections import SECTIONS
+from fittingroom.tasks.classification.scoring import ACCURACY
 from tests.comparison_fixture import CLASS_NAMES, write_images
 
 OLD = Path(__file__).parents[2] / "schema1"
@@ -83,6 +84,18 @@ def test_the_rule_and_what_would_settle_a_tie_stand_by_the_differences(compariso
 def test_the_notes_on_seeds_stand_below_the_table(comparison_folder: Path, page: str) -> None:
     notes = [note for note in read_summary(comparison_folder).notes if "no run collapsed in" in note]
     assert len(notes) == 1 and notes[0] in Tags(page).text.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_an_interval_is_written_in_one_way_wherever_it_stands(comparison_folder: Path, page: str) -> None:
+    summary = read_summary(comparison_folder)
+    for candidate in summary.candidates:
+        found = candidate.evals["test"]["accuracy"]
+        assert found.low is not None and found.high is not None
+        text = ACCURACY.interval_text(found.low, found.high)
+        assert f'<span class="tag-interval">{text}</span>' in page and f"<small>{text}</small>" in page
+    differences = page[page.index('<h2 id="differences"') : page.index('<h2 id="learning"')]
+    leads = re.findall(r"-?\d+\.\d\d to -?\d+\.\d\d", summary.verdict.sentence)
+    assert len(leads) >= 2 and all(lead in differences for lead in leads)
 
 
 def test_the_page_refers_to_nothing_outside_itself(page: str) -> None:
