@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from fittingroom.cli.main import main
+from fittingroom.comparison.summary import summarise
 from tests.command import TINY_VIT, environment, hear_ctrl_c
 from tests.comparison_fixture import write_images
 
@@ -57,6 +58,18 @@ def test_a_report_and_a_verdict_escape_signs_that_the_output_lacks(
     assert code == 0 and "\\u886c\\u886b/report.html" in out
     code, out = output("verdict", *predictions(tmp_path), encoding=encoding)
     assert code == 0 and "\\u6a21\\u578b" in out
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_compare_escapes_signs_that_the_output_lacks(
+    encoding: str, output: Output, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The runs are made up: what `compare` prints in the end is what matters here."""
+    folder = write_images(tmp_path / "衬衫")
+    monkeypatch.setattr("fittingroom.comparison.executors.processes.warm_up", lambda: None)
+    monkeypatch.setattr("fittingroom.comparison.grid.run_comparison", lambda comparison, watcher: summarise(folder))
+    code, out = output("compare", "--models", "vit", "--out", str(folder), encoding=encoding)
+    assert code == 0 and "\\u886c\\u886b/report.html" in out and ("\u00b1" in out or "\\xb1" in out)
 
 
 def test_train_and_explain_escape_signs_and_a_task_of_a_scheduler_logs(

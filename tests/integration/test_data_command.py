@@ -44,6 +44,21 @@ def test_three_files_say_what_they_share_and_what_training_lacks(
     assert "sources that differ only in Unicode form (NFC, NFD): 1; choose one form" in lines
 
 
+def test_what_looks_like_a_mistake_in_pairs_is_a_hint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Targets without spaces, in one file or in one of three; and a header."""
+    lines = [f"{word}\t{' '.join(word.upper())}\n" for word in ("abc", "bcd", "cde", "def", "efg")]
+    for name, text in (("good", "".join(lines)), ("joined", "".join(lines).replace(" ", ""))):
+        (tmp_path / f"{name}.tsv").write_text(text)
+    (tmp_path / "header.tsv").write_text("word\tphonemes\n" + "".join(lines))
+    good, joined, header = (str(tmp_path / f"{name}.tsv") for name in ("good", "joined", "header"))
+    unsegmented = f"hint: {joined}: 5 of 5 targets are one symbol, so there is little to learn: separate the symbols"
+    assert unsegmented in said([joined], capsys)
+    assert "hint: " not in said([good], capsys)
+    found = said([header, good, joined], capsys)
+    assert f"hint: {header}, line 1 looks like a header ('word', 'phonemes'): delete it" in found
+    assert unsegmented in found
+
+
 def test_own_pictures_are_checked_as_text_and_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = write_folder(tmp_path / "pets")
     assert said([str(root)], capsys).startswith("pets: 20 images of 2 classes\nall: 20, 10 of each class\n")

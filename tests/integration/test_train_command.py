@@ -111,6 +111,17 @@ def test_a_sealed_run_reads_no_test_image_and_says_so(tmp_path: Path) -> None:
         assert sorted(found) == ["val_index", "val_labels", "val_probs"]
 
 
+def test_in_a_log_lines_on_standard_error_say_how_far_it_is_and_quiet_ends_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fittingroom.cli.progress.EVERY", 0.0)
+    words = ("train", "vit", "--epochs", "0.5", *TINY_VIT, "--sealed", "--out")
+    code, out, err = call(*words, str(tmp_path / "told"))
+    assert code == 0 and "epoch 0.25" not in out
+    assert "vit-seed0: epoch 0.25 of 0.5" in err and " left\n" in err
+    assert call(*words, str(tmp_path / "quiet"), "--quiet")[::2] == (0, "")
+
+
 def test_weights_load_without_lightning(finished: tuple[Path, dict]) -> None:
     folder, _ = finished
     code = (

@@ -75,6 +75,13 @@ def test_power(num_seeds: int) -> None:
     assert power(num_seeds, 500, seed=7).percent >= POWER[num_seeds] - 3
 
 
+@pytest.mark.thorough
+def test_a_lead_is_found_more_often_because_the_residual_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    once = power(2, 300, seed=7).percent
+    monkeypatch.setattr("fittingroom.evaluation.statistics.residual_variance", lambda values: 0.0)
+    assert once >= 45 and once >= power(2, 300, seed=7).percent + 3
+
+
 def claims_agree_with_p(random: np.random.Generator) -> bool:
     """Whether the verdict on a random comparison names as winners exactly those that their p-values allow."""
     names = list(TITLES)[: random.integers(2, 5)]

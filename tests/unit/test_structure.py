@@ -110,6 +110,12 @@ def test_every_module_and_public_function_has_a_docstring() -> None:
     assert not silent
 
 
+def test_pictures_of_users_are_opened_in_one_place() -> None:
+    """What one reader has learnt about odd files holds for all."""
+    opening = [path for path in PACKAGE.rglob("*.py") if "Image.open(" in path.read_text(encoding="utf-8")]
+    assert [path.relative_to(PACKAGE).as_posix() for path in opening] == ["data/images/decode.py"]
+
+
 def test_what_is_left_to_do_names_its_issue() -> None:
     bare = re.compile(r"\b(TODO|FIXME|XXX)\b(?!\(#\d+\))")
     found = [

@@ -128,6 +128,12 @@ def test_a_comparison_in_a_log_says_every_half_minute_where_its_runs_are(
     assert lines[2:] == ["0 of 3 runs done; vit-seed0 10%, vit-seed1 20%; about 6 min left"]
 
 
+def test_the_pictures_after_the_last_run_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    with watch(COMPARISON, quiet=False) as watcher:
+        watcher.pictures()
+    assert capsys.readouterr().err == "pictures for the report: what each model looks at; about 10 s left\n"
+
+
 def test_names_in_brackets_are_names_not_colours(capsys: pytest.CaptureFixture[str]) -> None:
     with watch(COMPARISON, quiet=False) as watcher:
         watcher.ends(0, row(0, error="no such file: words[de][/b].tsv"))

@@ -37,6 +37,17 @@ def test_three_runs_two_at_a_time_take_two_rounds() -> None:
     assert left.left() == 5.0
 
 
+def test_a_waiting_run_starts_beside_a_long_one_as_soon_as_there_is_room() -> None:
+    clock = Clock()
+    left = TimeLeft(3, clock=clock)
+    left.starts(0)
+    left.starts(1)
+    clock.now = 10.0
+    left.advances(1, 0.25)  # 40 s, 30 s to go
+    left.ends(0)
+    assert left.left() == pytest.approx(30.0), "the third takes 25 s, beside the second"
+
+
 def test_a_budget_is_an_estimate_before_any_run_has_advanced() -> None:
     left = TimeLeft(4, usual=100.0, clock=Clock())
     left.starts(0)

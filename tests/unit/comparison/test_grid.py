@@ -204,6 +204,22 @@ def test_the_seeds_of_a_model_share_the_steps_of_a_time_budget(planner: Planner,
     assert [work.steps_file for work in planner.works] == [None]
 
 
+def test_every_run_gets_the_loggers_and_the_folder_is_their_group(planner: Planner, tmp_path: Path) -> None:
+    with pytest.raises(Started):
+        run_comparison(tiny_comparison(tmp_path / "shoes", "vit", "cnn", loggers=["tensorboard", "wandb"]), Watcher())
+    assert [(work.loggers, work.group) for work in planner.works] == [(["tensorboard", "wandb"], "shoes")] * 2
+
+
+def test_hints_about_the_data_are_told_once_and_before_the_runs(
+    planner: Planner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(ClassificationTask, "hints", ("the first line looks like a header",))
+    with pytest.raises(Started):
+        run_comparison(tiny_comparison(tmp_path, "vit", "cnn"), Watcher(hints=told.append))
+    assert told == ["the first line looks like a header"]
+
+
 def test_other_seeds_take_the_steps_of_a_run_that_an_earlier_version_began(planner: Planner, tmp_path: Path) -> None:
     comparison = timed(tmp_path)
     for seed, steps in ((0, 335), (1, 387)):

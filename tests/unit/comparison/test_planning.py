@@ -1,5 +1,6 @@
 """How a grid is run, on machines whose processes answer from a table."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from fittingroom.comparison.executors.base import Event, Work
 from fittingroom.comparison.planning import MEMORY_A_RUN, most_jobs, plan_grid
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.tasks.classification.config import ClassificationConfig
+from fittingroom.tasks.seq2seq.config import Seq2seqConfig
 
 CANDIDATES = [candidate(ClassificationConfig(model=model, epochs=1.0)) for model in ("vit", "cnn")]
 NUM_RUNS = 4
@@ -212,3 +214,20 @@ def test_large_files_of_data_leave_room_for_fewer_runs(monkeypatch: pytest.Monke
     monkeypatch.setattr(planning, "memory_bytes", lambda: 4 * MEMORY_A_RUN)
     monkeypatch.setattr(planning, "num_cores", lambda: 4)
     assert [most_jobs(8, data_bytes=size) for size in (0, 70 * 10**6, 10**9)] == [4, 3, 1]
+
+
+def test_the_planner_counts_the_users_files(tmp_path: Path) -> None:
+    """Two million pairs are a file of 69 MB, which adds 0.8 GB to each run."""
+    (tmp_path / "pairs.tsv").touch()
+    os.truncate(tmp_path / "pairs.tsv", 69 * 10**6)
+    config = Seq2seqConfig(model="recurrent", epochs=1.0, data=str(tmp_path / "pairs.tsv"))
+    found = []
+    for memory in (2 * MEMORY_A_RUN, 2 * MEMORY_A_RUN + 2 * 10**9):
+        machine = Machine(lambda threads, jobs: 0.5)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(planning, "Processes", machine.processes)
+            patch.setattr(planning, "usable_cores", lambda: [0, 1])
+            patch.setattr(planning, "num_cores", lambda: 2)
+            patch.setattr(planning, "memory_bytes", lambda memory=memory: memory)
+            found.append(plan_grid([candidate(config)], NUM_RUNS, jobs=None, fixed={}, data_dir=None)[0])
+    assert found == [1, 2]

@@ -12,6 +12,7 @@ import pytest
 from fittingroom.comparison.grid import _environment
 from fittingroom.comparison.summary import check_same_run, summarise
 from fittingroom.core.config import to_dict
+from fittingroom.core.decision import RULE
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.records import (
     BudgetRecord,
@@ -157,6 +158,12 @@ def test_the_best_is_chosen_on_validation_and_the_verdict_names_the_setting(tmp_
     assert summary.verdict.headline.startswith("CNN ") and "VIT" in summary.verdict.headline
 
 
+def test_the_rule_is_said_wherever_there_is_more_than_one_pair(tmp_path: Path) -> None:
+    assert "Shaffer's step-down for three models, Holm's for more" in RULE and "Intervals are not adjusted" in RULE
+    assert summarise(make(tmp_path / "three")).notes.count(RULE) == 1
+    assert RULE not in summarise(make(tmp_path / "two", names=("vit", "cnn"))).notes
+
+
 def test_one_seed_leaves_deviations_undefined_and_says_so(tmp_path: Path) -> None:
     summary = summarise(make(tmp_path, seeds=1))
     assert accuracy(summary, 0).sd is None
@@ -234,6 +241,14 @@ def test_runs_of_several_commits_precisions_and_processors_are_named(tmp_path: P
     mixed = "The runs mix 2 commits and 2 precisions (bf16 and fp32)."
     found = summarise(folder).verdict
     assert found.conditions == (mixed,) and mixed in found.sentence
+
+
+def test_runs_on_two_kinds_of_processor_are_named_and_threads_make_no_kind(tmp_path: Path) -> None:
+    folder = make(tmp_path, names=("cnn",), seeds=3)
+    for seed, processor in enumerate(("AMD EPYC, 1 thread", "Intel Xeon, 2 threads", "AMD EPYC, 2 threads")):
+        (folder / f"runs/cnn-seed{seed}/environment.json").write_text(json.dumps({"processor": processor}))
+    mixed = "The runs mix 2 kinds of processor (AMD EPYC and Intel Xeon)."
+    assert summarise(folder).verdict.conditions == (mixed,)
 
 
 def test_a_run_resumed_with_other_code_is_a_mixture(tmp_path: Path) -> None:

@@ -171,6 +171,27 @@ def test_a_beam_goes_on_while_an_open_hypothesis_can_still_win() -> None:
     assert found[0].score == pytest.approx(math.log(0.63 * 0.9**3) / 1.5**2, rel=1e-5)
 
 
+def test_a_beam_goes_on_while_only_a_much_longer_answer_can_win() -> None:
+    """`(4, 5)` is behind both ended answers, and with any one more symbol, too; ten more sure ones make it the best."""
+    num_symbols = 46
+    favoured = {BOS: {EOS: 0.3, 4: 0.63}, 4: {EOS: 0.029, 5: 0.03}, 5: {EOS: 1e-9, 6: 0.03}, 6: {6: 1 - 1e-6}}
+
+    def log_probs(last: int) -> list[float]:
+        known = favoured.get(last, {})
+        rest = (1 - sum(known.values())) / (num_symbols - len(known))
+        return [math.log(known.get(symbol, rest)) for symbol in range(num_symbols)]
+
+    def step(ids: torch.Tensor, state: Any) -> tuple[torch.Tensor, Any]:
+        return torch.tensor([log_probs(each) for each in ids.tolist()]), state
+
+    (found,) = beam_search(
+        step, lambda s, _: s, None, torch.tensor([BOS]), eos_id=EOS, max_len=12, num_beams=2, alpha=2.0
+    )
+    assert found[0].ids == (4, 5, *[6] * 10)
+    assert found[0].score == pytest.approx(math.log(0.63 * 0.03**2) / (17 / 6) ** 2, rel=1e-4)
+    assert found[1].ids == ()
+
+
 @given(seed=SEEDS, width=st.integers(2, 5), max_len=st.integers(2, 6))
 def test_the_n_best_are_sorted_different_and_truly_scored(seed: int, width: int, max_len: int) -> None:
     decoder = RandomDecoder(seed, 6)

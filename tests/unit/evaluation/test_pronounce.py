@@ -115,6 +115,12 @@ def test_unknown_symbols_are_named_once_and_read_as_unknown(models: dict[str, As
     assert answer.ids[-1] == EOS_ID
 
 
+def test_a_letter_that_was_read_as_a_known_one_is_told(models: dict[str, Asked]) -> None:
+    (answer,) = pronounce(*models["recurrent"], ["D\N{RIGHT SINGLE QUOTATION MARK}a"])
+    assert answer.read == ("d", "'", "a") and answer.unknown == ()
+    assert answer.replaced == (("\N{RIGHT SINGLE QUOTATION MARK}", "'"),), "upper case is no surprise"
+
+
 def test_the_longest_word_is_read_and_one_symbol_more_is_refused(models: dict[str, Asked]) -> None:
     for asked in models.values():
         most = longest(asked[0]) - 1

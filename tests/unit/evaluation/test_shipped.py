@@ -95,6 +95,13 @@ def test_a_read_that_cannot_be_logged_says_so_and_names_the_variable(
         log_test_read(find_run("cnn"), "evaluate")
 
 
+def test_a_read_that_cannot_be_logged_suggests_no_option_that_evaluate_lacks(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FittingRoomError, match=r"cannot be logged: .*: make it writable, or work on a copy") as error:
+        log_test_read(tmp_path / "file" / "run", "evaluate")
+    assert "--out" not in str(error.value)
+
+
 def test_no_read_is_lost_where_several_log_at_once(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda number: log_test_read(tmp_path, f"read {number}"), range(40)))

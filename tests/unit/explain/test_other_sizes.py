@@ -12,7 +12,7 @@ from fittingroom.explain.examine import examine, measure_faithfulness
 from fittingroom.explain.heads import head_statistics
 from fittingroom.explain.maps import attention_maps, saliency_maps
 from fittingroom.explain.methods import attention_on_grid, map_grid, saliency
-from fittingroom.explain.tokens import token_layout
+from fittingroom.explain.tokens import pool_weights, token_layout
 from tests.unit.explain.networks import TimmViT, hugging_face, timm_like
 
 METHODS = ("attention", "rollout", "relevance", "gradcam")
@@ -112,11 +112,16 @@ def test_tokens_that_do_not_fit_the_layout_are_one_clear_error(method: str) -> N
 
 
 def test_a_mean_that_includes_the_prefix_weighs_all_tokens() -> None:
-    from fittingroom.explain.tokens import pool_weights
-
     model: Any = timm_like(reg_tokens=3)
     model.global_pool, model.pool_include_prefix = "avg", True
     torch.testing.assert_close(pool_weights(model, draw((8, 8))), torch.full((2, 20), 1 / 20))
+
+
+def test_a_mean_of_the_grid_leaves_class_and_register_tokens_out() -> None:
+    model: Any = timm_like(reg_tokens=3)
+    model.global_pool = "avg"
+    expected = torch.cat([torch.zeros(2, 4), torch.full((2, 16), 1 / 16)], dim=1)
+    torch.testing.assert_close(pool_weights(model, draw((8, 8))), expected)
 
 
 @pytest.mark.thorough

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -16,9 +17,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fittingroom.core.decision import RULE
 from fittingroom.core.records import read_summary
-from fittingroom.report.page import write_report
+from fittingroom.report.load import load
+from fittingroom.report.page import render_page, write_report
 from fittingroom.report.sections import SECTIONS
+from fittingroom.tasks.classification.scoring import ACCURACY
 from tests.comparison_fixture import CLASS_NAMES, write_images
 
 OLD = Path(__file__).parents[2] / "schema1"
@@ -64,6 +68,34 @@ def test_the_summary_is_written_beside_the_page(comparison_folder: Path, page: s
     verdict = read_summary(comparison_folder).verdict
     assert f'<p class="verdict"><b>{verdict.headline}</b></p>' in page
     assert verdict.sentence.replace(" %", "\N{NO-BREAK SPACE}%") in page
+
+
+def test_the_rule_and_what_would_settle_a_tie_stand_by_the_differences(comparison_folder: Path, page: str) -> None:
+    section = page[page.index('<h2 id="differences"') : page.index('<h2 id="learning"')]
+    assert " ".join(Tags(section).text.split()).count(RULE) == 1 and 'class="outlook"' not in section
+    loaded = load(comparison_folder)
+    undecided = replace(
+        loaded.summary.verdict, outlook=("A and B: 4 more seeds per model would settle it.", "C and D: no.")
+    )
+    tied = render_page(replace(loaded, summary=replace(loaded.summary, verdict=undecided)))
+    assert "<li>A and B: 4 more seeds per model would settle it.</li><li>C and D: no.</li>" in tied
+
+
+def test_the_notes_on_seeds_stand_below_the_table(comparison_folder: Path, page: str) -> None:
+    notes = [note for note in read_summary(comparison_folder).notes if "no run collapsed in" in note]
+    assert len(notes) == 1 and notes[0] in Tags(page).text.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_an_interval_is_written_in_one_way_wherever_it_stands(comparison_folder: Path, page: str) -> None:
+    summary = read_summary(comparison_folder)
+    for candidate in summary.candidates:
+        found = candidate.evals["test"]["accuracy"]
+        assert found.low is not None and found.high is not None
+        text = ACCURACY.interval_text(found.low, found.high)
+        assert f'<span class="tag-interval">{text}</span>' in page and f"<small>{text}</small>" in page
+    differences = page[page.index('<h2 id="differences"') : page.index('<h2 id="learning"')]
+    leads = re.findall(r"-?\d+\.\d\d to -?\d+\.\d\d", summary.verdict.sentence)
+    assert len(leads) >= 2 and all(lead in differences for lead in leads)
 
 
 def test_the_page_refers_to_nothing_outside_itself(page: str) -> None:
@@ -131,6 +163,16 @@ def test_an_unfinished_comparison_gives_a_page_that_says_so(tmp_path: Path) -> N
     page = write_report(write_images(tmp_path, missing=missing)).read_text(encoding="utf-8")
     assert "3 of 6 runs are still to come: cnn-seed0, cnn-seed1, hybrid-seed1." in page
     assert "These images are chosen when the last run has finished." in page
+
+
+@pytest.mark.thorough
+def test_seeds_that_are_missing_are_said_in_headline_and_caption(tmp_path: Path) -> None:
+    missing = [f"{name}-seed1" for name in ("vit", "cnn", "hybrid")]
+    folder = write_images(tmp_path, missing=missing)
+    page = write_report(folder).read_text(encoding="utf-8")
+    caption = re.search(r'<p class="caption centred">(.*?)</p>', page)
+    assert caption and "1 of 2 seeds" in caption[1]
+    assert "(1 of 2 seeds)." in page and "(1 of 2 seeds)." in read_summary(folder).verdict.headline
 
 
 def test_a_comparison_in_which_every_run_failed_still_gives_a_page(tmp_path: Path) -> None:

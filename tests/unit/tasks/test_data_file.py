@@ -125,7 +125,9 @@ def opens_val(task: Any) -> bool:
     return len(task.splits.val) > 0
 
 
-@pytest.mark.parametrize("how", ["where it was", "relative", "moved together", "copied beside", "--data"])
+@pytest.mark.parametrize(
+    "how", ["where it was", "run moved away", "relative", "moved together", "copied beside", "--data"]
+)
 def test_a_run_finds_its_pairs_again(how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     old, new, away = tmp_path / "old", tmp_path / "new", tmp_path / "away"
     old.mkdir()
@@ -139,6 +141,8 @@ def test_a_run_finds_its_pairs_again(how: str, tmp_path: Path, monkeypatch: pyte
     monkeypatch.chdir(away)
     if how == "relative":
         run = Path("../old/run")
+    elif how == "run moved away":
+        run = run.rename(away / "run")
     elif how == "moved together":
         run = old.rename(new) / "run"
     elif how == "copied beside":

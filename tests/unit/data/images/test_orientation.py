@@ -2,12 +2,13 @@
 
 import io
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from fittingroom.data.images.decode import decode
+from fittingroom.data.images.decode import decode, shown_size
 
 LONGS = {"<": b"II*\0", ">": b"MM\0*"}
 
@@ -33,6 +34,8 @@ DAMAGED = {
     "rational as text": [(0x011A, 2, 1, b"72\0\0")],
     "rational as bytes": [(0x011A, 7, 4, b"\1\2\3\4")],
     "unknown type": [(0x011A, 99, 1, b"\1\2\3\4")],
+    "resolution as text": [(0x011A, 2, 1, b"7\0\0\0"), (0x0128, 3, 1, b"\2\2\0\0")],  # Pillow cannot open such a JPEG
+    "resolution as bytes": [(0x011A, 7, 1, b"\1\0\0\0"), (0x0128, 3, 1, b"\2\2\0\0")],
     "count of 0": [(0x011A, 5, 0, b"\0\0\0\0"), (0x0128, 3, 0, b"\0\0\0\0")],
     "value beyond the end": [(0x010F, 2, 70_000, FAR)],
     "huge count": [(0x010F, 5, 0xFFFFFFFF, FAR)],
@@ -64,6 +67,28 @@ def test_the_orientation_itself_may_have_another_type(kind: int, order: str) -> 
 @pytest.mark.parametrize("turn", [0, 9, 1000])
 def test_an_orientation_that_does_not_exist_turns_nothing(turn: int) -> None:
     assert decode(saved("JPEG", block(">", turn=turn))).picture.size == (32, 16)
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+@pytest.mark.parametrize("format_", ["JPEG", "PNG", "JPEG without density"])
+def test_the_size_from_the_head_of_a_file_is_that_of_the_upright_picture(
+    format_: str, damage: str, tmp_path: Path
+) -> None:
+    (tmp_path / "a").write_bytes(saved(format_, block("<", *DAMAGED[damage])))
+    assert shown_size(tmp_path / "a") == (16, 32)
+
+
+@pytest.mark.parametrize("turn", [1, 3, 6, 8])
+@pytest.mark.parametrize("format_", ["JPEG", "TIFF", "TIFF with XMP"])
+def test_that_size_is_the_one_after_decoding(format_: str, turn: int, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    if format_.endswith("XMP"):
+        exif[700] = f"<x tiff:Orientation='{turn}'/>".encode()
+    sideways().save(tmp_path / "a", format_.split()[0], exif=exif)
+    assert shown_size(tmp_path / "a") == decode(tmp_path / "a").picture.size == ((32, 16) if turn < 5 else (16, 32))
+    (tmp_path / "a").write_bytes(b"no picture")
+    assert shown_size(tmp_path / "a") is None and shown_size(tmp_path / "gone") is None
 
 
 def saved(format_: str, exif: bytes) -> bytes:

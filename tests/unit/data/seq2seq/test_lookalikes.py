@@ -10,6 +10,7 @@ from fittingroom.data.seq2seq.batches import encode
 from fittingroom.data.seq2seq.lookalikes import as_known
 from fittingroom.data.seq2seq.tsv import group
 from fittingroom.data.seq2seq.vocabulary import EOS_ID, UNK_ID, Vocabulary, build_both
+from fittingroom.evaluation.generate import num_read_as_known
 
 LATIN = Vocabulary(tuple("'-abcdefghijklmnopqrstuvwxyzé한"))
 DECOMPOSED = Vocabulary(tuple("abce\u0301HTN’"))
@@ -70,3 +71,9 @@ def test_evaluation_reads_words_as_pronounce_does(word: str) -> None:
     assert encoded.sources.ids.tolist() == [*source.encode(as_known(word, source).symbols), EOS_ID]
     assert encoded.targets.ids.tolist() == [4, UNK_ID]
     assert UNK_ID not in source.encode(as_known(unicodedata.normalize("NFD", "é’"), source).symbols)
+
+
+def test_evaluation_counts_the_words_that_it_reads_in_another_way() -> None:
+    pairs = group([(word, ("A",)) for word in ("don’t", "don't", "cafe\u0301", "naïve")])
+    assert num_read_as_known(pairs, LATIN, max_len=20) == 2
+    assert num_read_as_known(pairs.subset([1]), LATIN, max_len=None) == 0
