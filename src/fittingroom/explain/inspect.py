@@ -24,7 +24,7 @@ from fittingroom.explain.catalogue import check_method
 from fittingroom.explain.examine import answers, examine, measure_faithfulness
 from fittingroom.explain.findings import Faithfulness, Findings, Inspection
 from fittingroom.explain.methods import default_method, methods_for
-from fittingroom.explain.question import Question, check_target, class_number
+from fittingroom.explain.question import Asked, Question, check_target, class_number
 from fittingroom.tasks.load import SavedRun, load_run
 
 MOST_IMAGES, MOST_NETWORKS = 100, 5
@@ -66,8 +66,12 @@ class _Chosen:
     files: list[str] = field(default_factory=list)
 
 
-def inspect(question: Question, say: Say = lambda words: None) -> Inspection:
+def inspect(
+    question: Question, say: Say = lambda words: None, check: Callable[[Asked], None] = lambda asked: None
+) -> Inspection:
     """Find the images, run every network on them, and measure faithfulness if asked. `say` is told about progress.
+
+    `check` may refuse the question before any image is read.
 
     Raises FittingRoomError if something cannot be found or does not fit together. Reading the test images is logged in each run
     before they are opened.
@@ -77,6 +81,9 @@ def inspect(question: Question, say: Say = lambda words: None) -> Inspection:
     target = None if question.target is None else class_number(question.target, spec.class_names)
     if target is not None:
         notes.append(f"the maps are for the class {spec.class_names[target]}, whatever the answer is")
+    asked = question.asked([network.folder for network in networks], target)
+    name_of_target = None if target is None else spec.class_names[target]
+    check(Asked(names=tuple(network.name for network in networks), target=name_of_target, question=asked))
     if question.kind not in ("image", "given") or question.faithfulness:
         pool, more = _open(question, networks)
         notes += more
@@ -110,7 +117,7 @@ def inspect(question: Question, say: Say = lambda words: None) -> Inspection:
         what=chosen.what,
         notes=[*notes, *chosen.notes],
         networks=found,
-        question=question.asked([network.folder for network in networks], target),
+        question=asked,
     )
 
 
