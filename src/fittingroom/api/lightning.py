@@ -158,6 +158,11 @@ class _AugmentedBatches(torch.utils.data.IterableDataset[Any]):
             yield images, targets.argmax(dim=1)
 
 
+def network_of(model: nn.Module) -> nn.Module:
+    """The network in a `Classifier`; any other model itself."""
+    return model.model if type(model) is _CLASSES.get("Classifier") else model  # pyright: ignore[reportReturnType]
+
+
 def __getattr__(name: str) -> Any:
     if name in ("Classifier", "DataModule"):
         pl = _lightning()

@@ -9,8 +9,10 @@ from typing import Any
 
 from torch import nn
 
+from fittingroom.api.lightning import network_of
 from fittingroom.api.runs import Run
 from fittingroom.core.errors import FittingRoomError, found_in
+from fittingroom.core.torch_settings import usual_torch
 from fittingroom.explain.examine import examine_filters, examine_positions
 from fittingroom.explain.maps import attention_maps, saliency_maps
 from fittingroom.report import plots
@@ -29,6 +31,7 @@ def curves(runs: Any, *, columns: Sequence[str] | None = None, x: str = "epoch")
     return plots.curves(runs, columns=columns, x=x)
 
 
+@usual_torch()
 def attention(model: Any, images: Any, *, layer: int = -1, head: int | None = None) -> Any:
     """Each image, and below it the attention to each patch in one block (default: the last), by one head or the mean of all.
 
@@ -38,6 +41,7 @@ def attention(model: Any, images: Any, *, layer: int = -1, head: int | None = No
     return plots.image_maps(attention_maps(network, images, layer=layer, head=head, **options))
 
 
+@usual_torch()
 def saliency(model: Any, images: Any, target: Any = None, *, method: str | None = None) -> Any:
     """Each image, and below it the importance of each pixel for class `target` (default: the predicted class).
 
@@ -47,12 +51,14 @@ def saliency(model: Any, images: Any, target: Any = None, *, method: str | None 
     return plots.image_maps(saliency_maps(network, images, target, method, **options))
 
 
+@usual_torch()
 def positions(model: Any) -> Any:
     """The similarity of the position embeddings of every two patches. Raises FittingRoomError if the model has none."""
     network, _ = _network(model)
     return plots.positions(examine_positions(network))
 
 
+@usual_torch()
 def filters(model: Any) -> Any:
     """The filters of the first layer, or the main components of a patch projection."""
     network, _ = _network(model)
@@ -67,7 +73,7 @@ def confusion(labels: Any, predictions: Any, class_names: Sequence[str] | None =
 def _network(model: Any) -> tuple[Any, dict[str, Any]]:
     """The network, and options that describe its images."""
     if isinstance(model, nn.Module):
-        return model, {}
+        return network_of(model), {}
     if not isinstance(model, Run):
         raise FittingRoomError(
             f"plot does not accept type {type(model).__name__}: give an nn.Module, or a run from fittingroom.load_run(...)"

@@ -16,8 +16,14 @@ CHUNK = 128
 
 
 def unwrapped(model: nn.Module) -> Any:
-    """The network inside `torch.compile`'s wrapper, or `model` itself. Typed Any, because callers ask for its attributes."""
-    return getattr(model, "_orig_mod", model)
+    """The network inside wrappers that only call it, or `model` itself. Typed Any, because callers ask for its attributes.
+
+    Wrappers are those of `torch.compile`, and modules with nothing but a `module`: DataParallel, AveragedModel and the like.
+    """
+    inner = getattr(model, "_orig_mod", None)
+    if inner is None and [name for name, _ in model.named_children()] == ["module"] and not model._parameters:
+        inner = model.module
+    return model if inner is None else unwrapped(inner)
 
 
 @contextmanager
@@ -46,6 +52,15 @@ def differentiating() -> Iterator[None]:
     """Inside this block, gradients can be taken, even if the caller has turned them off."""
     with torch.inference_mode(False), torch.enable_grad():
         yield
+
+
+def check_differentiable(model: nn.Module) -> None:
+    """Raise FittingRoomError for a network that has no gradients."""
+    if any(parameter.is_inference() for parameter in model.parameters()):
+        raise FittingRoomError(
+            f"the weights of {type(unwrapped(model)).__name__} were made inside torch.inference_mode() and have no gradients: "
+            "make or load it outside"
+        )
 
 
 def as_input(
