@@ -22,6 +22,7 @@ from fittingroom.comparison.protocol import PRESETS, Budget, check_seeds
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.machine import num_cores
 from fittingroom.core.records import ComparisonRecord, RunRow, Summary, Verdict, read_comparison
+from fittingroom.core.torch_settings import usual_torch
 from fittingroom.data.images.options import option_words
 from fittingroom.recipes import recipe
 from fittingroom.recipes.budget import Images
@@ -90,6 +91,7 @@ class ComparisonResult:
         )
 
 
+@usual_torch()
 def plan_comparison(
     models: Sequence[str] | str | None = None,
     data: Data | str | Path | None = None,

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.files import check_file
+from fittingroom.core.torch_settings import usual_torch
 from fittingroom.data.images.arrays import save_arrays
 from fittingroom.data.images.batches import normalise
 from fittingroom.data.images.load import unknown
@@ -33,7 +34,7 @@ class NormalisedImages(torch.utils.data.Dataset[tuple[Tensor, int]]):
         return len(self.images)
 
     def __getitem__(self, position: int) -> tuple[Tensor, int]:
-        one = torch.tensor([position])
+        one = torch.tensor([position], device="cpu")
         return normalise(self.images.read(one), self.spec)[0], int(self.images.labels[position])
 
 
@@ -85,6 +86,7 @@ class Data:
         return replace(config, **TASKS.get(config.task).data_fields(self.asked, config.model))
 
     @property
+    @usual_torch()
     def spec(self) -> Any:
         """The description of the data: names, sizes, digest and preprocessing."""
         return self._task.data.spec if hasattr(self._task, "data") else self._task.spec
@@ -119,6 +121,7 @@ class Data:
         """The validation split, in the same form."""
         return self._part("val")
 
+    @usual_torch()
     def _part(self, name: str) -> Any:
         part = getattr(self._task.splits, name)
         return NormalisedImages(part, self.spec) if isinstance(part, Source) else part
@@ -149,6 +152,7 @@ def images_of(data: Data | None, model: str) -> Images:
     return Images(num_train=data.num_train, height=height, width=width)
 
 
+@usual_torch()
 def load_data(
     source: Any = "fashion-mnist",
     labels: Any = None,

@@ -9,6 +9,7 @@ from typing import Any
 from fittingroom.api.runs import Run
 from fittingroom.api.settings import whole
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.torch_settings import usual_torch
 from fittingroom.explain.findings import Findings, Inspection
 from fittingroom.explain.inspect import Question, inspect
 from fittingroom.tasks.classification.predict import new_images
@@ -57,6 +58,7 @@ class Explanation:
         return self.figures["panel"]._repr_png_()
 
 
+@usual_torch()
 def explain(
     runs: Any = None,
     images: Any = None,

@@ -13,6 +13,7 @@ from fittingroom.api.runs import Run
 from fittingroom.api.settings import whole
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.text import shown
+from fittingroom.core.torch_settings import usual_torch
 from fittingroom.data.images.folder import pictures_in
 from fittingroom.data.images.image_file import OwnImage, read_image
 from fittingroom.data.spec import DataSpec
@@ -44,6 +45,7 @@ class FilePrediction:
         return self.classes[0][0] if self.classes else ""
 
 
+@usual_torch()
 def predict_files(
     run: Run, files: Iterable[str | Path], *, top: int = 1, alarms: float | None = None, batch_size: int = BATCH
 ) -> Iterator[FilePrediction]:
@@ -92,6 +94,7 @@ def _predictions(
                     yield each
 
 
+@usual_torch()
 def _looked_at(
     run: Run, images: list[OwnImage], known: Usual | None
 ) -> tuple[Iterator[np.ndarray], Iterator[float | None]]:

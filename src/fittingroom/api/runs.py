@@ -14,6 +14,7 @@ from fittingroom.core.config import config_hash
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.records import RunState
 from fittingroom.core.text import file_name
+from fittingroom.core.torch_settings import usual_torch
 from fittingroom.evaluation.evaluators import evaluate
 from fittingroom.evaluation.read_log import log_test_read
 from fittingroom.recipes import recipe
@@ -119,6 +120,7 @@ class Run:
         """Score the run's weights again on `val` or `test`. Each read of the test split is logged in the run."""
         return evaluate_run(self._saved, split)[0]
 
+    @usual_torch()
     def predict(self, images: Any, batch_size: int = 500) -> Any:
         """Predictions for images, or for words if this is a sequence model.
 
@@ -163,6 +165,7 @@ class Run:
         return ", ".join(scores) or self.state.status
 
 
+@usual_torch()
 def load_run(run: str | Path, data_dir: str | Path | None = None, data: Data | str | Path | None = None) -> Run:
     """Open a finished run by its folder, or an included network by name: `vit`, `cnn`, `hybrid`, `vit_cls`, ...
 
@@ -176,6 +179,7 @@ def load_run(run: str | Path, data_dir: str | Path | None = None, data: Data | s
     return Run(open_run(run, data_dir=None if data_dir is None else Path(data_dir), data=request))
 
 
+@usual_torch()
 def evaluate_run(saved: SavedRun, split: str) -> tuple[dict[str, float], int]:
     """The scores of a saved run on one split, and the number of items. Raises FittingRoomError for an unknown split."""
     evaluators = saved.task.evaluators()
@@ -238,6 +242,7 @@ def data_slug(config: RunConfig) -> list[str]:
     return [file_name(place.name if place.is_dir() else place.stem, most=60)]
 
 
+@usual_torch()
 def train(
     model: str,
     data: Data | str | Path | None = None,
