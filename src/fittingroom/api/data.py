@@ -11,6 +11,7 @@ from torch import Tensor
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.files import check_file
+from fittingroom.core.tensors import plain_array
 from fittingroom.core.torch_settings import usual_torch
 from fittingroom.data.images.arrays import save_arrays
 from fittingroom.data.images.batches import normalise
@@ -213,17 +214,17 @@ def _in_memory(
         class_names = found if class_names is None else class_names
     if labels is None:
         raise FittingRoomError("load_data was given arrays without labels: write load_data(images, labels)")
-    path = save_arrays(as_array(values, options), _plain(labels), class_names)
+    path = save_arrays(as_array(values, options), plain_array(labels), class_names)
     data = Data(str(path), folder, seed, DataRequest(data=str(path)))
-    _ = data.spec  # raises an error for bad arrays
+    try:
+        _ = data.spec  # raises an error for bad arrays
+    except FittingRoomError as error:
+        path.unlink(missing_ok=True)
+        # The user knows nothing of the file.
+        raise FittingRoomError(str(error).replace(f"{path}, ", "").replace(f"{path}: ", "")) from error
     return data
 
 
 def say_hint(hint: str) -> None:
     """Print what looks like a mistake in the data, on standard error."""
     print(f"hint: {hint}", file=sys.stderr)
-
-
-def _plain(values: Any) -> Any:
-    """A torch tensor as a numpy array; anything else unchanged."""
-    return values.detach().cpu().numpy() if isinstance(values, Tensor) else values

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fittingroom.api.data import Data, images_of, load_data, say_hint
-from fittingroom.api.settings import apply_settings, check_length, named, seconds_of, whole
+from fittingroom.api.settings import apply_settings, check_length, named, seconds_of, several, whole
 from fittingroom.core.config import config_hash
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.records import RunState
@@ -288,8 +288,8 @@ def train(
                 folder=Path(folder),
                 data_dir=data_dir,
                 resume=resume,
-                loggers=tuple(loggers),
-                callbacks=tuple(callbacks),
+                loggers=several(loggers),
+                callbacks=several(callbacks),
                 plan=fixed,
                 open_test=not sealed,
                 on_hint=say_hint,

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import operator
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 from fittingroom.core.config import replace
@@ -101,6 +101,11 @@ def whole(value: Any, what: str) -> int:
         return operator.index(value)
     except TypeError as error:
         raise FittingRoomError(f"{what} {value!r}: give a whole number") from error
+
+
+def several(values: Any) -> tuple[Any, ...]:
+    """A list or another collection as a tuple; one value alone, such as a name, as a tuple of one."""
+    return tuple(values) if isinstance(values, Iterable) and not isinstance(values, str) else (values,)
 
 
 def named(values: Any, what: str) -> dict[str, Any]:

@@ -145,6 +145,10 @@ def verdict(
     Raises FittingRoomError, naming model and seed, if shapes do not match, if values are not probabilities (each image's must
     sum to 1 within 0.01), and if a label is not one of the classes.
     """
+    if not isinstance(probs, Mapping):
+        raise FittingRoomError(
+            f"verdict does not accept type {type(probs).__name__}: give names and probabilities, such as {{'vit': [probs]}}"
+        )
     found = {str(name): _seeds(str(name), given) for name, given in probs.items()}
     if not found:
         raise FittingRoomError("no predictions: give at least one model, such as {'vit': [probs]}")

@@ -144,6 +144,9 @@ def _networks(question: Question) -> tuple[list[_Network], list[str]]:
         raise FittingRoomError(f"{len(runs)} RUNs do not fit side by side: give at most {MOST_NETWORKS}")
     names = _names(runs)
     networks = [_load(run, name, question) for run, name in zip(runs, names, strict=True)]
+    places = [network.folder.resolve() for network in networks]
+    if len(set(places)) != len(places):
+        raise FittingRoomError(f"the run in {_twice(places)} is named twice: name each RUN once")
     _check_same_data(networks)
     if question.method is not None and not any(question.method in methods_for(each.model) for each in networks):
         known = ", ".join(methods_for(networks[0].model))
@@ -326,7 +329,7 @@ def _for_people(images: Tensor) -> NDArray[np.uint8]:
     return images[:, 0].numpy() if images.shape[1] == 1 else images.permute(0, 2, 3, 1).numpy()
 
 
-def _twice(runs: list[str]) -> str:
+def _twice(runs: list[Any]) -> Any:
     return next(run for place, run in enumerate(runs) if run in runs[:place])
 
 

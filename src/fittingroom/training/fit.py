@@ -80,6 +80,9 @@ class FitOptions:
     def __post_init__(self) -> None:
         check_checkpoint_seconds(self.checkpoint_seconds)
         check_loggers(self.loggers)
+        for each in self.callbacks:
+            if isinstance(each, type) or not hasattr(each, "on_fit_start"):
+                raise FittingRoomError(f"callback {each!r}: give Lightning callbacks, such as LearningRateMonitor()")
 
 
 @usual_torch()

@@ -21,7 +21,7 @@ from fittingroom.report.inspection.attention import head_statistics, heads, roll
 from fittingroom.report.inspection.faithfulness import TITLES, faithfulness, randomisation
 from fittingroom.report.inspection.panel import Column, panel
 from fittingroom.report.inspection.places import filters, position_tiles
-from fittingroom.report.inspection.style import FORMATS, Picture, save
+from fittingroom.report.inspection.style import FORMATS, Picture, check_formats, save
 
 
 def write_inspection(
@@ -31,6 +31,7 @@ def write_inspection(
 
     Raises FittingRoomError if the folder holds pictures for other networks, images or options.
     """
+    check_formats(formats)
     _check_question(make_folder(folder), inspection.question)
     paths: list[Path] = []
     for name, picture in pictures(inspection).items():

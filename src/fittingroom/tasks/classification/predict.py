@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.tensors import plain_array
 from fittingroom.core.text import shown
 from fittingroom.data.images.image_file import OwnImage, own_image, read_image
 from fittingroom.data.spec import DataSpec, ImageSet
@@ -82,7 +83,7 @@ def _picture(item: Any, name: str, spec: DataSpec) -> OwnImage:
 
 def _array(items: Any, spec: DataSpec) -> Tensor:
     try:
-        array = items.detach().cpu().numpy() if isinstance(items, Tensor) else np.asarray(items)
+        array = np.asarray(plain_array(items))
     except ValueError as error:
         raise FittingRoomError("images differ in size: give one array, or pictures and paths of any size") from error
     wanted = (spec.channels, spec.height, spec.width)
