@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.models.layers.attention import ONE_AT_A_TIME
 
 CHUNK = 128
 """Most images of up to 64x64 pixels in one forward pass, fewer of larger ones, so that memory is bounded."""
@@ -20,7 +21,7 @@ def unwrapped(model: nn.Module) -> Any:
 
     Wrappers are those of `torch.compile`, and modules with nothing but a `module`: DataParallel, AveragedModel and the like.
     """
-    inner = getattr(model, "_orig_mod", None)
+    inner: Any = getattr(model, "_orig_mod", None)
     if inner is None and [name for name, _ in model.named_children()] == ["module"] and not model._parameters:
         inner = model.module
     return model if inner is None else unwrapped(inner)
@@ -37,14 +38,15 @@ def uncompiled() -> Iterator[None]:
 @contextmanager
 def eval_mode(model: nn.Module) -> Iterator[None]:
     """Inside this block, `model` is in evaluation mode and not compiled. Afterwards every module is back in its own mode."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        with uncompiled():
-            yield
-    finally:
-        for module, was_training in modes:
-            module.training = was_training
+    with ONE_AT_A_TIME:
+        modes = [(module, module.training) for module in model.modules()]
+        model.eval()
+        try:
+            with uncompiled():
+                yield
+        finally:
+            for module, was_training in modes:
+                module.training = was_training
 
 
 @contextmanager
