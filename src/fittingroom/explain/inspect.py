@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import read_json
-from fittingroom.core.text import shown
+from fittingroom.core.text import distinct_names, shown
 from fittingroom.data.images.batches import eval_batch_size, normalise
 from fittingroom.data.images.dataset import ImageData, Splits
 from fittingroom.data.images.image_file import read_image
@@ -76,6 +76,8 @@ def inspect(
     Raises FittingRoomError if something cannot be found or does not fit together. Reading the test images is logged in each run
     before they are opened.
     """
+    if question.kind in ("image", "given") and question.split == "test" and not question.faithfulness:
+        raise FittingRoomError("--split chooses among the images of the data, and you gave your own: omit it")
     networks, notes = _networks(question)
     spec, pool = networks[0].spec, None
     target = None if question.target is None else class_number(question.target, spec.class_names)
@@ -213,13 +215,12 @@ def _open(question: Question, networks: list[_Network]) -> tuple[Source, list[st
 
 
 def _from_files(question: Question, spec: DataSpec) -> _Chosen:
-    images, notes = [], []
-    for path in question.files:
-        own = read_image(path, spec)
+    images, notes, names = [], [], distinct_names(question.files)
+    for path, name in zip(question.files, names, strict=True):
+        own = read_image(path, spec, name)
         images.append(own.pixels)
         notes += own.notes
     notes.append(f"the networks know only these classes: {_listed(spec.class_names)}")
-    names = [shown(path.name) for path in question.files]
     return _Chosen(images=torch.stack(images), labels=None, names=names, what=_listed(names), notes=notes)
 
 

@@ -15,6 +15,7 @@ import fittingroom as fr
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.records import read_state
 from fittingroom.evaluation.shipped import find_run
+from fittingroom.explain.inspect import Question, inspect
 from fittingroom.explain.maps import saliency_maps
 from tests.image_fixture import CLASS_NAMES, image_arrays, write_image_run, write_npz
 
@@ -109,6 +110,17 @@ def test_pictures_that_mean_nothing_are_noted(vit: fr.Run, tmp_path: Path) -> No
     assert "note: grey.png" in repr(predicted) and vit.predict(IMAGES).notes == ()
 
 
+def test_pictures_of_one_file_name_are_told_apart(vit: fr.Run, tmp_path: Path) -> None:
+    paths = [tmp_path / name / "x.png" for name in ("a", "b")]
+    for path in paths:
+        path.parent.mkdir()
+        Image.new("L", (30, 30), 99).save(path)
+    asked = Question(runs=(str(vit.folder),), kind="image", files=tuple(paths))
+    for found in (fr.explain(vit, paths).inspection, inspect(asked)):
+        assert found.names == ["a/x.png", "b/x.png"]
+        assert [note.partition(":")[0] for note in found.notes[:2]] == ["a/x.png", "b/x.png"]
+
+
 def test_several_networks_stand_beside_each_other_however_they_are_named(folder: Path, vit: fr.Run) -> None:
     for several in ([vit, folder / "cnn"], (str(folder / "vit"), folder / "cnn")):
         found = fr.explain(several, IMAGES[:1])
@@ -153,6 +165,7 @@ def test_test_images_are_read_for_a_reason_that_is_logged(folder: Path, vit: fr.
         ((["vit", None],), {}, "explain does not accept type NoneType"),
         (("nope",), {}, "no run at 'nope'"),
         (("transformer",), {}, "run transformer is a run of seq2seq, not of classification"),
+        (("RUN",), {"images": IMAGES, "split": "test"}, "--split chooses among the images of the data, and you gave your own"),
         (("RUN",), {"images": IMAGES, "index": 3}, "choose one of images, index, mistakes, disagreements"),
         (("RUN",), {"index": 3, "mistakes": 3}, "choose one of images, index, mistakes, disagreements"),
         (("RUN",), {"index": "a"}, "index 'a': give a whole number"),

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fittingroom.api.compare import check_jobs
-from fittingroom.cli.options import parse_plan
+from fittingroom.cli.options import parse_formats, parse_plan
 from fittingroom.core.errors import FittingRoomError
 
 WORDS = st.text("abcdefghij_0123456789", min_size=1)
@@ -38,3 +38,7 @@ def test_a_number_of_jobs_is_itself(jobs: int | None) -> None:
 def test_no_jobs_are_refused(jobs: int) -> None:
     with pytest.raises(FittingRoomError, match=f"--jobs {jobs}: give 1 .one run after another. or more"):
         check_jobs(jobs)
+
+
+def test_a_format_named_twice_is_written_once() -> None:
+    assert parse_formats("svg, png,svg") == ["svg", "png"]

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.tensors import plain_array
-from fittingroom.core.text import shown
+from fittingroom.core.text import distinct_names
 from fittingroom.data.images.image_file import OwnImage, own_image, read_image
 from fittingroom.data.spec import DataSpec, ImageSet
 
@@ -65,9 +65,8 @@ def new_images(items: Any, spec: DataSpec) -> NewImages:
         items = [items]
     notes: list[str] = []
     if isinstance(items, Sequence) and items and all(isinstance(item, str | Path | Image.Image) for item in items):
-        names = [
-            f"image {n}" if isinstance(each, Image.Image) else shown(Path(each).name) for n, each in enumerate(items)
-        ]
+        files = iter(distinct_names([each for each in items if not isinstance(each, Image.Image)]))
+        names = [f"image {n}" if isinstance(each, Image.Image) else next(files) for n, each in enumerate(items)]
         own = [_picture(item, name, spec) for item, name in zip(items, names, strict=True)]
         pixels, notes = torch.stack([each.pixels for each in own]), [note for each in own for note in each.notes]
     else:
@@ -78,7 +77,7 @@ def new_images(items: Any, spec: DataSpec) -> NewImages:
 
 
 def _picture(item: Any, name: str, spec: DataSpec) -> OwnImage:
-    return own_image(item, spec, name) if isinstance(item, Image.Image) else read_image(Path(item), spec)
+    return own_image(item, spec, name) if isinstance(item, Image.Image) else read_image(Path(item), spec, name)
 
 
 def _array(items: Any, spec: DataSpec) -> Tensor:
