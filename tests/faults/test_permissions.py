@@ -15,6 +15,7 @@ from tests.command import Fork
 AS_NOBODY = """
 import os, sys
 import fittingroom.api.check, fittingroom.api.compare, fittingroom.cli.progress, fittingroom.cli.run
+import fittingroom.explain.inspect, fittingroom.report.inspection
 import fittingroom.report.page, fittingroom.training.fit  # while they can be read
 from fittingroom.cli.main import main
 os.chdir(sys.argv[1])
@@ -71,6 +72,17 @@ def test_a_closed_place_for_the_results_is_named(command: tuple[str, ...], folde
     last = err.splitlines()[-1]
     assert last.startswith("fittingroom: ") and "run" in last and "ermission denied" in last
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("words", [(), ("--out", "runs/mine")], ids=["default", "out"])
+def test_explain_asks_for_its_place_before_it_begins(words: tuple[str, ...], folder: Path) -> None:
+    (folder / "runs").mkdir()
+    (folder / "runs").chmod(0o555)
+    process = Fork(str(folder), "explain", "cnn", "--index", "0", *words, program=AS_NOBODY)
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, out) == (2, ""), err
+    assert err.startswith("fittingroom: cannot write into runs") and "runs is closed to you: choose another" in err
+    assert err.count("\n") == 1, "nothing was explained"
 
 
 def test_a_closed_picture_is_named_and_can_be_left_out(folder: Path) -> None:

@@ -13,6 +13,7 @@ from fittingroom.api.check_runs import judged_by_runs, runs_in, with_leaks
 from fittingroom.api.data import Data, load_data
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.text import epochs_text, shown
+from fittingroom.core.torch_settings import usual_torch
 from fittingroom.data.images.check import ImageCheck, check_images
 from fittingroom.data.images.clean import check_target, write_clean
 from fittingroom.data.images.guard.findings import Finding
@@ -81,6 +82,7 @@ class DataCheck:
         return f"DataCheck({self.check.scan.title}: {', '.join(found) or 'nothing found'})"
 
 
+@usual_torch()
 def check_data(
     data: Data | str | Path = "fashion-mnist",
     *,

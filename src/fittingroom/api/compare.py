@@ -35,6 +35,7 @@ from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.files import user_path
 from fittingroom.core.machine import num_cores
 from fittingroom.core.records import ComparisonRecord, RunRow, Summary, Verdict, read_comparison
+from fittingroom.core.torch_settings import usual_torch
 from fittingroom.data.images.options import option_words
 from fittingroom.recipes import recipe
 from fittingroom.recipes.budget import Images
@@ -106,6 +107,7 @@ class ComparisonResult:
         )
 
 
+@usual_torch()
 def plan_comparison(
     models: Sequence[str] | str | None = None,
     data: Data | str | Path | None = None,

@@ -12,6 +12,8 @@ from torch import Tensor
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.files import check_file, user_path
 from fittingroom.core.registry import Registry
+from fittingroom.core.tensors import plain_array
+from fittingroom.core.torch_settings import usual_torch
 from fittingroom.data.images.arrays import save_arrays
 from fittingroom.data.images.batches import normalise
 from fittingroom.data.images.load import unknown
@@ -34,7 +36,7 @@ class NormalisedImages(torch.utils.data.Dataset[tuple[Tensor, int]]):
         return len(self.images)
 
     def __getitem__(self, position: int) -> tuple[Tensor, int]:
-        one = torch.tensor([position])
+        one = torch.tensor([position], device="cpu")
         return normalise(self.images.read(one), self.spec)[0], int(self.images.labels[position])
 
 
@@ -84,6 +86,7 @@ class Data:
         return replace(config, **TASKS.get(config.task).data_fields(self.asked, config.model))
 
     @property
+    @usual_torch()
     def spec(self) -> Any:
         """The description of the data: names, sizes, digest and preprocessing."""
         return self._task.data.spec if hasattr(self._task, "data") else self._task.spec
@@ -123,6 +126,7 @@ class Data:
         """The validation split, in the same form."""
         return self._part("val")
 
+    @usual_torch()
     def _part(self, name: str) -> Any:
         part = getattr(self._task.splits, name)
         return NormalisedImages(part, self.spec) if isinstance(part, Source) else part
@@ -169,6 +173,7 @@ def _reads(data: Data, model: str, models: Registry[Any]) -> bool:
     return True
 
 
+@usual_torch()
 def load_data(
     source: Any = "fashion-mnist",
     labels: Any = None,
@@ -230,17 +235,17 @@ def _in_memory(
     if labels is None:
         raise FittingRoomError("load_data was given arrays without labels: write load_data(images, labels)")
     images, how = as_array(values, options)
-    path = save_arrays(images, _plain(labels), class_names, preprocessing=how)
+    path = save_arrays(images, plain_array(labels), class_names, preprocessing=how)
     data = Data(str(path), folder, seed, DataRequest(data=str(path)))
-    _ = data.spec  # raises an error for bad arrays
+    try:
+        _ = data.spec  # raises an error for bad arrays
+    except FittingRoomError as error:
+        path.unlink(missing_ok=True)
+        # The user knows nothing of the file.
+        raise FittingRoomError(str(error).replace(f"{path}, ", "").replace(f"{path}: ", "")) from error
     return data
 
 
 def say_hint(hint: str) -> None:
     """Print what looks like a mistake in the data, on standard error."""
     print(f"hint: {hint}", file=sys.stderr)
-
-
-def _plain(values: Any) -> Any:
-    """A torch tensor as a numpy array; anything else unchanged."""
-    return values.detach().cpu().numpy() if isinstance(values, Tensor) else values

@@ -9,6 +9,7 @@ from typing import Any
 from fittingroom.api.runs import Run
 from fittingroom.api.settings import whole
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.torch_settings import usual_torch
 from fittingroom.explain.findings import Findings, Inspection
 from fittingroom.explain.inspect import Question, inspect
 from fittingroom.tasks.classification.predict import new_images
@@ -39,14 +40,15 @@ class Explanation:
 
         return pictures(self.inspection)
 
-    def save(self, folder: str | Path, formats: Sequence[str] = ("png",)) -> list[Path]:
+    def save(self, folder: str | Path, formats: Sequence[str] | str = ("png",)) -> list[Path]:
         """Write all figures and explain.json into `folder` and return their paths.
 
         Raises FittingRoomError if the folder holds pictures for other networks, images or options.
         """
         from fittingroom.report.inspection import write_inspection
 
-        return write_inspection(self.inspection, Path(folder), list(formats), ["fittingroom.explain(...)"])
+        named = formats.split(",") if isinstance(formats, str) else formats
+        return write_inspection(self.inspection, Path(folder), list(named), ["fittingroom.explain(...)"])
 
     def __repr__(self) -> str:
         names = ", ".join(each.name for each in self.inspection.networks)
@@ -57,6 +59,7 @@ class Explanation:
         return self.figures["panel"]._repr_png_()
 
 
+@usual_torch()
 def explain(
     runs: Any = None,
     images: Any = None,
@@ -78,6 +81,8 @@ def explain(
     `target` is the class that the maps explain, by name or number; the default is the one that each network predicts.
     `faithfulness=N` tests on N images whether the maps mean something. Raises FittingRoomError for bad input.
     """
+    if isinstance(runs, list | tuple) and not runs:
+        raise FittingRoomError("the list of runs is empty: give runs, their folders, or names of included networks")
     several: list[Any] = list(runs) if isinstance(runs, list | tuple) else [] if runs is None else [runs]
     for each in several:
         if not isinstance(each, Run | str | Path):

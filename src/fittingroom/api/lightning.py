@@ -7,6 +7,7 @@ The `Trainer` decides devices, precision, clipping and length. The module provid
 Import `lightning.pytorch` or `pytorch_lightning`, but not both. The classes use the one that is imported.
 """
 
+import math
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +18,9 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader
 
+from fittingroom.api.settings import whole
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.explain.eval_mode import logits_of
 from fittingroom.tasks.config import OptimConfig, ScheduleConfig
 from fittingroom.training.optim import build_optimizer
 from fittingroom.training.schedule import lr_factor
@@ -62,6 +65,7 @@ def make_classifier(pl: Any) -> type:
             from fittingroom.api.models import create_model
             from fittingroom.recipes import recipe
 
+            _check_arguments(model, optimizer, settings)
             source = load_data(data)
             named = isinstance(model, str)
             self.model = create_model(model, source, seed=seed, **settings) if isinstance(model, str) else model
@@ -75,7 +79,7 @@ def make_classifier(pl: Any) -> type:
 
         def forward(self, images: Tensor) -> Tensor:
             """Return logits [N, classes]."""
-            return self.model(images)
+            return logits_of(self.model(images))
 
         def training_step(self, batch: Any, batch_idx: int) -> Tensor:
             """Return the cross-entropy and log it as `train_loss`."""
@@ -92,16 +96,35 @@ def make_classifier(pl: Any) -> type:
             accuracy = (logits.argmax(dim=-1) == labels).float().mean()
             self.log("val_accuracy", accuracy, prog_bar=True, batch_size=len(labels))
 
+        def predict_step(self, batch: Any, batch_idx: int) -> Tensor:
+            """Return the logits of images, with or without their labels."""
+            return self(batch[0] if isinstance(batch, list | tuple) else batch)
+
         def configure_optimizers(self) -> Any:
             """The user's optimizer without a schedule, or the default one with a schedule over all steps of the Trainer."""
             if self._make_optimizer is not None:
                 return self._make_optimizer(self.parameters())
-            total = int(self.trainer.estimated_stepping_batches)
+            steps = self.trainer.estimated_stepping_batches
+            if math.isinf(steps):
+                raise FittingRoomError(
+                    "the schedule needs a length: give the Trainer max_epochs or max_steps, or give Classifier an optimizer"
+                )
+            total = int(steps)
             optimizer = build_optimizer(self.model, self._optim)
             schedule = LambdaLR(optimizer, lambda step: lr_factor(min(step, total - 1), total, self._schedule))
             return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     return Classifier
+
+
+def _check_arguments(model: Any, optimizer: Any, settings: dict[str, Any]) -> None:
+    """Raise FittingRoomError for arguments of `Classifier` that would be ignored, or fail only in training."""
+    if not isinstance(model, str | nn.Module):
+        raise FittingRoomError(f"Classifier does not accept {model!r}: give the name of a model or an nn.Module")
+    if settings and not isinstance(model, str):
+        raise FittingRoomError(f"{next(iter(settings))} is a setting of models by name, and this one is made: omit it")
+    if optimizer is not None and not callable(optimizer):
+        raise FittingRoomError(f"optimizer {optimizer!r}: give a function of the parameters, such as torch.optim.AdamW")
 
 
 def make_data_module(pl: Any) -> type:
@@ -114,12 +137,14 @@ def make_data_module(pl: Any) -> type:
             super().__init__()
             from fittingroom.api.data import load_data
 
-            self.data, self.batch_size, self.seed = load_data(data), batch_size, seed
+            self.data, self.batch_size, self.seed = load_data(data), whole(batch_size, "batch_size"), seed
 
         def train_dataloader(self) -> Any:
             """Training batches, shuffled by seed and epoch, with random shifts and flips."""
             return DataLoader(
-                _AugmentedBatches(self.data, self.batch_size, self.seed, lambda: self.trainer.current_epoch),  # pyright: ignore[reportOptionalMemberAccess]
+                _AugmentedBatches(
+                    self.data, self.batch_size, self.seed, lambda: self.trainer.current_epoch if self.trainer else 0
+                ),
                 batch_size=None,
             )
 
@@ -156,6 +181,11 @@ class _AugmentedBatches(torch.utils.data.IterableDataset[Any]):
         for step in range(self.batches.steps_per_epoch):
             images, targets = self.batches.batch(epoch, step, order)
             yield images, targets.argmax(dim=1)
+
+
+def network_of(model: nn.Module) -> nn.Module:
+    """The network in a `Classifier`; any other model itself."""
+    return model.model if type(model) is _CLASSES.get("Classifier") else model  # pyright: ignore[reportReturnType]
 
 
 def __getattr__(name: str) -> Any:

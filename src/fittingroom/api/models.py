@@ -9,6 +9,7 @@ from fittingroom.api.data import Data, load_data
 from fittingroom.api.runs import configure
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.randomness import check_seed, seeded
+from fittingroom.core.torch_settings import usual_torch
 from fittingroom.models import build_model
 from fittingroom.tasks.base import TASKS
 from fittingroom.tasks.load import all_models, open_task, task_of_model
@@ -22,6 +23,7 @@ def list_models(task: str | None = None) -> list[str]:
     return all_models()
 
 
+@usual_torch()
 def create_model(name: str, data: Data | str | Path | None = None, *, seed: int = 0, **settings: Any) -> nn.Module:
     """Create a network with initial weights drawn from `seed`, as a plain `nn.Module`.
 

@@ -15,6 +15,7 @@ from fittingroom.api.runs import Run
 from fittingroom.api.settings import whole
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.text import shown
+from fittingroom.core.torch_settings import usual_torch
 from fittingroom.data.images.cache import num_threads
 from fittingroom.data.images.folder import counted_endings, pictures_in
 from fittingroom.data.images.image_file import OwnImage, read_image
@@ -47,6 +48,7 @@ class FilePrediction:
         return self.classes[0][0] if self.classes else ""
 
 
+@usual_torch()
 def predict_files(
     run: Run,
     files: str | Path | Iterable[str | Path],
@@ -63,6 +65,10 @@ def predict_files(
     pictures that do, about this share is called so by mistake. It needs the run's training pictures. Raises FittingRoomError for
     a run that does not classify images.
     """
+    if isinstance(files, str | Path):
+        files = [files]
+    elif not isinstance(files, Iterable):
+        raise FittingRoomError(f"files {files!r}: give paths of pictures and folders")
     spec, most = run.spec, whole(top, "top")
     files = [files] if isinstance(files, str | Path) else files
     if not getattr(spec, "class_names", ()):
@@ -71,7 +77,7 @@ def predict_files(
         raise FittingRoomError(f"top {most}: give 1 to {len(spec.class_names)}, the number of classes of {run.name}")
     if whole(batch_size, "batch_size") < 1:
         raise FittingRoomError(f"batch_size {batch_size} is too small: choose 1 or more")
-    if alarms is not None and not 0 < alarms < 1:
+    if alarms is not None and not (isinstance(alarms, int | float) and 0 < alarms < 1):
         raise FittingRoomError(f"alarms {alarms}: give a share above 0 and below 1, such as 0.05")
     known = None if alarms is None else usual(run._saved, alarms)
     return _predictions(run, spec, _each_file(files), most, known, batch_size)
@@ -102,6 +108,7 @@ def _predictions(
                     yield each
 
 
+@usual_torch()
 def _looked_at(
     run: Run, images: list[OwnImage], known: Usual | None
 ) -> tuple[Iterator[np.ndarray], Iterator[float | None]]:
@@ -113,7 +120,12 @@ def _looked_at(
 
 def _each_file(paths: Iterable[str | Path]) -> Iterator[FilePrediction]:
     """One entry per file, still without an answer. A folder without pictures is an error of its own."""
-    for path in map(Path, paths):
+    for each in paths:
+        if not isinstance(each, str | os.PathLike):
+            raise FittingRoomError(
+                f"predict_files reads files, not {type(each).__name__}: give paths, or use run.predict"
+            )
+        path = Path(each)
         if not path.is_dir():
             yield FilePrediction(file=path)
             continue

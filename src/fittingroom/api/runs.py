@@ -18,6 +18,7 @@ from fittingroom.api.settings import (
     named,
     plan_texts,
     seconds_of,
+    several,
     whole,
 )
 from fittingroom.core.config import config_hash
@@ -25,6 +26,7 @@ from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.files import user_path
 from fittingroom.core.records import RunState
 from fittingroom.core.text import file_name
+from fittingroom.core.torch_settings import usual_torch
 from fittingroom.evaluation.evaluators import evaluate
 from fittingroom.evaluation.read_log import log_test_read
 from fittingroom.recipes import recipe
@@ -130,6 +132,7 @@ class Run:
         """Score the run's weights again on `val` or `test`. Each read of the test split is logged in the run."""
         return evaluate_run(self._saved, split)[0]
 
+    @usual_torch()
     def predict(self, images: Any, batch_size: int = 500) -> Any:
         """Predictions for images, or for words if this is a sequence model.
 
@@ -175,6 +178,7 @@ class Run:
         return ", ".join(scores) or self.state.status
 
 
+@usual_torch()
 def load_run(run: str | Path, data_dir: str | Path | None = None, data: Data | str | Path | None = None) -> Run:
     """Open a finished run by its folder, or an included network by name: `vit`, `cnn`, `hybrid`, `vit_cls`, ...
 
@@ -188,6 +192,7 @@ def load_run(run: str | Path, data_dir: str | Path | None = None, data: Data | s
     return Run(open_run(run, data_dir=None if data_dir is None else user_path(data_dir, "data_dir"), data=request))
 
 
+@usual_torch()
 def evaluate_run(saved: SavedRun, split: str) -> tuple[dict[str, float], int]:
     """The scores of a saved run on one split, and the number of items. Raises FittingRoomError for an unknown split."""
     evaluators = saved.task.evaluators()
@@ -263,6 +268,7 @@ def data_slug(config: RunConfig) -> list[str]:
     return [file_name(place.name if place.is_dir() else place.stem, most=60)]
 
 
+@usual_torch()
 def train(
     model: str,
     data: Data | str | Path | None = None,
@@ -295,6 +301,7 @@ def train(
 
     check_main_guard()
     given, fixed = {**named(settings, "settings"), **more_settings}, plan_texts(plan)
+    loggers, callbacks = several(loggers), several(callbacks)
     check_options(loggers, fixed, callbacks=callbacks)
     source = None if data is None else load_data(data)
     config = configure(model, source, epochs=epochs, budget=budget, seed=seed, recipe_name=recipe, settings=given)
@@ -310,8 +317,8 @@ def train(
                 folder=folder,
                 data_dir=data_dir,
                 resume=resume,
-                loggers=tuple(loggers),
-                callbacks=tuple(callbacks),
+                loggers=loggers,
+                callbacks=callbacks,
                 plan=fixed,
                 open_test=not sealed,
                 on_hint=say_hint,

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import operator
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from fittingroom.core.config import check_texts, replace
@@ -159,6 +159,11 @@ def drawn(changes: Mapping[str, Any]) -> int | None:
         return None if given is None else max(1, int(given))
     except (TypeError, ValueError, OverflowError):
         return None
+
+
+def several(values: Any) -> tuple[Any, ...]:
+    """A list or another collection as a tuple; one value alone, such as a name, as a tuple of one."""
+    return tuple(values) if isinstance(values, Iterable) and not isinstance(values, str) else (values,)
 
 
 def named(values: Any, what: str) -> dict[str, Any]:

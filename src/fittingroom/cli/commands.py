@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fittingroom.cli import bench, run
+from fittingroom.cli.explain import explain
 from fittingroom.cli.options import (
     add_checkpoint_seconds,
     add_data_dir,
@@ -358,7 +359,7 @@ COMMANDS = {
         options=(_evaluate_options, add_moved_data, add_data_dir),
     ),
     "explain": Command(
-        call=run.explain,
+        call=explain,
         help="draw what networks look at, and test whether the pictures mean anything",
         description="Draw where networks look: maps for the same images, heads, rollout, positions, filters. The default images\n"
         "are the first of each class. The numbers are in explain.json.",

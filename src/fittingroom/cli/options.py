@@ -236,4 +236,4 @@ def parse_formats(text: str) -> list[str]:
     names = [name.strip() for name in text.split(",")]
     if not set(names) <= {"png", "svg"}:
         raise FittingRoomError(f"--format {text!r}: choose png, svg or png,svg")
-    return names
+    return list(dict.fromkeys(names))

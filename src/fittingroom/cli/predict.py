@@ -1,6 +1,7 @@
 """`fittingroom predict`: what a trained network says about picture files."""
 
 import argparse
+import codecs
 import csv
 import io
 import json
@@ -59,10 +60,18 @@ def _paths(words: list[str]) -> Iterator[Path]:
         if word != "-":
             yield Path(word)
             continue
-        text = os.fsdecode(sys.stdin.buffer.read())
-        # A name may hold what `splitlines` takes for the end of a line, such as U+2028. Windows ends lines with \r\n.
-        names = text.split("\0") if "\0" in text else [line.removesuffix("\r") for line in text.split("\n")]
-        yield from (Path(name) for name in names if name)
+        yield from map(Path, _names(sys.stdin.buffer.read()))
+
+
+def _names(content: bytes) -> list[str]:
+    """The names in a list: one per line or separated by NUL. PowerShell begins lists with a mark, and writes UTF-16."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        text = content.decode("utf-16", "replace")
+    else:
+        text = os.fsdecode(content.removeprefix(codecs.BOM_UTF8))
+    # Not `splitlines`: some characters that it takes for the end of a line may be in a name.
+    names = text.split("\0") if "\0" in text else [line.removesuffix("\r") for line in text.split("\n")]
+    return [name for name in names if name]
 
 
 def _write(text: str) -> None:

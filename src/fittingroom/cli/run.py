@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fittingroom.cli import options
-from fittingroom.cli.messages import finished_text, flat, inspection_message, pair_words, run_text, score_text
+from fittingroom.cli.messages import finished_text, flat, pair_words, run_text, score_text
 from fittingroom.core.errors import FittingRoomError, did_you_mean
 from fittingroom.core.text import file_name, shown
 
 if TYPE_CHECKING:  # heavy: must not be imported for `--help`
     from fittingroom.core.records import Summary
-    from fittingroom.explain.findings import Inspection
 
 
 def train(args: argparse.Namespace) -> int:
@@ -174,50 +173,6 @@ def evaluate(args: argparse.Namespace) -> int:
     }
     _print(args, row, score_text(saved.state.run or saved.name, args.split, scores, num_items, scoring))
     return 0
-
-
-def explain(args: argparse.Namespace) -> int:
-    """`fittingroom explain`"""
-    formats = options.parse_formats(args.format)
-    if args.split not in ("val", "test"):
-        raise FittingRoomError(f"unknown split '{args.split}': choose val or test")
-    from fittingroom.cli.status import status
-    from fittingroom.explain.inspect import Question, inspect
-    from fittingroom.report.inspection import own_folder, record, write_inspection
-
-    kind, number = _which_images(args)
-    question = Question(
-        runs=tuple(args.runs), kind=kind, number=number, files=tuple(args.files), method=args.method, target=args.target,
-        split=args.split, faithfulness=args.faithfulness, data_dir=args.data_dir, data=args.data,
-    )  # fmt: skip
-    with status(quiet=args.json) as say:
-        inspection = inspect(question, say)
-        folder = args.out or own_folder(Path("runs") / _explain_folder(args, kind, number, inspection), inspection)
-        say("drawing")
-        command = ["fittingroom", *sys.argv[1:]]
-        paths = write_inspection(inspection, folder, formats, command)
-    found = record(inspection, command)
-    _print(args, {**found, "files": [str(path) for path in paths]}, inspection_message(found, paths))
-    return 0
-
-
-def _which_images(args: argparse.Namespace) -> tuple[Any, int]:
-    for kind in ("index", "mistakes", "disagreements"):
-        if getattr(args, kind) is not None:
-            return kind, getattr(args, kind)
-    return ("image", 0) if args.files else ("examples", 0)
-
-
-def _explain_folder(args: argparse.Namespace, kind: str, number: int, inspection: "Inspection") -> str:
-    """The name of the folder for the pictures: networks, images, and what else was asked."""
-    what = [kind] if kind == "examples" else [kind, str(number)]
-    if kind == "image":
-        what = [args.files[0].stem, *([f"and-{len(args.files) - 1}-more"] if len(args.files) > 1 else [])]
-    target = [] if args.target is None else [inspection.class_names[inspection.question["target"]]]
-    asked = [*([args.method] if args.method else []), *target, *(["test"] if args.split == "test" else [])]
-    asked += [f"faithfulness-{args.faithfulness}"] if args.faithfulness else []
-    parts = [*(each.name for each in inspection.networks), *what, *asked]
-    return file_name("-".join(["explain", *(file_name(part, most=60) for part in parts)]), most=200)
 
 
 def report(args: argparse.Namespace) -> int:

@@ -72,12 +72,29 @@ def user_path(value: str | Path, what: str = "folder") -> Path:
 def check_writable(path: Path, option: str) -> None:
     """Raise FittingRoomError if no file can be written to `path`, the value of `option`. Missing folders would be made."""
     check_replaceable(path)
-    folder = path.parent
-    while not os.path.lexists(folder) and folder != folder.parent:
-        folder = folder.parent
+    folder = _existing(path.parent)
     if not folder.is_dir():
         raise FittingRoomError(f"{option} {path} cannot be written: {folder} is not a folder: choose another")
     if not os.access(folder, os.W_OK):
         raise FittingRoomError(f"{option} {path} cannot be written: {folder} is read-only: choose another folder")
     if path.is_dir():
         raise FittingRoomError(f"{option} {path} is a folder: give a file in it")
+
+
+def check_folder(folder: Path) -> None:
+    """Raise FittingRoomError if `folder`, the value of --out, cannot be made or written to. Makes nothing.
+
+    For commands that work for minutes before they write.
+    """
+    there = _existing(folder)
+    if not os.path.isdir(there):
+        raise FittingRoomError(f"cannot write into {folder}: {there} is not a folder: choose another with --out")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise FittingRoomError(f"cannot write into {folder}: {there} is closed to you: choose another with --out")
+
+
+def _existing(folder: Path) -> Path:
+    """`folder`, or the nearest folder above it that exists."""
+    while not os.path.lexists(folder) and folder != folder.parent:
+        folder = folder.parent
+    return folder

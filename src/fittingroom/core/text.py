@@ -2,6 +2,9 @@
 
 import hashlib
 import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
 
 ISOLATE, END = "\N{FIRST STRONG ISOLATE}", "\N{POP DIRECTIONAL ISOLATE}"
 TURNING = ("LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI", "PDI")
@@ -52,6 +55,21 @@ def file_name(text: str, most: int = 100) -> str:
         return text
     digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:6]
     return f"{clean.encode()[: most - 7].decode(errors='ignore')}-{digest}"
+
+
+def distinct_names(paths: Sequence[str | Path]) -> list[str]:
+    """The last part of each path, as `shown`; with folders before it, as many as tell it from another path that ends alike."""
+    counts = Counter(end for path in {Path(path) for path in paths} for end in _ends(path))
+
+    def name(path: Path) -> str:
+        return shown(str(next((Path(*end) for end in _ends(path) if counts[end] == 1), path)))
+
+    return [name(Path(path)) for path in paths]
+
+
+def _ends(path: Path) -> list[tuple[str, ...]]:
+    """The last part, the last two, and so on."""
+    return [path.parts[-number:] for number in range(1, len(path.parts) + 1)]
 
 
 def symbol(text: str) -> str:

@@ -7,6 +7,7 @@ output from the weights. Module names are only labels.
 """
 
 import inspect
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,7 +20,7 @@ from torch.overrides import TorchFunctionMode
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.explain.eval_mode import as_input, chunks, eval_mode, uncompiled, unwrapped
-from fittingroom.models.layers.attention import AttentionCore
+from fittingroom.models.layers.attention import ONE_AT_A_TIME, AttentionCore
 from fittingroom.models.layers.attention import capture_attention as capture_ours
 
 
@@ -34,10 +35,10 @@ def capture_attention(model: nn.Module, *, keep_graph: bool = False) -> Iterator
     network: nn.Module = unwrapped(model)
     weights: dict[str, list[Tensor]] = {}
     if any(isinstance(module, AttentionCore) for module in network.modules()):
-        with uncompiled(), capture_ours(network, keep_graph=keep_graph) as caught:
+        with ONE_AT_A_TIME, uncompiled(), capture_ours(network, keep_graph=keep_graph) as caught:
             yield weights
     else:
-        with uncompiled(), _intercepting(network, keep_graph) as caught:
+        with ONE_AT_A_TIME, uncompiled(), _intercepting(network, keep_graph) as caught:
             yield weights
     weights.update({name.replace("_orig_mod.", "").removesuffix("._orig_mod"): each for name, each in caught.items()})
     if not weights:
@@ -158,13 +159,18 @@ def fused_weights(
 def _intercepting(model: nn.Module, keep_graph: bool) -> Iterator[dict[str, list[Tensor]]]:
     """Run the interceptor, with hooks on every module that keep its `path`. Yields what it catches."""
     interceptor = _Interceptor(keep_graph)
-    path, handles = interceptor.path, []
+    path, handles, thread = interceptor.path, [], threading.get_ident()
+
+    def enter(name: str) -> None:
+        if threading.get_ident() == thread:  # another thread may use the network at the same time
+            path.append(name)
 
     def leave(*_: Any) -> None:
-        path.pop()
+        if threading.get_ident() == thread:
+            path.pop()
 
     for name, module in model.named_modules():
-        handles.append(module.register_forward_pre_hook(lambda *_, name=name: path.append(name)))
+        handles.append(module.register_forward_pre_hook(lambda *_, name=name: enter(name)))
         handles.append(module.register_forward_hook(leave, always_call=True))
     try:
         with interceptor:

@@ -77,6 +77,6 @@ def caption(method: str, beats_random: bool | None = None) -> str:
 
 def check_method(method: str) -> str:
     """Return the name. Raises FittingRoomError with the nearest known name if it is unknown."""
-    if method not in METHODS:
-        raise FittingRoomError(f"unknown method '{method}': {did_you_mean(method, METHODS)}")
+    if not isinstance(method, str) or method not in METHODS:
+        raise FittingRoomError(f"unknown method '{method}': {did_you_mean(str(method), METHODS)}")
     return method

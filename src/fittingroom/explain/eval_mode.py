@@ -10,14 +10,21 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.models.layers.attention import ONE_AT_A_TIME
 
 CHUNK = 128
 """Most images of up to 64x64 pixels in one forward pass, fewer of larger ones, so that memory is bounded."""
 
 
 def unwrapped(model: nn.Module) -> Any:
-    """The network inside `torch.compile`'s wrapper, or `model` itself. Typed Any, because callers ask for its attributes."""
-    return getattr(model, "_orig_mod", model)
+    """The network inside wrappers that only call it, or `model` itself. Typed Any, because callers ask for its attributes.
+
+    Wrappers are those of `torch.compile`, and modules with nothing but a `module`: DataParallel, AveragedModel and the like.
+    """
+    inner: Any = getattr(model, "_orig_mod", None)
+    if inner is None and [name for name, _ in model.named_children()] == ["module"] and not model._parameters:
+        inner = model.module
+    return model if inner is None else unwrapped(inner)
 
 
 @contextmanager
@@ -31,14 +38,15 @@ def uncompiled() -> Iterator[None]:
 @contextmanager
 def eval_mode(model: nn.Module) -> Iterator[None]:
     """Inside this block, `model` is in evaluation mode and not compiled. Afterwards every module is back in its own mode."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        with uncompiled():
-            yield
-    finally:
-        for module, was_training in modes:
-            module.training = was_training
+    with ONE_AT_A_TIME:
+        modes = [(module, module.training) for module in model.modules()]
+        model.eval()
+        try:
+            with uncompiled():
+                yield
+        finally:
+            for module, was_training in modes:
+                module.training = was_training
 
 
 @contextmanager
@@ -46,6 +54,15 @@ def differentiating() -> Iterator[None]:
     """Inside this block, gradients can be taken, even if the caller has turned them off."""
     with torch.inference_mode(False), torch.enable_grad():
         yield
+
+
+def check_differentiable(model: nn.Module) -> None:
+    """Raise FittingRoomError for a network that has no gradients."""
+    if any(parameter.is_inference() for parameter in model.parameters()):
+        raise FittingRoomError(
+            f"the weights of {type(unwrapped(model)).__name__} were made inside torch.inference_mode() and have no gradients: "
+            "make or load it outside"
+        )
 
 
 def as_input(

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.explain.eval_mode import (
     as_input,
+    check_differentiable,
     check_targets,
     chunks,
     differentiating,
@@ -44,6 +45,8 @@ def grad_cam(
 def gradcam_layer(model: nn.Module) -> nn.Module:
     """The default layer of `grad_cam`. Raises FittingRoomError if none is known."""
     network: Any = unwrapped(model)
+    if isinstance(network, torch.jit.ScriptModule):
+        raise FittingRoomError("a TorchScript module cannot be explained: give the network that it was made from")
     if isinstance(network, ConvNet | EfficientNetLite):
         return network.stages
     blocks = getattr(network, "blocks", None)
@@ -68,6 +71,7 @@ def feature_grid(model: nn.Module, images: Float[Tensor, "batch channels height 
 
 
 def _cam_of(model: nn.Module, images: Tensor, targets: Tensor, layer: nn.Module) -> Tensor:
+    check_differentiable(model)
     seen: list[Tensor] = []
 
     def keep(module: nn.Module, inputs: Any, output: Tensor) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.rundir import read_json
-from fittingroom.core.text import shown
+from fittingroom.core.text import distinct_names, shown
 from fittingroom.data.images.batches import eval_batch_size, normalise
 from fittingroom.data.images.dataset import ImageData, Splits
 from fittingroom.data.images.image_file import read_image
@@ -24,7 +24,7 @@ from fittingroom.explain.catalogue import check_method
 from fittingroom.explain.examine import answers, examine, measure_faithfulness
 from fittingroom.explain.findings import Faithfulness, Findings, Inspection
 from fittingroom.explain.methods import default_method, methods_for
-from fittingroom.explain.question import Question, check_target, class_number
+from fittingroom.explain.question import Asked, Question, check_target, class_number
 from fittingroom.tasks.load import SavedRun, load_run
 
 MOST_IMAGES, MOST_NETWORKS = 100, 5
@@ -66,17 +66,26 @@ class _Chosen:
     files: list[str] = field(default_factory=list)
 
 
-def inspect(question: Question, say: Say = lambda words: None) -> Inspection:
+def inspect(
+    question: Question, say: Say = lambda words: None, check: Callable[[Asked], None] = lambda asked: None
+) -> Inspection:
     """Find the images, run every network on them, and measure faithfulness if asked. `say` is told about progress.
+
+    `check` may refuse the question before any image is read.
 
     Raises FittingRoomError if something cannot be found or does not fit together. Reading the test images is logged in each run
     before they are opened.
     """
+    if question.kind in ("image", "given") and question.split == "test" and not question.faithfulness:
+        raise FittingRoomError("--split chooses among the images of the data, and you gave your own: omit it")
     networks, notes = _networks(question)
     spec, pool = networks[0].spec, None
     target = None if question.target is None else class_number(question.target, spec.class_names)
     if target is not None:
         notes.append(f"the maps are for the class {spec.class_names[target]}, whatever the answer is")
+    asked = question.asked([network.folder for network in networks], target)
+    name_of_target = None if target is None else spec.class_names[target]
+    check(Asked(names=tuple(network.name for network in networks), target=name_of_target, question=asked))
     if question.kind not in ("image", "given") or question.faithfulness:
         pool, more = _open(question, networks)
         notes += more
@@ -110,7 +119,7 @@ def inspect(question: Question, say: Say = lambda words: None) -> Inspection:
         what=chosen.what,
         notes=[*notes, *chosen.notes],
         networks=found,
-        question=question.asked([network.folder for network in networks], target),
+        question=asked,
     )
 
 
@@ -137,6 +146,9 @@ def _networks(question: Question) -> tuple[list[_Network], list[str]]:
         raise FittingRoomError(f"{len(runs)} RUNs do not fit side by side: give at most {MOST_NETWORKS}")
     names = _names(runs)
     networks = [_load(run, name, question) for run, name in zip(runs, names, strict=True)]
+    places = [network.folder.resolve() for network in networks]
+    if len(set(places)) != len(places):
+        raise FittingRoomError(f"the run in {_twice(places)} is named twice: name each RUN once")
     _check_same_data(networks)
     if question.method is not None and not any(question.method in methods_for(each.model) for each in networks):
         known = ", ".join(methods_for(networks[0].model))
@@ -203,13 +215,12 @@ def _open(question: Question, networks: list[_Network]) -> tuple[Source, list[st
 
 
 def _from_files(question: Question, spec: DataSpec) -> _Chosen:
-    images, notes = [], []
-    for path in question.files:
-        own = read_image(path, spec)
+    images, notes, names = [], [], distinct_names(question.files)
+    for path, name in zip(question.files, names, strict=True):
+        own = read_image(path, spec, name)
         images.append(own.pixels)
         notes += own.notes
     notes.append(f"the networks know only these classes: {_listed(spec.class_names)}")
-    names = [shown(path.name) for path in question.files]
     return _Chosen(images=torch.stack(images), labels=None, names=names, what=_listed(names), notes=notes)
 
 
@@ -319,7 +330,7 @@ def _for_people(images: Tensor) -> NDArray[np.uint8]:
     return images[:, 0].numpy() if images.shape[1] == 1 else images.permute(0, 2, 3, 1).numpy()
 
 
-def _twice(runs: list[str]) -> str:
+def _twice(runs: list[Any]) -> Any:
     return next(run for place, run in enumerate(runs) if run in runs[:place])
 
 

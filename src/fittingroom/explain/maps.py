@@ -8,11 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.explain.catalogue import METHODS, caption
+from fittingroom.core.tensors import plain_array
+from fittingroom.explain.catalogue import METHODS, caption, check_method
 from fittingroom.explain.eval_mode import unwrapped
 from fittingroom.explain.examine import answers
 from fittingroom.explain.findings import ImageMaps
 from fittingroom.explain.methods import attention_on_grid, default_method, saliency
+from fittingroom.explain.question import class_number
 from fittingroom.explain.tokens import has_tokens, token_layout
 
 Numbers = float | Sequence[float]
@@ -38,8 +40,8 @@ def attention_maps(
         name = type(unwrapped(model)).__name__
         raise FittingRoomError(f"{name} has no attention between patches: use saliency, which works for every network")
     inputs, shown = prepare(images, mean=mean, std=std)
+    probs = _answers(model, inputs)
     maps = attention_on_grid(model, inputs, layer=layer, head=head)
-    probs = answers(model, inputs)
     where = f"block {layer + 1}" if layer >= 0 else "the last block" if layer == -1 else f"block {-layer} from the end"
     return ImageMaps(
         images=shown,
@@ -54,7 +56,7 @@ def attention_maps(
 def saliency_maps(
     model: nn.Module,
     images: Any,
-    targets: int | Sequence[int] | Tensor | None = None,
+    targets: int | str | Sequence[int | str] | Tensor | None = None,
     method: str | None = None,
     *,
     class_names: Sequence[str] | None = None,
@@ -63,13 +65,14 @@ def saliency_maps(
 ) -> ImageMaps:
     """How much each pixel counts for a class, by one of `explain.catalogue.METHODS`.
 
-    `targets` is one class for all images or one for each; None is the class that the model predicts. `method` None is the
-    default one: relevance for a network of tokens, Grad-CAM for others. Each map is divided by its own mean. For `images`,
-    `mean` and `std` see `prepare`.
+    `targets` is one class for all images or one for each, by number or name; None is the class that the model predicts. `method`
+    None is the default one: relevance for a network of tokens, Grad-CAM for others. Each map is divided by its own mean. For
+    `images`, `mean` and `std` see `prepare`.
     """
     inputs, shown = prepare(images, mean=mean, std=std)
-    probs, chosen = answers(model, inputs), method or default_method(model)
-    classes = _targets(targets, probs)
+    chosen = check_method(method) if method else default_method(model)
+    probs = _answers(model, inputs)
+    classes = _targets(targets, probs, class_names)
     maps = saliency(model, inputs, torch.from_numpy(classes), chosen).astype(np.float64)
     means = maps.mean(axis=(1, 2), keepdims=True)
     which = "the predicted class" if targets is None else "the class that is explained"
@@ -90,8 +93,9 @@ def prepare(images: Any, *, mean: Numbers | None = None, std: Numbers | None = N
     `(image / 255 - mean) / std` for the model. Floats are given to the model unchanged: normalise them first. `mean` and `std`
     are then used only to show them; without, images outside 0 to 1 are stretched to their own range.
     """
-    array = images.detach().cpu().numpy() if isinstance(images, Tensor) else np.asarray(images)
-    array = _channels_first(array)
+    array = _channels_first(np.asarray(plain_array(images)))
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise FittingRoomError("images hold NaN or infinity: give uint8, or finite floats")
     centre, spread = (
         None
         if each is None
@@ -131,11 +135,30 @@ def _as_bytes(images: np.ndarray) -> np.ndarray:
     return np.round(255 * unit.clip(0.0, 1.0)).astype(np.uint8)
 
 
-def _targets(targets: int | Sequence[int] | Tensor | None, probs: np.ndarray) -> np.ndarray:
+def _answers(model: nn.Module, inputs: Tensor) -> np.ndarray:
+    """As `answers`. What a network of the user's raises for images that it cannot read becomes one line."""
+    try:
+        return answers(model, inputs)
+    except FittingRoomError:
+        raise
+    except Exception as error:
+        raise FittingRoomError(
+            f"{type(unwrapped(model)).__name__} does not read images of shape {tuple(inputs.shape)}: {error}"
+        ) from error
+
+
+def _targets(
+    targets: int | str | Sequence[int | str] | Tensor | None, probs: np.ndarray, class_names: Sequence[str] | None
+) -> np.ndarray:
     num_images, num_classes = probs.shape
     if targets is None:
         return probs.argmax(axis=1)
-    asked = targets.cpu().numpy() if isinstance(targets, Tensor) else np.asarray(targets)
+    asked = np.asarray(plain_array(targets))
+    if asked.dtype.kind == "U":
+        names = [f"class {each}" for each in range(num_classes)] if class_names is None else class_names
+        asked = np.array([class_number(str(each), names) for each in asked.ravel()]).reshape(asked.shape)
+    if asked.dtype.kind not in "iu":
+        raise FittingRoomError(f"target {targets!r}: give the number or name of one class, or of one for each image")
     if asked.ndim > 1 or (asked.ndim == 1 and len(asked) != num_images):
         raise FittingRoomError(
             f"targets of shape {asked.shape} do not fit {num_images} images: give one class, or one for each"

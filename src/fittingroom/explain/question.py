@@ -59,6 +59,18 @@ class Question:
         }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A question whose networks are found, before they look at an image."""
+
+    names: tuple[str, ...]
+    """Of the networks, as in their pictures."""
+    target: str | None
+    """The name of the class to explain, if the user chose one."""
+    question: dict[str, Any]
+    """As in explain.json."""
+
+
 def class_number(target: str | int, class_names: Sequence[str]) -> int:
     """The number of a class that a user named. A name goes before a number, for classes whose names are numbers."""
     text = str(target)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from fittingroom.explain.capture import capture_attention, self_attention
 from fittingroom.explain.eval_mode import (
     as_input,
+    check_differentiable,
     check_targets,
     chunks,
     differentiating,
@@ -33,6 +34,7 @@ def relevance(
 
 
 def _relevance_of(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
+    check_differentiable(model)
     with eval_mode(model), differentiating():
         # This makes a graph even if all parameters are frozen. The gradient of the images itself is not used.
         pixels = as_input(model, images).requires_grad_()

@@ -128,9 +128,19 @@ def _for_size(layout: TokenLayout, network: Any, size: tuple[int, int]) -> Token
         getattr(getattr(patches, "backbone", None), "forward", None) is not None
     ):  # timm's hybrids patch a map of features
         sides = (built_for[0] // layout.grid_height, built_for[1] // layout.grid_width)
-    rounded = math.ceil if getattr(patches, "dynamic_img_pad", False) else math.floor
+    elif any(pixels % side for pixels, side in zip(size, sides, strict=True)) and not _pads(patches):
+        # The network would leave out pixels at the edges, and a map over the whole image would be shifted.
+        raise FittingRoomError(
+            f"images of {size[0]} x {size[1]} are not a whole number of patches of {sides[0]} x {sides[1]}: resize or crop them"
+        )
+    rounded = math.ceil if _pads(patches) else math.floor
     height, width = (rounded(pixels / side) for pixels, side in zip(size, sides, strict=True))
     return replace(layout, grid_height=height, grid_width=width, image_height=size[0], image_width=size[1])
+
+
+def _pads(patches: Any) -> bool:
+    """Whether a network of timm pads images to whole patches."""
+    return bool(getattr(patches, "dynamic_img_pad", False))
 
 
 def _timm_layout(network: Any) -> TokenLayout | None:

@@ -25,6 +25,7 @@ from fittingroom.core.files import check_file
 from fittingroom.core.records import DataRecord, SplitRecord
 from fittingroom.core.registry import Registry
 from fittingroom.core.rundir import read_json, write_json
+from fittingroom.core.torch_settings import usual_torch
 from fittingroom.core.upgrade import SCHEMA, check_schema
 from fittingroom.data.images.options import PictureOptions
 from fittingroom.data.locate import find_again
@@ -317,6 +318,7 @@ class Task(ABC):
 
     # A finished run
 
+    @usual_torch()
     def load_model(self) -> nn.Module:
         """The trained model of the finished run, in evaluation mode and fp32."""
         from fittingroom.evaluation.weights import load_weights

@@ -15,6 +15,7 @@ from fittingroom.core.rundir import (
     remove_temporary,
     write_json,
 )
+from fittingroom.core.torch_settings import usual_torch
 from fittingroom.models.cost import num_params
 from fittingroom.tasks.base import Task
 from fittingroom.tasks.config import RunConfig
@@ -30,6 +31,7 @@ from fittingroom.training.logger_names import check_callbacks, check_loggers
 from fittingroom.training.loop import Progress, train
 from fittingroom.training.memory import check_memory
 from fittingroom.training.module import TrainingModule
+from fittingroom.training.process_state import process_state
 from fittingroom.training.results import write_results
 from fittingroom.training.speed import budget
 from fittingroom.training.speed.engine import Fixed, check_compiler, choose_plan, is_long, set_up_process, step_seconds
@@ -81,6 +83,7 @@ class FitOptions:
         check_callbacks(self.callbacks)
 
 
+@usual_torch()
 def fit(config: RunConfig, options: FitOptions, task: Task | None = None) -> RunState:
     """Train, evaluate and write the run folder; return the final state. A finished run of this config is not run again.
 
@@ -98,7 +101,7 @@ def fit(config: RunConfig, options: FitOptions, task: Task | None = None) -> Run
         check_memory(task, guess)
         if state.total_steps is None:
             budget.check_budget(task, guess, up_to=CHECKED_BUDGET)
-    with exclusive_lock(options.folder, options.patience):
+    with exclusive_lock(options.folder, options.patience), process_state():
         return _fit(task, options, began)
 
 

@@ -11,8 +11,8 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 import fittingroom as fr
-from fittingroom.api import data as api_data
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.tensors import plain_array
 from fittingroom.data.images.batches import normalise
 from fittingroom.data.images.image_file import own_image
 from fittingroom.tasks.base import DataRequest
@@ -226,7 +226,7 @@ def test_text_from_a_file_name_is_escaped(tmp_path: Path) -> None:
 
 
 def test_tensors_that_need_gradients_are_arrays_too() -> None:
-    values = api_data._plain(torch.ones(2, requires_grad=True))
+    values = plain_array(torch.ones(2, requires_grad=True))
     assert isinstance(values, np.ndarray) and values.tolist() == [1.0, 1.0]
 
 
@@ -300,3 +300,63 @@ def test_models_are_listed_by_task() -> None:
     assert not set(images) & set(words) and set(fr.list_models()) == {*images, *words}
     said = refused(fr.list_models, "clasification")
     assert said == "unknown task 'clasification': did you mean 'classification'?"
+
+
+class UserDataset(torch.utils.data.Dataset[Any]):
+    """Items (picture, label); an item that is an error is raised."""
+
+    def __init__(self, items: list[Any]) -> None:
+        self.items = items
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, place: int) -> Any:
+        item = self.items[place]
+        if isinstance(item, Exception):
+            raise item
+        return item
+
+
+@pytest.mark.parametrize(
+    ("item", "said"),
+    [
+        (OSError("disk\ngone"), "item 1 of the data set cannot be read (OSError: disk gone): mend or remove it"),
+        ((torch.rand(1, 4, 4), torch.eye(3)[1]), "the label of item 1 has shape (3,): give the number or name of one class"),
+        ((torch.rand(1, 4, 4), np.ones((2, 2))), "the label of item 1 has shape (2, 2)"),
+    ],
+)  # fmt: skip
+def test_an_item_that_cannot_be_read_is_named(item: Any, said: str) -> None:
+    items = UserDataset([(torch.rand(1, 4, 4), 0), item])
+    with pytest.raises(FittingRoomError) as caught:
+        fr.load_data(items)
+    assert said in str(caught.value)
+
+
+def test_labels_of_one_number_are_numbers_in_any_form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    pictures, labels = image_arrays()["images"], image_arrays()["labels"]
+    forms: list[Any] = [int, np.int64, torch.tensor, np.array, lambda label: torch.tensor([label])]
+    sources = {
+        fr.load_data(UserDataset([(x, form(y)) for x, y in zip(pictures, labels, strict=True)])).source
+        for form in forms
+    }
+    assert len(sources) == 1
+
+
+def test_arrays_that_are_refused_leave_no_file_and_name_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for images, labels, said in (
+        (np.ones((4, 3, 3), int), [0, 1, 0, 1], "images holds int64 values"),
+        (np.ones((4, 3, 3), np.uint8), [0, 1], "labels: 2 labels for 4 images"),
+    ):
+        with pytest.raises(FittingRoomError) as caught:
+            fr.load_data(images, labels)
+        assert str(caught.value).startswith(said)
+    assert [each for each in tmp_path.rglob("*") if each.is_file()] == []
+
+
+def test_half_precision_of_other_libraries_is_read() -> None:
+    images = torch.rand(30, 1, 4, 4, generator=torch.Generator().manual_seed(0))
+    for given in (images.bfloat16(), images.half(), list(images.bfloat16())):
+        assert fr.load_data(given, torch.arange(30) % 3).image_size == (4, 4)

@@ -14,6 +14,8 @@ from torch import nn
 import fittingroom as fr
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.records import read_state
+from fittingroom.evaluation.shipped import find_run
+from fittingroom.explain.inspect import Question, inspect
 from fittingroom.explain.maps import saliency_maps
 from tests.image_fixture import CLASS_NAMES, image_arrays, write_image_run, write_npz
 
@@ -108,6 +110,17 @@ def test_pictures_that_mean_nothing_are_noted(vit: fr.Run, tmp_path: Path) -> No
     assert "note: grey.png" in repr(predicted) and vit.predict(IMAGES).notes == ()
 
 
+def test_pictures_of_one_file_name_are_told_apart(vit: fr.Run, tmp_path: Path) -> None:
+    paths = [tmp_path / name / "x.png" for name in ("a", "b")]
+    for path in paths:
+        path.parent.mkdir()
+        Image.new("L", (30, 30), 99).save(path)
+    asked = Question(runs=(str(vit.folder),), kind="image", files=tuple(paths))
+    for found in (fr.explain(vit, paths).inspection, inspect(asked)):
+        assert found.names == ["a/x.png", "b/x.png"]
+        assert [note.partition(":")[0] for note in found.notes[:2]] == ["a/x.png", "b/x.png"]
+
+
 def test_several_networks_stand_beside_each_other_however_they_are_named(folder: Path, vit: fr.Run) -> None:
     for several in ([vit, folder / "cnn"], (str(folder / "vit"), folder / "cnn")):
         found = fr.explain(several, IMAGES[:1])
@@ -152,6 +165,7 @@ def test_test_images_are_read_for_a_reason_that_is_logged(folder: Path, vit: fr.
         ((["vit", None],), {}, "explain does not accept type NoneType"),
         (("nope",), {}, "no run at 'nope'"),
         (("transformer",), {}, "run transformer is a run of seq2seq, not of classification"),
+        (("RUN",), {"images": IMAGES, "split": "test"}, "--split chooses among the images of the data, and you gave your own"),
         (("RUN",), {"images": IMAGES, "index": 3}, "choose one of images, index, mistakes, disagreements"),
         (("RUN",), {"index": 3, "mistakes": 3}, "choose one of images, index, mistakes, disagreements"),
         (("RUN",), {"index": "a"}, "index 'a': give a whole number"),
@@ -163,6 +177,9 @@ def test_test_images_are_read_for_a_reason_that_is_logged(folder: Path, vit: fr.
         (("RUN",), {"method": "gradcm"}, "unknown method 'gradcm': did you mean 'gradcam'?"),
         (("RUN",), {"faithfulness": 1}, "--faithfulness 1 is out of range: choose 2 to 11 images"),
         (("RUN",), {"faithfulness": 1.5}, "faithfulness 1.5: give a whole number"),
+        (([],), {}, "the list of runs is empty: give runs, their folders, or names of included networks"),
+        ((["vit", str(find_run("vit"))],), {"images": np.zeros((1, 28, 28), np.uint8)}, "is named twice: name each RUN once"),
+        (("RUN",), {"images": IMAGES, "method": ["gradcam"]}, "unknown method '['gradcam']': did you mean 'gradcam'?"),
         (("RUN",), {"images": []}, "images have shape (0,)"),
         (("RUN",), {"images": np.zeros((2, 9, 9), np.uint8)}, "images have shape (2, 9, 9)"),
         (("RUN",), {"images": np.zeros((101, 8, 8), np.uint8)}, "101 images are too many to show: give at most 100"),
@@ -221,6 +238,29 @@ def test_a_run_brings_the_names_of_its_classes_and_its_normalisation(vit: fr.Run
     assert f"{said.names[0]} {100 * said.probs[0].max():.0f}" in words(fr.plot.saliency(vit, IMAGES))
 
 
+@pytest.mark.thorough
+def test_targets_have_names_and_pictures_are_read_as_the_run_reads_them(vit: fr.Run, tmp_path: Path) -> None:
+    names = words(fr.plot.saliency(vit, IMAGES, ["plum", "fig", "PEAR"]))
+    assert names == words(fr.plot.saliency(vit, IMAGES, [2, 0, 1])) and "plum" in names
+    assert words(fr.plot.saliency(vit, IMAGES, "plum")) == words(fr.plot.saliency(vit, IMAGES, 2))
+    path = tmp_path / "x.png"
+    Image.fromarray(np.kron(IMAGES[0, ..., 0], np.ones((3, 3), np.uint8))).save(path)
+    for given in (path, [str(path)], Image.open(path)):
+        assert "plum" in words(fr.plot.attention(vit, given)) or fr.plot.attention(vit, given)
+
+
+def test_a_classifier_of_lightning_is_drawn_as_its_network(vit: fr.Run, folder: Path) -> None:
+    classifier = fr.lightning.Classifier(vit.model, folder / "fruit.npz")
+    images = torch.rand(2, 1, 8, 8)
+    assert words(fr.plot.attention(classifier, images)) == words(fr.plot.attention(vit.model, images))
+
+
+def test_a_refused_format_leaves_no_folder(vit: fr.Run, tmp_path: Path) -> None:
+    found = fr.explain(vit, IMAGES[:1])
+    assert "cannot be written as 'pdf'" in refused(found.save, tmp_path / "x", "png,pdf")
+    assert not (tmp_path / "x").exists()
+
+
 def test_a_run_without_curves_says_so(vit: fr.Run) -> None:
     assert "metrics.csv is missing: only runs that you trained have curves" in refused(fr.plot.curves, vit)
     assert "metrics.csv is missing" in refused(fr.plot.curves, {"mine": vit})
@@ -247,6 +287,20 @@ def test_a_run_without_curves_says_so(vit: fr.Run) -> None:
         ("attention", ("VIT", IMAGES), {"head": 2}, "there is no head 2"),
         ("attention", ("VIT", IMAGES[0, 0, 0, 0]), {}, "images of shape () are unknown"),
         ("saliency", ("VIT", IMAGES), {"target": 3}, "the model has no class 3: choose targets from 0 to 2"),
+        ("attention", ("VIT", IMAGES), {"layer": 0.5}, "layer 0.5: give a whole number"),
+        ("attention", ("VIT", IMAGES), {"head": "all"}, "head 'all': give a whole number"),
+        ("attention", ("VIT", IMAGES / np.nan), {}, "images hold NaN or infinity"),
+        ("saliency", ("VIT", IMAGES), {"target": 1.5}, "target 1.5: give the number or name of one class"),
+        ("saliency", ("VIT", IMAGES), {"target": True}, "target True: give the number or name of one class"),
+        ("saliency", ("VIT", IMAGES), {"target": [None] * 3}, "give the number or name of one class"),
+        ("saliency", ("VIT", IMAGES), {"target": "plumm"}, "unknown class 'plumm': did you mean 'plum'?"),
+        (
+            "saliency",
+            ("CNN", np.zeros((1, 3, 8, 8), np.uint8)),
+            {},
+            "FastCNN does not read images of shape (1, 3, 8, 8): ",
+        ),
+        ("saliency", (nn.Conv2d(1, 3, 2), "x.png"), {}, "a network in memory reads arrays or tensors"),
         ("saliency", ("VIT", IMAGES), {"target": [0, 1]}, "targets of shape (2,) do not fit 3 images"),
         ("saliency", ("VIT", IMAGES), {"method": "gradcm"}, "did you mean 'gradcam'?"),
         ("saliency", ("VIT", IMAGES.astype(int)), {}, "images of type int64 are unknown: give uint8 or float"),

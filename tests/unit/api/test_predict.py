@@ -138,3 +138,15 @@ def test_bad_questions_are_refused_at_once(cnn: Run, pictures: Path) -> None:
         predict_files(cnn, [pictures], batch_size=0)
     with pytest.raises(FittingRoomError, match="transformer does not read pictures: for words use `pronounce`"):
         predict_files(load_run("transformer"), [pictures])
+
+
+def test_one_file_alone_is_one_file_and_what_is_no_file_is_named(cnn: Run, pictures: Path) -> None:
+    for one in (pictures / "0.png", str(pictures / "0.png")):
+        (found,) = predict_files(cnn, one)
+        assert found.file == pictures / "0.png" and found.label
+    with pytest.raises(FittingRoomError, match="files None: give paths of pictures and folders"):
+        predict_files(cnn, None)  # type: ignore[arg-type]
+    with pytest.raises(FittingRoomError, match="predict_files reads files, not Image: give paths, or use run"):
+        next(predict_files(cnn, [Image.new("L", (9, 9))]))  # type: ignore[list-item]
+    with pytest.raises(FittingRoomError, match="alarms 5: give a share above 0"):
+        predict_files(cnn, [pictures], alarms="5")  # type: ignore[arg-type]

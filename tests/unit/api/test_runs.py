@@ -9,12 +9,13 @@ from typing import Any, cast
 import numpy as np
 import pytest
 import torch
+from lightning.pytorch.callbacks import Callback
 from matplotlib.figure import Figure
 from PIL import Image
 
 import fittingroom as fr
 from fittingroom.api.runs import Metrics
-from fittingroom.api.settings import apply_settings, seconds_of
+from fittingroom.api.settings import apply_settings, seconds_of, several
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.records import read_state
 from fittingroom.recipes import recipe
@@ -106,6 +107,13 @@ def test_a_sealed_run_leaves_the_test_part_alone(place: Path, tmp_path: Path) ->
         (("vit", "NPZ"), {"epochs": 1, "dept": 3}, "unknown key 'dept' for vit: did you mean 'depth'?"),
         (("vit", "NPZ"), {"epochs": 1, "settings": [1]}, "settings [1]: give a dictionary of names and values"),
         (("vit", "NPZ"), {"epochs": 1, "settings": {1: 2}}, "settings {1: 2}: give a dictionary of names and values"),
+        (("vit", "NPZ"), {"epochs": 1, "callbacks": "early"}, "callback 'early': give Lightning callbacks"),
+        (
+            ("vit", "NPZ"),
+            {"epochs": 1, "callbacks": [Callback]},
+            "give Lightning callbacks, such as LearningRateMonitor()",
+        ),
+        (("vit", "NPZ"), {"epochs": 1, "loggers": "wand"}, "unknown logger 'wand': did you mean 'wandb'?"),
         (("vit", "NPZ"), {"epochs": 1, "plan": 3}, "plan 3: give a dictionary of names and values"),
         (("vit", "NPZ"), {"epochs": 1, "patch_size": 5}, "patch_size 5 does not divide img_size 8"),
         (("vit",), {"epochs": 1, "num_train": 100, "batch_size": 1000}, "batch_size 1000 does not suit"),
@@ -124,6 +132,12 @@ def test_what_cannot_be_trained_is_refused_before_a_folder_is_made(
     found = refused(fr.train, *(path if each == "NPZ" else each for each in args), folder=tmp_path / "run", **options)
     assert said in found
     assert not (tmp_path / "run" / "state.json").exists() and not (tmp_path / "run" / "config.json").exists()
+
+
+def test_one_logger_or_callback_alone_is_a_list_of_one() -> None:
+    callback = Callback()
+    assert several(callback) == several([callback]) == several(each for each in [callback]) == (callback,)
+    assert several("wandb") == ("wandb",) and several(()) == ()
 
 
 @pytest.mark.parametrize(

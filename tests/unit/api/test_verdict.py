@@ -312,3 +312,8 @@ def test_the_command_prints_the_verdict_and_writes_the_page(tmp_path: Path, foun
     (tmp_path / "cnn1.csv").write_text((tmp_path / "cnn1.csv").read_text().replace("cat,dog", "dog,cat"))
     wrong = command(*words, cwd=tmp_path)
     assert wrong.returncode == 2 and "cnn1.csv has different columns from vit0.csv" in wrong.stderr
+
+
+def test_models_without_names_are_refused() -> None:
+    with pytest.raises(FittingRoomError, match="the predictions are a list: give a dictionary of models"):
+        verdict([np.eye(3)], [0, 1, 2])  # type: ignore[arg-type]

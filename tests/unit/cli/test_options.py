@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fittingroom.api.compare import check_jobs
-from fittingroom.cli.options import parse_plan, parse_settings
+from fittingroom.cli.options import parse_formats, parse_plan, parse_settings
 from fittingroom.core.errors import FittingRoomError
 
 WORDS = st.text("abcdefghij_0123456789", min_size=1)
@@ -55,3 +55,7 @@ def test_a_value_given_twice_is_not_ignored(parse: Callable[[Any], Any], given: 
     with pytest.raises(FittingRoomError, match=said):
         parse(given)
     assert parse_settings(["depth=2", "depth=2"]) == {"depth": "2"}
+
+
+def test_a_format_named_twice_is_written_once() -> None:
+    assert parse_formats("svg, png,svg") == ["svg", "png"]

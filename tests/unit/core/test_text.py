@@ -1,9 +1,11 @@
 """Names for files: any text gives one that every file system takes, and two texts never give the same."""
 
+from pathlib import Path
+
 import pytest
 
 from fittingroom.core.rundir import write_text
-from fittingroom.core.text import epochs_text, file_name
+from fittingroom.core.text import distinct_names, epochs_text, file_name
 
 
 @pytest.mark.parametrize("text", ["vit", "cnn@widths=[8,16]-seed0", "日本語", "a b (2)"])
@@ -27,3 +29,21 @@ def test_a_file_of_a_long_name_is_written(tmp_path) -> None:  # type: ignore[no-
 
 def test_one_epoch_is_singular() -> None:
     assert [epochs_text(number) for number in (0.5, 1.0, 20)] == ["0.5 epochs", "1 epoch", "20 epochs"]
+
+
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        ([], []),
+        (["a/x.png"], ["x.png"]),
+        (["a/x.png", "b/y.png"], ["x.png", "y.png"]),
+        (["a/x.png", "b/x.png", "b/y.png"], ["a/x.png", "b/x.png", "y.png"]),
+        (["p/a/x.png", "q/a/x.png", "r/x.png"], ["p/a/x.png", "q/a/x.png", "r/x.png"]),
+        (["x.png", "a/x.png"], ["x.png", "a/x.png"]),
+        (["/a/x.png", "/b/x.png"], ["a/x.png", "b/x.png"]),
+        (["a/x.png", "a/x.png"], ["x.png", "x.png"]),
+        (["a\n/x.png", "b/x.png"], ["a\\n/x.png", "b/x.png"]),
+    ],
+)
+def test_names_tell_files_apart(paths: list[str], names: list[str]) -> None:
+    assert distinct_names(paths) == distinct_names([Path(path) for path in paths]) == names

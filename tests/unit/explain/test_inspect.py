@@ -16,7 +16,7 @@ from fittingroom.data.images.dataset import ImageData, Splits
 from fittingroom.data.images.load import open_images
 from fittingroom.evaluation.selection import mistakes
 from fittingroom.evaluation.shipped import find_run
-from fittingroom.explain.inspect import Question, inspect
+from fittingroom.explain.inspect import Asked, Question, inspect
 
 LABELS = np.array([0, 1, 2, 0, 1])
 
@@ -148,6 +148,19 @@ def test_a_read_of_the_test_images_is_logged_in_the_run(tmp_path: Path) -> None:
     reads = json.loads((mine / "state.json").read_text())["test_reads"]
     assert len(reads) == before + 1 and "explain" in reads[-1]["why"]
     assert found.names == ["test image 3"]
+
+
+def test_a_question_that_is_refused_reads_no_test_image(tmp_path: Path) -> None:
+    mine = Path(shutil.copytree(find_run("cnn"), tmp_path / "mine"))
+    before = (mine / "state.json").read_bytes()
+
+    def refuse(asked: Asked) -> None:
+        assert (asked.names, asked.target, asked.question["number"]) == (("mine",), "Bag", 3)
+        raise FittingRoomError("no place")
+
+    with pytest.raises(FittingRoomError, match="no place"):
+        inspect(Question(runs=(str(mine),), kind="index", number=3, split="test", target=8), check=refuse)
+    assert (mine / "state.json").read_bytes() == before
 
 
 @pytest.mark.thorough

@@ -1,12 +1,14 @@
 """Maps by name: which network has which, their shape and sign, and memory that does not grow with the images."""
 
 import time
+import warnings
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.optim.swa_utils import AveragedModel
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.explain.capture import attention_layers
@@ -160,3 +162,28 @@ def test_explaining_one_image_takes_less_than_a_second(name: str) -> None:
             saliency(model, image, torch.tensor([0]), method)
             seconds.append(time.process_time() - began)
         assert min(seconds) < 1
+
+
+@pytest.mark.parametrize("make", [lambda: tiny("vit"), lambda: tiny("cnn"), timm_like, hugging_face])
+@pytest.mark.parametrize("wrap", [nn.DataParallel, AveragedModel, lambda model: nn.DataParallel(AveragedModel(model))])
+def test_a_network_in_a_wrapper_has_the_maps_of_the_network(make: Any, wrap: Any) -> None:
+    model = make()
+    wrapped = wrap(model)
+    assert methods_for(wrapped) == methods_for(model)
+    for method in methods_for(model):
+        found, expected = (saliency(each, draw_images(), TARGETS, method) for each in (wrapped, model))
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_a_network_without_gradients_is_named() -> None:
+    with torch.inference_mode():
+        model = tiny("vit")
+    for method in ("relevance", "gradcam"):
+        with pytest.raises(FittingRoomError, match="weights of VisionTransformer were made inside"):
+            saliency(model, draw_images(), TARGETS, method)
+    assert saliency(model, draw_images(), TARGETS, "rollout").shape == (3, 8, 8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it is deprecated, and users have such files
+        traced = torch.jit.trace(timm_like(), draw_images(), check_trace=False)
+    with pytest.raises(FittingRoomError, match="TorchScript module cannot be explained"):
+        saliency(traced, draw_images(), TARGETS, "gradcam")  # type: ignore[arg-type]

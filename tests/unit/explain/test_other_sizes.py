@@ -13,7 +13,7 @@ from fittingroom.explain.heads import head_statistics
 from fittingroom.explain.maps import attention_maps, saliency_maps
 from fittingroom.explain.methods import attention_on_grid, map_grid, saliency
 from fittingroom.explain.tokens import pool_weights, token_layout
-from tests.unit.explain.networks import TimmViT, hugging_face, timm_like
+from tests.unit.explain.networks import TimmViT, hugging_face, timm_like, tiny
 
 METHODS = ("attention", "rollout", "relevance", "gradcam")
 SIZES = [(8, 8), (4, 16), (16, 4), (12, 20), (2, 32)]
@@ -129,3 +129,11 @@ def test_faithfulness_and_pictures_of_another_size() -> None:
     model, images = timm_like(reg_tokens=4), draw((4, 16))
     assert set(measure_faithfulness(model, images, steps=2, num_random=1).scores) == {*METHODS, "random"}
     assert saliency_maps(model, images).maps.shape == (2, 4, 16)
+
+
+@pytest.mark.parametrize("make", [timm_like, lambda: tiny("vit"), Interpolating])
+def test_sizes_that_would_lose_pixels_at_the_edges_are_refused(make: Any) -> None:
+    model, images = make().eval(), draw((9, 8))
+    for method in METHODS:
+        with pytest.raises(FittingRoomError, match="images of 9 x 8 are not a whole number of patches of 2 x 2"):
+            saliency(model, images, torch.tensor([0, 1]), method)

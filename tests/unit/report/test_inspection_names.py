@@ -15,7 +15,7 @@ from matplotlib.text import Text
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.explain.findings import Inspection
 from fittingroom.report import plots
-from fittingroom.report.inspection import own_folder, pictures, style, write_inspection
+from fittingroom.report.inspection import check_place, own_folder, pictures, style, write_inspection
 from tests.inspection_fixture import findings, inspection
 
 CLASSES = ("日本語", "😀 bag", "a\udcffb", "$x^2$")
@@ -123,3 +123,26 @@ def test_a_new_question_gets_a_numbered_folder_and_an_old_one_its_own(
     assert own_folder(base, asked(1)).name == "explain-4"
     (tmp_path / "file").write_text("I was here first")
     assert own_folder(tmp_path / "file", asked(1)).name == "file-2"
+
+
+def test_a_place_is_checked_before_the_work_and_nothing_is_made(tmp_path: Path) -> None:
+    write_inspection(asked(1), tmp_path / "x", ["png"])
+    (tmp_path / "file").write_text("I was here first")
+    kept = sorted(tmp_path.rglob("*"))
+    for out, default, number in (
+        (tmp_path / "x", Path(), 1),
+        (tmp_path / "new" / "deep", Path(), 2),
+        (None, tmp_path / "x", 2),
+        (None, tmp_path / "file", 1),
+        (None, tmp_path / "runs" / "new", 1),
+    ):
+        check_place(out, default, asked(number).question)
+    for out, default, said in (
+        (tmp_path / "x", Path(), "x holds pictures for other networks, images or options"),
+        (tmp_path / "file", Path(), "file is not a folder: choose another with --out"),
+        (tmp_path / "file" / "deep", Path(), "file is not a folder: choose another with --out"),
+        (None, tmp_path / "file" / "x", "file is not a folder: choose another with --out"),
+    ):
+        with pytest.raises(FittingRoomError, match=said):
+            check_place(out, default, asked(2).question)
+    assert sorted(tmp_path.rglob("*")) == kept

@@ -31,7 +31,10 @@ def normalise(
     """Pixels 0..255 as the network gets them: in its size and channels, normalised with the mean and deviation in `spec`."""
     if spec.input_shape != spec.image_shape:
         images = as_input(images, spec.input_shape)
-    mean, std = (torch.tensor(value)[:, None, None] * 255 for value in (spec.mean, spec.std))
+    mean, std = (
+        torch.tensor(value, dtype=torch.float32, device=images.device)[:, None, None] * 255
+        for value in (spec.mean, spec.std)
+    )
     return (images - mean) / std
 
 

@@ -30,10 +30,13 @@ class OwnImage:
     """How the file was read, and why the answer of a network may be worth nothing. Each begins with the picture's name."""
 
 
-def read_image(path: Path, spec: DataSpec) -> OwnImage:
-    """Read a picture file and convert it. Raises FittingRoomError if it cannot be read, see `decode`."""
+def read_image(path: Path, spec: DataSpec, name: str | None = None) -> OwnImage:
+    """Read a picture file and convert it. Notes call it `name`, or by its file name.
+
+    Raises FittingRoomError if it cannot be read, see `decode`.
+    """
     check_file(path, "give a PNG or JPEG picture")
-    return _own(decode(path, white=dict(spec.preprocessing.white)), spec, shown(path.name))
+    return _own(decode(path, white=dict(spec.preprocessing.white)), spec, name or shown(path.name))
 
 
 def own_image(picture: Image.Image, spec: DataSpec, name: str = "the picture") -> OwnImage:

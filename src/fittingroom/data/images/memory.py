@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.tensors import plain_array
 from fittingroom.core.text import shown
 from fittingroom.data.images.decode import eight_bits
 from fittingroom.data.images.options import PictureOptions
@@ -29,17 +30,32 @@ def items_of(dataset: Any) -> tuple[list[Any], list[Any], Any]:
     """The pictures, labels and class names (its `classes`, or None). Raises FittingRoomError for items of another kind."""
     pictures, labels = [], []
     for place in range(len(dataset)):
-        item = dataset[place]
+        try:
+            item = dataset[place]
+        except Exception as error:  # a data set is the user's own code
+            raise FittingRoomError(
+                f"item {place} of the data set cannot be read ({type(error).__name__}: {error}): mend or remove it"
+            ) from error
         if not isinstance(item, tuple | list) or len(item) != 2:
             raise FittingRoomError(
                 f"item {place} of the data set is {type(item).__name__}, not (picture, label): give a data set of such pairs"
             )
         pictures.append(item[0])
-        labels.append(int(item[1]) if isinstance(item[1], Tensor | np.integer) else item[1])
+        labels.append(_label(item[1], place))
     classes = getattr(dataset, "classes", None)
     numbered = all(isinstance(label, int) for label in labels)
     names = list(map(str, classes)) if numbered and isinstance(classes, list | tuple) else None
     return pictures, labels, names
+
+
+def _label(label: Any, place: int) -> Any:
+    if not isinstance(label, Tensor | np.ndarray | np.generic):
+        return label
+    if plain_array(label).size != 1:
+        raise FittingRoomError(
+            f"the label of item {place} has shape {tuple(label.shape)}: give the number or name of one class"
+        )
+    return label.item()
 
 
 def as_array(pictures: Any, options: PictureOptions) -> tuple[Any, Preprocessing | None]:
@@ -48,7 +64,7 @@ def as_array(pictures: Any, options: PictureOptions) -> tuple[Any, Preprocessing
     Raises FittingRoomError for a mixture, and for paths.
     """
     if isinstance(pictures, Tensor):
-        pictures = pictures.detach().cpu().numpy()
+        pictures = plain_array(pictures)
     listed = isinstance(pictures, list | tuple) and len(pictures) > 0
     kinds = [isinstance(each, Image.Image) for each in pictures] if listed else []
     if all(kinds) and kinds:
@@ -66,7 +82,7 @@ def as_array(pictures: Any, options: PictureOptions) -> tuple[Any, Preprocessing
     if given is not None:
         raise FittingRoomError(f"{given} is for pictures, and arrays have a size of their own: omit it")
     if listed and all(isinstance(each, Tensor) for each in pictures):
-        return [each.detach().cpu().numpy() for each in pictures], None
+        return plain_array(pictures), None
     return pictures, None
 
 

@@ -16,7 +16,6 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 """EXIF's orientation -> what turns the pixels upright."""
-"""The turns that exchange width and height."""
 XMP = re.compile(rb"tiff:Orientation(?:=[\"']|>)\s*([1-8])")
 
 RAW_PROFILES = ("Raw profile type exif", "Raw profile type APP1")

@@ -12,6 +12,7 @@ Two paths give the same output. `explicit` computes the weights and then the sum
 faster on a CPU. `fused` is a single torch kernel: less memory and faster on a GPU, but the weights stay hidden.
 """
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import ClassVar, Literal
@@ -84,6 +85,10 @@ def merge_heads(x_BHNK: Float[Tensor, "batch heads tokens head_dim"]) -> Float[T
     return x_BHNK.transpose(1, 2).flatten(2)
 
 
+ONE_AT_A_TIME = threading.RLock()
+"""Held by whoever changes a network for a while, such as to capture its attention: a web service may ask from many threads."""
+
+
 class AttentionCore(nn.Module):
     """The base of every attention layer: it chooses the path and captures weights on request.
 
@@ -96,6 +101,7 @@ class AttentionCore(nn.Module):
         self.num_heads = num_heads
         self.path: AttentionPath = path
         self.captured: list[Tensor] | None = None
+        self.capturing_thread = 0
         self.keep_graph = False
 
     def weights(self, q_BHNK: Tensor, k_BHMK: Tensor, mask: Tensor | None) -> Tensor:
@@ -108,12 +114,14 @@ class AttentionCore(nn.Module):
 
     def multi_head(self, q_BHNK: Tensor, k_BHMK: Tensor, v_BHMK: Tensor, mask: Tensor | None) -> Tensor:
         """Attend in every head and merge the heads. While capturing, also keep the weights, in float32 or better."""
-        if self.captured is None:
+        captured = self.captured
+        # Another thread may use the network at the same time, on other images.
+        if captured is None or self.capturing_thread != threading.get_ident():
             return merge_heads(self.attend(q_BHNK, k_BHMK, v_BHMK, mask))
         dtype = torch.promote_types(q_BHNK.dtype, torch.float32)
         with torch.autocast(q_BHNK.device.type, enabled=False):
             weights_BHNM = self.weights(q_BHNK.to(dtype), k_BHMK.to(dtype), mask)
-        self.captured.append(weights_BHNM if self.keep_graph else weights_BHNM.detach())
+        captured.append(weights_BHNM if self.keep_graph else weights_BHNM.detach())
         return merge_heads(weights_BHNM.to(v_BHMK.dtype) @ v_BHMK)
 
 
@@ -197,14 +205,15 @@ def capture_attention(model: nn.Module, *, keep_graph: bool = False) -> Iterator
     if not modules:
         raise FittingRoomError(f"{type(model).__name__} has no attention to capture: choose a vit or a hybrid")
     weights: dict[str, list[Tensor]] = {}
-    for module in modules.values():
-        module.captured, module.keep_graph = [], keep_graph
-    try:
-        yield weights
-        weights.update({name: module.captured for name, module in modules.items() if module.captured})
-    finally:
+    with ONE_AT_A_TIME:
         for module in modules.values():
-            module.captured, module.keep_graph = None, False
+            module.captured, module.keep_graph, module.capturing_thread = [], keep_graph, threading.get_ident()
+        try:
+            yield weights
+            weights.update({name: module.captured for name, module in modules.items() if module.captured})
+        finally:
+            for module in modules.values():
+                module.captured, module.keep_graph = None, False
     if not weights:
         raise FittingRoomError(
             "no attention was captured: run the model inside the `with capture_attention(...)` block"

@@ -9,10 +9,11 @@ from fittingroom.report.inspection.faithfulness import faithfulness, randomisati
 from fittingroom.report.inspection.panel import Column, panel
 from fittingroom.report.inspection.places import filters, position_tiles
 from fittingroom.report.inspection.style import save
-from fittingroom.report.inspection.write import own_folder, pictures, record, write_inspection
+from fittingroom.report.inspection.write import check_place, own_folder, pictures, record, write_inspection
 
 __all__ = [
     "Column",
+    "check_place",
     "faithfulness",
     "filters",
     "head_statistics",

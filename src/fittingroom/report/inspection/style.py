@@ -325,11 +325,16 @@ def render(figure: Figure, suffix: str) -> bytes:
     return buffer.getvalue()
 
 
-def save(figure: Figure, folder: Path, name: str, formats: Sequence[str] = FORMATS) -> list[Path]:
-    """Write `folder/name.png` and `.svg`, each complete or not at all. Returns their paths."""
+def check_formats(formats: Sequence[str]) -> None:
+    """Raise FittingRoomError for a format that is not in FORMATS."""
     wrong = [each for each in formats if each not in FORMATS]
     if wrong:
         raise FittingRoomError(f"pictures cannot be written as '{wrong[0]}': choose png, svg or png,svg")
+
+
+def save(figure: Figure, folder: Path, name: str, formats: Sequence[str] = FORMATS) -> list[Path]:
+    """Write `folder/name.png` and `.svg`, each complete or not at all. Returns their paths."""
+    check_formats(formats)
     make_folder(folder)
     paths = []
     for suffix in formats:

@@ -1,7 +1,8 @@
 """Write all pictures of an inspection, and the numbers in them, into one folder."""
 
 import math
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 
 from fittingroom import __version__
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.core.files import check_folder
 from fittingroom.core.rundir import make_folder, read_json, write_json
 from fittingroom.core.text import file_name, shown
 from fittingroom.explain.findings import Faithfulness, Findings, Inspection
@@ -19,7 +21,7 @@ from fittingroom.report.inspection.attention import head_statistics, heads, roll
 from fittingroom.report.inspection.faithfulness import TITLES, faithfulness, randomisation
 from fittingroom.report.inspection.panel import Column, panel
 from fittingroom.report.inspection.places import filters, position_tiles
-from fittingroom.report.inspection.style import FORMATS, Picture, save
+from fittingroom.report.inspection.style import FORMATS, Picture, check_formats, save
 
 
 def write_inspection(
@@ -29,11 +31,8 @@ def write_inspection(
 
     Raises FittingRoomError if the folder holds pictures for other networks, images or options.
     """
-    if _asked(make_folder(folder)) not in (None, inspection.question):
-        raise FittingRoomError(
-            f"{shown(str(folder))} holds pictures for other networks, images or options: choose another folder, or delete "
-            "this one"
-        )
+    check_formats(formats)
+    _check_question(make_folder(folder), inspection.question)
     paths: list[Path] = []
     for name, picture in pictures(inspection).items():
         paths += save(picture, folder, name, formats)
@@ -45,8 +44,7 @@ def write_inspection(
 def own_folder(folder: Path, inspection: Inspection) -> Path:
     """`folder` if it is new, or holds pictures of the same question; else the first of `folder-2`, `folder-3`, ... to be so."""
     make_folder(folder.parent)
-    for number in count(1):
-        place = folder if number == 1 else folder.with_name(f"{folder.name}-{number}")
+    for place in _numbered(folder):
         with suppress(FileExistsError):
             place.mkdir()
             return place
@@ -55,10 +53,39 @@ def own_folder(folder: Path, inspection: Inspection) -> Path:
     raise AssertionError("unreachable")
 
 
+def check_place(out: Path | None, default: Path, question: dict[str, Any]) -> None:
+    """Raise FittingRoomError if pictures of this question cannot be written to `out`; without it, to `own_folder(default)`.
+
+    Makes nothing, so that a command can ask before its work begins.
+    """
+    if out is not None:
+        check_folder(out)
+        _check_question(out, question)
+        return
+    check_folder(default.parent)
+    check_folder(
+        next(each for each in _numbered(default) if not os.path.lexists(each) or _asked(each) == question),
+    )
+
+
+def _numbered(folder: Path) -> Iterator[Path]:
+    """`folder`, `folder-2`, `folder-3`, ..."""
+    yield folder
+    yield from (folder.with_name(f"{folder.name}-{number}") for number in count(2))
+
+
+def _check_question(folder: Path, question: dict[str, Any]) -> None:
+    if _asked(folder) not in (None, question):
+        raise FittingRoomError(
+            f"{shown(str(folder))} holds pictures for other networks, images or options: choose another folder, or delete "
+            "this one"
+        )
+
+
 def _asked(folder: Path) -> dict[str, Any] | None:
     """The question whose pictures are in the folder; None if it holds no explain.json."""
     path = folder / "explain.json"
-    return read_json(path).get("question", {}) if path.is_file() else None
+    return read_json(path).get("question", {}) if os.path.isfile(path) else None  # False in a folder that is closed
 
 
 def pictures(inspection: Inspection) -> dict[str, Picture]:

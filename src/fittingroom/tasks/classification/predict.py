@@ -11,7 +11,8 @@ from PIL import Image
 from torch import Tensor
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.core.text import shown
+from fittingroom.core.tensors import plain_array
+from fittingroom.core.text import distinct_names
 from fittingroom.data.images.image_file import OwnImage, own_image, read_image
 from fittingroom.data.spec import DataSpec, ImageSet
 
@@ -64,9 +65,8 @@ def new_images(items: Any, spec: DataSpec) -> NewImages:
         items = [items]
     notes: list[str] = []
     if isinstance(items, Sequence) and items and all(isinstance(item, str | Path | Image.Image) for item in items):
-        names = [
-            f"image {n}" if isinstance(each, Image.Image) else shown(Path(each).name) for n, each in enumerate(items)
-        ]
+        files = iter(distinct_names([each for each in items if not isinstance(each, Image.Image)]))
+        names = [f"image {n}" if isinstance(each, Image.Image) else next(files) for n, each in enumerate(items)]
         own = [_picture(item, name, spec) for item, name in zip(items, names, strict=True)]
         pixels, notes = torch.stack([each.pixels for each in own]), [note for each in own for note in each.notes]
     else:
@@ -77,12 +77,12 @@ def new_images(items: Any, spec: DataSpec) -> NewImages:
 
 
 def _picture(item: Any, name: str, spec: DataSpec) -> OwnImage:
-    return own_image(item, spec, name) if isinstance(item, Image.Image) else read_image(Path(item), spec)
+    return own_image(item, spec, name) if isinstance(item, Image.Image) else read_image(Path(item), spec, name)
 
 
 def _array(items: Any, spec: DataSpec) -> Tensor:
     try:
-        array = _plain(items.detach().cpu()) if isinstance(items, Tensor) else np.asarray(items)
+        array = np.asarray(plain_array(items))
     except ValueError as error:
         raise FittingRoomError("images differ in size: give one array, or pictures and paths of any size") from error
     wanted = (spec.channels, spec.height, spec.width)
@@ -104,8 +104,3 @@ def _array(items: Any, spec: DataSpec) -> Tensor:
             )
         array = np.round(array * 255).astype(np.uint8)
     return torch.from_numpy(np.array(array, order="C"))  # a copy: torch warns of arrays that are read-only
-
-
-def _plain(values: Tensor) -> np.ndarray:
-    """Numbers of 16 bits that NumPy lacks become float32."""
-    return (values.float() if values.is_floating_point() else values).numpy()
