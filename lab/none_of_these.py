@@ -9,6 +9,7 @@ images and on foreign pictures of these kinds, so the last columns are slightly 
 
 import argparse
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def main() -> None:
     """Measure all networks, write the record."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path, help="folder of photographs")
-    photos = sorted(pictures_in(parser.parse_args().photos))
+    photos = sorted(pictures_in(parser.parse_args().photos, Counter()))
     found = {name: measure(name, photos[:: max(1, len(photos) // NUMBER)][:NUMBER]) for name in NETWORKS}
     write_json(RECORD, {"alarms": ALARMS, "networks": found})
     print(json.dumps(found, indent=2))

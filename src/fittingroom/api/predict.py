@@ -1,5 +1,6 @@
 """`predict_files`: a trained network's answers for picture files, in order, in as little memory for many as for few."""
 
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -70,7 +71,6 @@ def predict_files(
     elif not isinstance(files, Iterable):
         raise FittingRoomError(f"files {files!r}: give paths of pictures and folders")
     spec, most = run.spec, whole(top, "top")
-    files = [files] if isinstance(files, str | Path) else files
     if not getattr(spec, "class_names", ()):
         raise FittingRoomError(f"{run.name} does not read pictures: for words use `pronounce`")
     if not 1 <= most <= len(spec.class_names):

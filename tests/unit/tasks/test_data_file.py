@@ -94,10 +94,10 @@ def test_evaluating_without_the_file_or_with_another_one_is_refused(tmp_path: Pa
         load_run(tmp_path / "run").task.evaluators()
 
 
-def write_pair_run(folder: Path, path: Path, **files: str) -> Seq2seqTask:
+def write_pair_run(folder: Path, path: Path, dev: str | None = None, test: str | None = None) -> Seq2seqTask:
     """A finished run on the pairs in that file, or in three, with untrained weights; its task as it was in training."""
     config = Seq2seqConfig(
-        model="recurrent", model_config=TINY["recurrent"], epochs=1, batch_size=8, data=str(path), **files
+        model="recurrent", model_config=TINY["recurrent"], epochs=1, batch_size=8, data=str(path), dev=dev, test=test
     )  # fmt: skip
     task = Seq2seqTask(config)
     folder.mkdir()

@@ -30,7 +30,7 @@ def png(rows: bytes, *, before: bytes = b"", after: bytes = b"", form: tuple[int
     return b"\x89PNG\r\n\x1a\n" + header + before + chunk(b"IDAT", zlib.compress(rows)) + after + chunk(b"IEND", b"")
 
 
-def sideways(**more: bytes) -> bytes:
+def sideways(**more: Any) -> bytes:
     return png(b"".join(b"\0" + row.tobytes() for row in SIDEWAYS), **more)
 
 

@@ -191,6 +191,7 @@ def test_a_damaged_number_of_steps_is_named_with_its_fix(tmp_path: Path, text: s
 def test_a_resumed_run_of_another_length_than_its_config_is_refused(off: int, tmp_path: Path) -> None:
     """An edited state.json would end the run early, and call it finished."""
     task = tiny_task(tiny_config())
+    assert task.config.epochs is not None
     right = budget.total_steps_for(task.config.epochs, task.batches.steps_per_epoch)
     path = tmp_path / "state.json"
     budget.check_planned(task, None, path)
