@@ -34,20 +34,18 @@ def num_cores(root: Path = Path("/")) -> int:
 
 def respect_quota() -> None:
     """Let torch compute with no more threads than the container has time for. `OMP_NUM_THREADS` of the user decides otherwise."""
-    if not THREADS.fullmatch(
-        os.environ.get("OMP_NUM_THREADS", "1")
-    ):  # empty, 0 or a word: OpenMP complains, and takes all cores
+    given = os.environ.get("OMP_NUM_THREADS", "1")
+    if not THREADS.fullmatch(given):  # empty, 0 or a word: OpenMP complains, and takes all cores
         del os.environ["OMP_NUM_THREADS"]
-    if "OMP_NUM_THREADS" in os.environ or num_cores() >= len(usable_cores()):
+    cores = num_cores()
+    if "OMP_NUM_THREADS" in os.environ or cores >= len(usable_cores()):
         return
     os.environ["OMP_NUM_THREADS"] = str(
-        num_cores()
-    )  # torch, and each process of a run, would start a thread for each core
+        cores
+    )  # otherwise torch and each process of a run would start a thread for each core
     torch = sys.modules.get("torch")
-    if (
-        torch is not None and torch.get_num_threads() > num_cores()
-    ):  # it was imported before, and reads the variable only then
-        torch.set_num_threads(num_cores())
+    if torch is not None and torch.get_num_threads() > cores:  # imported before: it reads the variable only then
+        torch.set_num_threads(cores)
 
 
 def memory_bytes(root: Path = Path("/")) -> int | None:

@@ -351,8 +351,6 @@ def _contradictions(record: ComparisonRecord) -> Iterator[str]:
         yield "it has no candidates"
     if type(folds) is not int or folds < 2:
         yield f"data.facts.folds is {folds!r}, not a whole number from 2 on"
-    if record.budget.kind != "none" and record.budget.value <= 0:
-        yield f"the budget is {record.budget.value:g} {record.budget.kind}"
     for what, given in (
         ("candidates name", names),
         ("seeds name", record.seeds),

@@ -129,8 +129,6 @@ def load_run(
     """
     folder = find_run(run, task)
     path = folder / "config.json"
-    if not path.exists() and (folder / "comparison.json").exists():
-        raise FittingRoomError(f"{folder} is a comparison: give one of its runs, the folders in {folder / 'runs'}")
     values = upgrade_config(read_json(path))
     for key in ("model", "model_config", "seed"):
         if key not in values:

@@ -42,7 +42,7 @@ def check_callbacks(callbacks: Sequence[Any]) -> None:
     """Raise FittingRoomError for an object that is no callback of Lightning."""
     for each in _listed(callbacks, "callbacks", "[Timer()]"):
         if isinstance(each, type) or not hasattr(each, "on_train_batch_end"):
-            raise FittingRoomError(f"callback {each!r}: give an object of a Lightning Callback")
+            raise FittingRoomError(f"callback {each!r}: give Lightning callbacks, such as LearningRateMonitor()")
 
 
 def _listed(values: Any, what: str, example: str) -> Sequence[Any]:

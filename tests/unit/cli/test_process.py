@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from fittingroom.cli import process
+from fittingroom.core import machine
 
 
 @pytest.fixture(autouse=True)
@@ -17,13 +18,13 @@ def own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_container_with_a_quota_gets_no_more_threads_than_it_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "usable_cores", lambda: list(range(8)))
+    monkeypatch.setattr(machine, "usable_cores", lambda: list(range(8)))
     for quota, found in ((2, "2"), (8, None)):
         os.environ.pop("OMP_NUM_THREADS", None)
-        monkeypatch.setattr(process, "num_cores", lambda quota=quota: quota)
+        monkeypatch.setattr(machine, "num_cores", lambda quota=quota: quota)
         process.prepare()
         assert os.environ.get("OMP_NUM_THREADS") == found
-    monkeypatch.setattr(process, "num_cores", lambda: 2)
+    monkeypatch.setattr(machine, "num_cores", lambda: 2)
     os.environ["OMP_NUM_THREADS"] = "5"
     process.prepare()
     assert os.environ["OMP_NUM_THREADS"] == "5", "the user's own choice stays"

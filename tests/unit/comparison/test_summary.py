@@ -1,7 +1,6 @@
 """The summary of made-up comparisons on disk: its structure, its numbers, and what it says when files are bad."""
 
 import json
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import numpy as np
 import pytest
 
 from fittingroom.comparison.grid import _environment
-from fittingroom.comparison.summary import check_same_run, summarise
+from fittingroom.comparison.summary import summarise
 from fittingroom.core.config import to_dict
 from fittingroom.core.decision import RULE
 from fittingroom.core.errors import FittingRoomError
@@ -19,7 +18,6 @@ from fittingroom.core.records import (
     CandidateRecord,
     DataRecord,
     RunRow,
-    RunState,
     Score,
     Summary,
     read_comparison,
@@ -486,23 +484,6 @@ def test_runs_on_different_words_are_refused(tmp_path: Path, split: str) -> None
         FittingRoomError, match=f"recurrent-seed1 and of transformer-seed0 hold different {split} words"
     ):
         summarise(folder)
-
-
-def test_a_copy_under_the_name_of_another_run_is_not_scored_for_it(tmp_path: Path) -> None:
-    row = RunRow(
-        run="vit-seed0", folder="runs/vit-seed0", candidate="vit", seed=0, status="finished", config_hash="one"
-    )
-    check_same_run(tmp_path, row)  # an old run without a state
-    for held, fits in (("one", True), ("", True), ("two", False)):
-        write_json(
-            tmp_path / "runs" / "vit-seed0" / "state.json", to_dict(RunState(config_hash=held, status="finished"))
-        )
-        with (
-            nullcontext()
-            if fits
-            else pytest.raises(FittingRoomError, match=r"holds another run \(.*\) than vit-seed0 of this")
-        ):
-            check_same_run(tmp_path, row)
 
 
 def test_a_run_without_its_environment_is_passed_over(tmp_path: Path) -> None:

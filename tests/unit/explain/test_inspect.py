@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ import torch
 
 from fittingroom.comparison.pictures.images import choose_images
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.data.images.dataset import ImageData, Splits
+from fittingroom.data.images.dataset import Splits
 from fittingroom.data.images.load import open_images
 from fittingroom.evaluation.selection import mistakes
 from fittingroom.evaluation.shipped import find_run
 from fittingroom.explain.inspect import Asked, Question, inspect
+from fittingroom.tasks.classification.training import ClassificationTask
 
 LABELS = np.array([0, 1, 2, 0, 1])
 
@@ -72,13 +74,15 @@ def test_nobody_named_means_one_of_each_family_and_the_first_image_of_each_class
 def few_images(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first 500 validation images in place of all: every network is asked about each of them."""
 
-    whole = ImageData.split
+    whole = ClassificationTask.splits.func
 
-    def split(self: ImageData, seed: int, num_train: int | None = None, folds: int | None = None) -> Splits:
-        splits = whole(self, seed, num_train)
-        return replace(splits, val=splits.val.subset(torch.arange(500)))
+    def splits(self: ClassificationTask) -> Splits:
+        found = whole(self)
+        return replace(found, val=found.val.subset(torch.arange(500)))
 
-    monkeypatch.setattr(ImageData, "split", split)
+    few = cached_property(splits)
+    few.__set_name__(ClassificationTask, "splits")
+    monkeypatch.setattr(ClassificationTask, "splits", few)
 
 
 @pytest.mark.thorough
@@ -131,6 +135,8 @@ def test_runs_of_different_seeds_share_the_images_that_none_was_trained_on(tmp_p
     other = Path(shutil.copytree(find_run("cnn"), tmp_path / "other"))
     config = json.loads((other / "config.json").read_text())
     (other / "config.json").write_text(json.dumps({**config, "seed": 1}))
+    state = json.loads((other / "state.json").read_text())
+    (other / "state.json").write_text(json.dumps({**state, "seed": 1}))
     found = inspect(Question(runs=("cnn", str(other)), kind="index", number=0))
     (note,) = found.notes
     one, two = (set(open_images().split(seed).val.index.tolist()) for seed in (0, 1))

@@ -43,7 +43,6 @@ def small(folder: Path, **options: Any) -> Path:
         (lambda it: it["runs"][0].update(folder="runs/vit-seed1"), "runs have the folder runs/vit-seed1 twice"),
         (lambda it: it.update(seeds=[0]), "vit-seed1 has seed 1, which is not among the seeds"),
         (lambda it: it.update(seeds=[0, 1, 0]), "seeds name 0 twice"),
-        (lambda it: it["budget"].update(value=0.0), "the budget is 0 seconds"),
         *((lambda it, folds=folds: it["data"].update(facts={"folds": folds}), f"folds is {folds!r}") for folds in (0, "2", None)),
     ],
 )  # fmt: skip

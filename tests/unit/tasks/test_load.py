@@ -176,5 +176,5 @@ def test_files_of_two_runs_are_not_taken_for_one(tmp_path: Path, key: str, value
 
 def test_a_comparison_is_told_apart_from_a_run(tmp_path: Path) -> None:
     write_json(tmp_path / "comparison.json", {})
-    with pytest.raises(FittingRoomError, match=r"is a comparison: give one of its runs, the folders in .*runs"):
+    with pytest.raises(FittingRoomError, match=r"is a comparison: give one of its runs$"):
         load_run(tmp_path)

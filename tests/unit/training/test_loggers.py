@@ -40,8 +40,8 @@ class Callback:
         (check_loggers, True, "loggers True: give a list"),
         (check_loggers, None, "loggers None: give a list"),
         (check_callbacks, Callback(), "give a list, such as [Timer()]"),
-        (check_callbacks, [3], "callback 3: give an object of a Lightning Callback"),
-        (check_callbacks, [Callback(), Callback], "Callback'>: give an object of a Lightning Callback"),
+        (check_callbacks, [3], "callback 3: give Lightning callbacks, such as LearningRateMonitor()"),
+        (check_callbacks, [Callback(), Callback], "Callback'>: give Lightning callbacks"),
     ],
 )
 def test_what_is_no_list_of_them_is_one_line(check: Callable[[Any], None], given: Any, said: str) -> None:

@@ -20,6 +20,7 @@ from fittingroom.tasks.seq2seq.config import Seq2seqConfig
 from fittingroom.training.loop import train
 from fittingroom.training.module import TrainingModule
 from fittingroom.training.schedule import lr_factor
+from fittingroom.training.speed.engine import set_up_process
 from fittingroom.training.speed.plan import Plan
 from fittingroom.training.speed.probe import SCHEDULE_STEPS, Trial
 from fittingroom.training.step import TrainState, new_optimizer, new_state, step
@@ -91,11 +92,13 @@ class Losses(pl.Callback):
 
 
 @pytest.mark.thorough
+@pytest.mark.usefixtures("torch_as_before")
 @pytest.mark.parametrize("plan", [FP32, BF16], ids=["fp32", "bf16"])
 @pytest.mark.parametrize("make", [image_task, pair_task], ids=["images", "pairs"])
 def test_the_loop_and_the_probe_train_the_same_network_bit_for_bit(
     tmp_path: Path, make: Callable[[Path], Task], plan: Plan
 ) -> None:
+    set_up_process(plan)
     module, losses = TrainingModule(make(tmp_path), plan, total_steps=STEPS), Losses()
     train(module, folder=tmp_path / "run", callbacks=[losses], checkpoint_seconds=1e9)
     torch.manual_seed(1)  # what others draw makes no difference
