@@ -47,9 +47,14 @@ def test_three_files_say_what_they_share_and_what_training_lacks(
 def test_what_looks_like_a_mistake_in_pairs_is_a_hint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Targets without spaces, in one file or in one of three; and a header."""
     lines = [f"{word}\t{' '.join(word.upper())}\n" for word in ("abc", "bcd", "cde", "def", "efg")]
-    for name, text in (("good", "".join(lines)), ("joined", "".join(lines).replace(" ", ""))):
+    enough = [
+        f"{word}{number}\t{' '.join(word.upper())}\n"
+        for number in range(40)
+        for word in ("abc", "bcd", "cde", "def", "efg")
+    ]
+    for name, text in (("good", "".join(enough)), ("joined", "".join(lines).replace(" ", ""))):
         (tmp_path / f"{name}.tsv").write_text(text)
-    (tmp_path / "header.tsv").write_text("word\tphonemes\n" + "".join(lines))
+    (tmp_path / "header.tsv").write_text("word\tphonemes\n" + "".join(f"g{line}" for line in lines))
     good, joined, header = (str(tmp_path / f"{name}.tsv") for name in ("good", "joined", "header"))
     unsegmented = f"hint: {joined}: 5 of 5 targets are one symbol, so there is little to learn: separate the symbols"
     assert unsegmented in said([joined], capsys)

@@ -295,8 +295,9 @@ def _write_pixels(listing: Listing, work: Path, form: _Form) -> _Pass:
 def _one(picture: Picture, form: _Form) -> _One:
     try:
         check_file(picture.path, "give a picture in a file")
-        opened = decode_picture(Path(picture.path), picture.name, white=dict(form.white))
-        with open(picture.path, "rb") as file:  # not read as a whole: it may be a film of many gigabytes
+        with open(picture.path, "rb") as file:  # first, so that the system's reason is told if it cannot be opened
+            opened = decode_picture(Path(picture.path), picture.name, white=dict(form.white))
+            # Not read as a whole: it may be a film of many gigabytes.
             content = hashlib.file_digest(file, "sha256").hexdigest()
     except FittingRoomError as error:
         return _One(fault=str(error).removeprefix(picture.name).strip())
