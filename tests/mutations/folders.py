@@ -11,6 +11,7 @@ from fittingroom.api.compare import ComparisonResult
 from fittingroom.cli.run import print_summary
 from fittingroom.comparison import grid
 from fittingroom.comparison.summary import summarise
+from fittingroom.core.errors import found_in
 from fittingroom.core.records import read_state, read_summary
 from fittingroom.report.page import write_report
 from fittingroom.training import fit as fitting
@@ -119,12 +120,19 @@ def read_comparison_folder(root: Path, name: str, draw: random.Random) -> None:
     asks: list[Callable[[], Any]] = [
         lambda: write_report(folder),
         lambda: show(ComparisonResult(folder, summarise(folder))),
-        lambda: print_summary(read_summary(folder), None),
+        lambda: print_saved(folder),
         lambda: [read_state(path) for path in sorted((folder / "runs").iterdir())],
     ]
     if folder.parent == root:
         asks.append(lambda: fittingroom.compare(**arguments(root, folder.name), progress=False))
     draw.choice(asks)()
+
+
+def print_saved(folder: Path) -> None:
+    """The table and verdict of summary.json."""
+    summary = read_summary(folder)
+    with found_in(folder / "summary.json"):
+        print_summary(summary, None)
 
 
 def show(result: ComparisonResult) -> None:

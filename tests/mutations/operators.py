@@ -204,7 +204,10 @@ def _damaged_value(draw: random.Random, value: Any, others: Sequence[Any]) -> An
             (f"{holder[key]}x", [holder[key]], {str(holder[key]): holder[key]}, len(str(holder[key])))
         )
     elif isinstance(holder[key], int | float):
-        holder[key] = draw.choice((-holder[key], holder[key] * 10, holder[key] + 1, str(holder[key]), holder[key] / 3))
+        third = (
+            holder[key] // 3 if abs(holder[key]) > 1e300 else holder[key] / 3
+        )  # no float holds a whole number so large
+        holder[key] = draw.choice((-holder[key], holder[key] * 10, holder[key] + 1, str(holder[key]), third))
     else:
         found = list(_places(draw.choice(others))) if others else places
         holder[key] = found[draw.randrange(len(found))][0] if found else None

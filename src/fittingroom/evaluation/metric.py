@@ -76,7 +76,10 @@ class Metric:
     def _rounded(self, value: float, towards: Callable[[float], int], forgiven: float) -> str:
         """The millionth of the last digit forgives binary fractions such as 3.1999999999999997."""
         unit = 10**self.decimals
-        text = f"{towards(self.scale * value * unit + forgiven) / unit:.{self.decimals}f}"
+        scaled = self.scale * value * unit
+        if math.isinf(scaled):  # from a file that was edited by hand
+            return self.number(value)
+        text = f"{towards(scaled + forgiven) / unit:.{self.decimals}f}"
         return text.removeprefix("-") if float(text) == 0 else text
 
 

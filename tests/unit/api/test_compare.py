@@ -296,3 +296,10 @@ def test_in_a_child_process_that_runs_the_script_again_compare_ends_it(monkeypat
     monkeypatch.setattr(processes.os, "_exit", codes.append)
     processes.check_main_guard()
     assert codes == [processes.NO_MAIN_GUARD]
+
+
+def test_a_comparison_without_a_finished_run_has_no_curves(tmp_path: Path) -> None:
+    names = [f"{model}-seed{seed}" for model in ("vit", "cnn", "hybrid") for seed in (0, 1)]
+    folder = write_images(tmp_path / "failed", failed=names, num_test=20)
+    with pytest.raises(FittingRoomError, match=r"comparison\.json: no run has finished, so there is nothing to draw"):
+        ComparisonResult(folder, summarise(folder)).plot()
