@@ -31,7 +31,7 @@ from fittingroom.comparison.candidate import Candidate, candidate, parse_candida
 from fittingroom.comparison.executors.processes import check_main_guard
 from fittingroom.comparison.grid import Comparison, Watcher, run_comparison
 from fittingroom.comparison.protocol import PRESETS, Budget, check_seeds
-from fittingroom.core.errors import FittingRoomError, found_in
+from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.files import user_path
 from fittingroom.core.machine import num_cores
 from fittingroom.core.records import ComparisonRecord, RunRow, Summary, Verdict, read_comparison
@@ -93,8 +93,12 @@ class ComparisonResult:
         from fittingroom.api import plot
 
         runs = {run.name: run for run in self.runs()}
-        with found_in(self.folder / "comparison.json"):
-            return plot.curves(runs)
+        if not runs:
+            path = self.folder / "comparison.json"
+            raise FittingRoomError(
+                f"{path}: no run has finished, so there is nothing to draw: run the comparison again"
+            )
+        return plot.curves(runs)
 
     def __repr__(self) -> str:
         return f"{self.verdict}\n\n{self.table!r}"

@@ -186,8 +186,6 @@ def _panels(
     """Title of each panel -> the columns in it. Columns that hold no number are left out."""
     if x not in CLOCKS:
         raise FittingRoomError(f"x '{x}' is not a time axis: choose {', '.join(CLOCKS)}")
-    if not runs:
-        raise FittingRoomError("no run has finished, so there is nothing to draw: run the comparison again")
     known = list(dict.fromkeys(key for values in runs.values() for key in values))
     for name in [x, *(columns or ())]:
         if name not in known:
