@@ -145,7 +145,7 @@ def plan_comparison(
     source = None if data is None else load_data(data)
     length = Budget(epochs=epochs, seconds=seconds) if epochs or seconds else _preset_length(chosen.budget, source)
     candidates = _candidates(models, source, length, changes, train_sizes, jobs)
-    advised = None if seeds is not None or train_sizes else _advised_folds(source, changes)
+    advised = None if seeds is not None or train_sizes else _advised_folds(source, changes, candidates)
     if advised is not None:
         chosen, changes = chosen.for_folds(), {**changes, "folds": str(advised)}
         length = Budget(epochs=epochs, seconds=seconds) if epochs or seconds else _preset_length(chosen.budget, source)
@@ -283,9 +283,10 @@ def _candidates(
     return found
 
 
-def _advised_folds(data: Data | None, changes: Mapping[str, Any]) -> int | None:
+def _advised_folds(data: Data | None, changes: Mapping[str, Any], candidates: Sequence[Candidate]) -> int | None:
     """The folds for data of which nobody said how to test it; None if one test part is enough."""
-    if data is None or not {"folds", "num_train", "train_images"}.isdisjoint(changes):
+    given = set(changes).union(*(each.settings for each in candidates))
+    if data is None or not given.isdisjoint({"folds", "num_train", "train_images"}):
         return None
     with suppress(FittingRoomError):  # data that cannot be opened are refused when the runs begin
         return data.advised_folds

@@ -15,7 +15,12 @@ DELIMITERS = (";", "\t", ",")
 
 def read_csv(path: Path) -> tuple[NDArray[Any], tuple[str, ...]]:
     """The table, and the names in its header (empty without one). Raises FittingRoomError that names the file and the line."""
-    lines = [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    text = path.read_text(encoding="utf-8-sig").splitlines()
+    places, lines = [], []
+    for place, line in enumerate(text, start=1):
+        if line.strip():
+            places.append(place)
+            lines.append(line)
     if not lines:
         raise FittingRoomError(f"{path} is empty")
     lines[0] = lines[0].removeprefix("#").strip(" ")  # numpy writes a header as a comment
@@ -23,13 +28,13 @@ def read_csv(path: Path) -> tuple[NDArray[Any], tuple[str, ...]]:
     header: tuple[str, ...] = ()
     is_text = not _are_numbers(rows[-1])
     if len(rows[-1]) == 1:  # a column of labels, of which one may read like a number: 'nan' is a bread
-        is_text = not all(map(_are_numbers, rows[1:]))
+        is_text = not all(map(_are_numbers, rows[1:] or rows))
     if _has_number_header(rows) or _is_header(rows[0], rows[1:], is_text):
         header, rows = tuple(name.strip() for name in rows[0]), rows[1:]
-    first = 1 + bool(header)
+    places = places[bool(header) :]
     odd = next((number for number, row in enumerate(rows) if len(row) != len(rows[0])), None)
     if odd is not None:
-        raise FittingRoomError(f"{path}, line {odd + first}: {len(rows[odd])} columns, other lines have {len(rows[0])}")
+        raise FittingRoomError(f"{path}, line {places[odd]}: {len(rows[odd])} columns, other lines have {len(rows[0])}")
     if len(header) > 1 and not header[0]:
         header, rows, is_text = header[1:], _without_index(rows, path), not _are_numbers(rows[-1][1:])
     if len(header) > 1 and list(header) == _counted(header):
@@ -39,7 +44,7 @@ def read_csv(path: Path) -> tuple[NDArray[Any], tuple[str, ...]]:
     for number, row in enumerate(rows):
         if not _are_numbers(row):
             raise FittingRoomError(
-                f"{path}, line {number + first}: '{','.join(row)}' holds a value that is not a number"
+                f"{path}, line {places[number]}: '{','.join(row)}' holds a value that is not a number"
             )
     return np.array([[float(cell) for cell in row] for row in rows]), header
 
@@ -75,8 +80,8 @@ def _has_number_header(rows: Sequence[Sequence[str]]) -> bool:
         return False
     if len(first) > 2 and first == _counted(first):
         return True
-    written_with_point = any("." in cell or "e" in cell for row in rows[1:] for cell in row)
-    return written_with_point and (max(map(int, first)) > 1 or len(first) == 2)
+    written_with_point = all("." in cell or "e" in cell.lower() for row in rows[1:] for cell in row)
+    return written_with_point and (max(map(int, first)) > 1 or first == ["0", "1"])
 
 
 def _counted(cells: Sequence[str]) -> list[str]:

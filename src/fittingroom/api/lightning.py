@@ -185,7 +185,8 @@ class _AugmentedBatches(torch.utils.data.IterableDataset[Any]):
 
 def network_of(model: nn.Module) -> nn.Module:
     """The network in a `Classifier`; any other model itself."""
-    return model.model if type(model) is _CLASSES.get("Classifier") else model  # pyright: ignore[reportReturnType]
+    cls: Any = _CLASSES.get("Classifier")
+    return model.model if cls is not None and isinstance(model, cls) else model  # pyright: ignore[reportReturnType]
 
 
 def __getattr__(name: str) -> Any:

@@ -78,16 +78,15 @@ def confusion(labels: Any, predictions: Any, class_names: Sequence[str] | None =
 
 
 def _pixels(model: Any, images: Any) -> Any:
-    """Pictures and paths as the run reads them; arrays unchanged."""
-    one = isinstance(images, str | Path | Image.Image)
-    listed = isinstance(images, list | tuple) and images and all(isinstance(each, str | Path) for each in images)
-    if not (one or listed):
+    """Pictures and paths as the run reads them; arrays unchanged, and for a network in memory PIL pictures, too."""
+    many = images if isinstance(images, list | tuple) else [images]
+    if not many or not all(isinstance(each, str | Path | Image.Image) for each in many):
         return images
-    if not isinstance(model, Run):
-        raise FittingRoomError(
-            "a network in memory reads arrays or tensors: give those, or a Run in place of the network"
-        )
-    return new_images(images, model.spec).images.images
+    if isinstance(model, Run):
+        return new_images(images, model.spec).images.images
+    if all(isinstance(each, Image.Image) for each in many):
+        return images
+    raise FittingRoomError("a network in memory reads arrays or tensors: give those, or a Run in place of the network")
 
 
 def _network(model: Any) -> tuple[Any, dict[str, Any]]:

@@ -218,7 +218,11 @@ def _frames(probs: Mapping[Any, Any]) -> list[tuple[Any, int, tuple[str, ...]]]:
 
 
 def _row_names(given: Any) -> list[str]:
-    return [str(each) for each in given.index] if hasattr(given, "to_numpy") and hasattr(given, "index") else []
+    """The names of the rows of a data frame or series; none if they are only counted."""
+    if not (hasattr(given, "to_numpy") and hasattr(given, "index")):
+        return []
+    names = [str(each) for each in given.index]
+    return [] if names == list(map(str, range(len(names)))) else names
 
 
 def _plain(name: Any) -> Any:

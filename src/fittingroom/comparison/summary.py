@@ -65,10 +65,13 @@ def summarise(folder: Path) -> Summary:
     damaged, where a run has no test predictions, and where two runs were scored on different items.
     """
     record = read_record(folder)
-    runs = read_runs(folder, record)
+    return summarise_folder(folder, record, read_runs(folder, record))
+
+
+def summarise_folder(folder: Path, record: ComparisonRecord, runs: Runs) -> Summary:
+    """The summary of the comparison in `folder`, of which record and predictions were read before."""
     summary = summarise_runs(record, runs, mixture(folder, record))
-    leaking = read_leaks(folder, record)
-    return replace(summary, notes=(*summary.notes, *leak_notes(record, runs, leaking or [])))
+    return replace(summary, notes=(*summary.notes, *leak_notes(record, runs, read_leaks(folder, record) or [])))
 
 
 def leak_notes(record: ComparisonRecord, runs: Runs, leaking: Sequence[int]) -> tuple[str, ...]:

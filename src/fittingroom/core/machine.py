@@ -33,7 +33,7 @@ def num_cores(root: Path = Path("/")) -> int:
 
 
 def respect_quota() -> None:
-    """Let torch compute with no more threads than the container has time for. `OMP_NUM_THREADS` of the user decides otherwise."""
+    """Let torch compute with no more threads than the container has time for. A valid `OMP_NUM_THREADS` takes precedence."""
     given = os.environ.get("OMP_NUM_THREADS", "1")
     if not THREADS.fullmatch(given):  # empty, 0 or a word: OpenMP complains, and takes all cores
         del os.environ["OMP_NUM_THREADS"]
@@ -44,7 +44,9 @@ def respect_quota() -> None:
         cores
     )  # otherwise torch and each process of a run would start a thread for each core
     torch = sys.modules.get("torch")
-    if torch is not None and torch.get_num_threads() > cores:  # imported before: it reads the variable only then
+    if torch is not None and torch.get_num_threads() >= len(
+        usable_cores()
+    ):  # imported before, and nobody chose a number
         torch.set_num_threads(cores)
 
 

@@ -8,10 +8,12 @@ from typing import Any
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.models.layers.attention import ONE_AT_A_TIME
 
+WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel, AveragedModel)
 CHUNK = 128
 """Most images of up to 64x64 pixels in one forward pass, fewer of larger ones, so that memory is bounded."""
 
@@ -19,10 +21,10 @@ CHUNK = 128
 def unwrapped(model: nn.Module) -> Any:
     """The network inside wrappers that only call it, or `model` itself. Typed Any, because callers ask for its attributes.
 
-    Wrappers are those of `torch.compile`, and modules with nothing but a `module`: DataParallel, AveragedModel and the like.
+    Wrappers are those of `torch.compile` and `WRAPPERS`. A user's own module with a `module` may change the images.
     """
     inner: Any = getattr(model, "_orig_mod", None)
-    if inner is None and [name for name, _ in model.named_children()] == ["module"] and not model._parameters:
+    if inner is None and isinstance(model, WRAPPERS):
         inner = model.module
     return model if inner is None else unwrapped(inner)
 

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fittingroom.comparison.mixture import mixture
-from fittingroom.comparison.summary import read_record, read_runs, summarise_runs
+from fittingroom.comparison.summary import read_record, read_runs, summarise_folder
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.records import ComparisonRecord, RunRow, Summary
 from fittingroom.tasks.scoring import SCORINGS, Scoring
@@ -89,7 +88,7 @@ def load(folder: Path) -> Comparison:
     """Read the comparison in `folder`, finished or not. Raises FittingRoomError that names the file and the fix."""
     record = read_record(folder)
     runs = read_runs(folder, record)
-    summary = summarise_runs(record, runs, mixture(folder, record))
+    summary = summarise_folder(folder, record, runs)
     column = SCORINGS.get(record.task).metrics[0].column
     curves: dict[str, list[Curve]] = {}
     for row in record.finished():

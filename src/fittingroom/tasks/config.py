@@ -93,7 +93,9 @@ class RunConfig:
     ema_decay: float = 0.0
     """Decay of the moving average of the weights, which is then evaluated and saved; 0 turns it off."""
     early_stopping: int | None = None
-    """Stop after this many validations without a lower validation loss, and keep the weights of the lowest; default: never."""
+    """Stop after this many validations without a lower validation loss, and keep the weights of the lowest; default: never.
+
+    A run validates after each epoch, a run of over 50 epochs 50 times."""
     optim: OptimConfig = field(default_factory=OptimConfig)
     """The optimizer."""
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)

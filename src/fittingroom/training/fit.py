@@ -20,6 +20,7 @@ from fittingroom.models.cost import num_params
 from fittingroom.tasks.base import Task
 from fittingroom.tasks.config import RunConfig
 from fittingroom.tasks.load import open_task
+from fittingroom.training.checkpoints import checkpoints_in
 from fittingroom.training.environment import describe_environment
 from fittingroom.training.folder import (
     check_checkpoint_seconds,
@@ -137,7 +138,7 @@ def earlier_plan(options: FitOptions) -> Plan | None:
     Raises FittingRoomError if `options.plan` contradicts it, or if this machine cannot run it.
     """
     path = options.folder / "environment.json"
-    if options.resume and not path.exists() and any((options.folder / "checkpoints").glob("*.ckpt")):
+    if options.resume and not path.exists() and checkpoints_in(options.folder / "checkpoints"):
         raise FittingRoomError(
             f"{path} is missing: without its plan the run would not end with the same weights; put it back, or delete "
             f"{options.folder}"

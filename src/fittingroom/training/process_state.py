@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -18,6 +19,8 @@ def process_state() -> Iterator[None]:
     deterministic: Any = torch.utils.deterministic
     threads, fill = torch.get_num_threads(), deterministic.fill_uninitialized_memory
     mode, benchmark = torch.get_deterministic_debug_mode(), torch.backends.cudnn.benchmark
+    compiled: Any = sys.modules.get("torch._inductor.config")
+    compiles_alike = compiled is not None and compiled.deterministic
     variable, logger = os.environ.get(CUBLAS), logging.getLogger("lightning.pytorch")
     level = logger.level
     try:
@@ -27,6 +30,9 @@ def process_state() -> Iterator[None]:
         torch.set_deterministic_debug_mode(mode)
         deterministic.fill_uninitialized_memory = fill
         torch.backends.cudnn.benchmark = benchmark
+        compiled = sys.modules.get("torch._inductor.config")
+        if compiled is not None:
+            compiled.deterministic = compiles_alike
         logger.setLevel(level)
         if variable is None:
             os.environ.pop(CUBLAS, None)

@@ -79,3 +79,12 @@ def test_train_sees_few_images_oftener(few: str) -> None:
     assert configure("cnn", few, settings={"num_train": 5}).epochs == epochs_for(5, 5, NUM_IMAGES)
     assert configure("cnn", few, epochs=2).epochs == 2
     assert configure("cnn").epochs == 5
+
+
+def test_a_choice_for_one_candidate_stays(few: str) -> None:
+    data = fr.load_data(few)
+    with pytest.raises(fr.FittingRoomError, match="different folds"):
+        plan_comparison(["cnn@folds=3", "vit"], data)
+    assert len(plan_comparison(["cnn@folds=3", "vit@folds=3"], data).seeds) == 9
+    planned = plan_comparison(["cnn@num_train=20", "cnn"], data)
+    assert folds(planned) is None and len(planned.seeds) == 3

@@ -165,6 +165,12 @@ def test_columns_of_data_frames_name_the_classes(expected: VerdictResult) -> Non
         FittingRoomError, match=r"^good, seed 0: .* in another order than class_names \(dog, cat, eel\)"
     ):
         verdict(frames([0, 1, 2]), named, class_names=["dog", "cat", "eel"])
+    numbers = np.random.default_rng(2).permutation(
+        NUM_IMAGES
+    )  # scikit-learn splits a series so; its answers are only counted
+    assert (
+        verdict(frames([0, 1, 2]), pandas.Series(np.array(NAMES)[LABELS], index=numbers)).sentence == expected.sentence
+    )
     rows = [f"img{number}" for number in range(NUM_IMAGES)]
     with pytest.raises(
         FittingRoomError, match=r"^good, seed 0: its rows are in another order than the labels \(row 0 is"

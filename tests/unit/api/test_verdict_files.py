@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fittingroom.api.csv_arrays import read_csv
 from fittingroom.api.prediction_files import read_array, read_prediction_files
 from fittingroom.cli.main import main
 from fittingroom.core.errors import FittingRoomError
@@ -60,6 +61,21 @@ def test_tables_of_other_tools_are_read(rows: list[str], names: tuple[str, ...],
     found, header = read_array(tmp_path / "x.csv")
     np.testing.assert_allclose(found, PROBS, atol=1e-9)
     assert header == names
+
+
+def test_a_sure_first_answer_is_no_header(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("1,0\n0.3,0.7\n0.2,0.8\n0,1\n")
+    found, header = read_array(tmp_path / "x.csv")
+    np.testing.assert_allclose(found, [[1, 0], [0.3, 0.7], [0.2, 0.8], [0, 1]])
+    assert header == ()
+
+
+def test_one_label_in_words_is_read_and_lines_are_those_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text("cat\n")
+    assert read_csv(tmp_path / "labels.csv")[0].tolist() == [["cat"]]
+    (tmp_path / "x.csv").write_text("0.5,0.5\n\n\n0.2,0.8\n0.1,x\n0.4,0.6\n")
+    with pytest.raises(FittingRoomError, match=r"line 5: '0\.1,x' holds a value that is not a number"):
+        read_csv(tmp_path / "x.csv")
 
 
 def test_the_header_of_two_classes_is_no_image(tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ from fittingroom.comparison.leaks import FILE
 from fittingroom.comparison.pictures.leaks import with_twin_in_another_group
 from fittingroom.comparison.summary import read_runs, summarise
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.core.records import read_comparison
+from fittingroom.core.records import read_comparison, read_summary
 from fittingroom.core.rundir import write_json
+from fittingroom.report.page import write_report
 from tests.comparison_fixture import write_images
 from tests.pictures_fixture import pixels, save, write_folder
 
@@ -39,6 +40,13 @@ def test_the_summary_gives_the_verdict_without_leaks(folder: Path) -> None:
     assert note.startswith(
         f"leaks: {len(missed)} of 300 test pictures have a near-duplicate in training or validation. Without them: CNN beats"
     )
+
+
+def test_the_report_gives_it_too(folder: Path) -> None:
+    leak(folder, [0, 1, 2])
+    page = " ".join(write_report(folder).read_text().split())
+    said = "leaks: 3 of 300 test pictures have a near-duplicate in training or validation. Without them: "
+    assert said in page and any(note.startswith(said) for note in read_summary(folder).notes)
 
 
 def test_without_a_leak_or_with_other_data_nothing_is_said(folder: Path) -> None:

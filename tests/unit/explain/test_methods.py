@@ -13,7 +13,7 @@ from torch.optim.swa_utils import AveragedModel
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.explain.capture import attention_layers
 from fittingroom.explain.catalogue import METHODS, caption
-from fittingroom.explain.eval_mode import CHUNK
+from fittingroom.explain.eval_mode import CHUNK, unwrapped
 from fittingroom.explain.gradcam import grad_cam
 from fittingroom.explain.methods import default_method, methods_for, saliency
 from fittingroom.explain.relevance import relevance
@@ -173,6 +173,24 @@ def test_a_network_in_a_wrapper_has_the_maps_of_the_network(make: Any, wrap: Any
     for method in methods_for(model):
         found, expected = (saliency(each, draw_images(), TARGETS, method) for each in (wrapped, model))
         np.testing.assert_array_equal(found, expected)
+
+
+class Inverting(nn.Module):
+    """A user's own wrapper: it changes the images."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, images: torch.Tensor) -> Any:
+        return self.module(-images)
+
+
+def test_a_wrapper_that_may_change_the_images_is_not_taken_off() -> None:
+    model = tiny("cnn")
+    assert unwrapped(wrapped := Inverting(model)) is wrapped
+    assert unwrapped(nn.DataParallel(AveragedModel(wrapped))).module is not model  # AveragedModel copies
+    assert unwrapped(nn.DataParallel(wrapped)) is wrapped
 
 
 def test_a_network_without_gradients_is_named() -> None:

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from fittingroom.comparison.pictures.leaks import write_leaks
 from fittingroom.comparison.pictures.registry import draws_pictures
-from fittingroom.comparison.summary import read_runs
 from fittingroom.core.archives import DAMAGE
 from fittingroom.core.records import ComparisonRecord
 from fittingroom.core.rundir import write_atomic
@@ -66,7 +65,7 @@ def write_image_pictures(
         predictions = read_predictions(run, task.spec.num_classes)["test"]
         found.setdefault(row.candidate, []).append(_Run(folder=run, seed=row.seed, test=predictions))
     if found:
-        write_leaks(folder, record, read_runs(folder, record), task)
+        write_leaks(folder, record, task)
     names = [each.name for each in record.candidates]
     of_runs = [run.folder.name for runs in found.values() for run in runs]
     written = [run.folder / "predictions.npz" for runs in found.values() for run in runs]

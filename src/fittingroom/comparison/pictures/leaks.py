@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from fittingroom.comparison.leaks import FILE
+from fittingroom.comparison.summary import read_runs
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.records import ComparisonRecord
 from fittingroom.core.rundir import read_json, write_json
@@ -28,7 +29,7 @@ Runs = Mapping[str, Mapping[int, Mapping[str, Any]]]
 """Candidate -> seed -> part -> predictions."""
 
 
-def write_leaks(folder: Path, record: ComparisonRecord, runs: Runs, task: Any) -> None:
+def write_leaks(folder: Path, record: ComparisonRecord, task: Any) -> None:
     """Write leaks.json, with the positions of the test pictures that leak. Data sets by name and large ones are not checked."""
     config, data, path = task.config, record.data, folder / FILE
     number = sum(each or 0 for each in (data.num_train, data.num_val, data.num_test))
@@ -38,7 +39,7 @@ def write_leaks(folder: Path, record: ComparisonRecord, runs: Runs, task: Any) -
         return
     with suppress(FittingRoomError):  # the originals have gone since they were decoded
         check = check_images(config.data, task.data_dir, config.pictures)
-        test, leaking = leaks(check, folder, record, runs)
+        test, leaking = leaks(check, folder, record, read_runs(folder, record))
         write_json(path, {"digest": data.digest, "test_index": test.index[leaking].tolist()})
 
 

@@ -189,8 +189,10 @@ def _rawmode(picture: Image.Image) -> str:
 
 @cache
 def _silence_libtiff() -> None:
-    """Libtiff writes what it finds wrong on standard error by itself. Pillow tells us by an exception."""
+    """Pillow's libtiff writes what it finds wrong on standard error by itself. Pillow tells us by an exception."""
     for library in loaded_libraries("libtiff"):
+        if "pillow" not in library._name.lower():  # that of another package, such as OpenCV
+            continue
         with suppress(AttributeError):
             library.TIFFSetErrorHandler(None)
             library.TIFFSetWarningHandler(None)

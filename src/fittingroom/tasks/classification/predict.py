@@ -103,4 +103,4 @@ def _array(items: Any, spec: DataSpec) -> Tensor:
                 f"images hold {array.dtype} values: give uint8 pixels 0 to 255, or floats from 0 to 1"
             )
         array = np.round(array * 255).astype(np.uint8)
-    return torch.from_numpy(np.array(array, order="C"))  # a copy: torch warns of arrays that are read-only
+    return torch.from_numpy(np.require(array, requirements=["C", "W"]))  # torch warns of arrays that are read-only
