@@ -1,6 +1,7 @@
 """Whatever a tired person types wrongly: one line that helps, exit code 2, no traceback, nothing written."""
 
 import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -65,6 +66,7 @@ MISTAKES = [
     ("train vit --set batch_size=NaN", "expected a finite number, got nan"),
     ("train vit --out=", "--out: the value is empty: was a variable of your shell not set?"),
     ("compare --models=", "--models: the value is empty"),
+    ('compare --models ""', "--models: the value is empty: was a variable of your shell not set?"),
     ("bench time-to-accuracy --models=", "--models: the value is empty"),
     ("compare --seeds 1000000000", "--seeds 1000000000: give at most 1,000"),
     ("compare --jobs 1000000000", "--jobs 1000000000: give 1 (one run after another) or more, at most 1,000"),
@@ -187,7 +189,7 @@ def test_a_mistake_costs_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty.png").touch()
-    code = main(typed.split())
+    code = main(shlex.split(typed))
     out, err = capsys.readouterr()
     assert code == 2
     assert out == ""

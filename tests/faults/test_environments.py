@@ -94,6 +94,49 @@ def test_a_reader_that_leaves_ends_it_quietly(words: list[str], tmp_path: Path) 
     assert process.returncode == 0
 
 
+class Left(io.FileIO):
+    """A pipe whose reader leaves after so many pieces: `| true` reads none, `| head -n 1` the first."""
+
+    def __init__(self, pieces: int) -> None:
+        self.reader, writer = os.pipe()
+        super().__init__(writer, "w")
+        self.pieces = pieces
+        self._leave()
+
+    def write(self, piece: Any) -> int:
+        """Python's own, then the reader may leave."""
+        count = super().write(piece)
+        self.pieces -= 1
+        self._leave()
+        return count
+
+    def _leave(self) -> None:
+        if self.pieces == 0:
+            os.close(self.reader)
+
+
+@pytest.mark.parametrize("pieces", [0, 1])
+@pytest.mark.parametrize("command", ["compare", "explain"])
+def test_a_reader_that_leaves_ends_compare_and_explain_quietly(
+    command: str, pieces: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The runs of `compare` are made up: what it prints in the end is what matters here."""
+    words = ["explain", "cnn", "--index", "3", "--out", str(tmp_path / "out")]
+    if command == "compare":
+        folder = write_images(tmp_path / "out")
+        monkeypatch.setattr("fittingroom.comparison.executors.processes.warm_up", lambda: None)
+        monkeypatch.setattr("fittingroom.comparison.grid.run_comparison", lambda comparison, watcher: summarise(folder))
+        words = ["compare", "--models", "vit", "--quiet", "--out", str(folder)]
+    errors, left = io.StringIO(), Left(pieces)
+    monkeypatch.setattr(sys, "stderr", errors)
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BufferedWriter(left), line_buffering=True))
+    assert main(words) == 0
+    sys.stdout.close()
+    assert left.pieces < pieces or pieces == 0, "it wrote nothing"
+    said = errors.getvalue().splitlines()
+    assert not [line for line in said if "roken pipe" in line or "Traceback" in line or "fittingroom:" in line], said
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 def test_a_full_disk_behind_the_output_is_one_line() -> None:
     with open("/dev/full", "w") as full:
@@ -169,10 +212,14 @@ sys.exit(run())
 
 
 @pytest.mark.parametrize("code", ["exec('raise KeyboardInterrupt')", "Thing()"])
-def test_ctrl_c_inside_a_library_is_neither_lost_nor_another_exit_code(code: str) -> None:
-    """In code that a library executes, Python would end with the signal. In a destructor, it would go on."""
+def test_ctrl_c_inside_a_library_is_neither_lost_nor_another_exit_code(code: str, tmp_path: Path) -> None:
+    """In code that a library executes, Python would end with the signal, but only in a module that runs as `python -m`.
+
+    In a destructor, it would go on.
+    """
+    (tmp_path / "interrupted.py").write_text(INTERRUPTED.format(code=code))
     done = subprocess.run(
-        [sys.executable, "-c", INTERRUPTED.format(code=code)], capture_output=True, env=environment(), timeout=60,
+        [sys.executable, "-m", "interrupted"], capture_output=True, env=environment(), timeout=60, cwd=tmp_path,
         preexec_fn=hear_ctrl_c,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (130, b"\nfittingroom: interrupted\n")

@@ -13,10 +13,14 @@ import pytest
 
 from fittingroom.cli.main import build_parser
 from fittingroom.cli.run import _command_line
+from fittingroom.comparison.grid import Comparison, Watcher
+from fittingroom.comparison.summary import summarise
 from fittingroom.core.machine import usable_cores
+from fittingroom.core.records import Summary
 from fittingroom.core.rundir import exclusive_lock
 from fittingroom.evaluation.read_log import log_test_read
 from tests.command import call, call_json, environment, start
+from tests.comparison_fixture import write_images
 
 SMALL = (
     *("--set", "train_images=320", "--set", "batch_size=32"),
@@ -33,7 +37,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     folder = tmp_path_factory.mktemp("compare") / "out"
     code, out, err = call(*COMPARE, "--out", str(folder))
     assert code == 0, err
-    assert "run 4 of 4" in err
+    assert "run 4 of 4" in err and "already finished" not in err
     return folder, out
 
 
@@ -81,11 +85,34 @@ def test_again_it_trains_nothing_and_says_the_same(finished: tuple[Path, str]) -
     log_test_read(folder / "runs" / "vit-seed1", "evaluate")  # a run that was looked at again is no new run
     before = [(folder / "runs" / name / "state.json").stat().st_mtime_ns for name in ("vit-seed0", "vit_cls-seed1")]
     pictures = (folder / "explorer.npz").stat().st_mtime_ns
-    summary = call_json(*COMPARE, "--out", str(folder))
+    code, out, err = call(*COMPARE, "--json", "--out", str(folder))
+    assert code == 0 and f"{folder}: already finished, nothing trained\n" in err
+    summary = json.loads(out)
     assert (folder / "explorer.npz").stat().st_mtime_ns == pictures
     assert before == [(folder / "runs" / n / "state.json").stat().st_mtime_ns for n in ("vit-seed0", "vit_cls-seed1")]
     assert summary["verdict"] == json.loads((folder / "summary.json").read_text())["verdict"]
     assert len(summary["runs"]) == 4
+
+
+def test_only_where_no_run_starts_it_says_that_nothing_was_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The runs are made up."""
+    folder = write_images(tmp_path / "out")
+    words = ("compare", "--models", "vit", "--out", str(folder))
+    starts: list[int] = []
+
+    def run_comparison(comparison: Comparison, watcher: Watcher) -> Summary:
+        for number in starts:
+            watcher.starts(number, "vit-seed0")
+        return summarise(folder)
+
+    monkeypatch.setattr("fittingroom.comparison.executors.processes.warm_up", lambda: None)
+    monkeypatch.setattr("fittingroom.comparison.grid.run_comparison", run_comparison)
+    assert call(*words)[::2] == (0, f"{folder}: already finished, nothing trained\n")
+    assert call(*words, "--quiet")[::2] == (0, "")
+    starts.append(0)
+    assert "nothing trained" not in call(*words)[2]
 
 
 @pytest.mark.slow

@@ -120,7 +120,7 @@ def test_names_of_any_bytes_reach_the_terminal_and_a_folder(
     """In a terminal that knows ASCII only. The names: another script, too long for a folder's name with more in it, no UTF-8."""
     image = np.zeros((40, 40), np.uint8)
     image[10:30, 10:30] = 220
-    for name in ("日本語 😀.png", "長" * 80 + ".png", os.fsdecode(b"a\xff\xfeb.png")):
+    for name in ("日本語 😀.png", "長" * 83 + ".png", os.fsdecode(b"a\xff\xfeb.png")):
         Image.fromarray(image).save(tmp_path / name)
         monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
         assert main(["explain", "cnn", "--image", name]) == 0
@@ -129,6 +129,7 @@ def test_names_of_any_bytes_reach_the_terminal_and_a_folder(
     assert here.capsys.readouterr().err.count("Traceback") == 0
     folders = list((tmp_path / "runs").iterdir())
     assert len(folders) == 3 and all((folder / "panel.png").is_file() for folder in folders)
+    assert all(folder.name.isprintable() and len(folder.name.encode()) <= 200 for folder in folders)
 
 
 @pytest.mark.slow

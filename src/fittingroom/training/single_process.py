@@ -18,34 +18,17 @@ LOGGING: Any = rank_zero_only
 TRAINER_ARGUMENTS = "PL_TRAINER_"
 
 
-class SingleProcess(LightningEnvironment):
-    """The only process of its run. As a plugin of the Trainer, it keeps Lightning from looking for others."""
-
-    @property
-    def creates_processes_externally(self) -> bool:
-        """False, even if `LOCAL_RANK` is set."""
-        return False
-
-    def local_rank(self) -> int:
-        """0, even if `LOCAL_RANK` is set."""
-        return 0
-
-    def node_rank(self) -> int:
-        """0, even if `NODE_RANK` is set."""
-        return 0
-
-    def teardown(self) -> None:
-        """Do nothing. Lightning's own would delete `WORLD_SIZE`."""
-
-
 @contextmanager
-def single_process() -> Iterator[SingleProcess]:
-    """Make and run a Trainer inside this block, with the yielded plugin. Environment and rank are as before afterwards."""
+def single_process() -> Iterator[LightningEnvironment]:
+    """Make and run a Trainer of one device inside this block, with the yielded plugin, which keeps it from asking a scheduler.
+
+    Environment and rank are as before afterwards.
+    """
     rank = LOGGING.rank
     arguments = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(TRAINER_ARGUMENTS)}
     LOGGING.rank = 0
     try:
-        yield SingleProcess()
+        yield LightningEnvironment()
     finally:
         LOGGING.rank = rank
         os.environ.update(arguments)

@@ -1,10 +1,12 @@
 """Schedulers and launchers describe themselves in environment variables. A run stays one process."""
 
 import os
+import warnings
 from pathlib import Path
 
 import lightning.pytorch as pl
 import pytest
+from lightning.pytorch.demos.boring_classes import BoringModel
 from lightning.pytorch.loggers import CSVLogger
 
 from fittingroom.training.single_process import LOGGING, single_process
@@ -33,12 +35,16 @@ def test_one_process_that_logs(launcher: str, tmp_path: Path, monkeypatch: pytes
     before = dict(os.environ)
     with single_process() as alone:
         logger = CSVLogger(tmp_path)
-        trainer = pl.Trainer(accelerator="cpu", devices=1, plugins=[alone], logger=logger, enable_progress_bar=False)
+        trainer = pl.Trainer(
+            accelerator="cpu", devices=1, plugins=[alone], logger=logger, enable_progress_bar=False, max_steps=1,
+            enable_model_summary=False, enable_checkpointing=False,
+        )  # fmt: skip
         assert (trainer.world_size, trainer.global_rank, trainer.local_rank, trainer.num_nodes) == (1, 0, 0, 1)
         assert trainer.limit_train_batches == 1.0 and type(trainer.strategy).__name__ == "SingleDeviceStrategy"
         logger.log_metrics({"loss": 1.0})
         logger.save()
-        alone.teardown()
+        with warnings.catch_warnings(action="ignore"):
+            trainer.fit(BoringModel())
     assert (Path(logger.log_dir) / "metrics.csv").exists()
     assert dict(os.environ) == before
     assert LOGGING.rank == 2
