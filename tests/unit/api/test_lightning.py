@@ -11,6 +11,8 @@ import fittingroom as fr
 from fittingroom.core.errors import FittingRoomError
 from tests.image_fixture import TINY_MODELS, image_arrays
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture(scope="module")
 def data() -> fr.Data:

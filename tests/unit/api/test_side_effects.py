@@ -12,6 +12,8 @@ from tests.image_fixture import TINY_MODELS, image_arrays, write_image_run, writ
 from tests.unit.core.test_torch_settings import SETTINGS
 from tests.unit.training.test_process_state import words
 
+pytestmark = pytest.mark.thorough
+
 IMAGES = image_arrays(3)["images"]
 
 

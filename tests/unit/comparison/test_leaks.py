@@ -42,6 +42,7 @@ def test_the_summary_gives_the_verdict_without_leaks(folder: Path) -> None:
     )
 
 
+@pytest.mark.thorough
 def test_the_report_gives_it_too(folder: Path) -> None:
     leak(folder, [0, 1, 2])
     page = " ".join(write_report(folder).read_text().split())

@@ -20,6 +20,8 @@ from fittingroom.evaluation.shipped import find_run
 from fittingroom.explain.inspect import Asked, Question, inspect
 from fittingroom.tasks.classification.training import ClassificationTask
 
+pytestmark = pytest.mark.thorough
+
 LABELS = np.array([0, 1, 2, 0, 1])
 
 

@@ -6,6 +6,8 @@ from fittingroom.data.seq2seq.splits import part_of
 from fittingroom.data.seq2seq.tsv import Pairs, group
 from lab.benchmarks.word_sets import SHORT, lines, word_sets
 
+pytestmark = pytest.mark.thorough
+
 Sets = dict[str, dict[str, Pairs]]
 
 

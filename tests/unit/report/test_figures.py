@@ -20,6 +20,8 @@ from fittingroom.report.matrices import confusion_figure, most_confused
 from fittingroom.tasks.classification.scoring import ACCURACY
 from tests.comparison_fixture import CLASS_NAMES
 
+pytestmark = pytest.mark.thorough
+
 ODD_NAMES = ["<script>alert(1)</script>", "$x^2$", "衬衫", "a & b", *CLASS_NAMES[4:]]
 
 

@@ -18,6 +18,8 @@ from fittingroom.report.page import write_report
 from fittingroom.report.sections.images import class_names
 from tests.comparison_fixture import CLASS_NAMES, write_images
 
+pytestmark = pytest.mark.thorough
+
 Change = Callable[[dict[str, Any]], Any]
 
 

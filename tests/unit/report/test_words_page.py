@@ -26,6 +26,8 @@ from fittingroom.report.sections import seq2seq
 from fittingroom.report.tables import headings, markdown_table, summary_rows, terminal_table
 from tests.words_fixture import write_words
 
+pytestmark = pytest.mark.thorough
+
 VAL_WORDS, TEST_WORDS, TEST_PHONEMES = "val_word_error_rate", "test_word_error_rate", "test_phoneme_error_rate"
 EVIL = "<script>alert(1)</script>"
 WITHOUT_TORCH = """

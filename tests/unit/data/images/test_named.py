@@ -20,6 +20,8 @@ from fittingroom.data.images.arrays import open_array_files
 from fittingroom.data.images.load import is_images, is_pictures, open_images
 from fittingroom.data.images.named import CIFAR10, KMNIST, MNIST, Published, find, open_published
 
+pytestmark = pytest.mark.thorough
+
 
 def idx_bytes(values: np.ndarray) -> bytes:
     return struct.pack(f">HBB{values.ndim}I", 0, 8, values.ndim, *values.shape) + values.tobytes()

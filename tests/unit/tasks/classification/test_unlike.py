@@ -14,6 +14,8 @@ from fittingroom.core.errors import FittingRoomError
 from fittingroom.tasks.classification.unlike import _classes, _distances, _shares
 from tests.own_images import write_images
 
+pytestmark = pytest.mark.thorough
+
 
 def features(number: int, seed: int, shift: float = 0.0) -> tuple[Tensor, Tensor]:
     """Three classes in six dimensions, with correlated noise."""
