@@ -1,6 +1,7 @@
 """Thousands of damaged files, read by all that reads them: an answer or one clear line each, soon, in place, in little memory."""
 
 import json
+import os
 import random
 import sys
 import time
@@ -72,3 +73,23 @@ def test_the_guard_notices_files_elsewhere(tmp_path: Path, monkeypatch: pytest.M
     hooks[0]("os.rename", (str(inside / "a"), str(outside / "b"), -1, -1))
     hooks[0]("os.mkdir", (str(inside / ".." / "c"), 511, -1))
     assert writes.outside == [str(outside / "a"), str(outside / "b"), str(tmp_path / "c")]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="finds an open folder in /proc")
+def test_the_guard_knows_paths_in_an_open_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`shutil.rmtree` deletes so. The current folder has nothing to do with them."""
+    hooks: list[Any] = []
+    monkeypatch.setattr(sys, "addaudithook", hooks.append)
+    (tmp_path / "inside").mkdir()
+    writes = Writes([tmp_path / "inside"])
+    inside, outside = (os.open(folder, os.O_RDONLY) for folder in (tmp_path / "inside", tmp_path))
+    hooks[0]("os.remove", ("set.json", inside))
+    hooks[0]("os.chmod", ("set.json", 0o600, inside))
+    hooks[0]("os.truncate", (str(tmp_path / "inside" / "a"), 3))
+    hooks[0]("os.rename", ("a", "b", inside, inside))
+    assert writes.outside == []
+    hooks[0]("os.rmdir", ("other", outside))
+    hooks[0]("os.rename", ("a", "b", inside, outside))
+    assert writes.outside == [str(tmp_path / "other"), str(tmp_path / "b")]
+    os.close(inside)
+    os.close(outside)

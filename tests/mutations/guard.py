@@ -48,8 +48,11 @@ class Writes:
             if isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
                 self._note(path)
         elif event in WRITES:
-            for path in args[:2]:
-                self._note(path)
+            folders = [each for each in args[1:] if isinstance(each, int)] if event != "os.truncate" else []
+            for place, path in enumerate(each for each in args[:2] if isinstance(each, str | bytes)):
+                # A path may be meant from an open folder, which comes last: `shutil.rmtree` deletes so.
+                last = folders[place - 2] if event in ("os.rename", "os.link") else folders[-1] if folders else -1
+                self._note(path if last < 0 else os.path.join(os.readlink(f"/proc/self/fd/{last}"), os.fsdecode(path)))
 
     def _note(self, path: Any) -> None:
         if not isinstance(path, str | bytes) or path in ("", os.devnull):
