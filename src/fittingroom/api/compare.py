@@ -17,11 +17,11 @@ from fittingroom.api.settings import (
     OLD_NAMES,
     SIZE,
     apply_settings,
+    check_before_data,
     check_length,
     check_options,
-    check_settings,
-    drawn,
     named,
+    num_train_in,
     plan_texts,
     seconds_of,
     whole,
@@ -271,11 +271,12 @@ def _candidates(
     for text in parse_names(_default_models(data) if models is None else models):
         model, given = parse_candidate(text)
         wanted.append((model, {OLD_NAMES.get(key, key): value for key, value in given.items()}))
+    source = None if data is None else data.source
     for model, own in wanted:  # all of them, before the first one opens the data
-        _check_before_data(model, data, length, changes, own)
+        check_before_data(model, source, length.epochs or 1.0, changes, own, withheld=WITHHELD)
     found = []
     for model, own in wanted:
-        numbers = check_sizes(train_sizes, fixed=drawn({**changes, **own}) is not None)
+        numbers = check_sizes(train_sizes, fixed=num_train_in({**changes, **own}) is not None)
         parts: list[dict[str, str]] = [{"num_train": str(number)} for number in numbers] or [{}]
         for part in parts:
             config, size = _config(model, data, length, changes, {**own, **part}, jobs)
@@ -308,26 +309,11 @@ def _preset_length(budget: Budget, data: Data | None) -> Budget:
     return Budget(epochs=epochs_for(budget.epochs, data.num_train, recipe_items))
 
 
-def _check_before_data(
-    model: str, data: Data | None, length: Budget, changes: dict[str, Any], own: dict[str, str]
-) -> None:
-    """Raise FittingRoomError for what is wrong with a candidate whatever the data holds. Opening it may take minutes."""
-    pinned = {**changes, **own}.get(SIZE)
-    config = recipe(
-        model,
-        epochs=length.epochs or 1.0,
-        data=None if data is None else data.source,
-        size=None if pinned is None else str(pinned),
-    )
-    for wanted in (changes, own):
-        check_settings(config, wanted, WITHHELD)
-
-
 def _config(
     model: str, data: Data | None, length: Budget, changes: dict[str, Any], own: dict[str, str], jobs: int | None
 ) -> tuple[RunConfig, str]:
     """The config of a candidate, and its size if the budget chose it. Its `own` settings change the `changes` of all."""
-    pinned, number = {**changes, **own}.get(SIZE), drawn({**changes, **own})
+    pinned, number = {**changes, **own}.get(SIZE), num_train_in({**changes, **own})
     images, pairs = Images(), None
     if pinned is not None or length.seconds is not None:
         images, pairs = images_of(data, model, number), pairs_of(data, model, number)

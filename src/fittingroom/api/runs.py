@@ -11,11 +11,11 @@ import numpy as np
 from fittingroom.api.data import Data, images_of, load_data, pairs_of, say_hint
 from fittingroom.api.settings import (
     apply_settings,
+    check_before_data,
     check_length,
     check_options,
-    check_settings,
-    drawn,
     named,
+    num_train_in,
     plan_texts,
     seconds_of,
     several,
@@ -228,9 +228,9 @@ def configure(
     name = None if source is None else source.source
     changes = named(settings, "settings")
     size = changes.get("size")
-    _check_before_data(model, name, epochs if seconds is None else 1.0, recipe_name, changes)
+    check_before_data(model, name, epochs if seconds is None else 1.0, changes, recipe_name=recipe_name)
     sized = size is not None or seconds is not None or (epochs is None and recipe_name is None)
-    number = drawn(changes)
+    number = num_train_in(changes)
     config = recipe(
         model,
         seed=whole(seed, "seed"),
@@ -244,15 +244,6 @@ def configure(
     )
     config = config if source is None else source.on(config)
     return apply_settings(config, changes)
-
-
-def _check_before_data(
-    model: str, data: str | None, epochs: float | None, recipe_name: str | None, changes: Mapping[str, Any]
-) -> None:
-    """Raise FittingRoomError for what is wrong whatever the data holds. Opening it may take minutes."""
-    size = changes.get("size")
-    config = recipe(model, epochs=epochs, name=recipe_name, data=data, size=None if size is None else str(size))
-    check_settings(config, changes)
 
 
 def length_slug(config: RunConfig) -> str:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from fittingroom.core.config import check_texts, replace
 from fittingroom.core.errors import FittingRoomError, did_you_mean
 from fittingroom.models import resolve_config
+from fittingroom.recipes import recipe
 from fittingroom.tasks.config import MOST_EPOCHS, MOST_SECONDS, RunConfig
 from fittingroom.training.folder import check_checkpoint_seconds
 from fittingroom.training.logger_names import check_callbacks, check_loggers
@@ -61,6 +62,21 @@ def check_settings(config: RunConfig, changes: Mapping[str, Any], withheld: froz
     recipe_changes, model_changes = _divided(config, changes, withheld)
     replace(config, recipe_changes)
     check_texts(type(resolve_config(config.model, registry=config.registry)), model_changes)
+
+
+def check_before_data(
+    model: str,
+    data: str | None,
+    epochs: float | None,
+    *settings: Mapping[str, Any],
+    recipe_name: str | None = None,
+    withheld: frozenset[str] = frozenset(),
+) -> None:
+    """Raise FittingRoomError for what is wrong whatever the data holds. Opening it may take minutes."""
+    size = {key: value for changes in settings for key, value in changes.items()}.get(SIZE)
+    config = recipe(model, epochs=epochs, name=recipe_name, data=data, size=None if size is None else str(size))
+    for changes in settings:
+        check_settings(config, changes, withheld)
 
 
 def check_options(
@@ -152,7 +168,7 @@ def whole(value: Any, what: str) -> int:
         raise FittingRoomError(f"{what} {value!r}: give a whole number") from error
 
 
-def drawn(changes: Mapping[str, Any]) -> int | None:
+def num_train_in(changes: Mapping[str, Any]) -> int | None:
     """The setting `num_train`, for the choice of a recipe; None if there is none, or if it is no number (refused later)."""
     given = next((changes[name] for name in ("num_train", "train_images") if name in changes), None)
     try:

@@ -94,8 +94,8 @@ def _compare_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--folds", action="append", default=[], metavar="K", dest="settings", type=folds_setting,
-        help="cross-validation: each seed trains K networks, and every image is a test image once per seed (default: 5 with 2 "
-        "seeds if you give no --seeds and fewer than 2,000 images of your own, without a test part; none: one test part)",
+        help="cross-validation: each seed trains K networks, and every image is a test image once per seed. Without --seeds, "
+        "fewer than 2,000 images of your own that have no test part get 5 folds and 2 seeds; none keeps one test part",
     )  # fmt: skip
     parser.add_argument(
         "--train-sizes",

@@ -18,7 +18,7 @@ LEAST, MOST = 2, 20
 def check_folds(folds: int | None) -> None:
     """Raise FittingRoomError unless `folds` is None or from 2 to 20."""
     if folds is not None and not LEAST <= folds <= MOST:
-        raise FittingRoomError(f"folds {folds} is out of range: choose {LEAST} to {MOST}, such as 5")
+        raise FittingRoomError(f"folds {folds} is out of range: choose {LEAST} to {MOST}, such as 5, or none")
 
 
 def test_positions(
