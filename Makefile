@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 ifndef TOGETHER
 .NOTPARALLEL:
 endif
-.PHONY: help setup data browser compare lint types imports quick package-types fast-unit unit shapes integration test test-slow bench tables notebook lecture docs clean
+.PHONY: help setup data browser compare lint types imports quick package-types fast-unit unit shapes integration test test-slow bench tables notebook lecture claims docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,6 +76,9 @@ notebook: setup ## write docs/notebooks/homework.ipynb from homework.py
 
 lecture: data ## run all lessons in docs/lecture/ from top to bottom (one: ARGS=08)
 	cd docs/lecture && ../../$(PYTHON_BIN)/python -m lesson.execute $(ARGS)
+
+claims: data ## run the experiments of docs/lecture/claims.md without a record (four hours; one: ARGS=heads)
+	$(PYTHON_BIN)/python lab/claims.py $(ARGS)
 
 docs: data ## build the site into build/site, with the lecture executed; warnings are errors
 	$(PYTHON_BIN)/python -m sphinx -W --keep-going -q -b html docs build/site
