@@ -77,7 +77,7 @@ notebook: setup ## write docs/notebooks/homework.ipynb from homework.py
 lecture: data ## run all lessons in docs/lecture/ from top to bottom (one: ARGS=08)
 	cd docs/lecture && ../../$(PYTHON_BIN)/python -m lesson.execute $(ARGS)
 
-claims: data ## run the experiments of docs/lecture/claims.md without a record (four hours; one: ARGS=heads)
+claims: data ## run the experiments of docs/lecture/claims.md without a record (90 minutes; one: ARGS=heads)
 	$(PYTHON_BIN)/python lab/claims.py $(ARGS)
 
 docs: data ## build the site into build/site, with the lecture executed; warnings are errors

@@ -1,11 +1,11 @@
-"""Run the experiments of docs/lecture/claims.md that have no record yet: `make claims` (about four hours on two cores).
+"""Run the experiments of docs/lecture/claims.md that have no record yet: `make claims` (about an hour and a half on two cores).
 
 Each experiment is one `fittingroom compare` command on Fashion-MNIST. You can stop the program at any time; the same command goes
 on where it stopped. The runs go to runs/claims/. When an experiment is complete, its answers go to results/claims/NAME.npz, one
 array of predicted classes for each run, and its facts to results/claims/NAME.json.
 
-The networks have the size `small` or `medium`, because these learn most in runs of this length (docs/speed.md). The smaller the
-training set, the more often a run sees each image (recipes/length.py).
+The networks are small, because small networks learn most in runs of this length (docs/speed.md). The smaller the training set, the
+more often a run sees each image (recipes/length.py).
 """
 
 import argparse
@@ -49,22 +49,23 @@ class Experiment:
 
 
 EXPERIMENTS = {
-    "heads": Experiment(
-        models=("vit", "vit@num_heads=1", "vit@num_heads=2", "vit@num_heads=4"), size="small", epochs=3
-    ),
-    "positions": Experiment(
-        models=("vit", "vit@positions=none", "vit@positions=sincos1d", "vit@positions=learned"), size="medium", epochs=3
-    ),
     **{
         f"data-{number}": Experiment(
             models=("cnn", "hybrid", "vit"),
-            size="small",
+            size="tiny",
             epochs=epochs_for(DEFAULT_EPOCHS, number, NUM_IMAGES),
             num_train=number,
         )
         for number in TRAIN_SIZES
     },
+    "heads": Experiment(
+        models=("vit", "vit@num_heads=1", "vit@num_heads=2", "vit@num_heads=4"), size="small", epochs=3
+    ),
+    "positions": Experiment(
+        models=("vit", "vit@positions=none", "vit@positions=sincos1d", "vit@positions=learned"), size="medium", epochs=1
+    ),
 }
+"""`small` has patches of 7x7 pixels, so few tokens that its heads matter more than its positions. `medium` has 49 tokens."""
 
 
 def run(name: str) -> None:
