@@ -4,8 +4,8 @@ Each experiment is one `fittingroom compare` command on Fashion-MNIST. You can s
 on where it stopped. The runs go to runs/claims/. When an experiment is complete, its answers go to results/claims/NAME.npz, one
 array of predicted classes for each run, and its facts to results/claims/NAME.json.
 
-The networks are small, because small networks learn most in runs of this length (docs/speed.md). The smaller the training set, the
-more often a run sees each image (recipes/length.py).
+The networks are small, because small networks learn most in runs of this length (docs/speed.md). The smaller the training set,
+the more often a run sees each image (recipes/length.py).
 """
 
 import argparse
