@@ -13,10 +13,10 @@ from fittingroom.comparison.summary import read_runs, summarise_runs
 from fittingroom.core.records import Summary, read_comparison, read_summary
 from fittingroom.core.rundir import read_json
 from fittingroom.explain.findings import faithfulness_of
+from lab.claims import EXPERIMENTS, SEEDS, TRAIN_SIZES, Experiment
 
 RESULTS = Path(__file__).parents[1] / "results"
 HOLDS, FAILS, OPEN, MISSING = "**holds**", "**does not hold here**", "not settled", "not measured yet"
-FIVE = "compare --seeds 3 --epochs 5"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +38,20 @@ def judged(gap: Gap, positive: bool) -> str:
     if not gap.decided:
         return OPEN
     return HOLDS if (gap.value > 0) == positive else FAILS
+
+
+def answers_gap(name: str, a: str, b: str) -> Gap:
+    """Test accuracy of a minus that of b, in points, from the answers of an experiment of `lab/claims.py`."""
+    runs: dict[str, list[Any]] = {}
+    with np.load(RESULTS / "claims" / f"{name}.npz") as answers:
+        labels = answers["labels"]
+        certain = np.eye(labels.max() + 1)  # a predicted class as probabilities: only right and wrong count here
+        for run in read_json(RESULTS / "claims" / f"{name}.json")["runs"]:
+            runs.setdefault(run["candidate"], []).append(certain[answers[run["run"]]])
+    contrasts = {(each.a, each.b): each for each in verdict(runs, labels).contrasts}
+    each, sign = (contrasts[a, b], 100) if (a, b) in contrasts else (contrasts[b, a], -100)
+    low, high = sorted((sign * each.low, sign * each.high))
+    return Gap(value=sign * each.difference, low=low, high=high, decided=each.separated)
 
 
 def ladder_gap(a: str, b: str, epochs: int) -> Gap:
@@ -96,10 +110,21 @@ def heads() -> list[str]:
             judged(gap, positive=False),
             "heads/",
         ),
-        missing(
-            "The same on images",
-            "compare --models vit@num_heads=1,vit@num_heads=2,vit@num_heads=4,vit --epochs 5 --seeds 3",
-        ),
+        *measured("heads", _heads_on_images, "The same on images"),
+    ]
+
+
+def _heads_on_images() -> list[str]:
+    gaps = {number: answers_gap("heads", "vit", f"vit@num_heads={number}") for number in (1, 2, 4)}
+    return [
+        row(
+            "The same on images" if number == 1 else "...",
+            f"ViT, {setting(EXPERIMENTS['heads'])}: 8 heads minus {number} of equal width",
+            f"accuracy {gap} points",
+            judged(gap, positive=True),
+            "claims/heads.json",
+        )
+        for number, gap in gaps.items()
     ]
 
 
@@ -107,7 +132,6 @@ def positions() -> list[str]:
     """The form of positions hardly matters, having them does."""
     near = word_gap_again("positions", "transformer", "transformer_learned", "val")
     far = word_gap("positions", "transformer", "transformer_learned")
-    kinds = ",".join(f"vit@positions={kind}" for kind in ("none", "sincos1d", "learned"))
     return [
         row(
             "The form of positions hardly matters: at lengths seen in training",
@@ -123,8 +147,26 @@ def positions() -> list[str]:
             FAILS if far.decided else OPEN,
             "positions/",
         ),
-        missing("Having positions matters", f"{FIVE} --models vit,{kinds}"),
+        *measured("positions", _positions_on_images, "Having positions matters, their form hardly: on images"),
     ]
+
+
+def _positions_on_images() -> list[str]:
+    gaps = {kind: answers_gap("positions", "vit", f"vit@positions={kind}") for kind in ("none", "sincos1d", "learned")}
+    names = {"none": "no positions", "sincos1d": "1-D sinusoids", "learned": "a learned table"}
+    lines = []
+    for kind, gap in gaps.items():
+        same = f"{OPEN}: no difference found" if not gap.decided else FAILS
+        lines.append(
+            row(
+                "Having positions matters: on images" if kind == "none" else "... their form hardly: on images",
+                f"ViT, {setting(EXPERIMENTS['positions'])}: 2-D sinusoids minus {names[kind]}",
+                f"accuracy {gap} points",
+                judged(gap, positive=True) if kind == "none" else same,
+                "claims/positions.json",
+            )
+        )
+    return lines
 
 
 def data() -> list[str]:
@@ -139,11 +181,45 @@ def data() -> list[str]:
             FAILS if all(gap.decided and gap.value > 0 for gap in gaps.values()) else OPEN,
             "ladder/",
         ),
-        missing(
-            "A CNN wins with little data, and the lead shrinks with more",
-            "compare --seeds 3 --budget 10m --models cnn,vit,hybrid --train-sizes 550,1650,5500,16500",
-        ),
+        *(line for number in TRAIN_SIZES for line in _less_data(number)),
+        *measured(f"data-{TRAIN_SIZES[-1]}", _lead_shrinks, "The lead of the CNN shrinks with more data"),
     ]
+
+
+def _less_data(number: int) -> list[str]:
+    name = f"data-{number}"
+
+    def lines() -> list[str]:
+        gap = answers_gap(name, "cnn", "vit")
+        experiment = f"{setting(EXPERIMENTS[name])}; CNN minus ViT"
+        return [row(claim, experiment, f"accuracy {gap} points", judged(gap, positive=True), f"claims/{name}.json")]
+
+    claim = "A CNN wins with little data" if number == TRAIN_SIZES[0] else "..."
+    return measured(name, lines, claim)
+
+
+def _lead_shrinks() -> list[str]:
+    few, all_images = (answers_gap(f"data-{number}", "cnn", "vit") for number in (TRAIN_SIZES[0], TRAIN_SIZES[-1]))
+    apart = few.low > all_images.high or all_images.low > few.high
+    verdict = OPEN if not apart else HOLDS if few.value > all_images.value else FAILS
+    leads = f"lead of {few} points with {TRAIN_SIZES[0]} images, of {all_images} with {TRAIN_SIZES[-1]:,}"
+    crossed = [f"{number:,}" for number in TRAIN_SIZES if answers_gap(f"data-{number}", "cnn", "vit").value < 0]
+    crossing = f"the ViT leads at {', '.join(crossed)}" if crossed else "no crossing within what was measured"
+    return [
+        row(
+            "The lead of the CNN shrinks with more data",
+            "the runs of the rows above; the verdict asks that the two intervals do not overlap",
+            f"{leads}; {crossing}",
+            verdict,
+            "claims/",
+        )
+    ]
+
+
+def setting(experiment: Experiment) -> str:
+    """What the runs of an experiment have in common, in words."""
+    number = experiment.num_train
+    return f"{number:,} training images, {experiment.epochs:g} epochs, size `{experiment.size}`, {SEEDS} seeds"
 
 
 def looking() -> list[str]:
@@ -205,18 +281,18 @@ def hybrids() -> list[str]:
     """Hybrids join the best of both."""
     over, under = ladder_gap("hybrid", "vit", 20), ladder_gap("cnn", "hybrid", 20)
     other = Gap(value=-under.value, low=-under.high, high=-under.low, decided=under.decided)
-    setting = "all of Fashion-MNIST, 20 epochs, 3 seeds; test accuracy"
+    where = "all of Fashion-MNIST, 20 epochs, 3 seeds; test accuracy"
     return [
         row(
             "Hybrids join the best of both: better than a ViT",
-            f"{setting}; hybrid minus ViT",
+            f"{where}; hybrid minus ViT",
             f"{over} points",
             judged(over, positive=True),
             "ladder/",
         ),
         row(
             "... and better than a CNN",
-            f"{setting}; hybrid minus CNN",
+            f"{where}; hybrid minus CNN",
             f"{other} points",
             judged(other, positive=True),
             "ladder/",
@@ -229,9 +305,11 @@ def row(claim: str, experiment: str, numbers: str, judgement: str, record: str) 
     return f"| {claim} | {experiment} | {numbers} | {judgement} | [results/{record}](../../results/{record}) |"
 
 
-def missing(claim: str, command: str) -> str:
-    """A line for a claim without a record, with the command that would measure it."""
-    return f"| {claim} | `fittingroom {command}` | | {MISSING} | |"
+def measured(name: str, lines: Callable[[], list[str]], claim: str) -> list[str]:
+    """The lines of an experiment of `lab/claims.py`, or one that gives the command for it if it has no record."""
+    if (RESULTS / "claims" / f"{name}.json").exists():
+        return lines()
+    return [f"| {claim} | `fittingroom {' '.join(EXPERIMENTS[name].arguments)}` | | {MISSING} | |"]
 
 
 def claims() -> str:

@@ -2,6 +2,8 @@
 
     python lab/fold_simulation.py --number 4000
 
+The seed variance is pooled over the models, as a comparison does it. One model alone has nothing to pool.
+
 A run is one network: it has an effect of its own (seed and training images), and is right or wrong on the images of its fold.
 Images differ in difficulty, and two models find mostly the same images hard. A seed is one round: all images, tested once by the
 networks of its folds. Grouped data have images that come in groups of one difficulty, such as the frames of one recording.
@@ -16,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fittingroom.core.rundir import write_json
-from fittingroom.evaluation.statistics import accuracy_interval, paired_difference, ratio_values
+from fittingroom.evaluation.statistics import accuracy_interval, paired_difference, pooled_seed_spread, ratio_values
 
 RECORD = Path(__file__).parents[1] / "results" / "statistics" / "folds.json"
 
@@ -50,27 +52,41 @@ def true_accuracy(run_sd: float) -> float:
     return float(norm.cdf(1.0 / np.sqrt(0.9**2 + 0.4**2 + run_sd**2 + 0.4**2)))
 
 
-def simulate(number: int, *, rounds: int, folds: int, num_images: int, run_sd: float, group: int = 1) -> dict[str, Any]:
-    """Coverage of the interval of one model, and false claims between two equal models, in percent."""
+def simulate(
+    number: int, *, models: int, rounds: int, folds: int, num_images: int, run_sd: float, group: int = 1
+) -> dict[str, Any]:
+    """Coverage of the interval of one model, and false claims between two of the equal models, in percent."""
     draw, truth = np.random.default_rng(0), true_accuracy(run_sd)
     covered = claims = 0
     for _ in range(number):
-        a, b = (by_group(each, group) for each in outcomes(draw, 2, rounds, folds, num_images, run_sd, group))
-        found = accuracy_interval(a)
-        covered += found.low <= truth <= found.high
-        claims += paired_difference(a, b).p < 0.05
+        found = [by_group(each, group) for each in outcomes(draw, models, rounds, folds, num_images, run_sd, group)]
+        spread = pooled_seed_spread(found)
+        interval = accuracy_interval(found[0], spread=spread)
+        covered += interval.low <= truth <= interval.high
+        claims += models > 1 and paired_difference(found[0], found[1], spread=spread).p < 0.05
     return {
-        "rounds": rounds, "folds": folds, "num_images": num_images, "run_sd": run_sd, "group": group, "number": number,
-        "coverage": round(100 * covered / number, 2), "false_claims": round(100 * claims / number, 2),
+        "models": models, "rounds": rounds, "folds": folds, "num_images": num_images, "run_sd": run_sd, "group": group,
+        "number": number, "coverage": round(100 * covered / number, 2),
+        "false_claims": round(100 * claims / number, 2) if models > 1 else None,
     }  # fmt: skip
 
 
+ONE_MODEL = {"models": 1, "rounds": 2, "folds": 5, "run_sd": 0.1}
 CELLS: list[dict[str, Any]] = [
-    {"rounds": rounds, "folds": 5, "num_images": num_images, "run_sd": run_sd}
-    for rounds in (2, 3, 5)
-    for num_images in (100, 500, 2000)
-    for run_sd in (0.0, 0.1, 0.3)
-] + [{"rounds": 2, "folds": 5, "num_images": num_images, "run_sd": 0.1, "group": 5} for num_images in (100, 500, 2000)]
+    *(
+        {"models": models, "rounds": rounds, "folds": 5, "num_images": num_images, "run_sd": run_sd}
+        for models in (2, 3)
+        for rounds in (2, 3, 5)
+        for num_images in (100, 500, 2000)
+        for run_sd in (0.0, 0.1, 0.3)
+    ),
+    *(
+        {"models": 3, "rounds": rounds, "folds": 5, "num_images": num_images, "run_sd": 0.1, "group": 5}
+        for rounds in (2, 3)
+        for num_images in (100, 500, 2000)
+    ),
+    *({**ONE_MODEL, "num_images": num_images} for num_images in (100, 500, 2000)),
+]
 
 
 def main() -> None:
