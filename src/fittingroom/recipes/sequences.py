@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from fittingroom.core.registry import Registry
+from fittingroom.data.seq2seq.augment import PairAugmentConfig
 from fittingroom.tasks.config import OptimConfig, ScheduleConfig
 from fittingroom.tasks.seq2seq.config import Seq2seqConfig
 
@@ -59,6 +60,29 @@ def recurrent_24() -> Seq2seqConfig:
     Command: `fittingroom train recurrent --recipe recurrent_24`.
     """
     return _long(recurrent_10())
+
+
+@SEQUENCE_RECIPES.register("transformer_100")
+def transformer_100() -> Seq2seqConfig:
+    """For few words: `transformer_24` with smaller batches, more dropout, joined pairs and hidden symbols.
+
+    Command: `fittingroom train transformer --set num_train=800`. Result: docs/sequences.md, results/few-words.json.
+    """
+    return _few(transformer_24())
+
+
+@SEQUENCE_RECIPES.register("recurrent_100")
+def recurrent_100() -> Seq2seqConfig:
+    """For few words: `recurrent_24` with the same changes as in `transformer_100`.
+
+    Command: `fittingroom train recurrent --set num_train=800`. Result: docs/sequences.md, results/few-words.json.
+    """
+    return _few(recurrent_24())
+
+
+def _few(long: Seq2seqConfig) -> Seq2seqConfig:
+    augment = PairAugmentConfig(join_rate=0.5, hide_rate=0.2)
+    return replace(long, epochs=100, batch_size=64, model_config={"drop_rate": 0.3}, augment=augment)
 
 
 def _long(short: Seq2seqConfig) -> Seq2seqConfig:

@@ -11,7 +11,7 @@ windows of 100 batches, cuts the windows into batches, and shuffles the batches.
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +21,7 @@ from torch import Tensor
 
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.randomness import check_seed, generator
+from fittingroom.data.seq2seq.augment import PairAugmentConfig, decoder_input, hide, join
 from fittingroom.data.seq2seq.compact import CHUNK, Texts
 from fittingroom.data.seq2seq.lookalikes import as_known
 from fittingroom.data.seq2seq.tsv import Pairs
@@ -164,6 +165,9 @@ class TrainPairBatches:
     pairs: EncodedPairs
     seed: int
     batch_size: int
+    augment: PairAugmentConfig = field(default_factory=PairAugmentConfig)
+    max_len: int | None = None
+    """The most symbols that a joined pair may have on a side; default: any number."""
 
     def __post_init__(self) -> None:
         check_seed(self.seed)
@@ -198,7 +202,18 @@ class TrainPairBatches:
     def batch(self, epoch: int, step: int, order: list[Tensor] | None = None) -> PairBatch:
         """The batch of `step` in `epoch`. Pass the epoch's `order` to avoid drawing it again."""
         order = self.order(epoch) if order is None else order
-        return pair_batch(self.pairs, order[step])
+        return self._augmented(pair_batch(self.pairs, order[step]), epoch, step)
+
+    def _augmented(self, batch: PairBatch, epoch: int, step: int) -> PairBatch:
+        config = self.augment
+        if config == PairAugmentConfig():
+            return batch
+        draw = generator(self.seed, "pair augment", epoch, step)
+        chosen = torch.rand(len(batch.src), generator=draw) < config.join_rate
+        src, tgt = join((batch.src, batch.src_mask), (batch.tgt_out, batch.tgt_mask), chosen, self.max_len)
+        tgt_in = decoder_input(*tgt)
+        hidden = torch.rand(tgt_in.shape, generator=draw) < config.hide_rate
+        return PairBatch(*src, hide(tgt_in, hidden), *tgt, batch.places)
 
     def from_step(self, first_step: int, rank: int = 0, world_size: int = 1) -> Iterator[PairBatch]:
         """Endless batches from global step `first_step` on. Each rank gets its share of every batch."""

@@ -1,10 +1,12 @@
 """The config of a run that learns to turn a source sequence into a target sequence."""
 
-from typing import ClassVar, Literal
+from dataclasses import field
+from typing import Any, ClassVar, Literal
 
 from fittingroom.core.config import config_dataclass
 from fittingroom.core.errors import FittingRoomError
 from fittingroom.core.registry import Registry
+from fittingroom.data.seq2seq.augment import PairAugmentConfig
 from fittingroom.data.seq2seq.load import check_three
 from fittingroom.models import SEQUENCE_MODELS, Variant
 from fittingroom.tasks.config import RunConfig
@@ -29,11 +31,20 @@ class Seq2seqConfig(RunConfig):
     """Hash of the data. It is filled in when the run begins, so that a changed file is noticed."""
     batch_size: int = 256
     """Pairs per step."""
+    augment: PairAugmentConfig = field(default_factory=PairAugmentConfig)
+    """Augmentation of the training pairs; default: none."""
 
     @property
     def data_files(self) -> tuple[str, ...]:
         """One file of pairs, or three; none for cmudict."""
         return () if self.data == "cmudict" else tuple(file for file in (self.data, self.dev, self.test) if file)
+
+    def identity(self) -> dict[str, Any]:
+        """Without augmentation, a run has the identity that it had before there was any."""
+        values = super().identity()
+        if self.augment == PairAugmentConfig():
+            values.pop("augment")
+        return values
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -244,6 +244,8 @@ class Seq2seqTask(Task):
             pairs=encode(self.splits.train, *self.vocabularies),
             seed=self.config.seed,
             batch_size=self.config.batch_size,
+            augment=self.config.augment,
+            max_len=self.config.model_config.get("max_len"),
         )
 
     @cached_property
