@@ -370,6 +370,25 @@ def folds() -> str:
     )
 
 
+def few_words() -> str:
+    """Word error rates after training on few words, with both recipes."""
+    points = read(RESULTS / "few-words.json")["points"]
+    rates = {(each["num_train"], each["model"], each["recipe"]): each for each in points}
+    lines = [
+        "| training words | model | 10 epochs, recipe for all words | default: recipe for few words | change |",
+        "|---:|---|---:|---:|---:|",
+    ]
+    for number, model in sorted({key[:2] for key in rates}, key=lambda key: (key[0], key[1] != "transformer")):
+        old, new = (rates.get((number, model, recipe)) for recipe in ("for all words", "for few words"))
+        if old and new:
+            before, after = old["word_error_rate"], new["word_error_rate"]
+            lines.append(
+                f"| {number:,} | `{model}` | {100 * before:.1f} | {100 * after:.1f} ({new['epochs']:.0f} epochs) | "
+                f"{100 * (after / before - 1):+.0f} % |"
+            )
+    return "\n".join([*lines, "", "Word error rates (%) on all validation words, one seed."]) + "\n"
+
+
 def power() -> str:
     """How often a lead is found, and what became of ties to which more seeds were advised."""
     record = read(RESULTS / "statistics" / "verdicts.json")
@@ -387,6 +406,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "shipped": shipped_networks, "attempts": attempts, "earlier": earlier,
     "ladder": ladder, "hours": hours, "rungs": rungs, "rung-verdicts": rung_verdicts, "records": records, "search": search,
     "frontier": frontier_tables.table, "false-claims": false_claims, "power": power, "folds": folds,
+    "few-words": few_words,
     "faithfulness": faithfulness, "positions": positions, "explaining": explaining,
     **cifar_tables.TABLES,
     **guard_tables.TABLES,

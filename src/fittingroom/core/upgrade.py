@@ -46,10 +46,10 @@ def upgrade_config(values: dict[str, Any]) -> dict[str, Any]:
     upgraded = {key: value for key, value in values.items() if key not in NOW_IN_PLAN}
     if "train_images" in upgraded:
         upgraded["num_train"] = upgraded.pop("train_images")
-    if "augment" in upgraded:
-        upgraded["task"] = "classification"
-    elif "keep_stress" in upgraded:
+    if "keep_stress" in upgraded:
         upgraded["task"] = "seq2seq"
+    elif "augment" in upgraded:
+        upgraded["task"] = "classification"
     return upgraded
 
 

@@ -8,7 +8,7 @@ from fittingroom.models import MODELS
 from fittingroom.recipes.budget import Images, best_size, compute_of, epochs_of
 from fittingroom.recipes.ladder import RECIPES
 from fittingroom.recipes.length import NUM_IMAGES, NUM_PAIRS, epochs_for
-from fittingroom.recipes.sequences import SEQUENCE_RECIPES
+from fittingroom.recipes.sequences import FEW_PAIRS, FOR_FEW, SEQUENCE_RECIPES
 from fittingroom.recipes.sizes import SIZED, size_settings
 from fittingroom.recipes.transfer import TRANSFER_RECIPES
 from fittingroom.tasks.config import RunConfig
@@ -65,7 +65,10 @@ def recipe(
         if epochs is None and name is None:
             epochs = _default_epochs(images if models is MODELS else pairs)
         planned = epochs or DEFAULT_EPOCHS
-    length = _closest([int(each.removeprefix(f"{family}_")) for each in fitting], planned)
+    lengths = [int(each.removeprefix(f"{family}_")) for each in fitting]
+    if models is not MODELS and pairs >= FEW_PAIRS:
+        lengths.remove(FOR_FEW)
+    length = _closest(lengths, planned)
     chosen = name or f"{family}_{length}"
     if chosen not in fitting:
         if not isinstance(chosen, str):

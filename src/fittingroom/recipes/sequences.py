@@ -10,6 +10,8 @@ from fittingroom.data.seq2seq.augment import PairAugmentConfig
 from fittingroom.tasks.config import OptimConfig, ScheduleConfig
 from fittingroom.tasks.seq2seq.config import Seq2seqConfig
 
+FEW_PAIRS, FOR_FEW = 20_000, 100
+"""With fewer training pairs, a run may take the recipe of this length. It was measured with 800 and 8,000 words."""
 SEQUENCE_RECIPES: Registry[Callable[[], Seq2seqConfig]] = Registry("sequence recipe")
 
 

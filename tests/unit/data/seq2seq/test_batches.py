@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fittingroom.core.errors import FittingRoomError
+from fittingroom.data.seq2seq.augment import PairAugmentConfig
 from fittingroom.data.seq2seq.batches import (
     EncodedPairs,
     PairBatch,
@@ -139,3 +140,57 @@ def test_evaluation_batches_hold_every_source_and_every_pair_once_and_say_which(
 def test_a_batch_size_that_does_not_suit_is_refused(size: int) -> None:
     with pytest.raises(FittingRoomError, match="choose 1 to 120"):
         batches(batch_size=size)
+
+
+AUGMENT = PairAugmentConfig(join_rate=0.5, hide_rate=0.3)
+
+
+def augmented(config: PairAugmentConfig = AUGMENT, max_len: int | None = None, seed: int = 0) -> TrainPairBatches:
+    return TrainPairBatches(pairs=encoded(), seed=seed, batch_size=16, augment=config, max_len=max_len)
+
+
+def texts(ids: torch.Tensor, mask: torch.Tensor) -> list[list[int]]:
+    return [row[keep].tolist() for row, keep in zip(ids, mask, strict=True)]
+
+
+@given(join_rate=st.sampled_from([0.0, 0.4, 0.9]), hide_rate=st.sampled_from([0.0, 0.3]), step=st.integers(0, 7))
+def test_an_augmented_batch_holds_the_pairs_some_followed_by_the_next_one(
+    join_rate: float, hide_rate: float, step: int
+) -> None:
+    plain = batches().batch(0, step)
+    found = augmented(PairAugmentConfig(join_rate=join_rate, hide_rate=hide_rate)).batch(0, step)
+    num_joined = 0
+    for side, mask in (("src", "src_mask"), ("tgt_out", "tgt_mask")):
+        alone = texts(getattr(plain, side), getattr(plain, mask))
+        for row, symbols in enumerate(texts(getattr(found, side), getattr(found, mask))):
+            following = alone[row][:-1] + alone[(row + 1) % len(alone)]
+            assert symbols in (alone[row], following)
+            num_joined += symbols == following
+        assert (getattr(found, side)[~getattr(found, mask)] == PAD_ID).all()
+    assert num_joined % 2 == 0  # source and target are joined together
+    assert (num_joined > 0) == (join_rate > 0)
+    shown = torch.cat([torch.full((len(found.src), 1), BOS_ID), found.tgt_out[:, :-1]], 1)
+    differ = (found.tgt_in != shown) & found.tgt_mask
+    assert (found.tgt_in[differ] == UNK_ID).all() and bool(differ.any()) == (hide_rate > 0)
+    assert (found.tgt_in[:, 0] == BOS_ID).all()
+
+
+def test_an_augmented_batch_is_a_function_of_seed_epoch_and_step() -> None:
+    walk = list(itertools.islice(augmented().from_step(0), 10))
+    assert all(same(walk[step], augmented().batch(*divmod(step, 8))) for step in (0, 3, 9))
+    assert not same(walk[0], augmented(seed=1).batch(0, 0)) and not same(walk[0], augmented().batch(1, 0))
+
+
+def test_pairs_are_joined_only_as_long_as_a_model_can_read_them() -> None:
+    plain = [batches().batch(0, step) for step in range(8)]
+    longest = max(max(each.src.shape[1], each.tgt_out.shape[1]) for each in plain)
+    for step in range(8):
+        found = augmented(PairAugmentConfig(join_rate=0.99), max_len=longest).batch(0, step)
+        assert max(found.src.shape[1], found.tgt_out.shape[1]) <= longest
+
+
+@pytest.mark.parametrize("name", ["join_rate", "hide_rate"])
+@pytest.mark.parametrize("rate", [-0.1, 1.0])
+def test_a_rate_of_augmentation_is_at_least_0_and_below_1(name: str, rate: float) -> None:
+    with pytest.raises(FittingRoomError, match=rf"augment.{name} .* must be at least 0 and below 1"):
+        PairAugmentConfig(**{name: rate})
