@@ -58,8 +58,8 @@ def _train_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--recipe", metavar="NAME",
         help="cnn_1, cnn_5, cnn_20, cnn_50, and the same for hybrid and vit; transformer_10, transformer_24, transformer_100 "
-        "(for few pairs), and the same for recurrent (default: the family's recipe with the closest number of epochs; --budget also chooses the size of vit, cnn "
-        "and hybrid)",
+        "(for few pairs), and the same for recurrent (default: the family's recipe with the closest number of epochs; --budget "
+        "also chooses the size of vit, cnn and hybrid)",
     )  # fmt: skip
     parser.add_argument(
         "--out", type=Path, metavar="DIR",
