@@ -1,15 +1,20 @@
 """The claims page: its numbers are those of the records, and its verdicts follow from the intervals."""
 
 import statistics
+from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fittingroom.cli.main import build_parser
 from fittingroom.core.records import read_state
+from fittingroom.core.rundir import read_json
 from lab import claims_tables
+from lab.claims import EXPERIMENTS, SEEDS
 from lab.claims_tables import FAILS, HOLDS, MISSING, OPEN, Gap, judged
 
+RECORDED = sorted(path.stem for path in (Path(__file__).parents[3] / "results" / "claims").glob("*.json"))
 ROOT = Path(__file__).parents[3]
 RESULTS, PAGE = ROOT / "results", ROOT / "docs" / "lecture" / "claims.md"
 
@@ -40,6 +45,36 @@ def test_gaps_of_words_follow_from_the_recorded_answers(name: str, a: str, b: st
     assert (recorded.value, recorded.low, recorded.high) == pytest.approx((again.value, again.low, again.high))
     turned = claims_tables.word_gap(name, b, a)
     assert (turned.low, turned.value, turned.high) == pytest.approx((-recorded.high, -recorded.value, -recorded.low))
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_recorded_answers_are_those_of_the_runs(name: str) -> None:
+    facts = read_json(RESULTS / "claims" / f"{name}.json")
+    assert facts["command"] == " ".join(["fittingroom", *EXPERIMENTS[name].arguments])
+    assert Counter(run["candidate"] for run in facts["runs"]) == dict.fromkeys(EXPERIMENTS[name].models, SEEDS)
+    assert len({run["commit"] for run in facts["runs"]}) == len({run["precision"] for run in facts["runs"]}) == 1
+    with np.load(RESULTS / "claims" / f"{name}.npz") as answers:
+        assert set(answers.files) == {"labels", *(run["run"] for run in facts["runs"])}
+        for run in facts["runs"]:
+            assert np.mean(answers[run["run"]] == answers["labels"]) == pytest.approx(run["test_accuracy"])
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_gaps_of_recorded_answers_are_differences_of_recorded_means(name: str) -> None:
+    a, *others = EXPERIMENTS[name].models
+    means = {
+        model: statistics.fmean(
+            100 * run["test_accuracy"]
+            for run in read_json(RESULTS / "claims" / f"{name}.json")["runs"]
+            if run["candidate"] == model
+        )
+        for model in (a, *others)
+    }
+    for b in others:
+        gap, turned = claims_tables.answers_gap(name, a, b), claims_tables.answers_gap(name, b, a)
+        assert gap.value == pytest.approx(means[a] - means[b])
+        assert gap.low < gap.value < gap.high
+        assert (turned.low, turned.value, turned.high) == pytest.approx((-gap.high, -gap.value, -gap.low))
 
 
 def test_a_verdict_follows_from_direction_and_significance() -> None:
