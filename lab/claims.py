@@ -51,7 +51,7 @@ class Experiment:
 EXPERIMENTS = {
     **{
         f"data-{number}": Experiment(
-            models=("cnn", "hybrid", "vit"),
+            models=("cnn", "vit"),
             size="tiny",
             epochs=epochs_for(DEFAULT_EPOCHS, number, NUM_IMAGES),
             num_train=number,
