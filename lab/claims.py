@@ -72,7 +72,9 @@ def run(name: str) -> None:
     """Run one experiment, or what is missing of it, and write its record."""
     arguments = EXPERIMENTS[name].arguments
     command = [sys.executable, "-m", "fittingroom", *arguments, "--out", str(WORK / name), "--jobs", "2", "--quiet"]
-    subprocess.run(command, check=True)
+    code = subprocess.run(command, check=False).returncode
+    if code:
+        sys.exit(code)  # the command has said why
     record(name, WORK / name)
 
 
