@@ -5,12 +5,14 @@ from dataclasses import replace
 
 from fittingroom.core.errors import FittingRoomError, did_you_mean
 from fittingroom.models import MODELS
+from fittingroom.models.vit import VisionTransformer
 from fittingroom.recipes.budget import Images, best_size, compute_of, epochs_of
 from fittingroom.recipes.ladder import RECIPES
 from fittingroom.recipes.length import NUM_IMAGES, NUM_PAIRS, epochs_for
 from fittingroom.recipes.sequences import FEW_PAIRS, FOR_FEW, SEQUENCE_RECIPES
 from fittingroom.recipes.sizes import SIZED, size_settings
 from fittingroom.recipes.transfer import TRANSFER_RECIPES
+from fittingroom.tasks.classification.config import ClassificationConfig
 from fittingroom.tasks.config import RunConfig
 from fittingroom.tasks.load import as_config, task_of_model
 from fittingroom.tasks.modes import Mode, split_mode
@@ -78,6 +80,8 @@ def recipe(
         raise FittingRoomError(f"recipe '{chosen}' is not for {family} models: for {model} choose {', '.join(fitting)}")
     config = as_config(recipes.get(chosen)(), task.config_class)
     config = replace(config, model_config={**config.model_config, **sized})
+    if isinstance(config, ClassificationConfig) and models.get(model).build is not VisionTransformer:
+        config = replace(config, whiten_patches=False)  # a network of the family by others, or of the user
     if epochs is None and budget_seconds is None:
         epochs = config.epochs
     return replace(config, model=model, seed=seed, epochs=epochs, budget_seconds=budget_seconds)

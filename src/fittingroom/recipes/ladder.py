@@ -116,11 +116,11 @@ def hybrid_50() -> ClassificationConfig:
 
 @RECIPES.register("vit_1")
 def vit_1() -> ClassificationConfig:
-    """`vit_5` without augmentation: no image is seen twice.
+    """`vit_5` without augmentation, because no image is seen twice, and with whitened patches, which learn faster at first.
 
     Command: `fittingroom train vit --recipe vit_1`. Result: docs/speed.md, results/frontier/.
     """
-    return replace(vit_5(), epochs=1, augment=AugmentConfig(shift_pixels=0, flip="none"))
+    return replace(vit_5(), epochs=1, augment=AugmentConfig(shift_pixels=0, flip="none"), whiten_patches=True)
 
 
 @RECIPES.register("vit_5")

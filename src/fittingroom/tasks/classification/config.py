@@ -52,6 +52,8 @@ class ClassificationConfig(RunConfig):
     """Cross-validation: the seed chooses one of this many folds as the test part; default: one test part for all seeds."""
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     """Augmentation of the training images."""
+    whiten_patches: bool = False
+    """Start the patch projection of a ViT with the whitening of the training patches, in place of random weights."""
     mode: Mode = "scratch"
     """scratch: random weights. finetune: pretrained weights, all trained. probe: pretrained weights, only a new head trained."""
     weights: str = "auto"
@@ -85,6 +87,8 @@ class ClassificationConfig(RunConfig):
             values.pop("finetune")
         if self.input_size is None:
             values.pop("input_size")
+        if not self.whiten_patches:
+            values.pop("whiten_patches")
         return values
 
     @property

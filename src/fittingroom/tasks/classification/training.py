@@ -30,6 +30,8 @@ from fittingroom.evaluation.predict import PredictFn, predict
 from fittingroom.models import build_model, fit_to_images
 from fittingroom.models.cost import num_macs
 from fittingroom.models.image_size import height_width
+from fittingroom.models.layers.patches import PatchEmbed
+from fittingroom.models.layers.whitening import whiten_patches
 from fittingroom.tasks.base import TASKS, DataRequest, Logged, Placed, Task, task
 from fittingroom.tasks.classification import transfer
 from fittingroom.tasks.classification.config import ClassificationConfig
@@ -38,6 +40,8 @@ from fittingroom.tasks.classification.scoring import ClassPredictions, unbalance
 if TYPE_CHECKING:
     from fittingroom.tasks.classification.predict import ImagePredictions
 
+WHITENED = 2000
+"""Training images from which the directions of patches are computed, at least, if there are so many."""
 FEW, FOLDS = 2000, 5
 """Below `FEW` images, a comparison that draws its test part does better with a cross-validation of `FOLDS` folds."""
 
@@ -261,12 +265,27 @@ class ClassificationTask(Task):
         """A model with initial weights drawn from (seed, "init"). Pretrained weights then replace those of the body."""
         config = self.config
         with seeded(config.seed, "init"):
-            model = build_model(config.model, config.model_config)
+            model: nn.Module = build_model(config.model, config.model_config)
+        if config.whiten_patches:
+            self._whiten(model)
         if config.mode != "scratch":
             transfer.put_start(model, config)
         if config.mode == "finetune" and transfer.keeps_statistics(config):
             transfer.keep_statistics(model)
         return model
+
+    def _whiten(self, model: nn.Module) -> None:
+        """Whiten the patches of the first training images, as `order` and augmentation give them."""
+        embed = getattr(model, "patch_embed", None)
+        if not isinstance(embed, PatchEmbed) or self.config.mode != "scratch":
+            raise FittingRoomError(
+                f"whiten_patches is for a ViT from scratch, and {self.config.label} is none: omit it, or set it to false"
+            )
+        batches = self.batches
+        number = min(batches.steps_per_epoch, -(-WHITENED // self.config.batch_size))
+        order = batches.order(0)
+        images = torch.cat([batches.batch(0, step, order)[0] for step in range(number)])
+        whiten_patches(embed.proj, images)
 
     def rate_shares(self, model: nn.Module) -> dict[str, float]:
         """Lower rates for the body of a pretrained network."""
