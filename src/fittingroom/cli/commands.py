@@ -362,7 +362,7 @@ COMMANDS = {
         call=explain,
         help="draw what networks look at, and test whether the pictures mean anything",
         description="Draw where networks look: maps for the same images, heads, rollout, positions, filters. The default images\n"
-        "are the first of each class. The numbers are in explain.json.",
+        "are the first of each class (of at most 20). The numbers are in explain.json.",
         epilog="examples:\n  fittingroom explain\n  fittingroom explain vit --index 12\n"
         "  fittingroom explain vit cnn --image shoe.jpg\n  fittingroom explain hybrid --mistakes 16 --method rollout\n"
         "  fittingroom explain runs/vit-5-epochs-seed0 --disagreements 16 --faithfulness 200",

@@ -23,7 +23,8 @@ Runs = Mapping[str, Mapping[int, Mapping[str, Any]]]
 def leak_count(record: ComparisonRecord, runs: Runs, leaking: Sequence[int]) -> str:
     """How many of the test pictures leak, in words. `leaking` holds their positions."""
     where = "another fold" if "folds" in record.data.facts else "training or validation"
-    return f"{len(leaking):,} of {num_tests(runs):,} test pictures have a near-duplicate in {where}"
+    has = "has" if len(leaking) == 1 else "have"
+    return f"{len(leaking):,} of {num_tests(runs):,} test pictures {has} a near-duplicate in {where}"
 
 
 def num_tests(runs: Runs) -> int:

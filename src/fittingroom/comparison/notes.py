@@ -16,6 +16,8 @@ from fittingroom.tasks.scoring import Scoring
 
 MOST_MARGIN = 0.03
 """A run is hardly better than one answer for all items if its score is better by no more than this, or by less."""
+ONE_ANSWER = "one answer for all test"
+"""How the notes on that begin: a page shows them above the others."""
 
 Values = Mapping[str, Mapping[int, NDArray[Any]]]
 """Candidate -> seed -> one number per item [items]."""
@@ -80,6 +82,11 @@ def useless_runs(values: Values, metric: Metric, constant: float) -> dict[str, l
     return found
 
 
+def one_answer_note(metric: Metric, constant: float, items: str) -> str:
+    """What a score of unbalanced data is to be measured against."""
+    return f"{ONE_ANSWER} {items} would have {metric.title} {metric.number(constant)} {metric.unit}"
+
+
 def useless_note(
     candidates: Sequence[CandidateSummary],
     useless: Mapping[str, Sequence[int]],
@@ -95,10 +102,7 @@ def useless_note(
         for name, seeds in useless.items()
     )
     order = ", or are rows or classes in another order than the labels" if imported else ""
-    return (
-        f"one answer for all test {items} would have {metric.title} {metric.number(constant)} {metric.unit}, and these runs are "
-        f"hardly better: {runs}; did they collapse{order}?"
-    )
+    return f"{one_answer_note(metric, constant, items)}, and these runs are hardly better: {runs}; did they collapse{order}?"
 
 
 def variation_notes(

@@ -18,6 +18,7 @@ from fittingroom.comparison.leaks import leak_count, num_tests, read_leaks, with
 from fittingroom.comparison.mixture import mixture
 from fittingroom.comparison.notes import (
     failure_notes,
+    one_answer_note,
     seed_notes,
     unequal_seeds_note,
     useless_note,
@@ -192,13 +193,26 @@ class _Pass:
         if useless and constant is not None:
             imported = self.record.budget.kind == "none"
             notes.append(useless_note(candidates, useless, metrics[0], constant, self.scoring.items, imported))
+        elif constant is not None and self.scoring.is_unbalanced(tests):
+            notes.append(one_answer_note(metrics[0], constant, self.scoring.items))
+        none_learned = (
+            "" if any(set(firsts[name]) - set(useless.get(name, ())) for name in firsts) else self.scoring.items
+        )
         num_items = "test items" if tests is None else self.scoring.test_text(tests)
         return Summary(
             task=self.record.task,
             candidates=candidates,
             contrasts=contrasts,
             best_by_val=best_by_val(candidates, metrics[0]),
-            verdict=verdict(self.record, candidates, contrasts, metrics, num_items=num_items, mixed=self.mixed),
+            verdict=verdict(
+                self.record,
+                candidates,
+                contrasts,
+                metrics,
+                num_items=num_items,
+                mixed=self.mixed,
+                none_learned=none_learned,
+            ),
             notes=tuple(notes),
         )
 
@@ -210,7 +224,6 @@ class _Pass:
     ) -> CandidateSummary:
         name, rows = candidate.name, self.record.finished(candidate.name)
         tests = [parts["test"] for parts in self.runs.get(name, {}).values()]
-        num_test = self.scoring.num_items(tests[0]) if tests else 0
         evals: dict[str, dict[str, Score]] = {}
         for metric in self.scoring.metrics:
             for split in SPLITS:
@@ -233,7 +246,7 @@ class _Pass:
             items_per_second=over(rows, lambda row: row.items_per_second),
             peak_memory_bytes=None if memory is None else int(memory),
             evals=evals,
-            extras=self.scoring.summarise_extras(rows, num_test),
+            extras=self.scoring.summarise_extras(rows, tests),
             details=self.scoring.details(tests, self.record.data),
         )
 

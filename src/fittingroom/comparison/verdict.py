@@ -118,10 +118,12 @@ def verdict(
     *,
     num_items: str = "test items",
     mixed: str = "",
+    none_learned: str = "",
 ) -> Verdict:
     """Which candidate does best on the test part. `record` gives title and budget.
 
     `num_items` is '10,000 test images' or the like. `mixed` is the sentence on runs that were made in different ways.
+    `none_learned` is 'images' or the like where no run is clearly better than one answer for all of them.
     """
     finished, one = [each for each in candidates if each.num_runs], unit(record)
     if not finished:
@@ -137,6 +139,8 @@ def verdict(
         found = [_alone(finished[0], first.metric)]
     else:
         headline = _headline(first, later)
+        if none_learned and not any(gap.decided for gap in first.gaps):
+            headline = f"No model is clearly better than one answer for all {none_learned}"
         found = [_finding(first), *(clause for each in later for clause in _later(first, each))]
         about_leader, about_others = (
             _outlook(each, first.metric, num_items) for each in (first.ties, first.other_ties)

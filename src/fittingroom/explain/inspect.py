@@ -27,6 +27,8 @@ from fittingroom.explain.methods import default_method, methods_for
 from fittingroom.explain.question import Asked, Question, check_target, class_number
 from fittingroom.tasks.load import SavedRun, load_run
 
+MOST_EXAMPLES = 20
+"""Classes of which an image is shown unasked: a picture of 200 rows takes long to draw, and nobody reads it."""
 MOST_IMAGES, MOST_NETWORKS = 100, 5
 FAMILIES = ("vit", "hybrid", "cnn")
 """One network of each family that comes with the package: the default if no RUN is named."""
@@ -258,17 +260,21 @@ def _files_of(data: ImageData, pool: Source, positions: list[int]) -> list[str]:
     return [pictures[place].name for place in pool.index[positions].tolist()]
 
 
+def _examples(labels: np.ndarray, split: str) -> tuple[list[int], str]:
+    """The first image of each class, and that in words; of many classes, of some that are spread over the list."""
+    there = np.unique(labels)
+    chosen = there[np.linspace(0, len(there) - 1, min(len(there), MOST_EXAMPLES)).round().astype(int)]
+    which = "each class" if len(chosen) == len(there) else f"each of {len(chosen)} of the {len(there):,} classes"
+    return [int(np.argmax(labels == label)) for label in chosen], f"the first {split} image of {which}"
+
+
 def _positions(
     question: Question, networks: list[_Network], pool: Source, split: str, say: Say
 ) -> tuple[list[int], str, list[str]]:
     """Positions of the chosen images in the pool, what they are in words, and notes."""
     labels, number = pool.labels.numpy(), question.number
     if question.kind == "examples":
-        return (
-            [int(np.argmax(labels == label)) for label in np.unique(labels)],
-            f"the first {split} image of each class",
-            [],
-        )
+        return (*_examples(labels, split), [])
     if question.kind == "index":
         if not 0 <= number < len(pool):
             raise FittingRoomError(

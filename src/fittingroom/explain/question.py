@@ -21,8 +21,8 @@ class Question:
     runs: tuple[str, ...]
     """Run folders or names of weights that come with the package. Empty: one of each family."""
     kind: Kind = "examples"
-    """examples: the first image of each class; mistakes: the most confident ones; disagreements: where networks are confident
-    of different classes."""
+    """examples: the first image of each class (of at most 20); mistakes: the most confident ones; disagreements: where networks
+    are confident of different classes."""
     number: int = 0
     """The index, or how many mistakes or disagreements."""
     files: tuple[Path, ...] = ()

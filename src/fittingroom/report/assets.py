@@ -2,10 +2,12 @@
 
 import base64
 import hashlib
+import re
 from functools import cache
 from importlib import resources
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from fittingroom.core.text import sentence_case
 from fittingroom.report.palette import LIGHT, MARKER_PATHS, NUM_SERIES, series
@@ -19,8 +21,14 @@ def environment() -> Environment:
     light_series = [LIGHT[series(place)] for place in range(NUM_SERIES)]
     found.globals |= {"marker_paths": MARKER_PATHS, "num_series": NUM_SERIES, "light_series": light_series}
     found.filters["capitalize_first"] = sentence_case
-    found.filters["together"] = lambda text: text.replace(" %", "\N{NO-BREAK SPACE}%")
+    found.filters["together"] = together
     return found
+
+
+def together(text: str) -> Markup:
+    """The text, escaped, that is broken neither before %, nor in '3 of 4', nor within an option such as --image-size."""
+    escaped = str(escape(re.sub(r" (?=%)|(?<=\d) (?=of \d)|(?<=\d of) (?=\d)", "\N{NO-BREAK SPACE}", text)))
+    return Markup(re.sub(r"(?<!\S)--[a-z][a-z-]*", lambda option: f'<span class="option">{option[0]}</span>', escaped))
 
 
 def asset(name: str) -> str:

@@ -23,7 +23,8 @@ from fittingroom.report.texts import in_unit
 from fittingroom.tasks.scoring import SCORINGS
 
 LONGEST_TITLE = 12
-LABEL_SHARE = 0.2
+LABEL_SHARE, LABEL_START = 0.2, 0.03
+"""Shares of a figure's width: that of a label, and its distance from its point."""
 EQUAL_TIMES = 1.1
 """Training times within this ratio count as one budget: an axis of seconds would show nothing."""
 
@@ -244,8 +245,8 @@ def _label_scores(axes: Axes, points: Sequence[_Point], short: Mapping[str, str]
 def _label_side(share: float, others: Sequence[float]) -> tuple[str, float]:
     """Alignment and offset of a label at `share` of the width: left of its point in the right half if that is free."""
     is_free = {
-        "right": not any(0 <= share - other < LABEL_SHARE for other in others),
-        "left": not any(0 <= other - share < LABEL_SHARE for other in others),
+        "right": share > LABEL_SHARE and not any(LABEL_START < share - other < LABEL_SHARE for other in others),
+        "left": not any(LABEL_START < other - share < LABEL_SHARE for other in others),
     }
     wanted, other = ("right", "left") if share > 0.55 else ("left", "right")
     side = other if is_free[other] and not is_free[wanted] else wanted

@@ -13,8 +13,8 @@ from fittingroom.core.text import clipped
 from fittingroom.report.palette import INK_CHANGES_AT
 from fittingroom.report.svg import canvas, drawing, level, panel, render, variable
 
-MOST_NUMBERED = 16
-MOST_NAMED = 60
+MOST_LARGE, MOST_NUMBERED, MOST_NAMED = 4, 16, 60
+"""Classes up to which a matrix has large type, counts in its cells, and names."""
 LONGEST_NAME = 14
 CELL = np.array([(0.03, 0.03), (0.97, 0.03), (0.97, 0.97), (0.03, 0.97)])
 LEGEND = (0.0, 0.01, 0.05, 0.2, 0.5, 1.0)
@@ -29,7 +29,7 @@ def confusion_figure(confusion: Any, title: str, class_names: Sequence[str], key
     counts = np.asarray(confusion)
     shares = row_shares(counts)
     num_classes = len(counts)
-    font_size = 10 if num_classes <= MOST_NUMBERED else max(4, 160 / num_classes)
+    font_size = 14 if num_classes <= MOST_LARGE else 10 if num_classes <= MOST_NUMBERED else max(4, 160 / num_classes)
     names = [clipped(name, 7, LONGEST_NAME - 8) for name in class_names]
     margin = 14 + 5.6 * font_size / 10 * max(map(len, names)) if num_classes <= MOST_NAMED else 26
     size = 400 - margin - 4
@@ -52,7 +52,8 @@ def most_confused(confusion: Any, class_names: Sequence[str], limit: int = 3) ->
     counts = np.asarray(confusion)
     shares = row_shares(counts)
     np.fill_diagonal(shares, 0)
-    rows, columns = np.unravel_index(np.argsort(-shares, axis=None, kind="stable")[:limit], shares.shape)
+    order = np.lexsort((-counts.ravel(), -shares.ravel()))  # of equal shares the larger number first
+    rows, columns = np.unravel_index(order[:limit], shares.shape)
     return [
         f"{class_names[row]} taken for {class_names[column]}: {counts[row, column]:,} of {counts[row].sum():,}"
         for row, column in zip(rows, columns, strict=True)
@@ -93,8 +94,8 @@ def _write_counts(axes: Axes, counts: NDArray[Any], shares: NDArray[np.float64])
 
 
 def _number_size(num_classes: int, counts: NDArray[Any]) -> float:
-    """As large as the longest number allows in a cell, 10 at most."""
-    return min(10.0, 300 / num_classes / (0.62 * len(str(counts.max()))))
+    """As large as the longest number allows in a cell, within a limit."""
+    return min(18.0 if num_classes <= MOST_LARGE else 10.0, 300 / num_classes / (0.62 * len(str(counts.max()))))
 
 
 def _name_classes(axes: Axes, names: list[str], font_size: float) -> None:

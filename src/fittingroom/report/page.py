@@ -12,6 +12,7 @@ from typing import Any
 from markupsafe import Markup
 
 from fittingroom.comparison.conditions import seeds_text
+from fittingroom.comparison.notes import ONE_ANSWER
 from fittingroom.comparison.protocol import budget_text
 from fittingroom.core.decision import RULE
 from fittingroom.core.records import Summary, write_summary
@@ -59,7 +60,7 @@ def render_page(comparison: Comparison) -> str:
 
 
 def _values(comparison: Comparison) -> dict[str, Any]:
-    record, summary = comparison.record, comparison.summary
+    record, summary, notes = comparison.record, comparison.summary, _notes(comparison)
     seeds = seeds_text([each for each in summary.candidates if each.num_runs] or summary.candidates)
     return {
         "record": record,
@@ -75,7 +76,8 @@ def _values(comparison: Comparison) -> dict[str, Any]:
         "num_planned": len(record.candidates) * len(record.seeds),
         "num_seeds": comparison.num_seeds,
         "failed": comparison.failed,
-        "notes": _notes(comparison),
+        "notes": [note for note in notes if not note.startswith(ONE_ANSWER)],
+        "yardstick": [note for note in notes if note.startswith(ONE_ANSWER)],
         "rule": RULE,
         "created": _moment(record.created),
         "has_costs": any(candidate.train_seconds is not None for candidate in summary.candidates),

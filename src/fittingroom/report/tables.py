@@ -36,17 +36,18 @@ def headings(summary: Summary) -> list[Heading]:
     """The columns. Costs and validation scores that no candidate has are left out."""
     scoring, metrics = SCORINGS.get(summary.task), SCORINGS.get(summary.task).metrics
     speed = f"{sentence_case(scoring.batch_items)}/s"
+    extras = [
+        (Heading(key=extra.key, text=extra.heading, short=extra.short), extra.is_share)
+        for extra in scoring.extras
+        if not extra.is_share or any(each.extras.get(extra.key) is not None for each in summary.candidates)
+    ]
     found = [
         Heading(key="num_train", text=f"Training {scoring.batch_items}", short=f"Train.\n{scoring.batch_items}"),
         Heading(key="parameters", text="Parameters", short="Para-\nmeters"),
         Heading(key="multiply_adds", text="Multiply-adds", short="Mult-\nadds", spare=2),
         Heading(key="training_seconds", text="Training seconds", short="Train\ns"),
         Heading(key="items_per_second", text=speed, short=speed.replace("/", "\n/"), spare=1),
-        *(
-            Heading(key=extra.key, text=extra.heading, short=extra.short)
-            for extra in scoring.extras
-            if not extra.is_share or any(each.extras.get(extra.key) is not None for each in summary.candidates)
-        ),
+        *(heading for heading, is_share in extras if not is_share),
         Heading(key="peak_memory", text="Peak memory", short="Peak\nmemory"),
     ]
     for split in SPLITS:
@@ -61,6 +62,7 @@ def headings(summary: Summary) -> list[Heading]:
                     strong=split == "test" and number == 0,
                 )
             )
+    found += [heading for heading, is_share in extras if is_share]  # test scores too: beside the others
     rows = summary_rows(summary)
     has_runs = any(candidate.num_runs for candidate in summary.candidates)
     empty = {key for key in rows[0] if has_runs and all(row[key] == numbers.ABSENT for row in rows)}

@@ -134,8 +134,12 @@ class Scoring(ABC, Generic[P]):
         """What the report shows of one candidate's test predictions beyond its scores, as plain values; one of `tests` a seed."""
         return {}
 
-    def summarise_extras(self, rows: Sequence[RunRow], num_test: int) -> dict[str, float | None]:
-        """The values of `extras` for one candidate, from its finished runs."""
+    def is_unbalanced(self, predictions: P) -> bool:
+        """Whether one answer for all items scores so well that a report should say how well."""
+        return False
+
+    def summarise_extras(self, rows: Sequence[RunRow], tests: Sequence[P]) -> dict[str, float | None]:
+        """The values of `extras` for one candidate, from its finished runs and its test predictions, one a seed."""
         return {column.key: mean_extra(rows, column.key) for column in self.extras}
 
     def merge(self, runs: Mapping[int, dict[str, P]], data: DataRecord) -> dict[int, dict[str, P]]:

@@ -211,3 +211,9 @@ def test_groups_are_named_where_images_are_the_limit() -> None:
     assert "the 60 test images in 3 groups are the limit" in found.sentence
     assert found.record.protocol[-1] == "Images of one group count as one observation. There are 3 groups."
     assert not [line for line in verdict(MODELS, LABELS).record.protocol if "group" in line]
+
+
+def test_the_score_of_one_answer_is_said_of_unbalanced_classes() -> None:
+    labels = np.array([0] * 90 + [1] * 10)
+    found = verdict({"a": [np.eye(2)[labels]], "b": [np.eye(2)[np.where(np.arange(100) == 99, 0, labels)]]}, labels)
+    assert "one answer for all test images would have accuracy 90.00 %" in found.notes

@@ -24,6 +24,15 @@ def test_a_run_like_one_answer_for_all_images_is_named_and_not_called_calm(tmp_p
     assert any(note.startswith("no run of CNN, HYBRID collapsed in 3 seeds, but") for note in notes)
 
 
+def test_models_like_one_answer_for_all_images_are_not_called_a_tie_for_want_of_images(tmp_path: Path) -> None:
+    folder = make(tmp_path, ("vit", "cnn"))
+    for number, run in enumerate(sorted((folder / "runs").iterdir())):
+        np.savez(run / "predictions.npz", **predictions(0.33, number))
+    found = summarise(folder)
+    assert found.verdict.headline == "No model is clearly better than one answer for all images."
+    assert any("hardly better" in note for note in found.notes)
+
+
 def test_a_model_with_few_seeds_beside_many_is_warned_of(tmp_path: Path) -> None:
     """Its seed variance is taken from the others."""
     few = summarise(make(tmp_path / "few", ("vit", "cnn"), seeds=4, failed=("vit-seed0", "vit-seed1"))).notes

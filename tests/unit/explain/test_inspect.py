@@ -17,7 +17,7 @@ from fittingroom.data.images.dataset import Splits
 from fittingroom.data.images.load import open_images
 from fittingroom.evaluation.selection import mistakes
 from fittingroom.evaluation.shipped import find_run
-from fittingroom.explain.inspect import Asked, Question, inspect
+from fittingroom.explain.inspect import Asked, Question, _examples, inspect
 from fittingroom.tasks.classification.training import ClassificationTask
 
 pytestmark = pytest.mark.thorough
@@ -192,3 +192,10 @@ def test_what_makes_no_sense_is_said() -> None:
     ):
         with pytest.raises(FittingRoomError, match=said):
             inspect(question)
+
+
+def test_of_many_classes_some_are_shown_unasked() -> None:
+    assert _examples(np.array([2, 0, 0, 2]), "test") == ([1, 0], "the first test image of each class")
+    places, what = _examples(np.repeat(np.arange(200), 3), "validation")
+    assert (len(places), places[0], places[-1]) == (20, 0, 3 * 199)
+    assert what == "the first validation image of each of 20 of the 200 classes"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from fittingroom.core.records import CandidateSummary, Contrast, Difference, Summary, Verdict
 from fittingroom.report.curves import learning_figures, mean_between, mean_in_stretches, rate_note
-from fittingroom.report.figures import contrast_figures, cost_figures, costs, short_title, spread
+from fittingroom.report.figures import _label_side, contrast_figures, cost_figures, costs, short_title, spread
 from fittingroom.report.load import read_curve
 from fittingroom.report.matrices import confusion_figure, most_confused
 from fittingroom.tasks.classification.scoring import ACCURACY
@@ -177,3 +177,15 @@ def test_the_mean_over_stretches_counts_each_row_once() -> None:
 def test_peaks_of_the_learning_rate_are_listed(summary: Summary, comparison_folder: Path) -> None:
     curve = read_curve(comparison_folder / "runs/cnn-seed0/metrics.csv", 0, ACCURACY.column)
     assert re.fullmatch(r"CNN 0\.0(2|199?)", rate_note(summary.candidates, {"cnn": [curve]}))
+
+
+def test_of_equal_shares_the_mistake_with_more_images_comes_first() -> None:
+    confusion = [[0, 1, 0], [0, 50, 50], [0, 40, 40]]
+    assert most_confused(confusion, ["a", "b", "c"], 2) == ["a taken for b: 1 of 1", "b taken for c: 50 of 100"]
+
+
+def test_a_label_is_on_the_axis_of_no_figure() -> None:
+    """Another bar close by ends where the label starts; one that is further away would cross it."""
+    assert _label_side(0.15, [0.16]) == ("left", 11)
+    assert _label_side(0.15, [0.25]) == ("left", 11)
+    assert _label_side(0.4, [0.5]) == ("right", -11)

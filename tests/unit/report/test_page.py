@@ -19,6 +19,7 @@ from PIL import Image
 
 from fittingroom.core.decision import RULE
 from fittingroom.core.records import read_summary
+from fittingroom.report.assets import together
 from fittingroom.report.load import load
 from fittingroom.report.page import render_page, write_report
 from fittingroom.report.sections import SECTIONS
@@ -233,3 +234,30 @@ def test_a_task_without_a_section_gets_the_common_parts(tmp_path: Path, monkeypa
     assert re.findall(r'<h2 id="(\w+)"', page) == [
         *("numbers", "cost", "differences", "learning", "protocol", "environment", "again"),
     ]
+
+
+def test_many_classes_are_a_list_of_mistakes_and_a_table(tmp_path: Path) -> None:
+    """Nobody reads a matrix of 70 classes."""
+    names = [f"class {number}" for number in range(70)]
+    page = write_report(write_images(tmp_path, class_names=names)).read_text(encoding="utf-8")
+    section = page[page.index('<h2 id="confusion"') : page.index('<h2 id="disagreements"')]
+    assert "Most frequent mistakes" in section and "A matrix of 70 classes would be too small to read." in section
+    assert "<svg" not in section and section.count('<ol class="mistakes">') == 3
+    assert 0 < section.count('<tr><th scope="row">') <= 70
+    assert "taken for" in section and "\N{NO-BREAK SPACE}of\N{NO-BREAK SPACE}" in section
+
+
+def test_what_one_answer_would_score_stands_above_the_scores(tmp_path: Path) -> None:
+    folder = write_images(tmp_path)
+    comparison = load(folder)
+    note = "one answer for all test images would have accuracy 90.00 %"
+    page = render_page(replace(comparison, summary=replace(comparison.summary, notes=(note,))))
+    said = "One answer for all test images would have accuracy 90.00\N{NO-BREAK SPACE}%."
+    assert page.count(said) == 1 and page.index(said) < page.index('<ul class="rail"')
+
+
+def test_options_and_percentages_are_not_broken() -> None:
+    assert together("90 % with --image-size, 3 of 4 <b>") == (
+        '90\N{NO-BREAK SPACE}% with <span class="option">--image-size</span>, '
+        "3\N{NO-BREAK SPACE}of\N{NO-BREAK SPACE}4 &lt;b&gt;"
+    )

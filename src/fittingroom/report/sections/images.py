@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from markupsafe import Markup
 
 from fittingroom.report import explorer_pack, gallery, matrices
@@ -11,17 +12,22 @@ from fittingroom.report.explorer import read_explorer
 from fittingroom.report.load import Comparison
 from fittingroom.report.sections.common import SECTIONS, Section
 
+MANY_MISTAKES = 12
+"""Mistakes of each model that stand in for a matrix that nobody could read."""
 EXPLORER_SCRIPTS = tuple(f"explorer{part}.js" for part in ("_maps", "_paint", "_words", "_tiles", ""))
 
 
 @SECTIONS.register("classification")
 def images_section(comparison: Comparison) -> Section:
-    """Confusion matrices always; galleries where the comparison's folder has them."""
+    """Confusion matrices (of many classes the frequent mistakes) always; galleries where the comparison's folder has them."""
     names = class_names(comparison)
     # Files are read before anything is drawn: what is damaged is said at once.
     cards, explorer = _gallery(comparison, names), _explorer(comparison, names)
     html = environment().get_template("images.html.jinja").render(
         matrices=_matrices(comparison, names),
+        has_drawings=len(names) <= matrices.MOST_NAMED,
+        num_classes=len(names),
+        classes=_classes(comparison, names),
         **cards,
         has_folder=comparison.folder is not None,
         missing=comparison.missing,
@@ -45,15 +51,43 @@ def class_names(comparison: Comparison) -> Sequence[str]:
 
 
 def _matrices(comparison: Comparison, names: Sequence[str]) -> list[dict[str, Any]]:
-    """The confusion matrix of each candidate with a score."""
+    """The confusion matrix of each candidate with a score; of many classes only the mistakes, more of them."""
     found = []
-    for candidate in comparison.summary.candidates:
-        confusion = candidate.details.get("confusion")
-        if confusion:
-            drawn = matrices.confusion_figure(confusion, candidate.title, names, f"confusion-{len(found)}")
+    for title, confusion in _confusions(comparison):
+        if len(names) <= matrices.MOST_NAMED:
+            drawn = matrices.confusion_figure(confusion, title, names, f"confusion-{len(found)}")
             mistakes = matrices.most_confused(confusion, names)
-            found.append({"title": candidate.title, "drawing": Markup(drawn), "mistakes": mistakes})
+        else:
+            drawn, mistakes = "", matrices.most_confused(confusion, names, MANY_MISTAKES)
+        found.append({"title": title, "drawing": Markup(drawn), "mistakes": mistakes})
     return found
+
+
+def _classes(comparison: Comparison, names: Sequence[str]) -> list[dict[str, Any]]:
+    """Test images and accuracies of each class, the lowest mean accuracy first. Classes without test images are left out."""
+    confusions = [np.asarray(confusion) for _, confusion in _confusions(comparison)]
+    if not confusions:
+        return []
+    totals, (num_seeds, *_) = (
+        confusions[0].sum(axis=1),
+        [each.num_runs for each in comparison.summary.candidates if each.details.get("confusion")],
+    )
+    shares = np.stack([matrices.row_shares(each).diagonal() for each in confusions])
+    order = [place for place in np.argsort(shares.mean(axis=0), kind="stable").tolist() if totals[place]]
+    return [
+        {
+            "name": names[place],
+            "num_images": f"{totals[place] // num_seeds:,}",
+            "shares": [f"{100 * share:.1f}" for share in shares[:, place].tolist()],
+        }
+        for place in order
+    ]
+
+
+def _confusions(comparison: Comparison) -> list[tuple[str, Any]]:
+    """Title and counts of each candidate with a score."""
+    found = [(candidate.title, candidate.details.get("confusion")) for candidate in comparison.summary.candidates]
+    return [(title, confusion) for title, confusion in found if confusion]
 
 
 def _gallery(comparison: Comparison, names: Sequence[str]) -> dict[str, Any]:

@@ -73,8 +73,8 @@ class ClassificationScoring(Scoring[ClassPredictions]):
     items, item, batch_items = "images", "image", "images"
     metrics = (ACCURACY,)
     extras = (
-        Column("balanced_accuracy", "Balanced accuracy, %", "Balanced\naccur. %", "", is_share=True),
-        Column("macro_f1", "Macro F1, %", "Macro\nF1 %", "", is_share=True),
+        Column("balanced_accuracy", "Test balanced accuracy (%)", "Balanced\naccur. %", "", is_share=True),
+        Column("macro_f1", "Test macro F1 (%)", "Macro\nF1 %", "", is_share=True),
     )
 
     def to_arrays(self, predictions: ClassPredictions) -> dict[str, Any]:
@@ -132,10 +132,18 @@ class ClassificationScoring(Scoring[ClassPredictions]):
         """Accuracy."""
         return {ACCURACY.name: metrics.accuracy(predictions.probs, predictions.labels)}
 
-    def summarise_extras(self, rows: Sequence[RunRow], num_test: int) -> dict[str, float | None]:
-        """Those of unbalanced classes; nothing for balanced ones."""
-        found = super().summarise_extras(rows, num_test)
-        return {key: value for key, value in found.items() if value is not None}
+    def is_unbalanced(self, predictions: ClassPredictions) -> bool:
+        """Whether the classes differ enough in their number of images."""
+        return bool(unbalanced_scores(predictions))
+
+    def summarise_extras(self, rows: Sequence[RunRow], tests: Sequence[ClassPredictions]) -> dict[str, float | None]:
+        """Those of unbalanced classes, mean over the seeds; nothing for balanced ones.
+
+        In a cross-validation they are taken over all folds of a seed, as the accuracy is: F1 of a few images of a rare class
+        says little, and the mean of several such numbers is another number.
+        """
+        found = [unbalanced_scores(test) for test in tests]
+        return {key: float(np.mean([each[key] for each in found])) for key in found[0]} if all(found) and found else {}
 
     def details(self, tests: Sequence[ClassPredictions], data: DataRecord) -> dict[str, Any]:
         """Accuracy by class, confusion matrix, and two scores of the probabilities. Counts are summed over seeds."""

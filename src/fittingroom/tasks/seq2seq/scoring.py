@@ -163,9 +163,9 @@ class Seq2SeqScoring(Scoring[SequencePredictions]):
         most = [[reference, written, count] for (reference, written), count in ordered[:MOST_CONFUSIONS]]
         return {"confusions": {"num_edits": counts.total(), "most": most}}
 
-    def summarise_extras(self, rows: Sequence[RunRow], num_test: int) -> dict[str, float | None]:
+    def summarise_extras(self, rows: Sequence[RunRow], tests: Sequence[SequencePredictions]) -> dict[str, float | None]:
         """Seconds for writing the test words, and how many words that is per second."""
-        seconds = mean_extra(rows, "decode_seconds")
+        seconds, num_test = mean_extra(rows, "decode_seconds"), self.num_items(tests[0]) if tests else 0
         return {"decode_seconds": seconds, "words_per_second": num_test / seconds if seconds else None}
 
     def usual_split(self, facts: ProtocolFacts) -> str:

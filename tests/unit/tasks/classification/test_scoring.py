@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fittingroom.core.errors import FittingRoomError
-from fittingroom.core.records import BudgetRecord, DataRecord, RunRow
+from fittingroom.core.records import BudgetRecord, DataRecord
 from fittingroom.tasks.classification.scoring import ClassPredictions, to_half, unbalanced_scores
 from fittingroom.tasks.scoring import SCORINGS, ProtocolFacts
 
@@ -90,13 +90,31 @@ def test_only_unbalanced_classes_have_balanced_scores() -> None:
 
 
 def test_a_comparison_of_balanced_classes_has_no_such_columns() -> None:
-    row = RunRow(run="a", folder="a", candidate="a", seed=0, status="finished")
-    assert SCORING.summarise_extras([row], 9) == {}
-    odd = [
-        RunRow(run="a", folder="a", candidate="a", seed=0, status="finished", extras={"macro_f1": f1})
-        for f1 in (0.2, 0.4)
+    def answers(*classes: int, labels: tuple[int, ...]) -> ClassPredictions:
+        return ClassPredictions(probs=np.eye(2)[list(classes)], labels=np.array(labels), index=np.arange(len(labels)))
+
+    assert SCORING.summarise_extras([], []) == {}
+    even = answers(0, 1, 0, 1, labels=(0, 1, 1, 0))
+    assert SCORING.summarise_extras([], [even]) == {} and not SCORING.is_unbalanced(even)
+    odd = [answers(0, 0, 0, 0, labels=(0, 0, 0, 1)), answers(0, 0, 0, 1, labels=(0, 0, 0, 1))]
+    assert SCORING.is_unbalanced(odd[0])
+    assert SCORING.summarise_extras([], odd) == {
+        "balanced_accuracy": pytest.approx(0.75),
+        "macro_f1": pytest.approx((6 / 7 / 2 + 1) / 2),
+    }
+
+
+def test_balanced_scores_of_a_cross_validation_are_those_of_all_its_images() -> None:
+    """The rare class is in one fold only: the mean over the folds would be another number, and of one fold."""
+    folds = [
+        {"test": ClassPredictions(probs=np.eye(2)[[0, 0]], labels=np.array([0, 0]), index=np.array([0, 1]))},
+        {"test": ClassPredictions(probs=np.eye(2)[[0, 0, 0]], labels=np.array([0, 0, 1]), index=np.array([2, 3, 4]))},
     ]
-    assert SCORING.summarise_extras(odd, 9) == {"macro_f1": pytest.approx(0.3)}
+    merged = SCORING.merge(dict(enumerate(folds)), DataRecord(name="x", class_names=("a", "b"), facts={"folds": 2}))
+    assert SCORING.summarise_extras([], [merged[0]["test"]]) == {
+        "balanced_accuracy": 0.5,
+        "macro_f1": pytest.approx(8 / 9 / 2),
+    }
 
 
 def test_the_protocol_says_how_parts_were_made_and_what_a_seed_decides() -> None:

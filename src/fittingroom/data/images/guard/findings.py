@@ -230,9 +230,16 @@ def _of_classes(pictures: Sequence[Picture], classes: Sequence[str]) -> Iterable
         yield Finding(
             kind="unbalanced-classes",
             title="unbalanced classes",
-            advice="also read balanced accuracy and macro F1, not only accuracy",
+            advice=f"the answer '{most}' for all would be right for {_percent(there[most], sum(there.values()))} of these "
+            "pictures: also read balanced accuracy and macro F1, not only accuracy",
             details=(f"{most} {there[most]:,}, {least} {there[least]:,}",),
         )
+
+
+def _percent(part: int, whole: int) -> str:
+    """'90 %'. Only all is written as 100 %."""
+    text = f"{100 * part / whole:.0f} %"
+    return "over 99 %" if text == "100 %" and part < whole else text
 
 
 def _of_looks(pictures: Sequence[Picture], looks: quality.Looks) -> Iterable[Finding]:

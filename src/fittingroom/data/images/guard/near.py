@@ -45,8 +45,9 @@ left of the fine pictures, over the same. Saving a picture again harms fine pict
 chosen on Fashion-MNIST so that most of what is found there in addition to planted faults is the same photo."""
 TINT = 4
 """Pixels along a side of the colours that are compared: the same shirt in another colour is another picture."""
-OTHER_COLOUR = 10.0
-"""Mean difference in colour, of 255, between pictures that are no duplicates."""
+OTHER_COLOUR, LEAST_COLOUR, COLOUR_SHARE = 10.0, 4.0, 0.5
+"""Mean difference in colour, of 255, between pictures that are no duplicates. A small thing on a plain ground changes the mean
+little, so a share of the mean colour is enough too, from LEAST_COLOUR on: saving as JPEG changes less."""
 BATCH, AT_ONCE = 2048, 2**20
 """Pictures, and comparisons of neighbours, in one step: this bounds the memory."""
 LAID = 512
@@ -108,8 +109,18 @@ def near_duplicates(small: Small, unique: Bool[np.ndarray, " num"]) -> Pairs:
     first, second, left, usual = places[first[close]], places[second[close]], left[close], usual[close]
     fine = fine_difference(small.fine, first, second)
     near = (np.minimum(left, fine) ** 2 < LIMIT * usual) | (left * fine < FINE_LIMIT * usual)
-    near &= colour_difference(small.colour[first], small.colour[second]) < OTHER_COLOUR
+    near &= ~other_colour(small.colour[first], small.colour[second])
     return Pairs(first[near], second[near], left[near])
+
+
+def other_colour(
+    one: Float[np.ndarray, "pairs tint tint 2"], other: Float[np.ndarray, "pairs tint tint 2"]
+) -> Bool[np.ndarray, " pairs"]:
+    """Whether the colours of two pictures differ too much for duplicates."""
+    strongest = np.maximum(*(np.abs(each).mean(axis=(1, 2, 3)) for each in (one, other)))
+    difference = colour_difference(one, other)
+    larger = np.maximum(difference, colour_difference(other, one))  # a grey thing is never as strong as a coloured one
+    return (difference >= OTHER_COLOUR) | (larger >= np.maximum(COLOUR_SHARE * strongest, LEAST_COLOUR))
 
 
 def colour_difference(

@@ -93,3 +93,10 @@ def test_poor_judges_are_called_so() -> None:
         Doubtful(np.array([1]), np.array([0]), np.array([0.87]), np.array([0.02]), 0.42), ("cat", "dog"), [4, 7]
     )
     assert "the networks agree with only 42 % of all labels" in finding.advice
+
+
+def test_unbalanced_classes_say_what_one_answer_for_all_would_score() -> None:
+    pictures = [example(str(number), "ok" if number else "bad") for number in range(300)]
+    calm = quality.Looks(np.zeros(300), np.full(300, 255.0), np.ones(300))
+    (one,) = [each for each in find_all(pictures, ("bad", "ok"), calm, NO_PAIRS) if each.kind == "unbalanced-classes"]
+    assert one.advice.startswith("the answer 'ok' for all would be right for over 99 % of these pictures: also read")

@@ -80,6 +80,17 @@ def test_the_same_shape_in_another_colour_is_another_picture() -> None:
     assert pairs_of([red, red // 2]) == {(0, 1)}
 
 
+def test_a_small_thing_in_another_colour_is_another_picture() -> None:
+    """It changes the mean colour of the whole picture little."""
+    white = np.full((3, 32, 32), 40, np.uint8)
+    white[:, 12:20, 13:21] = 180
+    blue = white.copy()
+    blue[:, 12:20, 13:21] = np.array([40, 230, 255])[:, None, None]
+    assert near.colour_difference(near.shrink(white[None]).colour, near.shrink(blue[None]).colour) < near.OTHER_COLOUR
+    assert pairs_of([white, blue]) == set()
+    assert pairs_of([blue, blue // 2]) == {(0, 1)}
+
+
 def test_pictures_in_other_buckets_are_found_too() -> None:
     pictures = [photo(number, (16, 16)) for number in range(3 * near.BUCKET)]
     copies = [(place, changed(pictures[place], "darker")) for place in range(5, len(pictures), 40)]
