@@ -84,9 +84,8 @@ def test_a_network_without_a_patch_projection_is_refused(model: str) -> None:
 
 
 def test_only_the_shortest_recipe_of_a_vit_whitens() -> None:
-    found = {
-        (model, epochs): recipe(model, epochs=epochs).whiten_patches
-        for model in ("vit", "cnn")
-        for epochs in (1, 5, 20)
-    }
+    found = {}
+    for model, epochs in itertools.product(("vit", "cnn"), (1, 5, 20)):
+        config: Any = recipe(model, epochs=epochs)
+        found[model, epochs] = config.whiten_patches
     assert [key for key, value in found.items() if value] == [("vit", 1)]
