@@ -175,7 +175,7 @@ for name, share in results.items():
 # shows the share of wrong words, read from the records:
 
 # %%
-lengths = {"to 8": (0, 8), "9": (9, 9), "10": (10, 10), "11, 12": (11, 12), "13 and more": (13, 99)}
+lengths = {"to 8": (0, 8), "9": (9, 9), "10": (10, 10), "11, 12": (11, 12), "13+": (13, 99)}
 wrong = {name: records.sequence_errors("positions", *ends) for name, ends in lengths.items() if name != "to 8"}
 means = {model: [100 * sum(wrong[name][model]) / len(wrong[name][model]) for name in wrong] for model in wrong["9"]}
 pictures.curves(list(wrong), means, x_title="letters of the word", y_title="wrong words, %")

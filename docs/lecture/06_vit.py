@@ -41,9 +41,9 @@ pictures.images(images, titles=titles, cells=(7, 7))
 #
 # ## On one page
 #
-# Read the diagram from bottom to top. The blocks are those of the encoder in lesson 4: `norm` scales each token to mean 0 and
-# variance 1, `attn` mixes the tokens, `mlp` is a small network that works on each token by itself, and ⊕ adds the input of a
-# part to its output.
+# Read the diagram from bottom to top. The blocks are those of the encoder in lesson 4: `norm` scales each token to mean 0
+# and variance 1, `attn` mixes the tokens, `mlp` is a small network that works on each token by itself, and ⊕ adds the input
+# of a part to its output.
 
 # %%
 diagrams.vit()
@@ -63,8 +63,9 @@ diagrams.vit()
 #   $E_{pos}$ holds the positions of lesson 3. $z_0$ is the list of all tokens.
 # - (2) $z_l$ are the tokens after block $l$. MSA is multi-head self-attention (lesson 2), and LN is the LayerNorm.
 # - (3) MLP is the small network for each token.
-# - (4) $y$ is the mean of the tokens after the last block $L$. The *head*, one more matrix, turns $y$ into ten logits, the
-#   scores of the classes. (The paper uses an extra *class token* instead of the mean, in equations 1 and 4.)
+# - (4) $y$ is the mean of the tokens after the last block $L$, with a LayerNorm. The *head*, one more matrix, turns $y$
+#   into ten logits, the scores of the classes. (The paper uses an extra *class token* instead of the mean, in equations 1
+#   and 4.)
 #
 # Here they are in the package. Equation 1 is `PatchEmbed` and the sum with `pos_embed`. Equations 2 and 3 are the last two
 # lines of `Block.forward`. The class token is an option (`pool="cls"`). By default, the package takes the mean of all
@@ -173,8 +174,8 @@ check.patches(my_patches)
 #
 # </details>
 #
-# **2.** Turn flat patches into tokens: `rows` has shape (num_patches, pixels), `weight` (dim, pixels), and `bias`, which is
-# added to each token, (dim). The result has one row for each patch.
+# **2.** Turn flat patches into tokens: `rows` has shape (num_patches, pixels), `weight` has shape (dim, pixels), and `bias`
+# has dim numbers, which are added to each token. The result has one row for each patch.
 
 
 # %%
