@@ -17,7 +17,12 @@
 # the other side of the picture, one of the whole picture. **Heads** are several attentions in parallel, each with its own
 # weights.
 #
-# **You need** lesson 1 and Fashion-MNIST (`make data`). **It takes** 20 minutes; the code runs in a few seconds.
+# The first cell looks into a trained network, the **Vision Transformer** (ViT) of lesson 6. It sorts pictures of clothes
+# into ten classes. It cuts each picture of 28 × 28 pixels into 7 × 7 squares, the **patches**. Each patch is a token. The
+# tokens go through four **blocks**, one after another. A block is attention, followed by a small network for each token.
+#
+# **You need** lesson 1 and Fashion-MNIST (`make data`), a data set of 70,000 grey pictures of clothes. **It takes** 20
+# minutes; the code runs in a few seconds.
 
 # %%
 import torch
@@ -27,7 +32,7 @@ import fittingroom as fr
 
 data = fr.load_data("fashion-mnist")
 vit = fr.load_run("vit").model  # trained, comes with the package
-shoe = data.val[9][0][None]  # a normalised image, as the network reads it
+shoe = data.val[9][0][None]  # an image as the network reads it: scaled to mean 0 and variance 1 over all images
 
 from fittingroom.explain.capture import attention_layers
 
@@ -41,13 +46,19 @@ pictures.images(
 )
 
 # %% [markdown]
-# The pictures show the eight heads of the second block for one image. Bright patches get more attention, averaged over all
-# queries. The heads look at different places. That is why there are several.
+# The pictures show the eight heads of the second block for one image. (Code counts from 0, so this is block 1.) Yellow
+# patches get most attention, averaged over all queries, and dark ones get least. Each picture has its own scale. The heads
+# look at different places. That is why there are several.
 #
 # ## The equation and the code
 #
-# The width is split among the heads. With $D = 128$ and $h = 8$, each head has queries, keys and values of 16 numbers.
-# So eight heads cost as many multiply-adds as one head of full width.
+# The *width* $D$, the length of a token's vector, is split among the heads. With $D = 128$ and $h = 8$ heads, each head has
+# queries, keys and values of 16 numbers. So eight heads cost as many multiply-adds (a multiplication and an addition, the
+# usual unit of cost) as one head of full width.
+#
+# In the equation, $x$ holds the tokens. The matrices $W$ are learned: $W^Q$, $W^K$ and $W^V$ turn tokens into queries, keys
+# and values, and $W^O$ mixes the results of the heads. Concat puts vectors side by side. In the diagram, `Linear(a, b)` is
+# a learned matrix (and a vector that is added) that turns $a$ numbers into $b$.
 
 # %%
 from fittingroom.models.layers.attention import SelfAttention, merge_heads, split_heads
@@ -64,7 +75,8 @@ side_by_side(
 #
 # ## By hand
 #
-# Here is the same computation with a loop over heads. It must give the same numbers.
+# Here is the same computation with a loop over heads. It must give the same numbers. The first lines compute what the
+# attention of block 1 reads; lesson 6 explains them. (`no_grad` says that we need no gradients.)
 
 # %%
 block = vit.blocks[1]
@@ -101,13 +113,27 @@ print("two heads:", two_heads.tolist(), "- first red, then blue")
 # %% [markdown]
 # ## Do several heads do better?
 #
-# Lectures say so. Here is a measurement with two Transformers that pronounce words (lesson 4). They have the same width, the
-# same number of parameters and the same training. One has four heads of width 48, the other has one head of width 192. This
-# cell reads the answers from the records and computes the statistics.
+# Lectures say so. Here is a measurement with two Transformers that pronounce words (lesson 4). They have the same width,
+# the same number of **parameters** (the numbers that a network learns) and the same training. One has four heads of width
+# 48, the other has one head of width 192. Training takes too long for a lesson. This cell reads the recorded answers of
+# networks that we trained before (the *records*, in `results/`), and computes the statistics.
 
 # %%
 heads = records.comparison("heads")
 heads
+
+# %% [markdown]
+# Do not worry about every number. Lesson 8 shows how such a table is made. For now, these words are enough:
+#
+# - **Word error rate:** the share of words with at least one wrong sound. Small is good.
+# - **Seed:** the start of the random numbers. We trained each model with two seeds. The table shows the mean, ± how much
+#   the seeds differ, and in small print the interval.
+# - **95 % interval:** chance has a part in every measurement. An interval made like this contains the true value in 95 of
+#   100 measurements.
+# - **p:** how often chance alone would give at least this difference if both models were equally good. A small p speaks
+#   against chance.
+#
+# Here is the difference as a picture. The dot is what we measured, and the line is its 95 % interval.
 
 # %%
 pictures.intervals(
@@ -120,13 +146,14 @@ pictures.intervals(
 )
 
 # %% [markdown]
-# The interval lies left of zero: four heads make fewer errors here. This is only one task, with two epochs of training and
-# two seeds for each model. [The claims page](claims.md) says whether it has been measured on images.
+# The whole interval lies left of zero: four heads (`transformer`) make fewer errors here than one head. This is only one
+# task, with two epochs of training (each training word was seen twice) and two seeds for each model. [The claims
+# page](claims.md) says whether it has been measured on images.
 #
 # ## Exercises
 #
 # **1.** Split a matrix of shape (tokens, dim) into heads of shape (num_heads, tokens, head_dim). Head 0 gets the first
-# columns.
+# columns. (`x.view(...)` gives a tensor another shape. `x.transpose(0, 1)` swaps its first two axes.)
 
 
 # %%
@@ -174,6 +201,17 @@ check.merged(my_merged)
 # attention most?
 #
 # **4.** How many parameters does `qkv` have in a ViT of width 128? Does this depend on the number of heads?
+#
+# <details>
+# <summary>Answers to 3 and 4</summary>
+#
+# **3.** In block 0. There, no patch gets more than about 6 % of a head's attention (`to_patches.amax()`). In block 3, one
+# gets 77 %. The pictures hide this a little, because each has its own scale.
+#
+# **4.** 128 · 384 + 384 = 49,536: one matrix for queries, keys and values, and one number to add to each of its 384
+# outputs. It does not depend on the number of heads.
+#
+# </details>
 #
 # ## What you know now
 #

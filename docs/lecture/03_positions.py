@@ -16,7 +16,7 @@
 # Attention treats tokens as a *set*. If you shuffle them, every token gets the same result as before. For a network without
 # positions, *dog bites man* and *man bites dog* are the same.
 #
-# **You need** lesson 1; the last cells need Fashion-MNIST. **It takes** 25 minutes; the code runs in a few seconds.
+# **You need** lessons 1 and 2; the last cells need Fashion-MNIST. **It takes** 25 minutes; the code runs in a few seconds.
 
 # %%
 import torch
@@ -35,14 +35,14 @@ print("dog in sentence 1:", [round(each, 4) for each in one[0, 0, :4].tolist()])
 print("dog in sentence 2:", [round(each, 4) for each in other[0, 2, :4].tolist()])
 
 # %% [markdown]
-# The same numbers: *dog* cannot know whether it bites or is bitten. The remedy is simple: **add to each token a vector
-# that says where it stands.**
+# Three random vectors stand for the words. (*Self*-attention: queries, keys and values come from the same tokens.) You see
+# the first four numbers of the result for *dog*. They are the same: *dog* cannot know whether it bites or is bitten. The
+# remedy is simple: **add to each token a vector that says where it stands.**
 #
 # ## Sinusoidal positions
 #
-# For position $pos$ and column pair $i$:
-#
-# $$PE_{pos, 2i} = \sin\frac{pos}{10000^{2i/D}}, \qquad PE_{pos, 2i+1} = \cos\frac{pos}{10000^{2i/D}} .$$
+# The vectors are the rows of a table, the *positional encoding* $PE$. It has one row for each position $pos$ and $D$
+# columns, as many as a token has numbers. Columns $2i$ and $2i + 1$ are pair $i$, a sine and a cosine of the same angle:
 
 # %%
 from fittingroom.models.layers.positions import sinusoidal_1d
@@ -55,22 +55,25 @@ side_by_side(
 )
 
 # %% [markdown]
-# Each pair of columns is like the hand of a clock. The first pair turns fast, by one radian per position. The last pair
-# hardly moves. Together they distinguish every position from every other one, as seconds, minutes and hours do for the time.
+# In the picture, position 0 is at the top and column 0 on the left. Yellow is 1, dark blue is -1.
+#
+# Each pair of columns is like the hand of a clock: sine and cosine say where its tip is. The first hand (left) turns fast,
+# by one radian (57°) per position. The last one hardly moves. Together they distinguish every position from every other
+# one, as seconds, minutes and hours do for the time. Here are three sine columns as curves:
 
 # %%
 pictures.curves(
     range(50),
-    {"columns 0 (fast)": table[:, 0], "column 10": table[:, 10], "column 20 (slow)": table[:, 20]},
+    {"column 0 (fast)": table[:, 0], "column 10": table[:, 10], "column 20 (slow)": table[:, 20]},
     x_title="position",
     y_title="entry of the table",
     points=False,
 )
 
 # %% [markdown]
-# **Why this formula?** A shift by $k$ positions turns each hand by a fixed angle. So the vector of $pos + k$ is a rotation
-# of the vector of $pos$, and the rotation is the same for every $pos$. A matrix can therefore learn "three to the left".
-# Also, the dot product of two positions depends only on their distance:
+# **Why this formula?** A shift by $k$ positions turns each hand by a fixed angle, wherever the hand stands. So one and the
+# same matrix turns the vector of any position into the vector of the position three to the left. A network can learn that
+# matrix. Also, the dot product of two positions depends only on their distance:
 
 # %%
 similarity = table @ table.T / 32  # 32 pairs, so that a position with itself gives 1
@@ -84,9 +87,12 @@ pictures.curves(
 )
 
 # %% [markdown]
+# The nearer two positions, the larger the dot product, apart from small waves.
+#
 # ## Two dimensions
 #
-# A patch has a row and a column. One half of its vector encodes the row, the other half the column.
+# Lesson 6 cuts an image into 7 × 7 patches. A patch has a row and a column. One half of its vector encodes the row, the
+# other half the column.
 
 # %%
 from fittingroom.explain.positions import position_similarity
@@ -96,17 +102,21 @@ grid = position_similarity(sinusoidal_2d(7, 7, 128).numpy(), (7, 7))
 side_by_side(
     r"PE_{row, column} = \left( PE_{row} \; ; \; PE_{column} \right)",
     sinusoidal_2d,
-    pictures.matrices({"patch (0, 0)": grid[0, 0], "patch (3, 3)": grid[3, 3], "patch (6, 2)": grid[6, 2]}, per_row=3),
 )
 
+# %%
+pictures.matrices({"patch (0, 0)": grid[0, 0], "patch (3, 3)": grid[3, 3], "patch (6, 2)": grid[6, 2]}, per_row=3)
+
 # %% [markdown]
-# Each picture shows how similar the position of one patch is to the positions of all patches. It is most similar to itself,
+# Each picture is the image with its 7 × 7 patches. It shows how similar the position of one patch, (row, column) counted
+# from 0, is to the positions of all patches. The numbers are *cosine similarities*: the dot product of two vectors that are
+# first scaled to length 1. 1 means the same direction, and 0 means nothing in common. A patch is most similar to itself,
 # then to its row and column.
 #
 # ## Learned positions
 #
-# The table can also be a parameter that the network learns, as in `vit_cls`, which comes with the package. Nobody told this
-# network which patches are neighbours:
+# The network can also learn the table, like its other parameters. The network `vit_cls`, which comes with the package, did
+# so. Nobody told it which patches are neighbours:
 
 # %%
 from fittingroom.explain.positions import position_embedding
@@ -117,13 +127,15 @@ pictures.matrices(
 )
 
 # %% [markdown]
-# The network found out which patches are near. It also confuses a patch with its mirror image. Training also shows every
-# image mirrored, so left and right look alike to the network.
+# The network found out which patches are near: the greenest patches are next to the yellow one, or near its mirror image.
+# It confuses a patch with its mirror image, such as (1, 1) with (1, 5). Training shows images mirrored at random, so left
+# and right look alike to the network.
 #
 # ## What happens without positions?
 #
-# We give the trained ViT the patches of an image in a different order. Then the positions are wrong for nearly every patch.
-# Then we remove the positions. Now the network cannot notice the order.
+# We give a trained Vision Transformer (ViT, lesson 6) the patches of an image in a different order. Then the positions are
+# wrong for nearly every patch. Then we remove the positions. Now the network cannot notice the order. (`accuracy` runs the
+# network by hand. The **logits** are its scores for the ten classes, and the class with the largest one is its answer.)
 
 # %%
 data = fr.load_data("fashion-mnist")
@@ -151,30 +163,27 @@ for name, share in results.items():
 
 # %% [markdown]
 # The last two lines agree exactly: without positions, the network does not know the order. Both are far below the first
-# line. Be careful with the conclusion: this network was *trained* with positions, and we removed them. A network that was
-# trained without positions may do better. The [claims page](claims.md) says whether that has been measured.
+# line. (Guessing gives 10 %.) Be careful with the conclusion: this network was *trained* with positions, and we removed
+# them. A network that was trained without positions may do better. The [claims page](claims.md) says whether that has been
+# measured.
 #
 # ## Longer sequences than in training
 #
 # The formula also gives vectors for positions that training never saw. Does the network understand them? Three networks
-# learned to pronounce words of up to 8 letters. Then they were tested on longer words. The plot shows the share of wrong
-# words, read from the records:
+# learned to pronounce words of up to 8 letters: `transformer` has sinusoids, `transformer_learned` a learned table, and
+# `recurrent` reads letter by letter and needs no positions (lesson 5). Then they were tested on longer words. The plot
+# shows the share of wrong words, read from the records:
 
 # %%
-lengths = {"to 8": (0, 8), "9": (9, 9), "10": (10, 10), "11, 12": (11, 12), "13 and more": (13, 99)}
+lengths = {"to 8": (0, 8), "9": (9, 9), "10": (10, 10), "11, 12": (11, 12), "13+": (13, 99)}
 wrong = {name: records.sequence_errors("positions", *ends) for name, ends in lengths.items() if name != "to 8"}
 means = {model: [100 * sum(wrong[name][model]) / len(wrong[name][model]) for name in wrong] for model in wrong["9"]}
-pictures.curves(
-    range(len(wrong)),
-    {f"{model}": values for model, values in means.items()},
-    x_title="letters: " + " | ".join(wrong),
-    y_title="wrong words, %",
-)
+pictures.curves(list(wrong), means, x_title="letters of the word", y_title="wrong words, %")
 
 # %% [markdown]
 # With learned positions, one more letter is too much, because the vector of position 9 was never trained. With sinusoids,
-# the network still gets many words of 9 letters right, but almost none of 11 and more. The recurrent network (lesson 5)
-# degrades most slowly.
+# the network still gets many words of 9 letters right, but almost none of 11 and more. The recurrent network degrades most
+# slowly.
 #
 # ## Exercises
 #
@@ -208,7 +217,19 @@ check.positions(my_positions)
 # **2.** Replace 10000 by 10 in your function and draw the table with `pictures.matrix`. Why is 10 a bad choice for long
 # sequences?
 #
-# **3.** In "What happens without positions?", swap only two patches. How many answers change?
+# **3.** In "What happens without positions?", swap only two patches: `order = in_order.clone(); order[[3, 24]] = order[[24,
+# 3]]`. How much accuracy does it cost? Try other pairs.
+#
+# <details>
+# <summary>Answers to 2 and 3</summary>
+#
+# **2.** All hands turn fast: even the slowest one is back at its start after 58 positions. So no hand says roughly where in
+# a long sequence a position is. With 10000, the slow hands do.
+#
+# **3.** It depends on the patches. Swapping (0, 3) and (3, 3), which are patches 3 and 24, costs 7 points. Swapping two
+# corners, 0 and 48, costs less than one: both are usually black.
+#
+# </details>
 #
 # ## What you know now
 #

@@ -14,8 +14,8 @@
 # # 4. The Transformer: an encoder and a decoder
 #
 # The first Transformer translated sentences. Ours does a smaller job of the same kind: it reads the **letters** of a
-# word and writes its **phonemes**, the sounds of English. It has everything that the paper has, and it answers in a
-# second.
+# word and writes its **phonemes**, the sounds of English. It has all parts of the Transformer of the paper ("Attention Is
+# All You Need"), and it answers in a second.
 #
 # **You need** lessons 1 to 3. The network comes with the package. **It takes** 30 minutes; the code runs in a few
 # seconds.
@@ -31,8 +31,8 @@ for answer in run.predict(["cat", "photograph", "knight", "fittingroom"]):
     print(f"{answer.word:12} {' '.join(answer.pronunciations[0].symbols)}")
 
 # %% [markdown]
-# It knows that *ph* is one sound and that the *k* of *knight* is silent. *fittingroom* is in no dictionary. Try your own
-# name.
+# A phoneme is written with one or two letters: `AE` is the *a* of *cat*, and `AY` is the *igh* of *knight*. The network
+# knows that *ph* is one sound and that the *k* of *knight* is silent. *fittingroom* is in no dictionary. Try your own name.
 #
 # ## The two halves
 #
@@ -41,13 +41,26 @@ for answer in run.predict(["cat", "photograph", "knight", "fittingroom"]):
 # - The **decoder** writes one phoneme after another. Each phoneme attends to the phonemes before it (*self-attention*,
 #   with the causal mask of lesson 1), then to the memory (*cross-attention*: queries from the phonemes, keys and values
 #   from the letters).
+#
+# Read the diagram from bottom to top. On the left is the encoder, on the right the decoder. Their parts:
+#
+# - `src_embed` and `tgt_embed` look up one learned vector for each symbol in a table, and add the positions of lesson 3.
+#   `src` (source) holds the letters, `tgt` (target) the phonemes.
+# - A dashed frame is a block. `× depth` says that it is repeated, each time with parameters of its own.
+# - `norm` is a LayerNorm: it scales the numbers of each token to mean 0 and variance 1, so that they stay in a useful
+#   range.
+# - `mlp` is a small network that works on each token by itself: a matrix, a function that sets negative numbers (nearly) to
+#   zero, and a second matrix.
+# - ⊕ adds the input of a part to its output. So each part only has to learn a change.
+# - `head` turns each token into *logits*, one score for each symbol. The softmax turns these into probabilities.
 
 # %%
 diagrams.transformer()
 
 # %% [markdown]
-# In the code, `Residual` adds the output of each sub-layer to its input, and the blocks give the order of the sub-layers.
-# The norm comes first (*pre-norm*), as in most networks today. In the paper of 2017, it comes after the sum.
+# A *sub-layer* is attention or the MLP. In the code, `Residual` adds its output to its input (⊕, called a *residual* or
+# *skip connection*), and the blocks give the order of the sub-layers. The norm comes first (*pre-norm*, `is_pre`), as in
+# most networks today. In the paper of 2017, it comes after the sum.
 
 # %%
 from fittingroom.models.transformer import DecoderBlock, EncoderBlock, Residual, Transformer
@@ -58,7 +71,8 @@ side_by_side(
 )
 
 # %% [markdown]
-# Cross-attention is the attention of lesson 1, with queries from one sequence, and keys and values from another:
+# Cross-attention is the attention of lesson 1, with queries from one sequence, and keys and values from another. (The keys
+# and values stay the same while the decoder writes, so they are computed once and kept: `forward_cached`.)
 
 # %%
 from fittingroom.models.layers.attention import CrossAttention
@@ -68,8 +82,8 @@ source(CrossAttention.forward, CrossAttention.keys_values, CrossAttention.forwar
 # %% [markdown]
 # ## Write a word, step by step
 #
-# `encode` reads the letters once. Then `step` gives the logits of the next phoneme. We always take the most likely one
-# (*greedy* decoding), until we get the end mark.
+# `encode` reads the letters once. Then `step` gets one symbol, first the begin mark `BOS`, and gives the logits of the next
+# phoneme. We always take the most likely one (*greedy* decoding), until we get the end mark `EOS`.
 
 # %%
 from fittingroom.data.seq2seq.vocabulary import BOS_ID, EOS_ID
@@ -82,15 +96,15 @@ src_mask = torch.ones_like(src, dtype=torch.bool)
 with torch.no_grad():
     memory = model.encode(src, src_mask)
     state = model.start(memory, src_mask)
-    symbol, written = torch.tensor([BOS_ID]), []
-    while len(written) < 20:
+    symbol = torch.tensor([BOS_ID])
+    for _ in range(20):
         logits, state = model.step(symbol, state)
         probs = logits.softmax(dim=-1)[0]
-        symbol = logits.argmax(dim=-1)
+        symbol = probs.argmax(dim=-1, keepdim=True)
         if int(symbol) == EOS_ID:
             break
-        written.append(phonemes.decode([int(symbol)])[0])
-        print(f"{written[-1]:3} with probability {float(probs.max()):.2f}")
+        written = " ".join(phonemes.decode([int(symbol)]))
+        print(f"{written:3} with probability {float(probs[symbol]):.2f}")
 
 # %% [markdown]
 # ## Cross-attention as alignment
@@ -112,7 +126,8 @@ pictures.matrix(
 
 # %% [markdown]
 # The bright cells run along the diagonal, because spelling and sound have the same order. *F* attends to the letters *ph*.
-# This picture is the mean of the four heads of the last layer. On the page below, you can choose a word, a layer and a head:
+# This picture is the mean of the four heads of the last layer. On the page below, you can choose a word, a layer and a
+# head:
 
 # %%
 explorer.alignment("transformer", ["photograph", "knight", "thorough", "nation"])
@@ -121,14 +136,15 @@ explorer.alignment("transformer", ["photograph", "knight", "thorough", "nation"]
 # ## Training: the whole target at once
 #
 # When the network *writes*, it needs one step per phoneme. During *training*, the right answer is known. So the decoder
-# reads the whole answer, **shifted by one place**, and predicts all its symbols at once. The causal mask hides the symbols
-# that it has to predict. This is called *teacher forcing*.
+# reads the whole answer, **shifted by one place**, and predicts all its symbols at once. For *nation*, it reads `begin N EY
+# SH AH N`, and must predict `N EY SH AH N end`. The causal mask hides the symbols that it has to predict. This is called
+# *teacher forcing*.
 
 # %%
 source(Transformer.forward)
 
 # %% [markdown]
-# Does the mask work? We change the last symbol that the decoder reads, and see which logits change.
+# Does the mask work? We change the last symbol that the decoder reads, from N to Z, and see which logits change.
 
 # %%
 tgt_in = torch.tensor([[BOS_ID, *phonemes.encode(["N", "EY", "SH", "AH", "N"])]])
@@ -144,7 +160,8 @@ print("largest change at each place:", [round(float(each), 3) for each in differ
 # ## How good is it?
 #
 # We trained each model with three seeds, all for the same time, and tested them on words that were not used for training.
-# This cell computes the table from the recorded answers.
+# This cell computes the table from the recorded answers. (Lesson 2 says how to read it. "RNN with attention" is the
+# recurrent network of lesson 5.)
 
 # %%
 records.comparison("sequences")
@@ -153,7 +170,7 @@ records.comparison("sequences")
 # ## Exercises
 #
 # **1.** In training, the decoder learns to write `target`. What does it read? `target` is a list that ends with the end
-# mark, and `begin` is the start mark.
+# mark, such as `["N", "EY", "SH", "AH", "N", "end"]`. `begin` is the begin mark, one symbol. Return a list.
 
 
 # %%
@@ -174,11 +191,22 @@ check.shifted(my_shifted)
 #
 # </details>
 #
-# **2.** Pronounce *read*, *lead* and *tear* with `run.predict`. Each of them has two pronunciations in English. Then ask for
-# several answers on the command line: `fittingroom pronounce transformer read --beam 4`.
+# **2.** Pronounce *read*, *lead* and *tear* with `run.predict`. Each of them has two pronunciations in English. Then ask
+# for several answers in a terminal: `.venv/bin/fittingroom pronounce transformer read --beam 4`.
 #
-# **3.** In "Write a word", replace `argmax` by a random draw from `probs` (`torch.multinomial`). How often is the word still
-# right?
+# **3.** In "Write a word", draw each symbol at random instead of taking the most likely one: `symbol =
+# torch.multinomial(probs, 1)`. Run the cell several times. How often is the word still right?
+#
+# <details>
+# <summary>Answers to 2 and 3</summary>
+#
+# **2.** Greedy decoding gives one answer for each word: *read* as in "to read". With `--beam 4`, the program keeps the four
+# best beginnings at each step. Then it also finds `R EH D`, as in "I have read", with half the probability of `R IY D`.
+#
+# **3.** In about two of three runs. Each right symbol has a probability of about 0.93. There are six of them, with the end
+# mark, and 0.93 to the power of 6 is 0.65.
+#
+# </details>
 #
 # ## What you know now
 #

@@ -13,8 +13,9 @@
 # %% [markdown]
 # # 5. Why not recurrence?
 #
-# Before 2017, most networks for sequences read one symbol at a time and kept a state. Attention replaced that. Lectures give
-# two reasons: **path length** and **parallel time**. This lesson measures both, and shows where recurrence wins.
+# Before 2017, most networks for sequences were **recurrent**: they read one symbol at a time and kept a *state*, a vector
+# that sums up what they have read. (`nn.GRU` below is such a network.) Attention replaced that. Lectures give two reasons:
+# **path length** and **parallel time**. This lesson measures both, and shows where recurrence wins.
 #
 # **You need** lesson 1, but no data and no internet. **It takes** 20 minutes; the code runs in about half a minute.
 
@@ -54,14 +55,19 @@ pictures.curves(
 )
 
 # %% [markdown]
-# How much does the output at the *last* symbol depend on the *first* symbol? Through attention, the signal always arrives,
-# because it needs only one step. Its share decreases only because more symbols share the attention. In the recurrent network,
-# the signal must pass through every symbol in between, and it fades away. (Values below 10⁻¹² are drawn at 10⁻¹². The weights
-# are untrained. Training changes the numbers, but not the length of the path.)
+# How much does the output at the *last* symbol depend on the *first* symbol? The gradient (lesson 1) says how much the
+# output changes with each symbol. The curves show which share of it belongs to the first symbol. Each line of the grid is a
+# hundred times less than the one above it (1e-06 is a millionth).
+#
+# Through attention, the signal always arrives, because it needs only one step. Its share decreases only because more
+# symbols share the attention. In the recurrent network, the signal must pass through every symbol in between, and it fades
+# away. (Values below 10⁻¹² are drawn at 10⁻¹². The networks are untrained. Training changes the numbers, but not the length
+# of the path.)
 #
 # ## Path length
 #
-# A recurrent network computes each state from the one before:
+# A recurrent network computes each state $h_t$ from the one before and the symbol $x_t$. By the chain rule, the gradient of
+# the last state is a product:
 
 # %%
 side_by_side(
@@ -71,8 +77,10 @@ side_by_side(
 )
 
 # %% [markdown]
-# The gradient is a product of $n - 1$ factors. If they are mostly smaller than 1, it vanishes. For attention, the path has
-# length 1.
+# It has $n - 1$ factors. If they are mostly smaller than 1, it vanishes. For attention, the path has length 1.
+#
+# The table compares layers for $n$ tokens of width $d$. A third kind is the *convolution*: each token sees only its nearest
+# neighbours, $k$ tokens in all (lesson 6).
 #
 # | layer | path between tokens at distance $n$ | steps one after another | work of a layer |
 # |---|---|---|---|
@@ -80,7 +88,8 @@ side_by_side(
 # | recurrence | $n$ | $n$ | $n d^2$ |
 # | convolution, kernel $k$ | about $2n / k$ layers | 1 per layer | $k n d^2$ |
 #
-# These are the numbers of table 1 of "Attention Is All You Need", but the convolution is not dilated.
+# These are the numbers of table 1 of "Attention Is All You Need", but for a plain convolution, without gaps between the $k$
+# tokens.
 #
 # ## Parallel time
 #
@@ -120,8 +129,8 @@ print(
 #
 # ## A fair comparison: whole layers
 #
-# Now we time the forward and backward pass of whole layers on this machine, with 2,048 tokens per batch. torch's GRU is a
-# fast implementation.
+# Now we time whole layers on this machine, with 2,048 tokens per batch. A step is a *forward pass*, which computes the
+# output, and a *backward pass*, which computes the gradients. torch's GRU is a fast implementation.
 
 # %%
 measured = {"attention": [], "recurrence": []}
@@ -132,8 +141,9 @@ for length in lengths:
 pictures.curves(lengths, measured, x_title="length (2,048 tokens in all)", y_title="milliseconds a step", log_x=True)
 
 # %% [markdown]
-# One or two cores can do little in parallel, and attention's work grows with the **square** of the length. So the lines cross
-# at some length. Here is the same measurement at width 192, recorded on one core:
+# One or two cores can do little in parallel, and attention's work grows with the **square** of the length. So from some
+# length on, the GRU is faster. On your machine, that may be beyond the right end of the picture. Here is the same
+# measurement at width 192, recorded on one core. (*Fused* attention computes the same without storing the weights.)
 
 # %%
 record = records.read("bench/claims.json")
@@ -151,14 +161,14 @@ pictures.curves(
 )
 
 # %% [markdown]
-# The path length of attention is 1 on every machine. Its speed depends on the machine. In this record of one core, attention
-# is faster for short sequences and the GRU is faster for long ones. An image of 49 patches or a word of 10 letters is short.
-# On machines with many cores, attention gains more from parallel work. We did not measure that here.
+# The path length of attention is 1 on every machine. Its speed depends on the machine. In this record of one core,
+# attention is faster for short sequences and the GRU is faster for long ones. An image of 49 patches or a word of 10
+# letters is short. On machines with many cores, attention gains more from parallel work. We did not measure that here.
 #
 # ## Which one is better?
 #
-# Which network pronounces words better after equal training time? Recurrent networks can use attention, too. The one here has
-# attention between encoder and decoder (Bahdanau et al. 2015). This was the state of the art before the Transformer.
+# Which network pronounces words better after equal training time? Recurrent networks can use attention, too. The one here
+# has attention between encoder and decoder (Bahdanau et al. 2015). This was the state of the art before the Transformer.
 
 # %%
 contest = records.comparison("sequences")
@@ -172,13 +182,19 @@ pictures.intervals(
 )
 
 # %%
-print(contest.verdict)
+import textwrap
+
+print(textwrap.fill(str(contest.verdict), 90))
 
 # %% [markdown]
+# The interval lies right of zero: the recurrent network gets more words wrong than the Transformer. (Lesson 2 says what the
+# words of the verdict mean.)
+#
 # ## Exercises
 #
 # **1.** How many steps does a signal need between two tokens at distance `distance`? `kind` is `"attention"`,
 # `"recurrence"` or `"convolution"`. A convolution of width `kernel` reaches `kernel // 2` tokens to each side in one layer.
+# Its steps are layers. Return a whole number, rounded up.
 
 
 # %%
@@ -206,8 +222,19 @@ check.path_length(my_path_length)
 # **2.** In the first cell, start the GRU with larger weights: `for p in recurrence.parameters(): nn.init.normal_(p,
 # std=0.5)`. Does the signal vanish more slowly? Why is this not done in practice?
 #
-# **3.** In lesson 3, the Transformer makes more errors on longer words than the recurrent network. Which property of the two
-# networks may explain this?
+# **3.** In lesson 3, the Transformer makes more errors on longer words than the recurrent network. Which property of the
+# two networks may explain this?
+#
+# <details>
+# <summary>Answers to 2 and 3</summary>
+#
+# **2.** Yes: at 256 symbols, about 1 % of the gradient still arrives. But with larger factors, a product can also grow
+# without limit (it *explodes*). With `std=1`, the result at 256 symbols may be `nan`, "not a number".
+#
+# **3.** The recurrent network does the same at every letter, so the ninth is nothing new. The Transformer adds a position
+# vector to each letter, and training never showed it the vectors after the longest words.
+#
+# </details>
 #
 # ## What you know now
 #

@@ -29,22 +29,25 @@ networks = ["vit", "hybrid", "cnn"]
 fr.explain(networks, index=9)
 
 # %% [markdown]
-# For each of three networks, the map shows which parts of the image support its answer. The maps differ. Each network may
-# use other parts of the image, but a map may also be wrong.
+# For each of three networks, the map shows which parts of the image support its answer: bright parts more, dark parts less.
+# The white line is the outline of the object. Below each map are the answer of the network and its probability. The
+# *hybrid* is a CNN in front of a Transformer (lesson 9). *Relevance* and *Grad-CAM* are two methods to compute a map.
+# Relevance needs attention, so the CNN gets Grad-CAM. The maps differ. Perhaps each network uses other parts of the image.
+# Perhaps a map is wrong.
 #
 # ## Try it
 #
-# Choose an image and a network, then click a patch to see where it looks. You can also choose a layer and a head, and play
-# the rollout.
+# Choose an image and a network, then click a patch to see where it looks. Scroll inside the frame to choose a layer and a
+# head, and to play the rollout (explained below). The frame counts layers from 1, so its layer 4 is block 3 in the code.
 
 # %%
 explorer.attention(networks, index=[3, 9, 12, 14, 17, 24])
 
 # %% [markdown]
-# ## Every head
+# ## Every block
 #
-# `attention_layers` returns the weights of every block, with shape (batch, heads, queries, keys). The pictures below show how
-# much attention each patch gets in each block (mean over heads and queries).
+# `attention_layers` returns the weights of every block, with shape (batch, heads, queries, keys). The pictures below show
+# how much attention each patch gets in each block (mean over heads and queries; yellow is most in this picture).
 
 # %%
 from fittingroom.explain.capture import attention_layers
@@ -62,14 +65,14 @@ pictures.images(
 )
 
 # %% [markdown]
-# Later blocks concentrate on a few patches. Be careful with this picture: after block 1, a token is a mixture of many
-# patches. A bright patch in block 3 means "the token *at* this place", not "the pixels at this place".
+# Later blocks concentrate on a few patches. Be careful with this picture: after the first block, a token is a mixture of
+# many patches. A bright patch in block 3 means "the token *at* this place", not "the pixels at this place".
 #
 # ## Rollout
 #
-# Rollout follows the mixtures through the blocks (Abnar and Zuidema 2020). A block keeps the token (skip connection) and adds
-# what the token attends to. Rollout gives both the same weight, which is a crude model. It multiplies the matrices of all
-# blocks:
+# Rollout follows the mixtures through the blocks (Abnar and Zuidema 2020). A block keeps the token (⊕ in lesson 6) and adds
+# what the token attends to. Rollout gives both the same weight, which is a crude model: $A_l$ holds the attention of block
+# $l$ (mean over heads), and the identity matrix $I$ means "keep the token". It multiplies the matrices of all blocks:
 
 # %%
 from fittingroom.explain.rollout import attention_rollout
@@ -87,15 +90,18 @@ side_by_side(
 )
 
 # %% [markdown]
-# Rollout does not depend on the class: the map for "Sandal" is the same as for "Bag". Methods that use the gradient of a class
-# (*relevance*, *Grad-CAM*) should do better. Whether they do must be tested.
+# (The last lines of the code are the equation. The lines above check the input, and offer variants.)
+#
+# Rollout does not depend on the class: the map for "Sandal" is the same as for "Bag". *Relevance* and *Grad-CAM* use the
+# gradient of a class: they ask what would raise the score of this class. So they should do better. Whether they do must be
+# tested.
 #
 # ## Does a map mean anything?
 #
-# Here is a simple test (Petsiuk and others, 2018). **Deletion:** hide one pixel after another, the most important pixels of
-# the map first. If the map is right, the probability of the class falls faster than with a *random* map.
-# **Insertion:** start with all pixels hidden and show the most important ones first. The probability should rise faster than
-# with a random map.
+# Here is a simple test (Petsiuk and others, 2018). **Deletion:** hide one pixel after another (paint it with the mean grey
+# of the image), the most important pixels of the map first. If the map is right, the probability of the class falls faster
+# than with a *random* map. **Insertion:** start with all pixels hidden and show the most important ones first. The
+# probability should rise faster than with a random map.
 
 # %%
 from fittingroom.explain.examine import answers
@@ -118,9 +124,10 @@ pictures.curves(
 )
 
 # %% [markdown]
-# The lowest line belongs to the best map on these 40 images. Can chance explain the difference to random maps? To find out,
-# we need intervals and more images. The record has 1,000 test images and every method. An interval left of zero means that
-# the map beats random maps in the deletion test.
+# The lowest line belongs to the best map on these 40 images. One number sums up a line: the area under it, which is its
+# mean height. Can chance explain the difference to random maps? To find out, we need 95 % intervals (lesson 2) and more
+# images. The record has 1,000 test images and every method. (*Attention* means the weights of the last block.) An interval
+# left of zero means that the map beats random maps in the deletion test.
 
 # %%
 rows = []
@@ -134,10 +141,11 @@ pictures.intervals(rows, x_title="area under the deletion curve, minus random ma
 # %% [markdown]
 # Grad-CAM is *worse* than random maps on the hybrid in this test, no better on the CNN, and slightly better on the ViT. The
 # attention of the last block fails on the hybrid. So "attention shows where the network looks" holds for some networks and
-# some methods. Test your own network: `fittingroom explain RUN --faithfulness 200`.
+# some methods. To test a network of your own, give its folder: `.venv/bin/fittingroom explain runs/... --faithfulness 200`.
 #
-# A second test shuffles the weights of the network (Adebayo et al. 2018). A map that does not change cannot show what
-# the network learned:
+# A second test shuffles the parameters of the network (Adebayo et al. 2018), first those of the head, then those of all
+# layers. A map that does not change cannot show what the network learned. The numbers below are correlations of the map
+# before and after: 1 means that the order of the pixels is the same, and 0 means that the maps have nothing in common.
 
 # %%
 from fittingroom.explain.faithfulness import randomisation
@@ -150,12 +158,14 @@ for method, values in correlations.items():
     print(f"{method:10} after shuffling the head {values[0]:5.2f}, after shuffling everything {values[-1]:5.2f}")
 
 # %% [markdown]
-# Attention and rollout do not change when the weights of the head are shuffled, because they do not depend on the class.
+# Attention and rollout do not change when the parameters of the head are shuffled, because they do not depend on the class.
+# Grad-CAM and relevance do.
 #
 # ## What the positions learned
 #
 # In lesson 3, you saw that learned positions know their neighbours. To measure this, we take for each patch the other patch
-# with the most similar position. How often is it one of the eight neighbours?
+# with the most similar position. How often is it one of the (at most) eight neighbours? And how often is it the mirror
+# image of the patch? (`vit` has the sinusoids of lesson 3, `sincos2d`. `vit_cls` has a learned table.)
 
 # %%
 from fittingroom.explain.examine import examine_positions
@@ -167,9 +177,13 @@ for name in ("vit", "vit_cls"):
     print(f"{name:8} {found.kind:9} {near:3.0f} % neighbours, {mirrored:3.0f} % mirror images")
 
 # %% [markdown]
+# The learned positions find neighbours twice as often as chance does. Mostly, however, the most similar position is the
+# mirror image, because training shows images mirrored at random.
+#
 # ## Exercises
 #
 # **1.** Write rollout: `layers` is a list of attention matrices of shape (tokens, tokens), starting with the first block.
+# (`torch.eye(n)` is the identity matrix.)
 
 
 # %%
@@ -194,9 +208,20 @@ check.rollout(my_rollout)
 #
 # </details>
 #
-# **2.** Draw the curves of *insertion* instead of deletion. Which method wins now?
+# **2.** Draw the curves of *insertion* instead of deletion: `each.insertion`. Which method wins now?
 #
 # **3.** Ask for a class that is not in the image: `fr.explain("vit", index=9, target="Bag")`. What does the map show?
+#
+# <details>
+# <summary>Answers to 2 and 3</summary>
+#
+# **2.** Now the highest line is the best. Both methods beat random maps. Relevance rises faster at first, and then rollout
+# is ahead. 40 images cannot tell which one is better.
+#
+# **3.** It shows which patches raise the score for *Bag*, although the network gives *Bag* only 1 %. Each map is scaled by
+# its own mean, so a map can be bright for a class that the network rules out. Read the answer first, then the map.
+#
+# </details>
 #
 # ## What you know now
 #

@@ -13,8 +13,8 @@
 # %% [markdown]
 # # 9. Hybrids
 #
-# A CNN has built in that neighbours belong together. A Transformer can relate any two places in one step. A **hybrid** puts a
-# few convolutions in front of a Transformer. Does it join the best of both?
+# A CNN has built in that neighbours belong together. A Transformer can relate any two places in one step. A **hybrid** puts
+# a few convolutions in front of a Transformer. Does it join the best of both?
 #
 # **You need** lessons 6 and 8. **It takes** 15 minutes; the code runs in a few seconds.
 
@@ -45,8 +45,10 @@ source(PatchEmbed, ConvTokenizer)
 
 # %% [markdown]
 # - **ViT:** the same matrix for each square of 4 × 4 pixels. A token contains nothing from outside its square.
-# - **Hybrid (CCT, Hassani 2021):** 3 × 3 convolutions, batch norm, ReLU, and max-pooling to a map of 7 × 7. Every place
-#   of the map becomes a token. The tokens overlap, and a sleeve gives nearly the same token at any place.
+# - **Hybrid (CCT, Hassani 2021):** 3 × 3 convolutions (lesson 6). After each, *batch norm* scales the numbers, and *ReLU*
+#   sets negative ones to zero. Twice, *max-pooling* keeps only the largest number of each square of 2 × 2, which leaves a
+#   map of 7 × 7. Every place of the map becomes a token. The tokens overlap, and a sleeve gives nearly the same token at
+#   any place.
 # - **ViT with a convolutional stem (Xiao 2021):** `vit_conv_stem` has four convolutions instead of the patch matrix.
 
 # %%
@@ -56,8 +58,9 @@ side_by_side(
 )
 
 # %% [markdown]
-# The second formula is *sequence pooling*: a learned weighted mean over the tokens instead of the plain mean. You know it
-# already: it is attention with a single query that does not depend on the image.
+# The second formula is *sequence pooling*: a learned weighted mean over the tokens instead of the plain mean ($g$ is a
+# learned vector, which gives each token a score). You know it already: it is attention with a single query that does not
+# depend on the image.
 #
 # ## How far does a token see?
 #
@@ -86,8 +89,8 @@ image = data.val.images.images[9, 0]
 pictures.images([image, image], maps=[field**0.5 for field in fields.values()], titles=list(fields), width=150)
 
 # %% [markdown]
-# A token of the ViT sees only its own 16 pixels. In the hybrid, after six convolutions and two poolings, a token sees nearly
-# the whole image, but mostly its middle. The brightest pixels matter most.
+# A token of the ViT sees only its own 16 pixels. In the hybrid, after six convolutions and two poolings, a token sees
+# nearly the whole image, but mostly its middle. The brightest pixels matter most.
 #
 # ## What it costs
 
@@ -102,12 +105,14 @@ for name in ("cnn", "hybrid", "vit"):
 # ## And with more training?
 
 # %%
+import textwrap
+
 for epochs in (5, 20):
-    print(f"{epochs} epochs:", records.ladder(epochs).sentence, "\n")
+    print(textwrap.fill(f"{epochs} epochs: {records.ladder(epochs).sentence}", 90), "\n")
 
 # %% [markdown]
-# **Verdict.** "Hybrids join the best of both" is half true here. The hybrid clearly beats the ViT. It does not beat the CNN:
-# it is worse after 5 and after 20 epochs. The longest runs, of 50 epochs, have one seed each, so they settle nothing:
+# **Verdict.** "Hybrids join the best of both" is half true here. The hybrid clearly beats the ViT. It does not beat the
+# CNN: it is worse after 5 and after 20 epochs. The longest runs, of 50 epochs, have one seed each, so they settle nothing:
 
 # %%
 for model in ("cnn", "hybrid", "vit"):
@@ -142,7 +147,8 @@ check.num_tokens(my_num_tokens)
 # </details>
 #
 # **2.** Create a hybrid with two convolutions: `fr.create_model("hybrid", data, stem_widths=(64, 128), stem_strides=(2,
-# 2))`. How many parameters does it have? Train it and `hybrid` for 20 seconds each, and compare.
+# 2))`. How many parameters does it have? Train it and `hybrid` for an epoch each, and compare: `fr.train("hybrid", data,
+# epochs=1, settings={"stem_widths": (64, 128), "stem_strides": (2, 2)}, sealed=True)`.
 #
 # **3.** Shift an image by one pixel. Whose answer changes more, the ViT's or the hybrid's? Guess first, then measure
 # with `torch.roll`.

@@ -58,6 +58,9 @@ print(f"{time.perf_counter() - began:.0f} s")
 pictures.curves(sizes, measured, x_title="training images", y_title="validation accuracy, %", log_x=True)
 
 # %% [markdown]
+# (A step of training takes one batch of images and changes the parameters once. AdamW is a usual rule for the change, and the
+# schedule decides how large it is.)
+#
 # The CNN is ahead at every size. Before you conclude anything about *data*, list what this picture hides:
 #
 # - **One seed.** Another seed gives other curves (lesson 8).

@@ -13,8 +13,8 @@
 # %% [markdown]
 # # 11. Your own pictures
 #
-# Everything so far also works on your own pictures. Put them into one folder for each class. So that you can run this lesson
-# without pictures of your own, the first cell *draws* some. Replace it by your own folder.
+# Everything so far also works on your own pictures. Put them into one folder for each class. So that you can run this
+# lesson without pictures of your own, the first cell *draws* some. Replace it by your own folder.
 #
 # **You need** lesson 8. **It takes** 15 minutes; the code runs in about a minute.
 
@@ -72,12 +72,12 @@ pictures.images(np.moveaxis(few.numpy(), 1, -1), titles=names, width=80)
 # different sizes:
 #
 # ```sh
-# fittingroom data check shapes
+# .venv/bin/fittingroom data check docs/lecture/shapes    # or where your folder is
 # ```
 #
-# Then ask: *can one thing have pictures in both training and test?* Examples are ten frames of one video, or three photos of
-# one person. Then the network recognises the person, and the test score is too high. Tell the program which pictures belong
-# together:
+# Then ask: *can one thing have pictures in both training and test?* Examples are ten frames of one video, or three photos
+# of one person. Then the network recognises the person, and the test score is too high. Tell the program which pictures
+# belong together:
 #
 # ```python
 # data = fr.load_data("pictures/", group=r"patient\d+")   # the group is read from the path, and never divided
@@ -106,7 +106,8 @@ best = [f"{data.class_names[int(row.argmax())]} {100 * row.max():.0f} %" for row
 pictures.images([np.asarray(each) for each in new], titles=best, width=90)
 
 # %% [markdown]
-# For files, use `run.predict_files(["photos/"])` or `fittingroom predict RUN photos/ --csv > answers.csv`.
+# For files, use `run.predict_files(["photos/"])` or `.venv/bin/fittingroom predict RUN photos/ --csv >
+# answers.csv`.
 #
 # What about a picture that belongs to no class? A network cannot say "I do not know". It always names a class:
 
@@ -143,8 +144,8 @@ check.group(my_group)
 #
 # </details>
 #
-# **2.** Make the background of every circle blue and every other background red. What does the network learn? Test it with a
-# circle on red, and look at `fr.explain`.
+# **2.** Make the background of every circle blue and every other background red. What does the network learn? Test it with
+# a circle on red, and look at `fr.explain`.
 #
 # **3.** Use pictures of your own. Start with two classes and a hundred pictures each.
 #

@@ -101,6 +101,10 @@ def weights(student: Callable[..., Any]) -> str:
         raise Hint("the order is off: first divide the scores by the root, then take the softmax.")
     if same(found.sum(dim=0), torch.ones(5)):
         raise Hint("each column sums to 1. The softmax must run over the keys: softmax(dim=-1).")
+    if same(found.sum(), 1.0):
+        raise Hint(
+            "all weights together sum to 1, but each row must: divide by the sum of its row, sum(dim=-1, keepdim=True)."
+        )
     if not same(found.sum(dim=1), torch.ones(3)):
         raise Hint(f"each row must sum to 1; the first one sums to {found[0].sum():.2f}. Is the softmax there?")
     raise Hint("the rows sum to 1, but the weights differ from softmax(q k^T / sqrt(head_dim)). Check q @ k.T.")
@@ -114,6 +118,12 @@ def masked(student: Callable[..., Any]) -> str:
     right = scores.masked_fill(~causal_mask(5), -math.inf).softmax(dim=-1)
     if same(found, right):
         return "no token sees a later one, and every row sums to 1."
+    if same(found.sum(dim=0), torch.ones(5)):
+        raise Hint("each column sums to 1. The softmax must run over the keys: softmax(dim=-1).")
+    if found[-1].isnan().any() and not found[0].isnan().any():
+        raise Hint(
+            "the mask is the wrong way round: token 4, the last one, sees nothing. Hide the keys j > i, not j <= i."
+        )
     if found.isnan().any():
         row = int(found.isnan().any(dim=1).nonzero()[0])
         raise Hint(
@@ -183,9 +193,16 @@ def positions(student: Callable[..., Any]) -> str:
         raise Hint(
             "the first pair is right, the next is not: the exponent for the pair in columns 2i and 2i + 1 is 2i / dim."
         )
+    if same(found[:, 0::2], right[:, 0::2]):
+        raise Hint(
+            "the sines are right, the cosines are not: columns 2i and 2i + 1 have the same angle, pos / 10000 ** (2i / dim)."
+        )
     place = (found - right).abs().argmax()
     row, column = divmod(int(place), 8)
-    raise Hint(f"position {row}, column {column} is {found[row, column]:.3f}, expected {right[row, column]:.3f}.")
+    angle = f"{row} / 10000 ** ({column // 2 * 2} / 8)"
+    raise Hint(
+        f"position {row}, column {column} is {found[row, column]:.3f}, expected {right[row, column]:.3f}. Its angle is {angle}."
+    )
 
 
 @checked
@@ -222,7 +239,7 @@ def path_length(student: Callable[..., Any]) -> str:
             reach = {
                 "attention": "every token attends to every other one in a single layer",
                 "recurrence": "the state passes through every token between the two",
-                "convolution": f"a layer with kernel {kernel} reaches {kernel // 2} tokens to each side; round up",
+                "convolution": f"with kernel {kernel}, a layer reaches kernel // 2 = {kernel // 2} to each side; round up",
             }[kind]
             raise Hint(
                 f"{kind}, distance {distance}, kernel {kernel}: you say {found}, expected {right}. Think: {reach}."
@@ -264,7 +281,7 @@ def embedding(student: Callable[..., Any]) -> str:
             return "a convolution with stride = kernel = patch is this matrix product."
         if bias is not None and same(found, right - bias):
             raise Hint("the bias is missing: add it to every token.")
-    raise Hint("compute rows @ weight.T + bias.")
+    raise Hint("compute rows @ weight.T + bias (.T swaps rows and columns).")
 
 
 @checked
@@ -301,7 +318,7 @@ def verdict(student: Callable[..., Any]) -> str:
         if found != right:
             raise Hint(
                 f"interval {low} to {high}: you say {found!r}, expected {right!r}. "
-                "A difference counts only if the whole interval lies on one side of zero."
+                "A difference counts only if the whole interval lies on one side of zero, without touching it."
             )
     return "you claim a difference only where the interval excludes zero."
 
