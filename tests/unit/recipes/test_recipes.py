@@ -1,6 +1,7 @@
 """Which recipe a run gets, and that each docstring says what it must."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -88,11 +89,15 @@ def test_a_sequence_model_takes_its_familys_recipe_at_the_length_asked_for(
 @pytest.mark.parametrize("model", ["transformer", "recurrent"])
 def test_only_few_pairs_take_the_recipe_for_few(model: str) -> None:
     few = SEQUENCE_RECIPES.get(f"{model}_100")().augment
+
+    def is_for_few(pairs: int | None, epochs: float | None = None) -> bool:
+        config: Any = recipe(model, pairs=pairs, epochs=epochs)
+        return config.augment == few
+
     assert few.join_rate > 0 and few.hide_rate > 0
-    assert [recipe(model, pairs=number).augment == few for number in (800, 8000, 30_000)] == [True, True, False]
-    long = [recipe(model, epochs=100.0, pairs=number).augment == few for number in (19_999, 20_000, None)]
-    assert long == [True, False, False]
-    assert recipe(model, epochs=10.0, pairs=8000).augment != few
+    assert [is_for_few(number) for number in (800, 8000, 30_000)] == [True, True, False]
+    assert [is_for_few(number, epochs=100.0) for number in (19_999, 20_000, None)] == [True, False, False]
+    assert not is_for_few(8000, epochs=10.0)
 
 
 @pytest.mark.parametrize(("seconds", "place"), [(60.0, 0), (3590.0, 0), (3600.0, 1), (30_000.0, 1)])
