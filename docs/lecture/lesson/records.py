@@ -51,6 +51,17 @@ def ladder(epochs: int, models: tuple[str, ...] = tuple(FAMILIES)) -> VerdictRes
     return fr.verdict(probs, labels, title=f"Fashion-MNIST, {epochs} epochs")
 
 
+@cache
+def claim(name: str) -> VerdictResult:
+    """Verdict over the recorded test answers of an experiment of the claims page, such as `data-550` or `heads`."""
+    answers = np.load(RESULTS / "claims" / f"{name}.npz")
+    certain = np.eye(answers["labels"].max() + 1)  # a predicted class as probabilities: only right and wrong count here
+    probs: dict[str, list[Any]] = {}
+    for run in read(f"claims/{name}.json")["runs"]:
+        probs.setdefault(FAMILIES.get(run["candidate"], run["candidate"]), []).append(certain[answers[run["run"]]])
+    return fr.verdict(probs, answers["labels"], title=f"Fashion-MNIST, {name}")
+
+
 def sequence_errors(name: str, min_letters: int = 0, max_letters: int = 99) -> dict[str, list[float]]:
     """Share of wrong test words of each model in a recorded comparison of words, for each seed, by the length of the word."""
     found: dict[str, list[float]] = {}
