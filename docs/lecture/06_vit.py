@@ -35,7 +35,7 @@ titles = [f"{guesses[place]} ({names[place]})" for place in chosen]
 pictures.images(images, titles=titles, cells=(7, 7))
 
 # %% [markdown]
-# Above each image you see the answer of the included ViT, and the true class in brackets. The lines show the patches: 7 × 7
+# Below each image you see the answer of the included ViT, and the true class in brackets. The lines show the patches: 7 × 7
 # = 49 squares of 4 × 4 pixels. The network gets 49 tokens. Only the positions tell it that patch 8 lies below patch 1
 # (counting from 0).
 #

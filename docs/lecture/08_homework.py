@@ -130,7 +130,7 @@ pictures.curves(epochs, means, bands=bands, x_title="epochs", y_title="test accu
 #
 # Numbers do not show the mistakes. Here are images for which the two included networks give different answers:
 
-# %%
+# %% mystnb={"image": {"alt": "Six images on which ViT and CNN disagree, each with a map for both"}}
 fr.explain(["vit", "cnn"], disagreements=6)
 
 # %% [markdown]
