@@ -36,7 +36,7 @@ new ResizeObserver(() => {
   parent.postMessage({ height: document.documentElement.getBoundingClientRect().height }, "*");
 }).observe(document.body);
 """
-"""The page tells the page around it how high it is (docs/_static/frames.js), because it cannot be asked."""
+"""The page tells the page around it how high it is (docs/_static/site.js), because it cannot be asked."""
 SCRIPTS = ("script.js", *(f"explorer{part}.js" for part in ("_maps", "_paint", "_words", "_tiles", "")))
 
 

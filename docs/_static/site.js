@@ -3,3 +3,8 @@ addEventListener("message", ({ source, data }) => {
   const frame = [...document.querySelectorAll("iframe")].find((each) => each.contentWindow === source);
   if (frame && Number.isFinite(data?.height)) frame.style.height = `${Math.ceil(data.height) + 2}px`;
 });
+
+// From a disk, a browser reads no other page for a search, so results have no summaries. Asking would only fill the console.
+if (location.protocol === "file:" && typeof DOCUMENTATION_OPTIONS !== "undefined") {
+  DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
+}
