@@ -114,11 +114,19 @@ LOOSE = re.compile(r"(?<=\d) (?=[%±]|to [+−-]?\d)|(?<=±) (?=\d)|(?<=\d to) (
 """Spaces between a number and its percent sign or deviation, and inside an interval."""
 
 
+LONGEST_WHOLE = 26
+"""Letters of the longest word of code that a phone shows in one piece, beside other text or in a table."""
+
+
 def _keep_together(app: Sphinx, doctree: nodes.document) -> None:
-    """No line of text breaks at these spaces."""
+    """No line of text breaks at these spaces, nor inside an option: site.css keeps the words of the class `options` whole."""
     for text in list(doctree.findall(nodes.Text)):
         if LOOSE.search(text) and not isinstance(text.parent, nodes.literal | nodes.literal_block | nodes.raw):
             text.parent.replace(text, nodes.Text(LOOSE.sub("\N{NO-BREAK SPACE}", text)))
+    for code in doctree.findall(nodes.literal):
+        words = code.astext().split()
+        if any(word.startswith("--") for word in words) and max(map(len, words)) <= LONGEST_WHOLE:
+            code["classes"].append("options")
 
 
 def command_line() -> str:

@@ -52,6 +52,7 @@ def test_a_number_with_its_sign_and_an_interval_stay_on_one_line_except_in_code(
     page = new_document("page")
     page += nodes.paragraph("", "", nodes.Text("91.8 ± 0.1 % of 5 pictures (-1 to +2)"), code)
     parts._keep_together(None, page)
+    assert code["classes"] == []
     assert page.astext() == "91.8\xa0±\xa00.1\xa0% of 5 pictures (-1\xa0to\xa0+2)5 % 3"
 
 
@@ -68,3 +69,16 @@ def test_links_that_leave_the_site_become_text_and_others_stay(parts: ModuleType
     ]
     parts._adapt_links(None, "speed", text)
     assert text[0] == "code [record](../results/explain/explain.json) [here](python.md) ![x](../results/a.png)"
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [("--folds 5", True), ("train cnn --resume", True), ("a--b", False), ("--set " + "x" * 40, False)],
+)
+def test_the_hyphens_of_an_option_stay_with_its_name_unless_that_is_too_long(
+    parts: ModuleType, text: str, whole: bool
+) -> None:
+    page = new_document("page")
+    page += nodes.literal(text=text)
+    parts._keep_together(None, page)
+    assert (page[0]["classes"] == ["options"]) is whole
