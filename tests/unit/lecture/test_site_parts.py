@@ -79,6 +79,7 @@ def test_the_hyphens_of_an_option_stay_with_its_name_unless_that_is_too_long(
     parts: ModuleType, text: str, whole: bool
 ) -> None:
     page = new_document("page")
-    page += nodes.literal(text=text)
+    code = nodes.literal(text=text)
+    page += code
     parts._keep_together(None, page)
-    assert (page[0]["classes"] == ["options"]) is whole
+    assert (code["classes"] == ["options"]) is whole
