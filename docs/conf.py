@@ -2,6 +2,7 @@
 
 import os
 import sys
+import zlib
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -35,7 +36,9 @@ nb_custom_formats = {".py": ["jupytext.reads", {"fmt": "py:percent"}]}
 myst_enable_extensions = ["dollarmath", "amsmath", "deflist"]
 myst_heading_anchors = 4
 nb_execution_mode = "cache"
-nb_execution_cache_path = str(HERE.parent / "build" / "lecture-cache")
+# Outputs are kept for a lesson's own code. What draws the pictures is in other files, so a change there begins a new cache.
+drawn_by = b"".join(path.read_bytes() for path in sorted((HERE / "lecture" / "lesson").glob("*.*")))
+nb_execution_cache_path = str(HERE.parent / "build" / "lecture-cache" / f"{zlib.crc32(drawn_by):08x}")
 nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 nb_execution_timeout = 600
@@ -49,10 +52,12 @@ autodoc_member_order = "bysource"
 html_theme = "furo"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = ["site.js"]
 html_show_sourcelink = False
 html_copy_source = False
 html_show_copyright = False
 html_math_renderer = "mathml"
 html_favicon = "_static/favicon.svg"
-pygments_style = "friendly"
-pygments_dark_style = "monokai"
+# The colours of these two have enough contrast. Those of most styles have not.
+pygments_style = "a11y-light"
+pygments_dark_style = "a11y-dark"

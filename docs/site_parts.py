@@ -25,6 +25,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("attention-explorer", AttentionExplorer)
     app.connect("builder-inited", _generate)
     app.connect("source-read", _adapt_links)
+    app.connect("doctree-read", _keep_together)
     app.connect("autodoc-process-docstring", _docstring)
     return {"parallel_read_safe": True}
 
@@ -109,6 +110,25 @@ def _adapt_links(app: Sphinx, docname: str, source: list[str]) -> None:
     source[0] = OUTSIDE.sub(adapted, source[0])
 
 
+LOOSE = re.compile(r"(?<=\d) (?=[%±]|to [+−-]?\d)|(?<=±) (?=\d)|(?<=\d to) (?=[+−-]?\d)")
+"""Spaces between a number and its percent sign or deviation, and inside an interval."""
+
+
+LONGEST_WHOLE = 26
+"""Letters of the longest word of code that a phone shows in one piece, beside other text or in a table."""
+
+
+def _keep_together(app: Sphinx, doctree: nodes.document) -> None:
+    """No line of text breaks at these spaces, nor inside an option: site.css keeps the words of the class `options` whole."""
+    for text in list(doctree.findall(nodes.Text)):
+        if LOOSE.search(text) and not isinstance(text.parent, nodes.literal | nodes.literal_block | nodes.raw):
+            text.parent.replace(text, nodes.Text(LOOSE.sub("\N{NO-BREAK SPACE}", text)))
+    for code in doctree.findall(nodes.literal):
+        words = code.astext().split()
+        if any(word.startswith("--") for word in words) and max(map(len, words)) <= LONGEST_WHOLE:
+            code["classes"].append("options")
+
+
 def command_line() -> str:
     """The reference of all commands, from the parser of the program."""
     from fittingroom.cli.main import build_parser
@@ -142,12 +162,16 @@ def _names(action: argparse.Action) -> str:
     return ", ".join(f"`{name}{value}`" for name in action.option_strings)
 
 
+CODE = re.compile(r"(`[^`]*`|(?<![\w-])--[a-z][\w-]*)")
+"""Code in a text of the program: what is between backticks, and options. As text, their hyphens would become a dash."""
+
+
 def _escaped(text: str) -> str:
-    """Text of the program as Markdown that reads the same; code between backticks stays code."""
-    pieces = re.split(r"(`[^`]*`)", " ".join(text.split()))
-    return "".join(
-        piece if piece.startswith("`") else re.sub(r"([\\*_<>\[\]$|~#])", r"\\\1", piece) for piece in pieces
-    )
+    """Text of the program as Markdown that reads the same, with its code as code."""
+    pieces = CODE.split(" ".join(text.split()))
+    pieces[::2] = [re.sub(r"([\\*_<>\[\]$|~#])", r"\\\1", piece) for piece in pieces[::2]]
+    pieces[1::2] = [piece if piece.startswith("`") else f"`{piece}`" for piece in pieces[1::2]]
+    return "".join(pieces)
 
 
 def _docstring(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:

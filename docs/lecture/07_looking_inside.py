@@ -18,7 +18,7 @@
 #
 # **You need** lesson 6 and Fashion-MNIST (`make data`). **It takes** 30 minutes; the code runs in about a minute.
 
-# %%
+# %% mystnb={"image": {"alt": "One sneaker, and where ViT, hybrid and CNN find evidence for it"}}
 import torch
 from lesson import check, explorer, pictures, records, side_by_side
 

@@ -164,7 +164,7 @@ pictures.curves(epochs, means, bands=bands, x_title="epochs", y_title="test accu
 # Numbers do not show the mistakes. Here are images for which the two included networks give different answers. Below each
 # image is its true class. Below each map are the answer and its probability. (Lesson 7 explains the maps.)
 
-# %%
+# %% mystnb={"image": {"alt": "Six images on which ViT and CNN disagree, each with a map for both"}}
 fr.explain(["vit", "cnn"], disagreements=6)
 
 # %% [markdown]

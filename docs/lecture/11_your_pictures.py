@@ -118,7 +118,7 @@ cnn.predict([noise])
 # %% [markdown]
 # ## Where does it look?
 
-# %%
+# %% mystnb={"image": {"alt": "Four drawn shapes, each with a map for ViT and CNN"}}
 fr.explain([vit, cnn], new)
 
 # %% [markdown]

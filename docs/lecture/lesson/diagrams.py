@@ -67,13 +67,14 @@ class Sheet:
         )
 
     def svg(self) -> str:
-        """The drawing as one `<svg>` element, at most as wide as the page."""
+        """The drawing as one `<svg>` element, as wide as the page unless that is too narrow for its labels."""
         head = (
             '<defs><marker id="lesson-head" viewBox="0 0 10 10" refX="8.5" refY="5" markerWidth="7" markerHeight="7" '
             'orient="auto-start-reverse"><path d="M0 0L10 5L0 10z" style="fill: VAR(ink);"/></marker></defs>'
         )
         size = f'viewBox="0 {self.top:g} {self.width:g} {self.height - self.top:g}" width="{self.width:g}"'
-        style = "max-width: 100%; height: auto; display: block;"
+        # Narrower than this, nobody could read the labels: then the card around the drawing scrolls.
+        style = f"min-width: {0.79 * self.width:.0f}px; max-width: 100%; height: auto; display: block;"
         start = f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="{escape(self.says)}" style="{style}">'
         return themed(f"{start}{head}{''.join(self.parts)}</svg>")
 
@@ -151,7 +152,7 @@ COLOURS = {"mlp": "series-3", "cross_attn": "series-1"}
 def transformer() -> Html:
     """Encoder and decoder with the norm first, as `models/transformer.py` builds them by default."""
     sheet = Sheet(
-        720, 724, "The Transformer: an encoder reads the source, a decoder writes the target symbol by symbol", top=74
+        730, 724, "The Transformer: an encoder reads the source, a decoder writes the target symbol by symbol", top=74
     )
     encoded = _stack(sheet, 180, "src_embed", "src", ("encoder", "depth_encoder"), ["attn", "mlp"])
     sheet.box(180, encoded - 40, "encoder_norm", width=150, height=28, colour="series-4")

@@ -31,6 +31,12 @@ from lesson.show import Html
 TEMPLATE = Path(__file__).with_name("explorer.html.jinja")
 OF_REPORT = "A few test images, each with a map for the first finished run of each model."
 HERE = "A few validation images, each with a map for each included network."
+SAY_HEIGHT = """
+new ResizeObserver(() => {
+  parent.postMessage({ height: document.documentElement.getBoundingClientRect().height }, "*");
+}).observe(document.body);
+"""
+"""The page tells the page around it how high it is (docs/_static/site.js), because it cannot be asked."""
 SCRIPTS = ("script.js", *(f"explorer{part}.js" for part in ("_maps", "_paint", "_words", "_tiles", "")))
 
 
@@ -63,7 +69,7 @@ def attention_page(networks: Sequence[str], index: Sequence[int]) -> str:
         for name in networks
     ]
     section = explorer_pack.explorer_section(explorer, titles, data.class_names)
-    script = "".join(map(asset, SCRIPTS))
+    script = "".join(map(asset, SCRIPTS)) + SAY_HEIGHT
     template = environment().from_string(TEMPLATE.read_text(encoding="utf-8"))
     page = template.render(
         explorer=section,
@@ -83,7 +89,7 @@ def _beats_random(run: Run) -> bool | None:
     return recorded.get(run.name, {}).get(default_method(run.model))
 
 
-def alignment(network: str, words: Sequence[str], *, height: int = 900) -> Html:
+def alignment(network: str, words: Sequence[str], *, height: int = 1090) -> Html:
     """Which letters an included sequence model looks at while it writes each phoneme; choose word, layer and head."""
     saved = load_saved(network, "seq2seq")
     source, target = saved.task.vocabularies  # pyright: ignore[reportAttributeAccessIssue]

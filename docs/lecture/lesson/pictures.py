@@ -1,8 +1,11 @@
 """Plain pictures of arrays: heat maps, curves, and images with maps. They follow the light or dark colours of the page."""
 
 import base64
+import html
 import io
 import re
+import textwrap
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,15 +13,21 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.image import imsave
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from fittingroom.report.palette import DASHES, LIGHT, MARKERS, series
 from fittingroom.report.svg import canvas, drawing, panel, render, variable
 from lesson.show import Html, themed
 
-FRAME = "background: VAR(card); border: 1px solid VAR(rule); border-radius: 6px; padding: .6rem; margin: .5rem 0;"
+FRAME = (
+    "background: VAR(card); border: 1px solid VAR(rule); border-radius: 6px; padding: .6rem; margin: .5rem 0; "
+    "overflow-x: auto;"
+)
+ROW = "display: flex; flex-wrap: wrap; gap: .6rem;"
 NUMBERED = 12
 """A heat map of up to this many columns shows its numbers."""
+WIDEST = 440
+"""Width of a drawing. A phone shows three quarters of it, so text of 12 pixels can still be read there."""
 
 
 def framed(markup: str, text: str, width: float | None = None) -> Html:
@@ -49,31 +58,32 @@ def matrices(
     column_title: str = "",
     per_row: int = 4,
 ) -> Html:
-    """Several heat maps of one shape under their titles. All have the same colours."""
+    """Several heat maps of one shape under their titles, `per_row` side by side where there is room, in the same colours."""
     arrays = {title: np.asarray(each, dtype=float) for title, each in values.items()}
     high = max(float(each.max()) for each in arrays.values())
     least = min(float(each.min()) for each in arrays.values())
     low = least if least < 0 or least > high / 2 else 0.0  # colours start at zero, unless that hides all differences
     num_rows, num_columns = next(iter(arrays.values())).shape
-    across = min(per_row, len(arrays))
-    down = -(-len(arrays) // across)
     left = 14 + 7 * max(map(len, rows or [""])) + (16 if row_title else 0)
     below = 12 + (16 if columns else 0) + (16 if column_title else 0)
-    side = max(3.0, min(46.0, (680 / across - left) / num_columns))
+    full = min(WIDEST, 680 / min(per_row, len(arrays)))
+    side = max(3.0, min(46.0, (full - left - 10) / num_columns))
     if columns:  # names must not overlap
         side = max(side, 7.0 * max(map(len, columns)) + 4)
     width, height = side * num_columns, side * num_rows if num_columns == num_rows or columns else 0
     height = height or min(side * num_rows, 260.0)
-    with drawing("matrix"):
-        figure = canvas(across * (left + width + 10), down * (height + below + 26))
-        for number, (title, array) in enumerate(arrays.items()):
-            row, column = divmod(number, across)
-            axes = panel(figure, left + column * (left + width + 10), 22 + row * (height + below + 26), width, height)
-            _heat(axes, array, low, high)
+    drawn = []
+    for title, array in arrays.items():
+        says = title or f"heat map: {row_title or 'rows'} and {column_title or 'columns'}"
+        with drawing("matrix"):
+            figure = canvas(left + width + 10, height + below + 26)
+            axes = panel(figure, left, 22, width, height)
+            _heat(axes, array, low, high, side)
             axes.set_title(title, fontsize=12, loc="left", pad=4)
             _name(axes, rows, columns, row_title, column_title)
-        found = render(figure, f"matrix-{abs(hash(tuple(arrays))) % 10**6}", "; ".join(arrays) or "heat map")
-    return framed(_fallbacks(found), "heat map", across * (left + width + 10) + 24)
+            drawn.append(_fallbacks(render(figure, _key("matrix", says, array), says)))
+    across = min(per_row, len(arrays)) * (left + width + 20) + 24
+    return framed(f'<div style="{ROW}">{"".join(drawn)}</div>', "heat map", across)
 
 
 def curves(
@@ -88,8 +98,9 @@ def curves(
     points: bool = True,
 ) -> Html:
     """One line for each entry of `ys`. `bands` holds lower and upper ends."""
+    key = _key("curves", x_title, y_title, *ys, np.asarray([*ys.values()], dtype=float))
     with drawing("curves"):
-        figure = canvas(640, 290)
+        figure = canvas(430, 290)
         axes = panel(figure, 66, 12, 350, 230)
         for place, (name, y) in enumerate(ys.items()):
             colour = variable(series(place))
@@ -108,30 +119,39 @@ def curves(
             axes.yaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel(x_title)
         axes.set_ylabel(y_title)
-        axes.legend(loc="upper left", bbox_to_anchor=(1.02, 1), frameon=False)
-        found = render(figure, f"curves-{abs(hash((*ys, x_title))) % 10**6}", f"{y_title} over {x_title}")
-    return framed(_fallbacks(found), f"curves of {', '.join(ys)}", 680)
+        legend = canvas(60 + 7 * max(map(len, ys)), 12 + 19 * len(ys))
+        legend.legend(*axes.get_legend_handles_labels(), loc="upper left", borderaxespad=0, frameon=False)
+        found = render(figure, key, f"{y_title} over {x_title}")
+        names = render(legend, f"{key}-names", f"lines: {', '.join(ys)}")
+    # The names are a drawing of their own, which a phone shows below the lines.
+    return framed(f'<div style="{ROW}">{_fallbacks(found)}{_fallbacks(names)}</div>', f"curves of {', '.join(ys)}", 680)
 
 
 def intervals(rows: Sequence[tuple[str, float, float, float]], *, x_title: str, zero: bool = True) -> Html:
     """A point and its interval for each row (name, value, low, high). A line marks zero."""
+    num_lines = len(textwrap.wrap(x_title, 64))
+    lines = textwrap.wrap(x_title, len(x_title) // num_lines + 8)  # of about the same length
     with drawing("intervals"):
-        left = 20 + 7 * max(len(name) for name, *_ in rows)
-        figure = canvas(left + 400, 60 + 30 * len(rows))
-        axes = panel(figure, left, 10, 380, 30 * len(rows))
+        figure = canvas(WIDEST, 36 + 44 * len(rows) + 16 * len(lines))
+        axes = panel(figure, 10, 4, WIDEST - 24, 44 * len(rows))
         axes.grid(visible=True, axis="x")
         axes.grid(visible=False, axis="y")
-        for place, (_, value, low, high) in enumerate(rows):
+        axes.spines["left"].set_visible(False)
+        for place, (name, value, low, high) in enumerate(rows):
             colour = variable(series(place))
             axes.plot([low, high], [place, place], color=colour, linewidth=2.5)
             axes.plot([value], [place], color=colour, marker=MARKERS[place % len(MARKERS)], markersize=8)
+            ground = {"facecolor": variable("card"), "edgecolor": "none", "pad": 1}
+            ends = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
+            axes.annotate(name, (0, place), (0, 12), bbox=ground, **ends)  # the ground hides lines behind the name
         if zero:
             axes.axvline(0, color=variable("ink"), linewidth=1)
-        axes.set_yticks(range(len(rows)), [name for name, *_ in rows])
-        axes.set_ylim(len(rows) - 0.5, -0.5)
-        axes.set_xlabel(x_title)
-        found = render(figure, f"intervals-{abs(hash(x_title)) % 10**6}", x_title)
-    return framed(_fallbacks(found), f"intervals of {', '.join(name for name, *_ in rows)}", left + 424)
+        axes.set_yticks([])
+        axes.set_ylim(len(rows) - 0.6, -0.75)
+        axes.xaxis.set_major_locator(MaxNLocator(7))
+        axes.set_xlabel("\n".join(lines))
+        found = render(figure, _key("intervals", x_title, np.asarray([row[1:] for row in rows])), x_title)
+    return framed(_fallbacks(found), f"intervals of {', '.join(name for name, *_ in rows)}", WIDEST + 24)
 
 
 def images(
@@ -146,16 +166,18 @@ def images(
     tiles = []
     for number, picture in enumerate(np.asarray(pictures)):
         title = titles[number] if number < len(titles) else ""
-        layers = [_image(picture if picture.ndim == 3 else colormaps["gray"](_unit(picture)))]
+        has_map = maps is not None and maps[number] is not None
+        says = f"{title or f'image {number + 1}'}{', with a map over it' if has_map else ''}"
+        layers = [_image(picture if picture.ndim == 3 else colormaps["gray"](_unit(picture)), says)]
         if maps is not None and maps[number] is not None:
-            layers.append(_image(colormaps["viridis"](_unit(np.asarray(maps[number]))), opacity=0.75))
+            layers.append(_image(colormaps["viridis"](_unit(np.asarray(maps[number]))), "", opacity=0.75))
         lines = _grid(cells) if cells else ""
         tiles.append(
             f'<figure style="margin: 0; width: {width}px; color: var(--ink, {LIGHT["ink"]});">'
             f'<div style="position: relative; aspect-ratio: 1;">{"".join(layers)}{lines}</div>'
             f'<figcaption style="font-size: .8em; text-align: center; line-height: 1.2;">{title}</figcaption></figure>'
         )
-    row = f'<div style="display: flex; flex-wrap: wrap; gap: .6rem;">{"".join(tiles)}</div>'
+    row = f'<div style="{ROW}">{"".join(tiles)}</div>'
     return framed(row, f"{len(tiles)} images")
 
 
@@ -165,12 +187,12 @@ def _unit(values: Any) -> Any:
     return (values - low) / (high - low) if high > low else np.zeros_like(values)
 
 
-def _image(pixels: Any, opacity: float = 1.0) -> str:
+def _image(pixels: Any, says: str, opacity: float = 1.0) -> str:
     data = io.BytesIO()
     imsave(data, pixels if pixels.dtype == np.uint8 else np.clip(pixels, 0, 1), format="png")
     text = base64.b64encode(data.getvalue()).decode()
     style = f"position: absolute; inset: 0; width: 100%; height: 100%; image-rendering: pixelated; opacity: {opacity};"
-    return f'<img alt="" style="{style}" src="data:image/png;base64,{text}">'
+    return f'<img alt="{html.escape(says)}" style="{style}" src="data:image/png;base64,{text}">'
 
 
 def _grid(cells: tuple[int, int]) -> str:
@@ -184,16 +206,29 @@ def _grid(cells: tuple[int, int]) -> str:
     )
 
 
-def _heat(axes: Axes, array: Any, low: float, high: float) -> None:
+def _heat(axes: Axes, array: Any, low: float, high: float, side: float) -> None:
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
-    axes.imshow(array, vmin=low, vmax=high or 1, cmap="viridis", aspect="auto", interpolation="nearest")
+    shown = axes.imshow(array, vmin=low, vmax=high or 1, cmap="viridis", aspect="auto", interpolation="nearest")
     axes.tick_params(length=0)
     if array.shape[1] <= NUMBERED and array.shape[0] <= NUMBERED:
-        middle = (low + high) / 2
-        for (row, column), value in np.ndenumerate(array):
-            ink = "#000000" if value > middle else "#ffffff"
-            axes.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=9, color=ink)
+        texts = {place: f"{value:.2f}" for place, value in np.ndenumerate(array)}
+        size = min(12.0, max(9.0, 1.45 * side / max(map(len, texts.values()))))
+        for (row, column), text in texts.items():
+            ink = _ink(shown.to_rgba(array[row, column]))
+            axes.text(column, row, text, ha="center", va="center", fontsize=size, color=ink)
+
+
+def _ink(ground: Any) -> str:
+    """Black or white, whichever has more contrast to the colour below it (WCAG's relative luminance)."""
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in ground[:3]]
+    return "#000000" if np.dot(linear, [0.2126, 0.7152, 0.0722]) > 0.179 else "#ffffff"
+
+
+def _key(kind: str, *parts: Any) -> str:
+    """A name for the ids of a drawing: the same in every build, and another one for other values."""
+    values = [part.tobytes() if isinstance(part, np.ndarray) else str(part).encode() for part in parts]
+    return f"{kind}-{zlib.crc32(b'|'.join(values))}"
 
 
 def _name(

@@ -13,18 +13,17 @@ from fittingroom.report.palette import LIGHT
 
 STYLE = """
 .lesson-row { display: flex; flex-wrap: wrap; gap: 1rem; align-items: center; margin: .5rem 0; }
-.lesson-row > * { flex: 1 1 20rem; min-width: 0; }
-.lesson-row > .lesson-equation { flex: 1 1 auto; max-width: 100%; }
+.lesson-row > * { flex: 1 1 auto; min-width: 0; max-width: 100%; }
 .lesson-equation { text-align: center; font-size: 1.1em; overflow-x: auto; color: VAR(ink); }
 .lesson-code { background: VAR(card); color: VAR(ink); border: 1px solid VAR(rule); border-radius: 6px; margin: .5rem 0; }
 .lesson-code p { margin: 0; padding: .35rem .8rem; font-size: .8em; color: VAR(quiet); border-bottom: 1px solid VAR(rule); }
 .lesson-code pre { margin: 0; padding: .6rem .8rem; overflow-x: auto; background: none; color: inherit; border: 0;
   font-size: .82em; line-height: 1.4; }
 .lesson-code .k, .lesson-code .kn, .lesson-code .kc, .lesson-code .ow { color: VAR(series-0); font-weight: 600; }
-.lesson-code .s, .lesson-code .s1, .lesson-code .s2, .lesson-code .sd { color: VAR(series-2); }
+.lesson-code .s, .lesson-code .s1, .lesson-code .s2, .lesson-code .sd { color: VAR(right); }
 .lesson-code .c1 { color: VAR(quiet); font-style: italic; }
-.lesson-code .nf, .lesson-code .nc { color: VAR(series-1); font-weight: 600; }
-.lesson-code .mi, .lesson-code .mf { color: VAR(series-3); }
+.lesson-code .nf, .lesson-code .nc { color: VAR(accent); font-weight: 600; }
+.lesson-code .mi, .lesson-code .mf { color: VAR(series-5); }
 """
 """`VAR(ink)` becomes the site's colour, or the light one where no site defines it (a notebook)."""
 
@@ -65,9 +64,10 @@ def side_by_side(equation: str, code: Any, picture: Any = None) -> Html:
 
 
 def _block(part: Any, text: str) -> str:
-    where = f"{part.__module__}.{part.__qualname__}"
+    where = part.__qualname__ if part.__module__ == "__main__" else f"{part.__module__}.{part.__qualname__}"
     code = highlight(text, PythonLexer(), HtmlFormatter(nowrap=True))
-    return f'<div class="lesson-code"><p>{html.escape(where)}</p><pre tabindex="0">{code}</pre></div>'
+    name = html.escape(where).replace(".", ".<wbr>").replace("_", "_<wbr>")  # where a narrow page may break the line
+    return f'<div class="lesson-code"><p>{name}</p><pre tabindex="0">{code}</pre></div>'
 
 
 def _mathml(equation: str) -> str:

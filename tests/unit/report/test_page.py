@@ -170,7 +170,7 @@ def test_an_unfinished_comparison_gives_a_page_that_says_so(tmp_path: Path) -> N
 def test_seeds_that_are_missing_are_said_in_headline_and_caption(tmp_path: Path) -> None:
     missing = [f"{name}-seed1" for name in ("vit", "cnn", "hybrid")]
     folder = write_images(tmp_path, missing=missing)
-    page = write_report(folder).read_text(encoding="utf-8")
+    page = write_report(folder).read_text(encoding="utf-8").replace("\N{NO-BREAK SPACE}", " ")
     caption = re.search(r'<p class="caption centred">(.*?)</p>', page)
     assert caption and "1 of 2 seeds" in caption[1]
     assert "(1 of 2 seeds)." in page and "(1 of 2 seeds)." in read_summary(folder).verdict.headline
