@@ -58,7 +58,8 @@ def claim(name: str) -> VerdictResult:
     certain = np.eye(answers["labels"].max() + 1)  # a predicted class as probabilities: only right and wrong count here
     probs: dict[str, list[Any]] = {}
     for run in read(f"claims/{name}.json")["runs"]:
-        probs.setdefault(FAMILIES.get(run["candidate"], run["candidate"]), []).append(certain[answers[run["run"]]])
+        name: str = run["candidate"]
+        probs.setdefault(FAMILIES.get(name, name), []).append(certain[answers[run["run"]]])
     return fr.verdict(probs, answers["labels"], title=f"Fashion-MNIST, {name}")
 
 
