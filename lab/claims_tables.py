@@ -203,7 +203,8 @@ def _lead_shrinks() -> list[str]:
     apart = few.low > all_images.high or all_images.low > few.high
     verdict = OPEN if not apart else HOLDS if few.value > all_images.value else FAILS
     leads = f"lead of {few} points with {TRAIN_SIZES[0]} images, of {all_images} with {TRAIN_SIZES[-1]:,}"
-    crossed = [f"{number:,}" for number in TRAIN_SIZES if answers_gap(f"data-{number}", "cnn", "vit").value < 0]
+    measured_sizes = [number for number in TRAIN_SIZES if (RESULTS / "claims" / f"data-{number}.json").exists()]
+    crossed = [f"{number:,}" for number in measured_sizes if answers_gap(f"data-{number}", "cnn", "vit").value < 0]
     crossing = f"the ViT leads at {', '.join(crossed)}" if crossed else "no crossing within what was measured"
     return [
         row(

@@ -51,6 +51,11 @@ def ladder(epochs: int, models: tuple[str, ...] = tuple(FAMILIES)) -> VerdictRes
     return fr.verdict(probs, labels, title=f"Fashion-MNIST, {epochs} epochs")
 
 
+def claim_sizes() -> list[int]:
+    """The numbers of training images for which the claims page has a record, smallest first."""
+    return sorted(int(path.stem.removeprefix("data-")) for path in (RESULTS / "claims").glob("data-*.json"))
+
+
 @cache
 def claim(name: str) -> VerdictResult:
     """Verdict over the recorded test answers of an experiment of the claims page, such as `data-550` or `heads`."""
