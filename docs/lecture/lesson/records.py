@@ -63,8 +63,8 @@ def claim(name: str) -> VerdictResult:
     certain = np.eye(answers["labels"].max() + 1)  # a predicted class as probabilities: only right and wrong count here
     probs: dict[str, list[Any]] = {}
     for run in read(f"claims/{name}.json")["runs"]:
-        name: str = run["candidate"]
-        probs.setdefault(FAMILIES.get(name, name), []).append(certain[answers[run["run"]]])
+        model: str = run["candidate"]
+        probs.setdefault(FAMILIES.get(model, model), []).append(certain[answers[run["run"]]])
     return fr.verdict(probs, answers["labels"], title=f"Fashion-MNIST, {name}")
 
 

@@ -73,11 +73,7 @@ def recipe(
     length = _closest(lengths, planned)
     chosen = name or f"{family}_{length}"
     if chosen not in fitting:
-        if not isinstance(chosen, str):
-            raise FittingRoomError(f"recipe {chosen!r}: give its name, such as '{fitting[0]}'")
-        if chosen not in {*RECIPES, *SEQUENCE_RECIPES, *TRANSFER_RECIPES}:
-            raise FittingRoomError(f"unknown recipe '{chosen}': {did_you_mean(chosen, fitting)}")
-        raise FittingRoomError(f"recipe '{chosen}' is not for {family} models: for {model} choose {', '.join(fitting)}")
+        raise _no_recipe(chosen, model, family, fitting)
     config = as_config(recipes.get(chosen)(), task.config_class)
     config = replace(config, model_config={**config.model_config, **sized})
     if isinstance(config, ClassificationConfig) and models.get(model).build is not VisionTransformer:
@@ -85,6 +81,15 @@ def recipe(
     if epochs is None and budget_seconds is None:
         epochs = config.epochs
     return replace(config, model=model, seed=seed, epochs=epochs, budget_seconds=budget_seconds)
+
+
+def _no_recipe(name: object, model: str, family: str, fitting: list[str]) -> FittingRoomError:
+    """The error for a name that is no recipe of this family."""
+    if not isinstance(name, str):
+        return FittingRoomError(f"recipe {name!r}: give its name, such as '{fitting[0]}'")
+    if name not in {*RECIPES, *SEQUENCE_RECIPES, *TRANSFER_RECIPES}:
+        return FittingRoomError(f"unknown recipe '{name}': {did_you_mean(name, fitting)}")
+    return FittingRoomError(f"recipe '{name}' is not for {family} models: for {model} choose {', '.join(fitting)}")
 
 
 def _default_epochs(items: Images | int) -> float:

@@ -199,7 +199,7 @@ def test_no_torch_is_imported() -> None:
 import sys
 sys.modules["torch"] = None
 import numpy as np, fittingroom as fr
-probs = np.full((4, 2), 0.5)
+probs = np.eye(2)[[0, 1, 0, 1]]
 print(fr.verdict({"a": probs, "b": probs}, [0, 1, 0, 1]).headline)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
