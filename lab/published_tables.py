@@ -26,6 +26,7 @@ RESULTS = ROOT / "results"
 PAGES = (
     ROOT / "README.md",
     ROOT / "docs" / "your-images.md",
+    ROOT / "docs" / "sequences.md",
     ROOT / "docs" / "speed.md",
     ROOT / "docs" / "fair-comparison.md",
     ROOT / "docs" / "statistics.md",
