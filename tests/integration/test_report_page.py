@@ -74,7 +74,7 @@ def test_a_long_name_pushes_nothing_out_of_the_window(browser: Browser, tmp_path
     path.write_text(json.dumps(record))
     visit = Visit(browser, write_report(tmp_path).as_uri(), size, "light")
     assert visit.page.evaluate(BEYOND) == []
-    assert visit.page.locator(".scroll").evaluate("e => e.scrollWidth <= e.clientWidth"), (
+    assert visit.page.locator('.scroll[aria-labelledby="numbers"]').evaluate("e => e.scrollWidth <= e.clientWidth"), (
         "the last column is out of sight"
     )
     visit.page.context.close()

@@ -12,7 +12,6 @@ from fittingroom.recipes.length import NUM_IMAGES, NUM_PAIRS, epochs_for
 from fittingroom.recipes.sequences import FEW_PAIRS, FOR_FEW, SEQUENCE_RECIPES
 from fittingroom.recipes.sizes import SIZED, size_settings
 from fittingroom.recipes.transfer import TRANSFER_RECIPES
-from fittingroom.tasks.classification.config import ClassificationConfig
 from fittingroom.tasks.config import RunConfig
 from fittingroom.tasks.load import as_config, task_of_model
 from fittingroom.tasks.modes import Mode, split_mode
@@ -76,7 +75,7 @@ def recipe(
         raise _no_recipe(chosen, model, family, fitting)
     config = as_config(recipes.get(chosen)(), task.config_class)
     config = replace(config, model_config={**config.model_config, **sized})
-    if isinstance(config, ClassificationConfig) and models.get(model).build is not VisionTransformer:
+    if models is MODELS and models.get(model).build is not VisionTransformer:
         config = replace(config, whiten_patches=False)  # a network of the family by others, or of the user
     if epochs is None and budget_seconds is None:
         epochs = config.epochs
