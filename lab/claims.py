@@ -115,7 +115,10 @@ def main() -> None:
     """Run the experiments that have no record."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"only these of {', '.join(EXPERIMENTS)}")
-    for name in parser.parse_args().names or EXPERIMENTS:
+    names = parser.parse_args().names
+    if unknown := set(names) - set(EXPERIMENTS):
+        parser.error(f"no experiment {', '.join(sorted(unknown))}: choose from {', '.join(EXPERIMENTS)}")
+    for name in names or EXPERIMENTS:
         if not (RECORDS / f"{name}.json").exists():
             run(name)
 

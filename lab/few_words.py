@@ -17,6 +17,7 @@ from fittingroom.training.speed.plan import first_guess, with_fixed
 
 ROOT = Path(__file__).parents[1]
 RECORD, WORK = ROOT / "results" / "few-words.json", ROOT / "runs" / "few-words"
+MODELS = ("transformer", "recurrent")
 PLAN = {"num_threads": "1"}
 POINTS = [
     (number, recipe, seed) for number in (800, 8000) for recipe in ("for all words", "for few words") for seed in (0,)
@@ -51,7 +52,9 @@ def records() -> list[dict[str, Any]]:
 
 def main() -> None:
     """Measure every point that has no record."""
-    for model in sys.argv[1:] or ("transformer", "recurrent"):
+    if unknown := set(sys.argv[1:]) - set(MODELS):
+        sys.exit(f"no model {', '.join(sorted(unknown))}: choose from {', '.join(MODELS)}")
+    for model in sys.argv[1:] or MODELS:
         for point in POINTS:
             done = {(each["model"], each["num_train"], each["recipe"], each["seed"]) for each in records()}
             if (model, *point) not in done:

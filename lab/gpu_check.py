@@ -259,6 +259,8 @@ def main() -> int:
     parser.add_argument("--short", action="store_true", help="a small version, which tries the program")
     parser.add_argument("--out", type=Path, default=RECORDS)
     args = parser.parse_args()
+    if unknown := set(args.parts) - set(PARTS):
+        parser.error(f"no part {', '.join(sorted(unknown))}: choose from {', '.join(PARTS)}")
     if args.device == "cuda" and not torch.cuda.is_available():
         print("no graphics card here: this check awaits one (--device cpu --short tries the program)", file=sys.stderr)
         return 2

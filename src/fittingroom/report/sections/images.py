@@ -13,7 +13,7 @@ from fittingroom.report.load import Comparison
 from fittingroom.report.sections.common import SECTIONS, Section
 
 MANY_MISTAKES = 12
-"""Mistakes of each model that stand in for a matrix that nobody could read."""
+"""Mistakes of each model that are listed if there are too many classes for a readable matrix."""
 EXPLORER_SCRIPTS = tuple(f"explorer{part}.js" for part in ("_maps", "_paint", "_words", "_tiles", ""))
 
 
@@ -68,10 +68,8 @@ def _classes(comparison: Comparison, names: Sequence[str]) -> list[dict[str, Any
     confusions = [np.asarray(confusion) for _, confusion in _confusions(comparison)]
     if not confusions:
         return []
-    totals, (num_seeds, *_) = (
-        confusions[0].sum(axis=1),
-        [each.num_runs for each in comparison.summary.candidates if each.details.get("confusion")],
-    )
+    totals = confusions[0].sum(axis=1)
+    num_seeds = next(each.num_runs for each in comparison.summary.candidates if each.details.get("confusion"))
     shares = np.stack([matrices.row_shares(each).diagonal() for each in confusions])
     order = [place for place in np.argsort(shares.mean(axis=0), kind="stable").tolist() if totals[place]]
     return [

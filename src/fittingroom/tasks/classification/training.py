@@ -279,7 +279,7 @@ class ClassificationTask(Task):
         embed = getattr(model, "patch_embed", None)
         if not isinstance(embed, PatchEmbed) or self.config.mode != "scratch":
             raise FittingRoomError(
-                f"whiten_patches is for a ViT from scratch, and {self.config.label} is none: omit it, or set it to false"
+                f"whiten_patches is for a ViT from scratch, not for {self.config.label}: omit it, or set it to false"
             )
         batches = self.batches
         number = min(batches.steps_per_epoch, -(-WHITENED // self.config.batch_size))
