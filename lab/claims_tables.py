@@ -310,7 +310,7 @@ def measured(name: str, lines: Callable[[], list[str]], claim: str) -> list[str]
     """The lines of an experiment of `lab/claims.py`, or one that gives the command for it if it has no record."""
     if (RESULTS / "claims" / f"{name}.json").exists():
         return lines()
-    return [f"| {claim} | `fittingroom {' '.join(EXPERIMENTS[name].arguments)}` | | {MISSING} | |"]
+    return [f"| {claim} | `make claims ARGS={name}` | | {MISSING} | |"]
 
 
 def claims() -> str:

@@ -88,8 +88,8 @@ pictures.intervals(gaps, x_title="CNN - ViT, points of test accuracy (95 % inter
 #
 # Does the lead of the CNN shrink with more data? `make claims` trains both networks on 1 % and on 100 % of the training images,
 # with three seeds each. Runs with fewer images see each image more often: 550 images 108 times, 55,000 images 5 times. The
-# networks are small (7 to 10 million multiply-adds for an image), so that these runs settle. The record holds their answers to
-# the 10,000 test images:
+# networks are small (7 to 10 million multiply-adds for an image), because small networks learn most in short runs. The record
+# holds their answers to the 10,000 test images:
 
 # %%
 leads = []
@@ -102,9 +102,9 @@ pictures.intervals(leads, x_title="CNN - ViT, points of test accuracy (95 % inte
 # The CNN leads by more with 550 images, and the two intervals do not overlap. So **the first half of the claim holds here**: less
 # data costs the ViT more. The second half is not seen: with all images, the CNN still leads.
 #
-# Two points are no curve. `make claims` can also train on the sizes in between, which would take another hour on two cores. And
-# the two runs differ in more than data: the short one sees each image twenty times less often. The [claims page](claims.md) lists
-# every experiment and its settings.
+# Two sizes do not show a whole curve. `make claims` can also train on the sizes in between, which takes another hour on two
+# cores. And the runs differ in more than their data: a run on 550 images sees each of them twenty times as often as a run on all
+# images. The [claims page](claims.md) lists every experiment and its settings.
 #
 # ## Why should a ViT need more data?
 #
